@@ -1,0 +1,36 @@
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+help:     ## Print this list.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(VENV)/.complete ## Make the environment in .venv from the lock file.
+
+$(VENV)/.complete: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## A year of claims into a real FHIR server, the dashboard and the Dagster UI. ARGS=--once ends after the load.
+	$(BIN)/claims demo $(ARGS)
+
+check: setup ## Lint, types, import contracts.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## Everything: check, unit tests, integration tests on the embedded server, browser test.
+	$(BIN)/pytest $(ARGS)
+
+lock: ## Resolve the exact versions anew (needs uv).
+	uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-strip-extras --upgrade --quiet -o requirements.lock
+
+clean: ## Remove the environment and the caches.
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+
+.PHONY: help setup demo check test lock clean
+.DEFAULT_GOAL := help

@@ -1,0 +1,23 @@
+"""The command line: parse, call, print. No logic.
+
+Each module defines the commands of one noun or verb on `app.app`. What a command needs is imported inside it,
+so that `claims --help` does not wait for Polars or Dagster.
+"""
+
+import sys
+
+from claims_pipeline.cli.app import app
+from claims_pipeline.errors import ClaimsPipelineError
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line; an error of ours is two or three lines on standard error and an exit code."""
+    try:
+        app()
+    except ClaimsPipelineError as error:
+        sys.stderr.write(error.render() + "\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

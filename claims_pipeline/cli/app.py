@@ -1,0 +1,52 @@
+"""The `claims` application, and what every command shares."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from claims_pipeline import __version__
+from claims_pipeline.reports import Report, save_report
+from claims_pipeline.settings import Settings
+
+app = typer.Typer(
+    name="claims",
+    help="A daily feed of synthetic US health-insurance claims: generated, loaded into FHIR, aggregated, charted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"claims_pipeline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document on standard output, without colours or wrapping."""
+    typer.echo(json.dumps(value, indent=2, default=str))
+
+
+def finish(report: Report, settings: Settings, *, as_json: bool) -> None:
+    """Print a report and keep it under `runs/`."""
+    save_report(report, settings.runs_path)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        typer.echo(report.render())

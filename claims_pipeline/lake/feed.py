@@ -1,0 +1,82 @@
+"""`feed.json`: the settings that a lake was made with, one feed a lake."""
+
+from datetime import date
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from claims_pipeline.errors import DataError, FeedMismatch
+from claims_pipeline.lake.files import write_atomically
+
+FEED_FILE = "feed.json"
+GENERATOR_VERSION = 1
+"""Rises whenever the same feed would give other rows."""
+
+
+class Feed(BaseModel):
+    """Everything that the generated rows depend on.
+
+    `claims` ids are spread over `start_date`..`end_date`; days after `end_date` go on at the same rate.
+    `patients` is the population; the people seen may be fewer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = Field(ge=0, lt=2**63)
+    patients: int = Field(ge=1)
+    claims: int = Field(ge=1)
+    start_date: date
+    end_date: date
+    version: int = GENERATOR_VERSION
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end_date < self.start_date:
+            msg = f"end_date {self.end_date} lies before start_date {self.start_date}"
+            raise ValueError(msg)
+        return self
+
+    def differences(self, other: "Feed") -> list[str]:
+        """Return one line for each field in which `other` differs."""
+        theirs = other.model_dump()
+        return [
+            f"{name}: the lake has {value}, wanted {theirs[name]}"
+            for name, value in self.model_dump().items()
+            if value != theirs[name]
+        ]
+
+
+def read_feed(root: Path) -> Feed | None:
+    """Return the feed of the lake at `root`, or None where there is no feed yet.
+
+    Raises:
+        DataError: feed.json is there but is not a feed.
+    """
+    file = root / FEED_FILE
+    try:
+        return Feed.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise DataError(
+            "feed.json does not describe a feed", where=str(file), fix="restore it, or make the lake anew"
+        ) from error
+
+
+def require_feed(root: Path, feed: Feed) -> None:
+    """Bind the lake at `root` to `feed`: write feed.json if there is none, else compare.
+
+    Raises:
+        FeedMismatch: the lake belongs to a feed with other settings; all differences are listed.
+    """
+    stored = read_feed(root)
+    if stored is None:
+        root.mkdir(parents=True, exist_ok=True)
+        write_atomically(root / FEED_FILE, feed.model_dump_json(indent=2).encode() + b"\n")
+    elif differences := stored.differences(feed):
+        raise FeedMismatch(
+            f"the lake belongs to another feed ({'; '.join(differences)})",
+            where=str(root / FEED_FILE),
+            fix="choose another output, or use the lake's settings",
+        )

@@ -1,0 +1,82 @@
+"""Where partitions are, and how to read them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from claims_pipeline.errors import DataError
+from claims_pipeline.lake.files import file_digest
+from claims_pipeline.lake.paths import partition_path
+from claims_pipeline.lake.writer import LakeWriter
+from claims_pipeline.schema import Table
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The Parquet partitions under `root`."""
+
+    root: Path
+
+    def path(self, table: Table, day: date | None = None) -> Path:
+        """Return the file of a table, or of a day of a daily table; it need not exist."""
+        return partition_path(self.root, table, day)
+
+    def days(self, table: Table) -> list[date]:
+        """Return the days that have a partition, in order."""
+        files = (self.root / table.name).glob("day=*/part.parquet")
+        return sorted(date.fromisoformat(file.parent.name.removeprefix("day=")) for file in files)
+
+    def read(self, table: Table, day: date | None = None) -> pl.DataFrame:
+        """Return one file's rows with the declared columns.
+
+        Raises:
+            DataError: the file is missing, is not Parquet, or has other columns or types.
+        """
+        path = self.path(table, day)
+        try:
+            frame = pl.read_parquet(path, hive_partitioning=False)
+        except FileNotFoundError:
+            raise DataError(
+                f"the lake has no {path.relative_to(self.root)}", where=str(path), fix="claims generate"
+            ) from None
+        except pl.exceptions.PolarsError as error:
+            raise DataError(
+                f"not a readable Parquet file: {error}", where=str(path), fix="make the partition anew"
+            ) from error
+        _require_columns(table, frame.schema, path)
+        return frame
+
+    def scan(self, table: Table, days: Iterable[date] | None = None) -> pl.LazyFrame:
+        """Return the rows of some days (default: all) with their `day`, lazily.
+
+        Raises:
+            DataError: the table has no such partition.
+        """
+        chosen = self.days(table) if days is None else list(days)
+        paths = [self.path(table, day) for day in chosen]
+        missing = [path for path in paths if not path.exists()]
+        if missing or not paths:
+            where = str(missing[0] if missing else self.root / table.name)
+            raise DataError(f"the lake has no partition of {table.name}", where=where, fix="claims generate")
+        return pl.scan_parquet(paths, hive_partitioning=True, hive_schema={"day": pl.Date})
+
+    def digest(self, table: Table, day: date | None = None) -> str:
+        """Return the SHA-256 of a partition's file as it is now."""
+        return file_digest(self.path(table, day))
+
+    def writer(self) -> LakeWriter:
+        """Return a context manager that publishes all that was added to it, or nothing."""
+        return LakeWriter(self.root)
+
+
+def _require_columns(table: Table, found: pl.Schema, path: Path) -> None:
+    problems = [
+        f"{name}: {'missing' if name not in found else f'{found[name]} instead of {dtype}'}"
+        for name, dtype in table.polars_schema.items()
+        if found.get(name) != dtype
+    ]
+    if problems:
+        raise DataError(f"not a partition of {table.name} ({'; '.join(problems)})", where=str(path))

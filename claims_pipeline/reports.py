@@ -1,0 +1,37 @@
+"""Reports: how every run of a command ends, on the terminal and as JSON under `runs/`."""
+
+import json
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+
+class Report(Protocol):
+    """A frozen account of one run."""
+
+    kind: ClassVar[str]
+
+    def render(self) -> str:
+        """Return the lines that a person reads."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same facts as JSON values."""
+
+
+def aligned(rows: list[tuple[str, str]]) -> str:
+    """Return label and value pairs as lines with the values in one column."""
+    width = max((len(label) for label, _ in rows), default=0)
+    return "\n".join(f"{label:<{width}}  {value}".rstrip() for label, value in rows)
+
+
+def save_report(report: Report, folder: Path) -> Path:
+    """Write a report as `<folder>/<UTC time>-<kind>-<random>.json` and return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    at = datetime.now(UTC)
+    file = folder / f"{at:%Y%m%dT%H%M%SZ}-{report.kind}-{secrets.token_hex(3)}.json"
+    body = {"kind": report.kind, "finished_at": at.isoformat(timespec="seconds")} | report.to_json()
+    temporary = file.with_suffix(".tmp")
+    temporary.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(file)
+    return file

@@ -1,0 +1,138 @@
+"""The one settings model. Every field is an environment variable `CLAIMS_<FIELD>`.
+
+All state of an installation lives under `home`, so that two of them run side by side and deleting one
+folder deletes everything. Only downloads (Java archives) are shared, in `cache`.
+"""
+
+import os
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import platformdirs
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from claims_pipeline.errors import ConfigError
+
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+APP = "claims_pipeline"
+
+
+def default_home() -> Path:
+    """Return where state is kept: root's home is closed to the user that PostgreSQL runs as."""
+    return Path("/var/lib") / APP if IS_ROOT else platformdirs.user_data_path(APP)
+
+
+def default_cache() -> Path:
+    """Return where downloads are kept, shared by all installations of one user."""
+    return Path("/var/cache") / APP if IS_ROOT else platformdirs.user_cache_path(APP)
+
+
+class Settings(BaseSettings):
+    """Settings of one installation, from `CLAIMS_*` environment variables.
+
+    `fhir_base_url` is the embedded server's address unless set; `end_date` is 365 days of feed unless set.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CLAIMS_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=default_home)
+    cache: Path = Field(default_factory=default_cache)
+
+    seed: int = Field(default=20250101, ge=0, lt=2**63)
+    claims: int = Field(default=10_000, ge=1)
+    patients: int = Field(default=1_000, ge=1)
+    start_date: date = date(2025, 1, 1)
+    end_date: date = Field(default=date.min, validate_default=False)
+
+    fhir_base_url: str = ""
+    batch_size: int = Field(default=100, ge=1, le=1_000)
+    workers: int = Field(default=4, ge=1, le=64)
+
+    fhir_port: int = Field(default=8080, ge=1, le=65_535)
+    postgres_port: int = Field(default=5436, ge=1, le=65_535)
+    dashboard_port: int = Field(default=5000, ge=1, le=65_535)
+    dagster_port: int = Field(default=3000, ge=1, le=65_535)
+
+    @field_validator("home", "cache")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @field_validator("fhir_base_url")
+    @classmethod
+    def _without_final_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_variables(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if value != ""}
+
+    @model_validator(mode="after")
+    def _derived(self) -> Self:
+        if self.end_date == date.min:
+            object.__setattr__(self, "end_date", self.start_date + timedelta(days=364))
+        if not self.fhir_base_url:
+            object.__setattr__(self, "fhir_base_url", self.embedded_fhir_base_url)
+        if self.end_date < self.start_date:
+            msg = f"end_date {self.end_date} lies before start_date {self.start_date}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def embedded_fhir_base_url(self) -> str:
+        """Address of the embedded FHIR server."""
+        return f"http://127.0.0.1:{self.fhir_port}/fhir"
+
+    @property
+    def lake_path(self) -> Path:
+        """Folder of the Parquet partitions."""
+        return self.home / "lake"
+
+    @property
+    def ledger_path(self) -> Path:
+        """SQLite file that records what each FHIR server holds."""
+        return self.home / "ledger.sqlite"
+
+    @property
+    def runs_path(self) -> Path:
+        """Folder of the reports of past runs."""
+        return self.home / "runs"
+
+    @property
+    def analytics_path(self) -> Path:
+        """Published DuckDB file of the aggregates."""
+        return self.home / "analytics.duckdb"
+
+    @property
+    def dagster_path(self) -> Path:
+        """Folder of Dagster's own state."""
+        return self.home / "dagster"
+
+    @property
+    def server_path(self) -> Path:
+        """Folder of the embedded server: PostgreSQL's data, logs, pid files."""
+        return self.home / "server"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment; `overrides` (None means "not given") win.
+
+    Raises:
+        ConfigError: a value is not valid; the message names each variable.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = [
+            f"{_variable(problem['loc'])}{problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_url=False)
+        ]
+        raise ConfigError("; ".join(problems), fix="claims --help, or the table of settings in README.md") from error
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return f"CLAIMS_{str(location[0]).removeprefix('CLAIMS_').upper()}: " if location else ""
