@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from claims_pipeline.errors import DataError, FeedMismatch
 from claims_pipeline.lake.files import write_atomically
+from claims_pipeline.settings import Settings
 
 FEED_FILE = "feed.json"
 GENERATOR_VERSION = 1
@@ -62,6 +63,23 @@ def read_feed(root: Path) -> Feed | None:
         raise DataError(
             "feed.json does not describe a feed", where=str(file), fix="restore it, or make the lake anew"
         ) from error
+
+
+def resolve_feed(root: Path, settings: Settings) -> Feed:
+    """Return the feed of the lake at `root`, which is bound to it from now on.
+
+    A setting that was given must agree with the lake's; one that was not is the lake's, or its default for a new lake.
+
+    Raises:
+        FeedMismatch: a setting that was given differs from the lake's feed.
+    """
+    stored = read_feed(root)
+    names = ("seed", "patients", "claims", "start_date", "end_date")
+    chosen = settings if stored is None else stored
+    values = {name: getattr(settings if name in settings.model_fields_set else chosen, name) for name in names}
+    feed = Feed(**values)
+    require_feed(root, feed)
+    return feed
 
 
 def require_feed(root: Path, feed: Feed) -> None:
