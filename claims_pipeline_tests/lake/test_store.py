@@ -1,0 +1,93 @@
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from claims_pipeline.errors import DataError
+from claims_pipeline.lake import Lake
+from claims_pipeline.schema import PATIENTS, PAYERS
+
+DAY, NEXT_DAY = date(2025, 1, 1), date(2025, 1, 2)
+
+
+def patients(*numbers: int) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "patient_id": [f"patient-{number:06}" for number in numbers],
+            "first_name": "Ann",
+            "last_name": "Lee",
+            "gender": "female",
+            "birth_date": date(1980, 5, 1),
+            "address_line": "1 Main St",
+            "city": "Austin",
+            "state": "TX",
+            "zip_code": "78701",
+        },
+        schema_overrides=dict(PATIENTS.polars_schema),
+    ).select(PATIENTS.polars_schema.names())
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = Lake(tmp_path / "lake")
+    with lake.writer() as writer:
+        writer.add(PATIENTS, patients(1, 2), DAY)
+        writer.add(PATIENTS, patients(2), NEXT_DAY)
+    return lake
+
+
+def test_what_was_written_is_read_again(lake: Lake) -> None:
+    assert lake.days(PATIENTS) == [DAY, NEXT_DAY]
+    assert_frame_equal(lake.read(PATIENTS, DAY), patients(1, 2))
+
+
+def test_a_scan_tells_the_day_of_each_row(lake: Lake) -> None:
+    rows = lake.scan(PATIENTS).select("day", "patient_id").collect().rows()
+
+    assert rows == [(DAY, "patient-000001"), (DAY, "patient-000002"), (NEXT_DAY, "patient-000002")]
+
+
+def test_other_engines_read_the_layout_as_it_stands(lake: Lake) -> None:
+    files = f"{lake.root}/patients/*/*.parquet"
+
+    by_duckdb = duckdb.execute(
+        "select day, count(*) from read_parquet(?) group by day order by day", [files]
+    ).fetchall()
+    by_polars = pl.scan_parquet(lake.root / "patients").group_by("day").len().sort("day").collect().rows()
+
+    assert by_duckdb == by_polars == [(DAY, 2), (NEXT_DAY, 1)]
+
+
+def test_a_partition_that_is_not_there_is_named(lake: Lake) -> None:
+    with pytest.raises(DataError, match="patients/day=2025-01-03"):
+        lake.read(PATIENTS, date(2025, 1, 3))
+    with pytest.raises(DataError, match="no partition of patients"):
+        lake.scan(PATIENTS, [DAY, date(2025, 1, 3)])
+
+
+def test_a_file_with_other_columns_is_refused_with_all_differences(lake: Lake) -> None:
+    frame = patients(1).drop("city").with_columns(birth_date=pl.lit("1980-05-01"))
+    frame.write_parquet(lake.path(PATIENTS, DAY))
+
+    with pytest.raises(DataError) as caught:
+        lake.read(PATIENTS, DAY)
+
+    assert "city: missing" in caught.value.message
+    assert "birth_date: String instead of Date" in caught.value.message
+
+
+def test_a_file_that_is_not_parquet_is_refused(lake: Lake) -> None:
+    lake.path(PATIENTS, DAY).write_bytes(b"not parquet")
+
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        lake.read(PATIENTS, DAY)
+
+
+def test_a_day_is_given_for_daily_tables_only(lake: Lake) -> None:
+    with pytest.raises(ValueError, match="payers is not partitioned by day"):
+        lake.path(PAYERS, DAY)
+    with pytest.raises(ValueError, match="patients is partitioned by day"):
+        lake.path(PATIENTS)

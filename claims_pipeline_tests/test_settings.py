@@ -1,0 +1,64 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline.errors import ConfigError
+from claims_pipeline.settings import load_settings
+
+
+def test_a_setting_comes_from_its_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAIMS_FHIR_PORT", "18080")
+
+    assert load_settings().embedded_fhir_base_url == "http://127.0.0.1:18080/fhir"
+
+
+def test_the_embedded_server_is_the_default_fhir_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLAIMS_FHIR_BASE_URL", raising=False)
+
+    assert load_settings(fhir_port=9090).fhir_base_url == "http://127.0.0.1:9090/fhir"
+    assert load_settings(fhir_base_url="https://fhir.example/r4/").fhir_base_url == "https://fhir.example/r4"
+
+
+def test_an_option_that_was_not_given_leaves_the_default() -> None:
+    assert load_settings(claims=None).claims == 10_000
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAIMS_CLAIMS", "")
+
+    assert load_settings().claims == 10_000
+
+
+def test_a_feed_is_365_days_long_unless_told_otherwise() -> None:
+    assert load_settings(start_date=date(2025, 1, 1)).end_date == date(2025, 12, 31)
+
+
+def test_all_state_lies_under_home(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path)
+    state = (
+        settings.lake_path,
+        settings.ledger_path,
+        settings.runs_path,
+        settings.analytics_path,
+        settings.dagster_path,
+        settings.server_path,
+    )
+
+    assert all(path.parent == tmp_path for path in state)
+
+
+def test_every_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAIMS_WORKERS", "0")
+    monkeypatch.setenv("CLAIMS_START_DATE", "2025-02-30")
+
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+
+    assert "CLAIMS_WORKERS: " in caught.value.message
+    assert "CLAIMS_START_DATE: " in caught.value.message
+
+
+def test_an_end_before_the_start_is_refused() -> None:
+    with pytest.raises(ConfigError, match="end_date 2024-12-31 lies before start_date 2025-01-01"):
+        load_settings(start_date=date(2025, 1, 1), end_date=date(2024, 12, 31))
