@@ -1,0 +1,76 @@
+"""Patients, providers and payers as FHIR: Patient, Practitioner, Organization, Location."""
+
+from claims_pipeline.fhir.resource import ID_PATTERN
+from claims_pipeline.fhir.template import Template, code, date, reference, text
+from claims_pipeline.fhir.vocabulary import (
+    NPI,
+    NUCC_TAXONOMY,
+    PLACE_OF_SERVICE,
+    SYNTHETIC,
+    TERMINOLOGY,
+    concept,
+)
+
+_NPI_PATTERN = r"^\d{10}$"
+_GENDER_PATTERN = r"^(male|female|other|unknown)$"
+_IDENTIFIER: Template = [{"system": NPI, "value": code("npi", _NPI_PATTERN)}]
+_ADDRESS: Template = {
+    "line": [text("address_line")],
+    "city": text("city"),
+    "state": text("state"),
+    "postalCode": text("zip_code"),
+    "country": "US",
+}
+
+PATIENT: Template = {
+    "resourceType": "Patient",
+    "id": code("patient_id", ID_PATTERN),
+    "meta": SYNTHETIC,
+    "name": [{"use": "official", "family": text("last_name"), "given": [text("first_name")]}],
+    "gender": code("gender", _GENDER_PATTERN),
+    "birthDate": date("birth_date"),
+    "address": [_ADDRESS],
+}
+
+PAYER: Template = {
+    "resourceType": "Organization",
+    "id": code("payer_id", ID_PATTERN),
+    "meta": SYNTHETIC,
+    "active": True,
+    "type": [concept(f"{TERMINOLOGY}/organization-type", "pay")],
+    "name": text("payer_name"),
+}
+
+ORGANIZATION: Template = {
+    "resourceType": "Organization",
+    "id": code("organization_id", ID_PATTERN),
+    "meta": SYNTHETIC,
+    "identifier": _IDENTIFIER,
+    "active": True,
+    "type": [concept(f"{TERMINOLOGY}/organization-type", "prov")],
+    "name": text("organization_name"),
+    "address": [_ADDRESS],
+}
+
+LOCATION: Template = {
+    "resourceType": "Location",
+    "id": code("location_id", ID_PATTERN),
+    "meta": SYNTHETIC,
+    "status": "active",
+    "name": text("location_name"),
+    "mode": "instance",
+    "type": [concept(PLACE_OF_SERVICE, code("place_of_service_code"))],
+    "address": _ADDRESS,
+    "managingOrganization": reference("Organization", "organization_id"),
+}
+
+PRACTITIONER: Template = {
+    "resourceType": "Practitioner",
+    "id": code("practitioner_id", ID_PATTERN),
+    "meta": SYNTHETIC,
+    "identifier": _IDENTIFIER,
+    "active": True,
+    "name": [{"use": "official", "family": text("last_name"), "given": [text("first_name")]}],
+    "gender": code("gender", _GENDER_PATTERN),
+    "qualification": [{"code": {"text": text("specialty")} | concept(NUCC_TAXONOMY, code("taxonomy_code"))}],
+}

@@ -1,0 +1,26 @@
+"""Where resources come from: partitions of a lake, or any FHIR R4 files.
+
+Belongs here: reading, ordering, deduplicating, and the checks that need no server.
+Does not: comparing with the ledger, sending.
+"""
+
+from claims_pipeline.load.sources.files import (
+    FILE_SCHEMA,
+    REJECTED_SCHEMA,
+    STANDARD_INPUT,
+    UNRESOLVED_SCHEMA,
+    FileResources,
+    read_files,
+)
+from claims_pipeline.load.sources.lake import Partition, partitions
+
+__all__ = [
+    "FILE_SCHEMA",
+    "REJECTED_SCHEMA",
+    "STANDARD_INPUT",
+    "UNRESOLVED_SCHEMA",
+    "FileResources",
+    "Partition",
+    "partitions",
+    "read_files",
+]

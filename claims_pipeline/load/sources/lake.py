@@ -1,0 +1,76 @@
+"""Partitions of a lake as resources for the loader."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from claims_pipeline import schema
+from claims_pipeline.errors import DataError
+from claims_pipeline.fhir import mapping_digest, render
+from claims_pipeline.lake import Lake
+
+DIRECTORY: tuple[schema.Table, ...] = (
+    schema.PAYERS,
+    schema.ORGANIZATIONS,
+    schema.LOCATIONS,
+    schema.PRACTITIONERS,
+)
+"""Tables of one file that are loaded, in loading order."""
+
+DAILY: tuple[schema.Table, ...] = (schema.PATIENTS, schema.COVERAGES, schema.CLAIMS)
+"""Tables of a partition a day that are loaded, in loading order."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One file of the lake; `day` is None for a table of the directory."""
+
+    lake: Lake
+    table: schema.Table
+    day: date | None = None
+
+    @property
+    def name(self) -> str:
+        """`claims/2025-01-15`, or `payers`."""
+        return f"{self.table.name}/{self.day}" if self.day else self.table.name
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the file's digest and the mapping's: equal means that `render` gives equal rows.
+
+        Raises:
+            DataError: the lake has no such file.
+        """
+        try:
+            content = self.lake.digest(self.table, self.day)
+        except FileNotFoundError:
+            raise DataError(f"the lake has no {self.name}", where=str(self.lake.root), fix="claims generate") from None
+        return hashlib.sha256(f"{content} {mapping_digest()}".encode()).hexdigest()
+
+    def render(self) -> pl.DataFrame:
+        """Return the partition's resources, with the columns of `RESOURCE_SCHEMA`.
+
+        Raises:
+            DataError: the file is missing, is not a partition of the table, or holds what FHIR cannot; the file and
+                the ids are named.
+        """
+        frame = self.lake.read(self.table, self.day)
+        try:
+            return render(self.table, frame)
+        except DataError as error:
+            where = str(self.lake.path(self.table, self.day))
+            raise DataError(error.message, where=where, fix=error.fix) from error
+
+
+def partitions(lake: Lake, days: Iterable[date], *, newest_first: bool = True) -> list[Partition]:
+    """Return the partitions of a range in the order in which they are loaded.
+
+    Table after table in loading order, so that all that a resource refers to comes before it: first the directory,
+    then for each daily table its days. Newest first: of each id the first one met is the one that counts, and the
+    older versions after it are superseded. Oldest first (`newest_first=False`): every version in its turn.
+    """
+    ordered = sorted(set(days), reverse=newest_first)
+    directory = [Partition(lake, table) for table in DIRECTORY]
+    return directory + [Partition(lake, table, day) for table in DAILY for day in ordered]
