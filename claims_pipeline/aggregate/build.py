@@ -1,0 +1,114 @@
+"""The build: all models into a temporary file, which then takes the place of the published one."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock
+
+from claims_pipeline.aggregate.built_from import (
+    BuiltFrom,
+    attach_read_only,
+    read_built_from,
+    write_built_from,
+)
+from claims_pipeline.aggregate.models import MODELS, models_digest
+from claims_pipeline.aggregate.report import AggregateReport
+from claims_pipeline.aggregate.source import LakeState, attach_lake, lake_state, unreadable
+from claims_pipeline.lake import Lake, read_feed
+from claims_pipeline.lake.files import sync, temporary_name
+
+MEMORY_LIMIT = "2GB"
+"""DuckDB spills to disk beyond it, so a build of any size fits beside a FHIR server on a small machine."""
+
+Progress = Callable[[str, int], None]
+"""Called after each model with its name and its number of rows."""
+
+
+def build(lake: Lake, analytics_path: Path, on_progress: Progress | None = None) -> AggregateReport:
+    """Build the analytics file of a lake, unless the published one was built from the same lake and models.
+
+    A reader sees the old file or the new one. Of two builds at the same time the second waits for the first.
+
+    Raises:
+        DataError: there is no lake, a table is missing or cannot be read; the published file stays as it is.
+    """
+    started = time.monotonic()
+    analytics_path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(analytics_path.with_name(f".{analytics_path.name}.lock")):
+        state = lake_state(lake)
+        is_unchanged = _is_built_from(analytics_path, state)
+        if not is_unchanged:
+            _publish(lake, state, analytics_path, on_progress)
+        return AggregateReport(
+            analytics_path=analytics_path,
+            row_counts=_row_counts(analytics_path),
+            day_count=len(state.days),
+            first_day=state.days[0],
+            last_day=state.days[-1],
+            is_unchanged=is_unchanged,
+            seconds=time.monotonic() - started,
+        )
+
+
+def _is_built_from(analytics_path: Path, state: LakeState) -> bool:
+    built_from = read_built_from(analytics_path)
+    return built_from is not None and (built_from.lake_digest, built_from.models_digest) == (
+        state.digest,
+        models_digest(),
+    )
+
+
+def _publish(lake: Lake, state: LakeState, analytics_path: Path, on_progress: Progress | None) -> None:
+    for left_by_a_killed_build in analytics_path.parent.glob(f".{analytics_path.name}.*.tmp*"):
+        left_by_a_killed_build.unlink()
+    temporary = temporary_name(analytics_path)
+    try:
+        _build_file(lake, state, temporary, on_progress)
+        sync([temporary])
+        temporary.replace(analytics_path)
+        sync([analytics_path.parent])
+    finally:
+        for file in (temporary, temporary.with_name(f"{temporary.name}.wal")):
+            file.unlink(missing_ok=True)
+
+
+def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: Progress | None) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="claims-aggregate-", dir=file.parent) as spill,
+        duckdb.connect(file, config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
+    ):
+        attach_lake(connection, lake)
+        for model in MODELS:
+            try:
+                row = connection.execute(f"create table {model.name} as {model.sql}").fetchone()
+            except duckdb.Error as error:
+                raise unreadable(error, lake) from error
+            if on_progress:
+                on_progress(model.name, row[0] if row else 0)
+        population = connection.execute("select count(*) from lake.enrollment").fetchone()
+        feed = read_feed(lake.root)
+        write_built_from(
+            connection,
+            BuiltFrom(
+                lake_digest=state.digest,
+                models_digest=models_digest(),
+                feed=feed.model_dump_json() if feed else "",
+                day_count=len(state.days),
+                first_day=state.days[0],
+                last_day=state.days[-1],
+                population_count=population[0] if population else 0,
+                built_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+            ),
+        )
+
+
+def _row_counts(analytics_path: Path) -> dict[str, int]:
+    counts = ", ".join(f"(select count(*) from {model.name})" for model in MODELS)  # noqa: S608 - our names
+    with duckdb.connect() as connection:
+        attach_read_only(connection, analytics_path)
+        row = connection.execute(f"select {counts}").fetchone() or ()
+    return {model.name: count for model, count in zip(MODELS, row, strict=True)}

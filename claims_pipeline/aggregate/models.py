@@ -1,0 +1,157 @@
+"""The models: tables of the analytics file, in the order in which they are built.
+
+What a model selects is in `sql/<name>.sql`, headed by its grain; this module declares its columns and what it reads.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+
+import polars as pl
+
+from claims_pipeline import schema
+from claims_pipeline.schema import Column, Table
+
+TOTAL_USD = pl.Decimal(18, 2)
+TEXT, DATE, INTEGER, COUNT = pl.String(), pl.Date(), pl.Int32(), pl.Int64()
+AS_OF = Column("as_of_date", DATE, "Partition that the row comes from: the last one that names the id")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One table of the analytics file.
+
+    Attributes:
+        name: of the table and of its SQL file.
+        key: columns that tell its rows apart; the rows are in the order of their first column.
+        tables: lake tables that it reads.
+        models: models that it reads, all of them earlier in MODELS.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    tables: tuple[Table, ...] = ()
+    models: tuple[str, ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """The SELECT statement."""
+        return files(__package__).joinpath("sql", f"{self.name}.sql").read_text(encoding="utf-8")
+
+    @property
+    def description(self) -> str:
+        """The grain, and what else the head of the SQL file says."""
+        head = [line for line in self.sql.splitlines() if line.startswith("--")]
+        return " ".join(line.removeprefix("--").strip() for line in head)
+
+
+def _columns_of(table: Table, *left_out: str) -> tuple[Column, ...]:
+    return tuple(column for column in table.columns if column.name not in left_out)
+
+
+_RECEIVED = Column("received_date", DATE, "Day on which the payer received the first version of the claim")
+_STATUS = Column("claim_status", TEXT, "active, cancelled or draft")
+_CLAIM_COUNT = Column("claim_count", COUNT, "Claims of every status")
+_ACTIVE_CHARGES = Column("active_charge_amount", TOTAL_USD, "Charges of the active claims", unit="USD")
+_CHARGES = Column("charge_amount", TOTAL_USD, "Charges", unit="USD")
+
+MODELS: tuple[Model, ...] = (
+    Model(
+        "claims_current",
+        ("claim_id",),
+        (
+            *_columns_of(schema.CLAIMS, "lines"),
+            Column("line_count", COUNT, "Service lines"),
+            Column("hcpcs_codes", pl.List(pl.String()), "Procedures of the lines, in order"),
+            AS_OF,
+        ),
+        tables=(schema.CLAIMS,),
+    ),
+    Model(
+        "claim_lines",
+        ("claim_id", "claim_line_number"),
+        (
+            Column("claim_id", TEXT, "Claim"),
+            _STATUS,
+            _RECEIVED,
+            Column("patient_id", TEXT, "Patient"),
+            Column("claim_line_number", INTEGER, "Number of the line within its claim, from 1"),
+            Column("hcpcs_code", TEXT, "Procedure, CPT or HCPCS"),
+            Column("modifiers", pl.List(pl.String()), "Modifiers of the procedure"),
+            Column("diagnosis_pointers", pl.List(pl.Int32()), "Positions in the claim's diagnosis_codes, from 1"),
+            Column("line_service_date", DATE, "Day of service"),
+            Column("place_of_service_code", TEXT, "CMS place of service"),
+            Column("unit_count", INTEGER, "Units of service"),
+            Column("unit_charge_amount", schema.USD, "What the provider billed for one unit", unit="USD"),
+            Column("charge_amount", schema.USD, "What the provider billed for the line", unit="USD"),
+        ),
+        tables=(schema.CLAIMS,),
+        models=("claims_current",),
+    ),
+    Model("patients_current", ("patient_id",), (*schema.PATIENTS.columns, AS_OF), tables=(schema.PATIENTS,)),
+    Model(
+        "coverages_current",
+        ("coverage_id",),
+        (*schema.COVERAGES.columns, Column("payer_name", TEXT, "Name of the payer"), AS_OF),
+        tables=(schema.COVERAGES, schema.PAYERS),
+    ),
+    Model(
+        "member_months",
+        ("patient_id", "coverage_month"),
+        (
+            Column("patient_id", TEXT, "Member"),
+            Column("coverage_month", DATE, "First day of the month"),
+            Column("coverage_id", TEXT, "Coverage on the last covered day of the month"),
+            Column("plan_id", TEXT, "Plan of that coverage"),
+            Column("plan_type", TEXT, "As in plans"),
+            Column("payer_id", TEXT, "Payer that runs the plan"),
+        ),
+        tables=(schema.ENROLLMENT, schema.PLANS),
+        models=("claims_current",),
+    ),
+    Model(
+        "patient_totals",
+        ("patient_id",),
+        (
+            Column("patient_id", TEXT, "Patient"),
+            _CLAIM_COUNT,
+            _ACTIVE_CHARGES,
+            Column("first_received_date", DATE, "Day of the first claim"),
+            Column("last_received_date", DATE, "Day of the last claim"),
+        ),
+        models=("claims_current",),
+    ),
+    Model(
+        "claims_by_day",
+        ("received_date", "claim_status", "gender", "facility_state"),
+        (
+            _RECEIVED,
+            _STATUS,
+            Column("gender", TEXT, "Gender of the patient"),
+            Column("facility_state", TEXT, "State of the site of care"),
+            Column("claim_count", COUNT, "Claims"),
+            _CHARGES,
+        ),
+        models=("claims_current", "patients_current"),
+    ),
+    Model(
+        "procedures_by_day",
+        ("received_date", "claim_status", "hcpcs_code"),
+        (
+            _RECEIVED,
+            _STATUS,
+            Column("hcpcs_code", TEXT, "Procedure, CPT or HCPCS"),
+            Column("line_count", COUNT, "Service lines"),
+            Column("unit_count", COUNT, "Units of service"),
+            _CHARGES,
+        ),
+        models=("claim_lines",),
+    ),
+)
+
+
+def models_digest() -> str:
+    """Return the SHA-256 of all models: another one means that a file was built by another version."""
+    text = "\n".join(f"{model.name}\n{model.sql}" for model in MODELS)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,106 @@
+"""The lake as the models see it: one view a table under the name `lake`, and the digest of what was read."""
+
+import glob
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from claims_pipeline.aggregate.models import MODELS
+from claims_pipeline.errors import DataError
+from claims_pipeline.lake import Lake
+from claims_pipeline.schema import CLAIMS, Table
+
+TABLES: tuple[Table, ...] = tuple({table.name: table for model in MODELS for table in model.tables}.values())
+
+
+@dataclass(frozen=True)
+class LakeState:
+    """What a lake holds at one moment. `days` are the partitions of claims."""
+
+    digest: str
+    days: tuple[date, ...]
+
+
+def lake_state(lake: Lake) -> LakeState:
+    """Return the state of the tables that the models read.
+
+    Raises:
+        DataError: there is no lake, or one of those tables is not in it.
+    """
+    if not lake.root.is_dir():
+        raise DataError("there is no lake", where=str(lake.root), fix="claims generate")
+    missing = [table.name for table in TABLES if not _files(lake, table)]
+    if missing:
+        raise DataError(f"the lake has no {', '.join(missing)}", where=str(lake.root), fix="claims generate")
+    paths = [path for table in TABLES for path in _files(lake, table)]
+    return LakeState(_digest(lake.root, paths), tuple(lake.days(CLAIMS)))
+
+
+def attach_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Make the lake's tables readable as `lake.<table>`; daily tables have the column `day`.
+
+    Raises:
+        DataError: a file is not Parquet, or has other columns or types than declared.
+    """
+    connection.execute("attach ':memory:' as lake")
+    for table in TABLES:
+        try:
+            connection.execute(_view(lake, table))
+            found = columns_of(connection, f"lake.{table.name}")
+        except duckdb.Error as error:
+            raise unreadable(error, lake) from error
+        wanted = table.polars_schema
+        problems = [
+            f"{name}: {found[name]} instead of {wanted[name]}" for name in wanted if found[name] != wanted[name]
+        ]
+        if problems:
+            raise DataError(
+                f"not a partition of {table.name} ({'; '.join(problems)})", where=str(_pattern(lake, table))
+            )
+
+
+def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> pl.Schema:
+    """Return the names and types of a table's columns."""
+    empty = connection.sql(f"select * from {table} limit 0").to_arrow_table()  # noqa: S608 - our names
+    return pl.DataFrame(empty).schema
+
+
+def unreadable(error: duckdb.Error, lake: Lake) -> DataError:
+    """Return what a person can do about an error of DuckDB while it reads the lake."""
+    return DataError(
+        f"the lake cannot be read: {str(error).splitlines()[0]}",
+        where=str(lake.root),
+        fix="make the partitions that it names anew: claims generate",
+    )
+
+
+def _files(lake: Lake, table: Table) -> list[Path]:
+    if table.is_daily:
+        return [lake.path(table, day) for day in lake.days(table)]
+    return [path] if (path := lake.path(table)).exists() else []
+
+
+def _pattern(lake: Lake, table: Table) -> str:
+    folder = glob.escape(str(lake.root / table.name))
+    return f"{folder}/day=*/part.parquet" if table.is_daily else f"{folder}/part.parquet"
+
+
+def _view(lake: Lake, table: Table) -> str:
+    columns = ", ".join([column.name for column in table.columns] + ["day"] * table.is_daily)
+    quoted = _pattern(lake, table).replace("'", "''")
+    hive = "hive_partitioning = true, hive_types = {'day': date}" if table.is_daily else "hive_partitioning = false"
+    return f"create view lake.{table.name} as select {columns} from read_parquet('{quoted}', {hive})"  # noqa: S608 - quoted above
+
+
+def _digest(root: Path, paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,29 @@
+-- One row per service line of a claim's current version.
+with lines as (
+    select
+        current.claim_id,
+        current.claim_status,
+        current.received_date,
+        current.patient_id,
+        unnest(versions.lines) as line
+    from lake.claims as versions
+    join claims_current as current
+        on current.claim_id = versions.claim_id and current.as_of_date = versions.day
+)
+
+select
+    claim_id,
+    claim_status,
+    received_date,
+    patient_id,
+    line.claim_line_number,
+    line.hcpcs_code,
+    line.modifiers,
+    line.diagnosis_pointers,
+    line.line_service_date,
+    line.place_of_service_code,
+    line.unit_count,
+    line.unit_charge_amount,
+    line.charge_amount
+from lines
+order by received_date, claim_id, line.claim_line_number
