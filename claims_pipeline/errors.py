@@ -73,9 +73,9 @@ class ServiceError(ClaimsPipelineError):
 class PortTaken(ServiceError):
     """Another program listens on the port that a service needs."""
 
-    def __init__(self, service: str, port: int, setting: str) -> None:
+    def __init__(self, service: str, port: int, setting: str, *, holder: str = "another program") -> None:
         super().__init__(
-            f"port {port} is taken, {service} needs it",
+            f"port {port} is taken by {holder}, {service} needs it",
             where=f"127.0.0.1:{port}",
             fix=f"stop the program that listens there, or move ours: {setting}=<another port>",
         )

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
 
     fhir_port: int = Field(default=8080, ge=1, le=65_535)
     postgres_port: int = Field(default=5436, ge=1, le=65_535)
+    fhir_memory: str = Field(default="2g", pattern=r"^[1-9]\d*[mg]$")
     dashboard_port: int = Field(default=5000, ge=1, le=65_535)
     dagster_port: int = Field(default=3000, ge=1, le=65_535)
 

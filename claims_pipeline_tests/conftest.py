@@ -1,0 +1,42 @@
+"""What several test packages share: the embedded FHIR server, started once for the run."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline import server
+from claims_pipeline.processes import free_port
+from claims_pipeline.settings import Settings
+
+FASTER_BOOT = "-XX:TieredStopAtLevel=1"
+"""Half the CPU time to boot, for a lower rate of a warm server; the launcher of Java reads it from JDK_JAVA_OPTIONS."""
+
+
+@pytest.fixture(scope="session")
+def fhir_server() -> Iterator[Settings]:
+    """The settings of a running, at first empty server with its own CLAIMS_HOME and ports; removed after the run.
+
+    Tests share it: each uses ids of its own, or counts before and after.
+    """
+    home = open_home()
+    settings = Settings(home=home, fhir_port=free_port(), postgres_port=free_port())
+    options = os.environ.get("JDK_JAVA_OPTIONS", "")
+    os.environ["JDK_JAVA_OPTIONS"] = f"{options} {FASTER_BOOT}"
+    try:
+        server.start(settings)
+        yield settings
+    finally:
+        os.environ["JDK_JAVA_OPTIONS"] = options
+        server.stop(settings)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def open_home() -> Path:
+    """Make a temporary CLAIMS_HOME that PostgreSQL's user can reach: pytest's own folders are closed to it."""
+    home = Path(tempfile.mkdtemp(prefix="claims-test-"))
+    home.chmod(0o711)
+    return home
