@@ -63,7 +63,7 @@ def status(as_json: JsonOption = False) -> None:
         print_json(now.to_json())
     else:
         typer.echo(now.render())
-    if not now.is_running:
+    if not now.is_healthy:
         raise typer.Exit(NOT_REACHED)
 
 

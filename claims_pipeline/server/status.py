@@ -52,7 +52,7 @@ class ServerStatus:
     logs: dict[str, Path]
 
     @property
-    def is_running(self) -> bool:
+    def is_healthy(self) -> bool:
         """Whether the FHIR interface answers."""
         return self.state == "running"
 
