@@ -1,1 +1,29 @@
-"""generate."""
+"""The feed: who is insured, who is seen, which claims and versions the payer receives on a day.
+
+Belongs here: the model, as pure functions of (feed, day), and writing its tables into a lake.
+Does not: reference data (reference), what partitions are (lake), FHIR (fhir), measuring the result (fidelity).
+"""
+
+from claims_pipeline.generate.directory import directory
+from claims_pipeline.generate.enrollment import enrollment
+from claims_pipeline.generate.report import GenerateReport
+from claims_pipeline.generate.write import (
+    generate_range,
+    write_claims,
+    write_coverages,
+    write_directory,
+    write_enrollment,
+    write_patients,
+)
+
+__all__ = [
+    "GenerateReport",
+    "directory",
+    "enrollment",
+    "generate_range",
+    "write_claims",
+    "write_coverages",
+    "write_directory",
+    "write_enrollment",
+    "write_patients",
+]

@@ -1,1 +1,10 @@
-"""reference."""
+"""Reference data: codes with our own short labels, places, names, plans, each figure with its source.
+
+Belongs here: CSV files and their readers. Does not: what the generator makes of them (generate).
+The files are in `data/`; the source of each figure stands at the head of its file.
+"""
+
+from claims_pipeline.reference.labels import diagnosis_labels, place_of_service_labels, procedure_labels
+from claims_pipeline.reference.tables import read_table
+
+__all__ = ["diagnosis_labels", "place_of_service_labels", "procedure_labels", "read_table"]

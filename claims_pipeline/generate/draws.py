@@ -1,0 +1,86 @@
+"""Random numbers without state: each is a hash of (seed, stream, counter).
+
+The hash is SplitMix64's finaliser (Steele, Lea, Flood 2014) over a counter that is spread by the golden ratio and
+shifted by a key of the stream. So any draw can be made alone, in any order, on any machine, with the same result.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Bits = NDArray[np.uint64]
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_SECOND = np.uint64(0x94D049BB133111EB)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one seed. A `stream` names the decision, a `counter` who or what is decided on."""
+
+    seed: int
+
+    def bits(self, stream: str, counter: ArrayLike) -> Bits:
+        """Return 64 random bits for each counter."""
+        digest = hashlib.sha256(f"{self.seed}/{stream}".encode()).digest()
+        state = np.array(counter, dtype=np.uint64, ndmin=1)
+        state *= _SPREAD
+        state += np.uint64(int.from_bytes(digest[:8], "little"))
+        state ^= state >> np.uint64(30)
+        state *= _FIRST
+        state ^= state >> np.uint64(27)
+        state *= _SECOND
+        state ^= state >> np.uint64(31)
+        return state
+
+    def uniform(self, stream: str, counter: ArrayLike) -> Floats:
+        """Return a number of [0, 1) for each counter."""
+        high = (self.bits(stream, counter) >> np.uint64(11)).astype(np.float64)
+        high *= 2.0**-53
+        return high
+
+    def below(self, stream: str, counter: ArrayLike, limit: ArrayLike) -> Integers:
+        """Return an integer of [0, limit) for each counter; limits are below 2**31."""
+        high = (self.bits(stream, counter) >> np.uint64(33)).astype(np.int64)
+        return (high * np.asarray(limit, dtype=np.int64)) >> 31
+
+    def normal(self, stream: str, counter: ArrayLike) -> Floats:
+        """Return standard normal numbers (Box-Muller)."""
+        radius = np.sqrt(-2.0 * np.log1p(-self.uniform(f"{stream}/radius", counter)))
+        return radius * np.cos(2.0 * np.pi * self.uniform(f"{stream}/angle", counter))
+
+
+def pair(first: ArrayLike, second: ArrayLike) -> Bits:
+    """Return one counter for two numbers below 2**32."""
+    return (np.asarray(first, dtype=np.uint64) << np.uint64(32)) | np.asarray(second, dtype=np.uint64)
+
+
+class WeightTable:
+    """Chooses one of some options by weights that differ from row to row.
+
+    Thresholds are integers, so that a choice does not depend on which other rows are in the table.
+
+    Args:
+        weights: shape (rows, options), not negative, each row with a sum above 0.
+    """
+
+    def __init__(self, weights: ArrayLike) -> None:
+        table = np.atleast_2d(np.asarray(weights, dtype=np.float64))
+        cumulative = np.cumsum(table, axis=1)
+        thresholds = (cumulative / cumulative[:, -1:] * 2.0**32).astype(np.uint64)
+        rows = np.arange(len(table), dtype=np.uint64)[:, None] << np.uint64(33)
+        self.options = table.shape[1]
+        self._thresholds = (thresholds + rows).ravel()
+
+    def choose(self, bits: Bits, row: ArrayLike = 0) -> Integers:
+        """Return the index of an option for each element of `bits`, by the weights of its `row`."""
+        rows = np.asarray(row, dtype=np.uint64)
+        wanted = (bits >> np.uint64(32)) + (rows << np.uint64(33))
+        found: Integers = np.searchsorted(self._thresholds, wanted, side="right")
+        found -= rows.astype(np.int64) * self.options
+        return found

@@ -1,0 +1,175 @@
+"""Writing the feed into a lake, table by table or all of a range at once; memory stays flat as the range grows."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from datetime import date, timedelta
+
+import polars as pl
+
+from claims_pipeline.generate.calendar import claims_before
+from claims_pipeline.generate.days import day_number
+from claims_pipeline.generate.directory import directory
+from claims_pipeline.generate.enrollment import enrollment
+from claims_pipeline.generate.plan import plan_of
+from claims_pipeline.generate.report import GenerateReport
+from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
+from claims_pipeline.lake import Feed, Lake, LakeWriter, require_feed
+from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, PATIENTS, Table
+
+CLAIMS_A_CHUNK = 100_000
+"""About this many claims are in memory at a time for each job."""
+DAYS_A_CHUNK = 92
+
+Progress = Callable[[int, int], None]
+"""Called with the days done and all days."""
+
+
+def write_directory(lake: Lake, feed: Feed) -> Mapping[str, int]:
+    """Write payers, plans, organizations, locations and practitioners; return the rows of each table."""
+    require_feed(lake.root, feed)
+    tables = directory(feed)
+    with lake.writer() as writer:
+        for table in DIRECTORY:
+            writer.add(table, tables[table.name])
+    return {name: frame.height for name, frame in tables.items()}
+
+
+def write_enrollment(lake: Lake, feed: Feed) -> int:
+    """Write the enrollment table; return its rows."""
+    require_feed(lake.root, feed)
+    with lake.writer() as writer:
+        writer.add(ENROLLMENT, enrollment(feed))
+    return feed.patients
+
+
+def write_patients(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, int]:
+    """Write `patients` of the given days from the plan; return the rows of each day."""
+    return _write_days(lake, feed, days, PATIENTS, lambda chunk: patients_of(plan_of(feed, chunk)))
+
+
+def write_coverages(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, int]:
+    """Write `coverages` of the given days from the plan and the lake's patients; return the rows of each day.
+
+    Raises:
+        DataError: the lake has no patients of one of the days.
+    """
+    return _write_days(
+        lake, feed, days, COVERAGES, lambda chunk: coverages_of(plan_of(feed, chunk), _stored(lake, PATIENTS, chunk))
+    )
+
+
+def write_claims(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, int]:
+    """Write `claims` of the given days from the plan and the lake's patients and coverages; return the rows by day.
+
+    Raises:
+        DataError: the lake has no patients or coverages of one of the days.
+    """
+    return _write_days(
+        lake,
+        feed,
+        days,
+        CLAIMS,
+        lambda chunk: claims_of(plan_of(feed, chunk), _stored(lake, PATIENTS, chunk), _stored(lake, COVERAGES, chunk)),
+    )
+
+
+def generate_range(
+    lake: Lake, feed: Feed, *, start: date, end: date, jobs: int = 1, on_progress: Progress | None = None
+) -> GenerateReport:
+    """Write the directory, the enrollment and the daily tables of `start`..`end`, all or nothing.
+
+    Args:
+        lake: where to write.
+        feed: what to write; the lake must belong to it or to none.
+        start: first day.
+        end: last day, included.
+        jobs: chunks of days that are worked on at the same time (threads).
+        on_progress: called after each chunk.
+
+    Raises:
+        FeedMismatch: the lake belongs to another feed.
+    """
+    began = time.perf_counter()
+    require_feed(lake.root, feed)
+    days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
+    rows = dict.fromkeys(("patients", "coverages", "claims"), 0)
+    with lake.writer() as writer, ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
+        for table in DIRECTORY:
+            writer.add(table, directory(feed)[table.name])
+        writer.add(ENROLLMENT, enrollment(feed))
+        chunks = list(_chunks(feed, days))
+        run = pool.map if pool else map
+        done = 0
+        for chunk, counts in zip(chunks, run(lambda chunk: _add_chunk(writer, feed, chunk), chunks), strict=True):
+            done += len(chunk)
+            for name, count in counts.items():
+                rows[name] += count
+            if on_progress:
+                on_progress(done, len(days))
+    before = claims_before(feed, day_number(end) + 1)
+    first = day_number(feed.start_date)
+    return GenerateReport(
+        feed=feed,
+        output=str(lake.root),
+        start=start,
+        end=end,
+        new_claims=int(before[day_number(end) + 1 - first] - before[day_number(start) - first]),
+        claim_versions=rows["claims"],
+        patients=rows["patients"],
+        coverages=rows["coverages"],
+        files_written=writer.written,
+        files_unchanged=writer.unchanged,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _add_chunk(writer: LakeWriter, feed: Feed, chunk: Sequence[date]) -> dict[str, int]:
+    plan = plan_of(feed, chunk)
+    patients = patients_of(plan)
+    coverages = coverages_of(plan, patients)
+    claims = claims_of(plan, patients, coverages)
+    tables = ((PATIENTS, patients), (COVERAGES, coverages), (CLAIMS, claims))
+    return {table.name: sum(_add_days(writer, table, frame, chunk).values()) for table, frame in tables}
+
+
+def _write_days(
+    lake: Lake, feed: Feed, days: Iterable[date], table: Table, rows_of: Callable[[Sequence[date]], pl.DataFrame]
+) -> Mapping[date, int]:
+    require_feed(lake.root, feed)
+    rows: dict[date, int] = {}
+    with lake.writer() as writer:
+        for chunk in _chunks(feed, sorted(set(days))):
+            rows |= _add_days(writer, table, rows_of(chunk), chunk)
+    return rows
+
+
+def _add_days(writer: LakeWriter, table: Table, frame: pl.DataFrame, days: Sequence[date]) -> dict[date, int]:
+    """Add the partition of each day; a day without rows gets an empty one."""
+    counts = dict(frame.group_by("day", maintain_order=True).len().iter_rows())
+    rows: dict[date, int] = {}
+    offset = 0
+    for day in days:
+        rows[day] = counts.get(day, 0)
+        writer.add(table, frame.slice(offset, rows[day]), day)
+        offset += rows[day]
+    return rows
+
+
+def _stored(lake: Lake, table: Table, days: Sequence[date]) -> pl.DataFrame:
+    return lake.scan(table, days).collect()
+
+
+def _chunks(feed: Feed, days: Sequence[date]) -> Iterator[Sequence[date]]:
+    """Split days into runs of consecutive ones with about CLAIMS_A_CHUNK claims each."""
+    length = (feed.end_date - feed.start_date).days + 1
+    size = max(1, min(DAYS_A_CHUNK, CLAIMS_A_CHUNK * length // feed.claims))
+    chunk: list[date] = []
+    for day in days:
+        if chunk and (len(chunk) == size or day != chunk[-1] + timedelta(days=1)):
+            yield chunk
+            chunk = []
+        chunk.append(day)
+    if chunk:
+        yield chunk

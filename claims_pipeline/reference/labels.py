@@ -1,0 +1,23 @@
+"""Our own short labels of codes. CPT descriptors are copyrighted; these are not theirs."""
+
+from claims_pipeline.reference.tables import read_table
+
+
+def procedure_labels() -> dict[str, str]:
+    """Return the label of each CPT and HCPCS code."""
+    return _labels("procedures", "hcpcs_code")
+
+
+def diagnosis_labels() -> dict[str, str]:
+    """Return the label of each ICD-10-CM code."""
+    return _labels("diagnoses", "diagnosis_code")
+
+
+def place_of_service_labels() -> dict[str, str]:
+    """Return the label of each CMS place of service."""
+    return _labels("places_of_service", "place_of_service_code")
+
+
+def _labels(table: str, code: str) -> dict[str, str]:
+    frame = read_table(table)
+    return dict(zip(frame[code], frame["label"], strict=True))

@@ -1,0 +1,21 @@
+"""Reading the reference tables."""
+
+from functools import cache
+from importlib.resources import files
+
+import polars as pl
+
+CODE_COLUMNS = ("zip_prefix", "place_of_service_code", "hcpcs_code", "diagnosis_code", "taxonomy_code")
+"""Digits that are not numbers."""
+
+
+@cache
+def read_table(name: str) -> pl.DataFrame:
+    """Return `data/<name>.csv`; the columns are described at the head of the file."""
+    content = (files("claims_pipeline.reference") / "data" / f"{name}.csv").read_bytes()
+    return pl.read_csv(
+        content,
+        comment_prefix="#",
+        infer_schema_length=None,
+        schema_overrides=dict.fromkeys(CODE_COLUMNS, pl.String),
+    )

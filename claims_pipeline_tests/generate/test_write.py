@@ -1,0 +1,101 @@
+"""The promises of the feed: exact totals, closed partitions, the same bytes in any order and by any way."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from claims_pipeline.errors import ConfigError, FeedMismatch
+from claims_pipeline.generate import (
+    generate_range,
+    write_claims,
+    write_coverages,
+    write_directory,
+    write_enrollment,
+    write_patients,
+)
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, DIRECTORY, ENROLLMENT, PATIENTS
+
+FEED = Feed(seed=7, patients=60, claims=500, start_date=date(2024, 2, 1), end_date=date(2024, 3, 31))
+DAYS = [FEED.start_date + timedelta(days=offset) for offset in range(60)]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("feed") / "lake")
+    generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
+    return lake
+
+
+def digests(lake: Lake) -> dict[str, str]:
+    return {f"{table.name}/{day}": lake.digest(table, day) for table in DAILY for day in lake.days(table)} | {
+        table.name: lake.digest(table) for table in (*DIRECTORY, ENROLLMENT)
+    }
+
+
+def test_the_range_holds_exactly_the_claims_asked_for(lake: Lake) -> None:
+    claims = lake.scan(CLAIMS).collect()
+    assert claims["claim_id"].n_unique() == FEED.claims
+    assert claims.filter(pl.col("version_number") == 1).height == FEED.claims
+
+
+def test_every_partition_is_closed_under_references(lake: Lake) -> None:
+    directory = {table.name: lake.read(table) for table in DIRECTORY}
+    for day in DAYS:
+        claims, patients, coverages = (lake.read(table, day) for table in (CLAIMS, PATIENTS, COVERAGES))
+        assert set(claims["patient_id"]) == set(patients["patient_id"])
+        assert set(claims["coverage_id"]) == set(coverages["coverage_id"])
+        assert set(coverages["patient_id"]) == set(patients["patient_id"])
+        assert set(claims["practitioner_id"]) <= set(directory["practitioners"]["practitioner_id"])
+        assert set(claims["location_id"]) <= set(directory["locations"]["location_id"])
+        assert set(claims["organization_id"]) <= set(directory["organizations"]["organization_id"])
+        assert set(coverages["plan_id"]) <= set(directory["plans"]["plan_id"])
+        assert set(claims["payer_id"]) <= set(directory["payers"]["payer_id"])
+
+
+def test_a_day_alone_has_the_bytes_it_has_in_the_range(lake: Lake, tmp_path: Path) -> None:
+    alone = Lake(tmp_path / "alone")
+    for day in reversed(DAYS[-5:]):
+        generate_range(alone, FEED, start=day, end=day)
+    assert digests(alone).items() <= digests(lake).items()
+
+
+def test_table_by_table_gives_the_bytes_of_the_range(lake: Lake, tmp_path: Path) -> None:
+    stepwise = Lake(tmp_path / "stepwise")
+    write_directory(stepwise, FEED)
+    assert write_enrollment(stepwise, FEED) == FEED.patients
+    rows = write_patients(stepwise, FEED, DAYS)
+    write_coverages(stepwise, FEED, DAYS)
+    write_claims(stepwise, FEED, DAYS)
+    assert digests(stepwise) == digests(lake)
+    assert rows == {day: lake.read(PATIENTS, day).height for day in DAYS}
+
+
+def test_two_jobs_give_the_bytes_of_one(lake: Lake, tmp_path: Path) -> None:
+    parallel = Lake(tmp_path / "parallel")
+    generate_range(parallel, FEED, start=FEED.start_date, end=FEED.end_date, jobs=2)
+    assert digests(parallel) == digests(lake)
+
+
+def test_making_a_range_again_rewrites_nothing(lake: Lake) -> None:
+    report = generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
+    assert (report.files_written, report.files_unchanged) == (0, 3 * 60 + 6)
+
+
+def test_days_after_the_end_go_on(tmp_path: Path) -> None:
+    later = Lake(tmp_path / "later")
+    day = FEED.end_date + timedelta(days=30)
+    report = generate_range(later, FEED, start=day, end=day)
+    assert report.new_claims > 0
+
+
+def test_a_lake_of_another_feed_is_refused(lake: Lake) -> None:
+    with pytest.raises(FeedMismatch, match="seed"):
+        write_directory(lake, FEED.model_copy(update={"seed": 8}))
+
+
+def test_a_day_before_the_feed_is_refused(lake: Lake) -> None:
+    with pytest.raises(ConfigError, match="begins on"):
+        write_patients(lake, FEED, [date(2024, 1, 31)])
