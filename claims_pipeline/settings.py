@@ -5,12 +5,13 @@ folder deletes everything. Only downloads (Java archives) are shared, in `cache`
 """
 
 import os
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Self
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from claims_pipeline.errors import ConfigError
@@ -52,7 +53,9 @@ class Settings(BaseSettings):
 
     fhir_port: int = Field(default=8080, ge=1, le=65_535)
     postgres_port: int = Field(default=5436, ge=1, le=65_535)
-    fhir_memory: str = Field(default="2g", pattern=r"^[1-9]\d*[mg]$")
+    fhir_memory: str = "2g"
+    dashboard_host: str = "127.0.0.1"
+    dashboard_password: SecretStr | None = None
     dashboard_port: int = Field(default=5000, ge=1, le=65_535)
     dagster_port: int = Field(default=3000, ge=1, le=65_535)
 
@@ -60,6 +63,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
+
+    @field_validator("fhir_memory")
+    @classmethod
+    def _java_heap_size(cls, size: str) -> str:
+        if not re.fullmatch(r"[1-9]\d*[mg]", size):
+            raise ValueError(f"not a size such as 2g or 1500m: {size!r}")
+        return size
 
     @field_validator("fhir_base_url")
     @classmethod

@@ -41,8 +41,7 @@ def require_reachable(folder: Path) -> None:
             raise ServiceError(
                 f"PostgreSQL runs as the user {UNPRIVILEGED_USER}, which cannot enter {parent}",
                 where=str(folder),
-                fix=f"set CLAIMS_HOME to a folder outside of it (default /var/lib/claims_pipeline), "
-                f"or chmod o+x {parent}",
+                fix="set CLAIMS_HOME to a folder outside of it (the default is /var/lib/claims_pipeline)",
             )
 
 

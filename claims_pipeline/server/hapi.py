@@ -1,11 +1,11 @@
 """The HAPI FHIR JPA server: a Java process on a port of 127.0.0.1, with PostgreSQL behind it."""
 
+import http.client
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import psutil
 
 from claims_pipeline.errors import ServiceError
@@ -64,11 +64,14 @@ class Hapi:
 
     def is_healthy(self) -> bool:
         """Tell whether the server answers and reaches its database."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            url = f"http://127.0.0.1:{self.port}/actuator/health"
-            return httpx.get(url, timeout=5, trust_env=False).is_success
-        except httpx.HTTPError:
+            connection.request("GET", "/actuator/health")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
 
     def require_startable(self) -> None:
         """Check that the port is free, or held by this very server.

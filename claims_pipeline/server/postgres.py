@@ -105,12 +105,14 @@ class Postgres:
         return self.data / "postmaster.pid"
 
     def require_startable(self) -> None:
-        """Check that the port is free, or held by this very cluster.
+        """Check that the folder can be reached, and that the port is free or held by this very cluster.
 
         Raises:
             PortTaken: another program listens there.
-            ServiceError: this cluster runs on another port.
+            ServiceError: a folder is closed to PostgreSQL's user, or this cluster runs on another port.
         """
+        if IS_ROOT:
+            require_reachable(self.home)
         if self.process() is None:
             require_free_port("PostgreSQL", self.port, setting="CLAIMS_POSTGRES_PORT")
         elif self.running_port() != self.port:
@@ -123,7 +125,7 @@ class Postgres:
         """Start the cluster, made on first use, and return when it accepts connections.
 
         Raises:
-            ServiceError: the folder is out of reach, or PostgreSQL did not start; the message holds its words.
+            ServiceError: PostgreSQL did not start; the message holds its words.
         """
         if process := self.process():
             return process
@@ -187,7 +189,6 @@ class Postgres:
         if IS_ROOT:
             shutil.chown(self.home, UNPRIVILEGED_USER)
             shutil.chown(self.password_file, UNPRIVILEGED_USER)
-            require_reachable(self.home)
         self.home.chmod(0o700)
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         login = ("-U", USER, "--auth=scram-sha-256", f"--pwfile={self.password_file}")
