@@ -1,0 +1,31 @@
+"""`claims dashboard`."""
+
+from typing import Annotated
+
+import typer
+
+from claims_pipeline.cli.app import app, err
+
+
+@app.command()
+def dashboard(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; others than 127.0.0.1 need a password.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Show the analytics in a browser, with a JSON API.
+
+    For another address than 127.0.0.1 set CLAIMS_DASHBOARD_PASSWORD; the browser then asks for it.
+
+    Example: claims dashboard --port 5001
+    """
+    from claims_pipeline.dashboard import serve
+    from claims_pipeline.dashboard.serve import address
+    from claims_pipeline.settings import load_settings
+
+    settings = load_settings(dashboard_host=host, dashboard_port=port)
+    if not settings.analytics_path.exists():
+        err.print("The analytics are not built yet; the page fills when they are: claims aggregate")
+    err.print(f"Dashboard: {address(settings)}  (Ctrl+C ends it)")
+    serve(settings)

@@ -1,0 +1,53 @@
+"""The web application: the API, the page and its scripts, the API's documentation."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.gzip import GZipMiddleware
+
+from claims_pipeline import __version__
+from claims_pipeline.dashboard.analytics import Analytics
+from claims_pipeline.dashboard.api import router
+from claims_pipeline.dashboard.bundle import vega_bundle
+from claims_pipeline.dashboard.guards import add_guards
+from claims_pipeline.dashboard.problems import add_problem_handlers
+from claims_pipeline.settings import Settings
+
+STATIC = Path(str(files(__package__).joinpath("static")))
+REVALIDATE = {"Cache-Control": "no-cache"}
+"""A browser keeps the files and asks whether they changed: after an upgrade nobody sees an old page."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the dashboard over `settings.analytics_path`; the file may be published later."""
+    app: FastAPI = FastAPIOffline(
+        docs_url=None,
+        redoc_url=None,  # the documentation's own page has a script inside, which our policy forbids: static/docs.html
+        title="claims dashboard",
+        version=__version__,
+        description="Synthetic US health-insurance claims: figures, lists and charts of a lake.",
+    )
+    app.state.analytics = Analytics(settings.analytics_path)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000)
+    add_guards(app, settings)
+    add_problem_handlers(app)
+    app.include_router(router)
+
+    @app.get("/", include_in_schema=False)
+    def get_page() -> FileResponse:
+        return FileResponse(STATIC / "index.html", headers=REVALIDATE)
+
+    @app.get("/docs", include_in_schema=False)
+    def get_docs() -> FileResponse:
+        return FileResponse(STATIC / "docs.html", headers=REVALIDATE)
+
+    @app.get("/assets/vega.js", include_in_schema=False)
+    def get_vega() -> FileResponse:
+        return FileResponse(vega_bundle(settings.cache), media_type="text/javascript", headers=REVALIDATE)
+
+    app.mount("/assets", StaticFiles(directory=STATIC), name="assets")
+    return app

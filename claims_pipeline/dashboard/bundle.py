@@ -1,0 +1,39 @@
+"""Vega, Vega-Lite and vega-embed as one script, taken from vl_convert's wheel: no content-delivery network.
+
+`python -m claims_pipeline.dashboard.bundle <file>` writes it. That takes 2 to 3 seconds and 149 MB, so it is done in
+another process, once for each version of vl_convert.
+"""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from claims_pipeline.errors import ServiceError
+from claims_pipeline.lake.files import write_atomically
+
+
+def vega_bundle(cache: Path) -> Path:
+    """Return the script's file, and make it if it is not there.
+
+    Raises:
+        ServiceError: it could not be made.
+    """
+    file = cache / f"vega-{version('vl-convert-python')}.js"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        made = subprocess.run([sys.executable, "-m", __name__, str(file)], capture_output=True, text=True, check=False)
+        if made.returncode:
+            last_line = made.stderr.strip().splitlines()[-1:]
+            raise ServiceError(
+                f"the script that draws the charts could not be made: {' '.join(last_line)}",
+                where=str(file),
+                fix="is the folder writable? CLAIMS_CACHE=<folder> names another one",
+            )
+    return file
+
+
+if __name__ == "__main__":
+    import vl_convert
+
+    write_atomically(Path(sys.argv[1]), vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())

@@ -1,0 +1,10 @@
+"""The charts: each a function from a view and filters to a Vega-Lite specification, with its data inside.
+
+Belongs here: queries for charts and their looks. Does not: drawing (static/charts.js), routes (api).
+A new chart is one function with the decorator `chart`; the API, the page, OpenAPI and the tests find it there.
+"""
+
+from claims_pipeline.dashboard.charts import geography, months, procedures, shares  # they register their charts
+from claims_pipeline.dashboard.charts.registry import CHARTS, Chart, Spec
+
+__all__ = ["CHARTS", "Chart", "Spec", "geography", "months", "procedures", "shares"]

@@ -1,0 +1,87 @@
+"""Charts of where care took place."""
+
+from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.charts.registry import Spec, charged, chart, counted, specification
+from claims_pipeline.dashboard.filters import Filters
+
+TILES = (
+    "AK                            ME",
+    "                           VT NH",
+    "WA ID MT ND MN IL WI MI NY RI MA",
+    "OR NV WY SD IA IN OH PA NJ CT   ",
+    "CA UT CO NE MO KY WV VA MD DE   ",
+    "   AZ NM KS AR TN NC SC DC      ",
+    "         OK LA MS AL GA         ",
+    "HI       TX             FL      ",
+)
+"""One equal tile a state, near where it lies: small states are as readable as large ones."""
+
+COLUMNS = 11
+GRID = {
+    line[column : column + 2]: (column // 3, row)
+    for row, line in enumerate(TILES)
+    for column in range(0, len(line), 3)
+    if line[column : column + 2].strip()
+}
+
+
+@chart(title="Geography", width="half")
+def geography(view: View, filters: Filters) -> Spec:
+    """Claims by state of the site of care."""
+    rows = view.select_remembered(
+        f"select facility_state, sum(claim_count)::bigint as claim_count, {filters.charges} as charge_amount "
+        f"from {filters.claims_by_day} {filters.where} group by all",
+        *filters.parameters,
+    )
+    found = {row["facility_state"]: (row["claim_count"], float(row["charge_amount"])) for row in rows}
+    most = max((count for count, _ in found.values()), default=0)
+    values = [
+        {
+            "state": state,
+            "column": column,
+            "row": row,
+            "claim_count": count,
+            "charge_amount": amount,
+            "is_dark": count > most / 2,
+        }
+        for state, (column, row) in GRID.items()
+        for count, amount in [found.get(state, (0, 0.0))]
+    ]
+    elsewhere = sum(count for state, (count, _) in found.items() if state not in GRID)
+    outside = f"; {elsewhere:,} outside the states" if elsewhere else ""
+    tile = {"type": "ordinal", "axis": None, "scale": {"paddingInner": 0.08}}
+    return specification(
+        "Geography",
+        f"Number of {counted(filters)} by state of the site of care{outside}; {charged(filters)} on hover",
+        values,
+        height=300,
+        encoding={
+            "x": tile | {"field": "column", "scale": {"domain": list(range(COLUMNS)), "paddingInner": 0.08}},
+            "y": tile | {"field": "row", "scale": {"domain": list(range(len(TILES))), "paddingInner": 0.08}},
+            "tooltip": [
+                {"field": "state", "title": "State"},
+                {"field": "claim_count", "type": "quantitative", "title": "Claims", "format": ",d"},
+                {"field": "charge_amount", "type": "quantitative", "title": "Charges", "format": "$,.2f"},
+            ],
+        },
+        layer=[
+            {
+                "mark": {"type": "rect", "cornerRadius": 3},
+                "encoding": {
+                    "color": {
+                        "field": "claim_count",
+                        "type": "quantitative",
+                        "scale": {"range": ["#d8e6f8", "#0f4fa8"], "domainMin": 0, "domainMax": max(most, 1)},
+                        "legend": {"title": None, "orient": "bottom", "format": ",d", "gradientLength": 160},
+                    }
+                },
+            },
+            {
+                "mark": {"type": "text", "fontSize": 11, "fontWeight": 600, "aria": False},
+                "encoding": {
+                    "text": {"field": "state"},
+                    "color": {"condition": {"test": "datum.is_dark", "value": "#fff"}, "value": "#12304f"},
+                },
+            },
+        ],
+    )

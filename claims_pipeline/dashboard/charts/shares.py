@@ -1,0 +1,84 @@
+"""Charts of what the claims consist of."""
+
+from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.charts.registry import ACCENT, STATUS_COLORS, Spec, chart, counted, specification
+from claims_pipeline.dashboard.filters import Filters
+
+STATUSES = {status: status.capitalize() for status in STATUS_COLORS}
+GENDERS = {"female": "Female", "male": "Male", "unknown": "Unknown"}
+
+
+@chart(title="Status", width="third")
+def status(view: View, filters: Filters) -> Spec:
+    """Claims by their current status."""
+    colors = {"domain": list(STATUSES.values()), "range": list(STATUS_COLORS.values())}
+    return _shares(
+        view,
+        filters,
+        column="claim_status",
+        title="Status",
+        labels=STATUSES,
+        color={"field": "label", "type": "nominal", "scale": colors, "legend": None},
+    )
+
+
+@chart(title="Gender", width="third")
+def gender(view: View, filters: Filters) -> Spec:
+    """Claims by the gender of the patient."""
+    return _shares(
+        view, filters, column="gender", title="Gender of the patient", labels=GENDERS, color={"value": ACCENT}
+    )
+
+
+def _shares(
+    view: View, filters: Filters, *, column: str, title: str, labels: dict[str, str], color: dict[str, object]
+) -> Spec:
+    rows = view.select_remembered(
+        f"select {column} as category, sum(claim_count)::bigint as claim_count "
+        f"from {filters.claims_by_day} {filters.where} group by all",
+        *filters.parameters,
+    )
+    total = sum(row["claim_count"] for row in rows)
+    counts = {row["category"]: row["claim_count"] for row in rows}
+    values = [
+        {
+            "label": label,
+            "claim_count": counts[category],
+            "share_ratio": counts[category] / total,
+            "text": f"{counts[category]:,} ({counts[category] / total:.1%})",
+        }
+        for category, label in labels.items()
+        if category in counts
+    ]
+    position = {
+        "field": "label",
+        "type": "nominal",
+        "sort": None,
+        "axis": {"title": None, "ticks": False, "domain": False, "labelPadding": 8},
+    }
+    return specification(
+        title,
+        f"Number and share of {counted(filters)}",
+        values,
+        encoding={
+            "y": position,
+            "tooltip": [
+                {"field": "label", "title": title},
+                {"field": "claim_count", "type": "quantitative", "title": "Claims", "format": ",d"},
+                {"field": "share_ratio", "type": "quantitative", "title": "Share", "format": ".1%"},
+            ],
+        },
+        layer=[
+            {
+                "mark": {"type": "bar", "cornerRadiusEnd": 3, "height": 22, "yOffset": 8},
+                "encoding": {
+                    "x": {"field": "claim_count", "type": "quantitative", "axis": None, "scale": {"nice": False}},
+                    "color": color,
+                },
+            },
+            {
+                "mark": {"type": "text", "align": "left", "dy": -14, "fontSize": 13, "aria": False},
+                "encoding": {"x": {"value": 0}, "text": {"field": "text"}},
+            },
+        ],
+    )

@@ -1,0 +1,30 @@
+// The headline figures, and what they count.
+
+import { element } from "./elements.js";
+import { formatAmount, formatCount, formatDay, formatLargeAmount, formatMoment } from "./format.js";
+
+const list = new Intl.ListFormat("en-US");
+
+export function showFigures(stats, isFilteredByStatus) {
+  const statuses = stats.claim_count_by_status.map(
+    ({ claim_status, claim_count }) => `${formatCount(claim_count)} ${claim_status}`);
+  const charged = `of ${formatCount(stats.charged_claim_count)} ${list.format(stats.charged_statuses)} claims`;
+  const figures = [
+    ["Claims", formatCount(stats.claim_count), statuses.join(" · ")],
+    ["Charges", formatLargeAmount(stats.charge_amount), charged],
+    ["Average charge", formatAmount(stats.average_charge_amount), charged],
+    ["Patients", formatCount(stats.patient_count), `seen, of a population of ${formatCount(stats.build.population_count)}`],
+  ];
+  document.getElementById("figures").replaceChildren(
+    ...figures.map(([name, value, note]) =>
+      element("div", { className: "card" },
+        element("dt", {}, name), element("dd", { className: "figure" }, value), element("dd", { className: "note" }, note))));
+  document.getElementById("scope").textContent = isFilteredByStatus
+    ? `Counts and charges are those of ${list.format(stats.charged_statuses)} claims, as chosen.`
+    : "Counts are of claims of every status; charges add up active claims only. A status filter decides both.";
+}
+
+export function showBuild({ built_at, first_day, last_day }) {
+  document.getElementById("build").textContent =
+    `Received ${formatDay(first_day)} to ${formatDay(last_day)} · built ${formatMoment(built_at)}`;
+}

@@ -1,0 +1,27 @@
+// Figures and days as people read them. The API's days are plain dates: they are never moved to a time zone.
+
+const integer = new Intl.NumberFormat("en-US");
+const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
+const shortDollars = new Intl.NumberFormat("en-US", {
+  style: "currency", currency: "USD", notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 2,
+});
+const percent = new Intl.NumberFormat("en-US", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const day = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeZone: "UTC" });
+const month = new Intl.DateTimeFormat("en-US", { year: "numeric", month: "long", timeZone: "UTC" });
+const moment = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeStyle: "short" });
+
+export const formatCount = (value) => integer.format(value);
+export const formatAmount = (value) => (value === null ? "–" : dollars.format(value));
+export const formatLargeAmount = (value) => (value < 100_000 ? dollars : shortDollars).format(value);
+export const formatDay = (value) => day.format(new Date(`${value}T00:00:00Z`));
+export const formatMoment = (value) => moment.format(new Date(`${value}Z`)); // the API's moments are UTC
+
+// A value by the format that its chart gives it.
+export function formatAs(format, value) {
+  if (value === null || value === undefined) return "–";
+  if (!format) return String(value);
+  if (format.startsWith("$")) return dollars.format(value);
+  if (format.endsWith("d")) return integer.format(value);
+  if (format.endsWith("%")) return percent.format(value);
+  return month.format(new Date(`${value}T00:00:00Z`));
+}

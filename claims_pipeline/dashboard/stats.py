@@ -1,0 +1,45 @@
+"""The headline figures."""
+
+from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.answers import Build, Stats
+from claims_pipeline.dashboard.filters import Filters
+
+
+def stats(view: View, filters: Filters) -> Stats:
+    """Return the headline figures under the filters."""
+    by_status = view.select_remembered(
+        f"select claim_status, sum(claim_count)::bigint as claim_count "
+        f"from {filters.claims_by_day} {filters.where} group by all order by all",
+        *filters.parameters,
+    )
+    totals = view.select_remembered(
+        f"""
+        select {filters.charges} as charge_amount, {filters.charged_count} as charged_claim_count,
+            min(received_date) as first_received_date, max(received_date) as last_received_date
+        from {filters.claims_by_day} {filters.where}
+        """,
+        *filters.parameters,
+    )[0]
+    charged = totals["charged_claim_count"]
+    return Stats(
+        claim_count=sum(row["claim_count"] for row in by_status),
+        claim_count_by_status=by_status,
+        patient_count=_patient_count(view, filters),
+        average_charge_amount=round(totals["charge_amount"] / charged, 2) if charged else None,
+        charged_statuses=filters.charged_statuses,
+        build=build_of(view),
+        **totals,
+    )
+
+
+def build_of(view: View) -> Build:
+    """Return what the view was built from."""
+    return Build.model_validate(view.built_from, from_attributes=True)
+
+
+def _patient_count(view: View, filters: Filters) -> int:
+    count: int = view.select_remembered(
+        f"select count(distinct patient_id) as n from claims_current {filters.where}",
+        *filters.parameters,
+    )[0]["n"]
+    return count
