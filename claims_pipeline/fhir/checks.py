@@ -11,15 +11,13 @@ SHOWN_ROWS = 3
 def require_allowed_values(frame: pl.DataFrame, template: Template, *, id_column: str) -> None:
     """Hold the columns of `frame` to what the slots of `template` need.
 
-    Columns that are not in `frame` are left to whoever adds them.
-
     Raises:
         DataError: a required value is missing, or a value does not match its slot's pattern; all columns are
             listed, each with the ids of its first rows.
     """
     conditions: dict[str, pl.Expr] = {}
     for slot, is_required in dict.fromkeys(slots(template)):
-        if slot.column in frame.columns and (condition := _is_wrong(slot, is_required)) is not None:
+        if (condition := _is_wrong(slot, is_required)) is not None:
             known = conditions.get(slot.column)
             conditions[slot.column] = condition if known is None else known | condition
     found = frame.select(**{column: condition.any() for column, condition in conditions.items()})
@@ -37,8 +35,7 @@ def _is_wrong(slot: Slot, is_required: bool) -> pl.Expr | None:
 
 
 def _problem(rows: pl.DataFrame, column: str, id_column: str) -> str:
-    shown = ", ".join(
-        f"{value!r} in {row_id}" for row_id, value in rows.select(id_column, column).head(SHOWN_ROWS).iter_rows()
-    )
+    first = rows.select(pl.col(id_column).alias("id"), pl.col(column).alias("value")).head(SHOWN_ROWS)
+    shown = ", ".join(f"{value!r} in {row_id}" for row_id, value in first.iter_rows())
     more = f" and {rows.height - SHOWN_ROWS} more rows" if rows.height > SHOWN_ROWS else ""
     return f"{column} is missing or not allowed: {shown}{more}"

@@ -4,12 +4,10 @@ Diagnoses and items are rendered one row an element, then joined to arrays, so t
 """
 
 import json
-from collections.abc import Mapping
 
 import polars as pl
 
 from claims_pipeline.fhir.checks import require_allowed_values
-from claims_pipeline.fhir.labels import diagnosis_labels, procedure_labels
 from claims_pipeline.fhir.resource import ID_PATTERN
 from claims_pipeline.fhir.template import (
     Optional,
@@ -17,7 +15,9 @@ from claims_pipeline.fhir.template import (
     code,
     compile_template,
     date,
+    escaped_text,
     json_column,
+    label,
     number,
     reference,
     text,
@@ -31,6 +31,7 @@ from claims_pipeline.fhir.vocabulary import (
     TERMINOLOGY,
     concept,
 )
+from claims_pipeline.reference import diagnosis_labels, procedure_labels
 
 _STATUS_PATTERN = r"^(active|cancelled|draft|entered-in-error)$"
 _ICD_10_CM_PATTERN = r"^[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?$"
@@ -73,7 +74,7 @@ DIAGNOSIS: Template = {
     "sequence": number("sequence"),
     "diagnosisCodeableConcept": {
         **concept(ICD_10_CM, code("diagnosis_code", _ICD_10_CM_PATTERN)),
-        "text": Optional(text("diagnosis_label")),
+        "text": Optional(escaped_text("diagnosis_label")),
     },
 }
 
@@ -83,7 +84,7 @@ ITEM: Template = {
     "diagnosisSequence": Optional(json_column("diagnosis_sequences")),
     "productOrService": {
         **concept(json_column("procedure_system"), code("hcpcs_code", _HCPCS_PATTERN)),
-        "text": Optional(text("procedure_label")),
+        "text": Optional(escaped_text("procedure_label")),
     },
     "modifier": Optional(json_column("modifier_concepts")),
     "servicedDate": date("line_service_date"),
@@ -117,7 +118,7 @@ def _diagnoses(claims: pl.DataFrame) -> pl.DataFrame:
         claims.filter(codes.list.len() > 0)
         .select("row", "claim_id", diagnosis_code=codes, sequence=pl.int_ranges(1, codes.list.len() + 1))
         .explode("diagnosis_code", "sequence")
-        .with_columns(diagnosis_label=_label("diagnosis_code", diagnosis_labels()))
+        .with_columns(diagnosis_label=label("diagnosis_code", diagnosis_labels()))
     )
     return _arrays(flat, DIAGNOSIS, by="row", name="diagnoses")
 
@@ -134,7 +135,7 @@ def _items(claims: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             diagnosis_sequences=pl.when(pointers.list.len() > 0).then(_bracketed(pointers.list.join(","))),
             procedure_system=_system("hcpcs_code"),
-            procedure_label=_label("hcpcs_code", procedure_labels()),
+            procedure_label=label("hcpcs_code", procedure_labels()),
             facility_place=pl.col("facility_city") + pl.lit(", ") + pl.col("facility_state"),
         )
     )
@@ -155,9 +156,9 @@ def _modifiers(lines: pl.DataFrame) -> pl.DataFrame:
 def _arrays(flat: pl.DataFrame, template: Template, *, by: str, name: str) -> pl.DataFrame:
     """Render every row of `flat` and join those of one `by` to an array called `name`."""
     require_allowed_values(flat, template, id_column="claim_id")
-    rendered = flat.select(by, compile_template(template).alias(name))
-    joined = rendered.group_by(by, maintain_order=True).agg(pl.col(name).str.join(","))
-    return joined.with_columns(_bracketed(pl.col(name)).alias(name))
+    rendered = flat.select(pl.col(by).set_sorted(), compile_template(template).alias(name))
+    grouped = rendered.group_by(by, maintain_order=True).agg(name)  # of a sorted key: slices, nothing is copied
+    return grouped.with_columns(_bracketed(pl.col(name).list.join(",")).alias(name))
 
 
 def _joined(frame: pl.DataFrame, arrays: pl.DataFrame, on: str) -> pl.DataFrame:
@@ -172,8 +173,3 @@ def _system(column: str) -> pl.Expr:
     """Return the system of a procedure code or modifier: HCPCS level II begins with a letter, CPT with a digit."""
     is_hcpcs = pl.col(column).str.contains("^[A-Z]")
     return pl.when(is_hcpcs).then(pl.lit(json.dumps(HCPCS))).otherwise(pl.lit(json.dumps(CPT)))
-
-
-def _label(column: str, labels: Mapping[str, str]) -> pl.Expr:
-    codes, texts = pl.Series(list(labels), dtype=pl.String), pl.Series(list(labels.values()), dtype=pl.String)
-    return pl.col(column).replace_strict(codes, texts, default=None, return_dtype=pl.String)

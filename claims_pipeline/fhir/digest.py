@@ -5,7 +5,8 @@ import json
 from functools import cache
 from importlib.resources import files
 
-from claims_pipeline.fhir.labels import diagnosis_labels, procedure_labels
+from claims_pipeline.fhir.vocabulary import specialty_labels
+from claims_pipeline.reference import diagnosis_labels, procedure_labels
 
 
 @cache
@@ -15,6 +16,6 @@ def mapping_digest() -> str:
     sources = (file for file in files("claims_pipeline.fhir").iterdir() if file.name.endswith(".py"))
     for source in sorted(sources, key=lambda file: file.name):
         digest.update(source.read_bytes())
-    for labels in (procedure_labels(), diagnosis_labels()):
+    for labels in (procedure_labels(), diagnosis_labels(), specialty_labels()):
         digest.update(json.dumps(sorted(labels.items())).encode())
     return digest.hexdigest()

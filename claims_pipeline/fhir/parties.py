@@ -1,7 +1,9 @@
 """Patients, providers and payers as FHIR: Patient, Practitioner, Organization, Location."""
 
+import polars as pl
+
 from claims_pipeline.fhir.resource import ID_PATTERN
-from claims_pipeline.fhir.template import Template, code, date, reference, text
+from claims_pipeline.fhir.template import Template, code, date, escaped, escaped_text, label, reference, text
 from claims_pipeline.fhir.vocabulary import (
     NPI,
     NUCC_TAXONOMY,
@@ -9,6 +11,7 @@ from claims_pipeline.fhir.vocabulary import (
     SYNTHETIC,
     TERMINOLOGY,
     concept,
+    specialty_labels,
 )
 
 _NPI_PATTERN = r"^\d{10}$"
@@ -72,5 +75,14 @@ PRACTITIONER: Template = {
     "active": True,
     "name": [{"use": "official", "family": text("last_name"), "given": [text("first_name")]}],
     "gender": code("gender", _GENDER_PATTERN),
-    "qualification": [{"code": {"text": text("specialty")} | concept(NUCC_TAXONOMY, code("taxonomy_code"))}],
+    "qualification": [
+        {"code": {"text": escaped_text("specialty_label")} | concept(NUCC_TAXONOMY, code("taxonomy_code"))}
+    ],
 }
+
+
+def with_specialty_label(practitioners: pl.DataFrame) -> pl.DataFrame:
+    """Add `specialty_label`; a specialty that we do not know is its own label."""
+    return practitioners.with_columns(
+        specialty_label=label("specialty", specialty_labels()).fill_null(escaped(pl.col("specialty")))
+    )

@@ -6,7 +6,7 @@ reaches 55,000. Struct encoders of Polars and DuckDB write nulls and lose decima
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -26,15 +26,19 @@ class Slot:
 
     Attributes:
         column: name of the column.
-        expression: its JSON, a String; null where the column is null.
+        value: what is written, a String; null where the column is null.
         pattern: what every value must match; empty where any value will do.
         is_text: blank counts as absent.
+        before: written before the value, as it stands; a literal costs nothing, for it merges with its neighbour.
+        after: written after it.
     """
 
     column: str
-    expression: pl.Expr = field(compare=False)
+    value: pl.Expr = field(compare=False)
     pattern: str = ""
     is_text: bool = False
+    before: str = '"'
+    after: str = '"'
 
 
 @dataclass(frozen=True)
@@ -50,44 +54,54 @@ Template: TypeAlias = "str | int | bool | Slot | Optional | Mapping[str, Templat
 def text(column: str) -> Slot:
     """Return a string of free text: escaped; blank counts as absent, for FHIR has no empty strings."""
     value = pl.col(column)
-    escaped = value.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
-    return Slot(column, _quoted(pl.when(value.str.contains(NOT_BLANK)).then(escaped)), NOT_BLANK, is_text=True)
+    return Slot(column, pl.when(value.str.contains(NOT_BLANK)).then(escaped(value)), NOT_BLANK, is_text=True)
+
+
+def escaped_text(column: str) -> Slot:
+    """Return a string that is escaped already."""
+    return Slot(column, pl.col(column), NOT_BLANK, is_text=True)
 
 
 def code(column: str, pattern: str = CODE_PATTERN) -> Slot:
     """Return a string that needs no escaping because it must match `pattern`."""
-    return Slot(column, _quoted(pl.col(column)), pattern)
+    return Slot(column, pl.col(column), pattern)
 
 
 def reference(resource_type: str, column: str) -> Mapping[str, Template]:
     """Return a Reference to the resource whose id is in `column`."""
-    return {"reference": Slot(column, _quoted(pl.lit(f"{resource_type}/") + pl.col(column)), ID_PATTERN)}
+    return {"reference": Slot(column, pl.col(column), ID_PATTERN, before=f'"{resource_type}/')}
 
 
 def date(column: str) -> Slot:
     """Return a date as FHIR writes it, YYYY-MM-DD."""
-    return Slot(column, _quoted(pl.col(column).cast(pl.String)))
+    return Slot(column, pl.col(column).cast(pl.String))
 
 
 def number(column: str) -> Slot:
     """Return an integer or a decimal; a decimal keeps the places of its type."""
-    return Slot(column, pl.col(column).cast(pl.String))
+    return Slot(column, pl.col(column).cast(pl.String), before="", after="")
 
 
 def json_column(column: str) -> Slot:
     """Return JSON that an earlier template made."""
-    return Slot(column, pl.col(column))
+    return Slot(column, pl.col(column), before="", after="")
+
+
+def escaped(value: pl.Expr) -> pl.Expr:
+    """Return texts as they stand between the quotes of a JSON string."""
+    return value.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
+
+
+def label(column: str, labels: Mapping[str, str]) -> pl.Expr:
+    """Return the label of the code in `column`, escaped; null where there is none."""
+    codes = pl.Series(list(labels), dtype=pl.String)
+    texts = pl.Series([json.dumps(value, ensure_ascii=False)[1:-1] for value in labels.values()], dtype=pl.String)
+    return pl.col(column).replace_strict(codes, texts, default=None, return_dtype=pl.String)
 
 
 def compile_template(template: Template) -> pl.Expr:
     """Return the expression that renders `template`; null where a column outside `Optional` is null."""
-    pieces: list[str | pl.Expr] = []
-    for piece in _pieces(template):
-        if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
-            pieces[-1] += piece
-        else:
-            pieces.append(piece)
-    return pl.concat_str([pl.lit(piece) if isinstance(piece, str) else piece for piece in pieces])
+    return _concatenated(_pieces(template))
 
 
 def slots(template: Template) -> Iterator[tuple[Slot, bool]]:
@@ -107,14 +121,21 @@ def slots(template: Template) -> Iterator[tuple[Slot, bool]]:
                 yield from slots(element)
 
 
-def _quoted(value: pl.Expr) -> pl.Expr:
-    return pl.lit('"') + value + pl.lit('"')
+def _concatenated(pieces: Iterable[str | pl.Expr]) -> pl.Expr:
+    """Return the pieces as one expression, neighbouring literals merged."""
+    merged: list[str | pl.Expr] = []
+    for piece in pieces:
+        if isinstance(piece, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    return pl.concat_str([pl.lit(piece) if isinstance(piece, str) else piece for piece in merged])
 
 
 def _pieces(template: Template) -> Iterator[str | pl.Expr]:
     match template:
         case Slot():
-            yield template.expression
+            yield from (template.before, template.value, template.after)
         case str() | int():
             yield json.dumps(template, ensure_ascii=False)
         case Mapping():
@@ -136,12 +157,8 @@ def _separated(members: list[tuple[str, Template]]) -> Iterator[str | pl.Expr]:
     for prefix, element in members:
         if isinstance(element, Optional):
             before, after = (",", "") if required_yet else ("", ",")
-            yield _fragment(before + prefix, element.element, after)
+            yield _concatenated((before + prefix, *_pieces(element.element), after)).fill_null("")
         else:
             yield ("," if required_yet else "") + prefix
             yield from _pieces(element)
             required_yet = True
-
-
-def _fragment(before: str, element: Template, after: str) -> pl.Expr:
-    return pl.concat_str([pl.lit(before), compile_template(element), pl.lit(after)]).fill_null("")

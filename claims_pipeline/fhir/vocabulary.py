@@ -1,6 +1,10 @@
-"""Code systems and fixed codes that more than one resource uses."""
+"""Code systems, fixed codes and labels."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from claims_pipeline.fhir.template import Template
+from claims_pipeline.reference import read_table
 
 ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
 CPT = "http://www.ama-assn.org/go/cpt"
@@ -13,6 +17,37 @@ TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 
 SYNTHETIC: Template = {"security": [{"code": "HTEST", "system": f"{TERMINOLOGY}/v3-ActReason"}]}
 """`meta` of everything that we make: test health data."""
+
+PLAN_TYPE_LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "ppo": "Preferred provider organization",
+        "hmo": "Health maintenance organization",
+        "high_deductible": "High-deductible health plan",
+        "marketplace": "Marketplace plan",
+        "medicare": "Medicare",
+        "medicare_advantage": "Medicare Advantage",
+        "medicaid": "Medicaid",
+    }
+)
+
+COVERAGE_TYPE_CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "ppo": "PPO",
+        "hmo": "HMO",
+        "high_deductible": "HIP",
+        "marketplace": "HIP",
+        "medicare": "PUBLICPOL",
+        "medicare_advantage": "MCPOL",
+        "medicaid": "PUBLICPOL",
+    }
+)
+"""HL7 v3 ActCode (value set coverage-type) of each plan type."""
+
+
+def specialty_labels() -> Mapping[str, str]:
+    """Return the label of each specialty."""
+    specialties = read_table("specialties")
+    return dict(zip(specialties["specialty"], specialties["label"], strict=True))
 
 
 def concept(system: Template, code: Template) -> dict[str, Template]:
