@@ -4,6 +4,7 @@ ClaimsPipelineError        has .message, .where, .fix, .exit_code
 ├─ ConfigError             a setting or an argument is wrong                        exit 2
 │  └─ FeedMismatch         the lake belongs to another feed
 ├─ DataError               a file is missing, unreadable or not what it should be   exit 1
+├─ LedgerUnusable          the ledger's file cannot be read or written               exit 1
 ├─ LoaderLocked            another loader holds the ledger's lock                   exit 1
 ├─ LedgerMismatch          the ledger and the FHIR server do not belong together    exit 1
 ├─ ServiceError            a local service could not be started or stopped          exit 1
@@ -56,6 +57,10 @@ class FeedMismatch(ConfigError):
 
 class DataError(ClaimsPipelineError):
     """A file is missing, cannot be read, or does not hold what it should."""
+
+
+class LedgerUnusable(ClaimsPipelineError):
+    """The ledger's file cannot be opened, read or written."""
 
 
 class LoaderLocked(ClaimsPipelineError):

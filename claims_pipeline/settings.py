@@ -9,6 +9,7 @@ import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -34,6 +35,10 @@ class Settings(BaseSettings):
     """Settings of one installation, from `CLAIMS_*` environment variables.
 
     `fhir_base_url` is the embedded server's address unless set; `end_date` is 365 days of feed unless set.
+    `fhir_wait_seconds`: how long a load waits for a server that is not ready. `fhir_request_seconds`: how long it
+    waits for one answer. `fhir_patience_seconds`: how long it sends a bundle again before it gives up.
+    `fhir_user` with `fhir_password`, or `fhir_token`, say who we are; `fhir_ca_file` is trusted besides the
+    system's certificates; `fhir_gzip` compresses what is sent.
     """
 
     model_config = SettingsConfigDict(env_prefix="CLAIMS_", frozen=True, extra="ignore")
@@ -50,6 +55,14 @@ class Settings(BaseSettings):
     fhir_base_url: str = ""
     batch_size: int = Field(default=100, ge=1, le=1_000)
     workers: int = Field(default=4, ge=1, le=64)
+    fhir_user: str = ""
+    fhir_password: SecretStr | None = None
+    fhir_token: SecretStr | None = None
+    fhir_ca_file: Path | None = None
+    fhir_gzip: bool = False
+    fhir_wait_seconds: float = Field(default=120, gt=0)
+    fhir_request_seconds: float = Field(default=60, gt=0)
+    fhir_patience_seconds: float = Field(default=300, gt=0)
 
     fhir_port: int = Field(default=8080, ge=1, le=65_535)
     postgres_port: int = Field(default=5436, ge=1, le=65_535)
@@ -73,7 +86,9 @@ class Settings(BaseSettings):
 
     @field_validator("fhir_base_url")
     @classmethod
-    def _without_final_slash(cls, url: str) -> str:
+    def _usable_address(cls, url: str) -> str:
+        if url and not _is_http_url(url):
+            raise ValueError(f"not the address of a FHIR server such as http://127.0.0.1:8080/fhir: {url!r}")
         return url.rstrip("/")
 
     @model_validator(mode="before")
@@ -106,6 +121,11 @@ class Settings(BaseSettings):
     def ledger_path(self) -> Path:
         """SQLite file that records what each FHIR server holds."""
         return self.home / "ledger.sqlite"
+
+    @property
+    def dead_letters_path(self) -> Path:
+        """Folder of the resources that a FHIR server refused; its files are for the owner only."""
+        return self.home / "dead-letters"
 
     @property
     def runs_path(self) -> Path:
@@ -147,3 +167,13 @@ def load_settings(**overrides: Any) -> Settings:
 
 def _variable(location: tuple[int | str, ...]) -> str:
     return f"CLAIMS_{str(location[0]).removeprefix('CLAIMS_').upper()}: " if location else ""
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    is_plain = not parts.query and not parts.fragment and not any(map(str.isspace, text))
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and is_plain and (port is None or port > 0)

@@ -62,3 +62,11 @@ def test_every_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPa
 def test_an_end_before_the_start_is_refused() -> None:
     with pytest.raises(ConfigError, match="end_date 2024-12-31 lies before start_date 2025-01-01"):
         load_settings(start_date=date(2025, 1, 1), end_date=date(2024, 12, 31))
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:8080/fhir", "ftp://host/fhir", "http://", "http://host:99999/fhir", "h t"]
+)
+def test_an_address_that_is_not_one_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match="CLAIMS_FHIR_BASE_URL: not the address of a FHIR server"):
+        load_settings(fhir_base_url=address)
