@@ -1,6 +1,6 @@
 """`claims server`: the embedded FHIR server."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -65,6 +65,41 @@ def status(as_json: JsonOption = False) -> None:
         typer.echo(now.render())
     if not now.is_healthy:
         raise typer.Exit(NOT_REACHED)
+
+
+@server_app.command()
+def logs(
+    service: Annotated[Literal["hapi", "postgresql"], typer.Argument(help="Whose log.")] = "hapi",
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Show so many of the last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until interrupted.")] = False,
+) -> None:
+    """Show the log of HAPI FHIR or of PostgreSQL.
+
+    Example: claims server logs postgresql -n 20
+    """
+    from claims_pipeline import server
+    from claims_pipeline.settings import load_settings
+
+    for line in server.log_lines(load_settings(), service, last=lines, follow=follow):
+        typer.echo(line)
+
+
+@server_app.command()
+def prepare(
+    fhir_base: Annotated[str | None, typer.Option(help="Base URL; CLAIMS_FHIR_BASE_URL if not given.")] = None,
+) -> None:
+    """Make any FHIR server searchable by diagnosis, before it is loaded. `start` does this for the embedded one.
+
+    Example: claims server prepare --fhir-base http://localhost:8080/fhir
+    """
+    from claims_pipeline import server
+    from claims_pipeline.settings import load_settings
+
+    settings = load_settings(fhir_base_url=fhir_base)
+    if server.install_search_parameters(settings.fhir_base_url):
+        typer.echo("Claim?diagnosis= answers now; claims stored before are found once the server has indexed them anew")
+    else:
+        typer.echo("Claim?diagnosis= answered already")
 
 
 @server_app.command()

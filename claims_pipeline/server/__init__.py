@@ -5,7 +5,8 @@ Does not: what is loaded into it (load/), how commands print (cli/), processes i
 """
 
 from claims_pipeline.server.control import start, stop, wipe
+from claims_pipeline.server.logs import log_files, log_lines
 from claims_pipeline.server.search_parameters import install_search_parameters
-from claims_pipeline.server.status import ServerStatus, log_files, status
+from claims_pipeline.server.status import ServerStatus, status
 
-__all__ = ["ServerStatus", "install_search_parameters", "log_files", "start", "status", "stop", "wipe"]
+__all__ = ["ServerStatus", "install_search_parameters", "log_files", "log_lines", "start", "status", "stop", "wipe"]

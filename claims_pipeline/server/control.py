@@ -1,15 +1,12 @@
 """Start, stop and wipe the embedded server as a whole; one command at a time for each installation."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
-from filelock import FileLock, Timeout
-
-from claims_pipeline.errors import ConfigError, ServiceError
-from claims_pipeline.processes import identify, read_pid_file, write_pid_file
+from claims_pipeline.errors import ConfigError
+from claims_pipeline.locks import one_at_a_time
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.jars import fetch_jars
 from claims_pipeline.server.java import application_jar
@@ -120,36 +117,18 @@ def wipe(settings: Settings, on_step: OnStep = _unheard) -> bool:
 @contextmanager
 def _one_command(settings: Settings, on_step: OnStep) -> Iterator[None]:
     """Hold the server's lock; while another command holds it, say so and wait."""
-    lock = FileLock(settings.server_path / "command.lock")
-    holder_file = settings.server_path / "command.pid.json"
-    try:
-        settings.server_path.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        on_step(f"waiting for another command on this server{_named(settings)}")
+    lock = settings.server_path / "command.lock"
+    with ExitStack() as held:
         try:
-            lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout:
-            raise ServiceError(
-                f"another command{_named(settings)} has worked on this server for {LOCK_SECONDS} s",
+            held.enter_context(
+                one_at_a_time(
+                    lock, on_wait=lambda holder: on_step(f"waiting for {holder} on this server"), seconds=LOCK_SECONDS
+                )
+            )
+        except OSError as error:
+            raise ConfigError(
+                f"the folder of the server cannot be written: {error.strerror}",
                 where=str(settings.server_path),
-                fix="wait for it or end it",
-            ) from None
-    except OSError as error:
-        raise ConfigError(
-            f"the folder of the server cannot be written: {error.strerror}",
-            where=str(settings.server_path),
-            fix="set CLAIMS_HOME to a folder of yours",
-        ) from error
-    try:
-        if me := identify(os.getpid()):
-            write_pid_file(holder_file, me)
+                fix="set CLAIMS_HOME to a folder of yours",
+            ) from error
         yield
-    finally:
-        holder_file.unlink(missing_ok=True)
-        lock.release()
-
-
-def _named(settings: Settings) -> str:
-    holder = read_pid_file(settings.server_path / "command.pid.json")
-    return f" (pid {holder.pid})" if holder else ""

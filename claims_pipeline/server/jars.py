@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from filelock import FileLock
 
 from claims_pipeline.errors import ServiceError
+from claims_pipeline.locks import one_at_a_time
 
 LOCK_FILE = Path(__file__).parent / "java" / "jars.lock"
 DOWNLOADS_IN_PARALLEL = 8
@@ -81,7 +81,9 @@ def fetch_jars(cache: Path, on_step: Callable[[str], None], lock: Path = LOCK_FI
         return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(cache / f"{folder.name}.lock"):
+        with one_at_a_time(
+            cache / f"{folder.name}.lock", on_wait=lambda holder: on_step(f"waiting for {holder} that downloads them")
+        ):
             missing = [jar for jar in jars if not jar.is_in(folder)]
             if missing:
                 for leftover in folder.glob("*.part"):

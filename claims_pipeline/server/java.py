@@ -9,9 +9,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock
-
 from claims_pipeline.errors import ServiceError
+from claims_pipeline.locks import one_at_a_time
 
 SOURCES = Path(__file__).parent / "java"
 MAIN_CLASS = "fhirserver.FhirServer"
@@ -55,7 +54,7 @@ def application_jar(cache: Path, jars: Path, on_step: Callable[[str], None]) -> 
     target = cache / f"fhir-server-{key}.jar"
     if target.exists():
         return target
-    with FileLock(cache / f"{target.name}.lock"):
+    with one_at_a_time(cache / f"{target.name}.lock", on_wait=lambda holder: on_step(f"waiting for {holder}")):
         if not target.exists():
             on_step("compiling the server's one Java file")
             _compile(source, properties, jars, target)

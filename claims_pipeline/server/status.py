@@ -11,6 +11,7 @@ from claims_pipeline.reports import aligned
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.jars import hapi_version, read_lock
 from claims_pipeline.server.java import java_version
+from claims_pipeline.server.logs import log_files
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
 
@@ -104,11 +105,6 @@ def status(settings: Settings) -> ServerStatus:
         database_bytes=_bytes_below(postgres.data),
         logs=log_files(settings),
     )
-
-
-def log_files(settings: Settings) -> dict[str, Path]:
-    """Return the log files of the embedded server by service."""
-    return {"hapi": Hapi.of(settings).log, "postgresql": Postgres.of(settings).log}
 
 
 def _state(hapi: Hapi, hapi_process: ProcessIdentity | None, postgres_process: ProcessIdentity | None) -> State:
