@@ -1,0 +1,15 @@
+"""The one partition definition, and how ranges of it run.
+
+Assets share a run only when partition definition and backfill policy are the same for all of them, and
+`dagster asset materialize --partition-range` wants the policy on every selected asset, daily or not.
+"""
+
+import dagster as dg
+
+from claims_pipeline.settings import load_settings
+
+daily = dg.DailyPartitionsDefinition(start_date=load_settings().start_date.isoformat())
+"""A partition a day from CLAIMS_START_DATE to yesterday."""
+
+one_run = dg.BackfillPolicy.single_run()
+"""A range of days is one run: a run of its own for each day costs seconds of process start."""

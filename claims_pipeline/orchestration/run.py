@@ -1,0 +1,56 @@
+"""Run a range of days in this process, recorded in the installation's own Dagster instance."""
+
+import logging
+import sys
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from claims_pipeline.errors import ServiceError
+from claims_pipeline.orchestration.jobs import daily_feed
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+@dg.logger(config_schema={}, description="What the assets say, one plain line each, on standard error.")
+def plain_lines(_: dg.InitLoggerContext) -> logging.Logger:
+    """Return a logger that leaves out Dagster's own events: a year has thousands."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(lambda record: not getattr(record, "dagster_meta", {}).get("dagster_event"))
+    handler.setFormatter(_OriginalMessage())
+    logger = logging.Logger("claims", level=logging.INFO)
+    logger.addHandler(handler)
+    return logger
+
+
+class _OriginalMessage(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        meta = getattr(record, "dagster_meta", {})
+        return f"  {meta.get('step_key') or 'run'}: {meta.get('orig_message', record.getMessage())}"
+
+
+def materialize_range(defs: dg.Definitions, *, instance_folder: Path, start: date, end: date) -> str:
+    """Materialize all assets for the days `start`..`end` in one run, and return the run's id.
+
+    Raises:
+        ServiceError: the run failed; the message is that of the asset that failed.
+    """
+    with dg.DagsterInstance.from_config(str(instance_folder)) as instance:
+        result = defs.resolve_job_def(daily_feed.name).execute_in_process(
+            instance=instance,
+            tags={RANGE_START: start.isoformat(), RANGE_END: end.isoformat()},
+            run_config={"loggers": {"plain_lines": {}}},
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise _failure(result)
+        return result.run_id
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> ServiceError:
+    for event in result.all_events:
+        if event.is_step_failure and (error := event.step_failure_data.error):
+            message = error.message.strip().splitlines()[0]
+            return ServiceError(f"{event.step_key} failed: {message}", where=f"Dagster run {result.run_id}")
+    return ServiceError("the Dagster run failed", where=f"Dagster run {result.run_id}")

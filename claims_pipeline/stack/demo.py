@@ -1,0 +1,117 @@
+"""The demo: the whole pipeline once, from nothing to a dashboard, through Dagster and the real FHIR server."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import httpx
+
+from claims_pipeline import aggregate, server
+from claims_pipeline.definitions import defs
+from claims_pipeline.lake import Feed, Lake, resolve_feed
+from claims_pipeline.orchestration.run import materialize_range
+from claims_pipeline.reports import aligned
+from claims_pipeline.settings import Settings, load_settings
+from claims_pipeline.stack.control import up, uses_embedded_server
+from claims_pipeline.stack.services import dagster_instance
+
+CURRENT_STATE = {"Patient": "patients_current", "Coverage": "coverages_current", "Claim": "claims_current"}
+"""Model that holds the current state of each resource type of the feed."""
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What the demo made, and whether the FHIR server holds what the lake does.
+
+    Attributes:
+        feed: the feed of the lake.
+        run_id: Dagster run that did the work.
+        lake_counts: resources of the lake's current state by type.
+        server_counts: resources of the FHIR server by type.
+        addresses: web addresses by service; empty when nothing was left running.
+    """
+
+    kind: ClassVar[str] = "demo"
+
+    feed: Feed
+    run_id: str
+    lake_counts: Mapping[str, int]
+    server_counts: Mapping[str, int]
+    addresses: Mapping[str, str]
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether lake and server hold the same number of each type."""
+        return self.lake_counts == self.server_counts
+
+    def render(self) -> str:
+        """Return the lines that a person reads."""
+        verdict = "equal" if self.is_equal else "NOT equal: claims reconcile"
+        rows = [
+            ("feed", f"{self.feed.start_date} to {self.feed.end_date}, seed {self.feed.seed}"),
+            ("lake", _counts(self.lake_counts)),
+            ("FHIR server", f"{_counts(self.server_counts)}  ({verdict})"),
+            ("Dagster run", self.run_id),
+            *self.addresses.items(),
+        ]
+        return aligned(rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same facts as JSON values."""
+        return {
+            "feed": self.feed.model_dump(mode="json"),
+            "run_id": self.run_id,
+            "lake_counts": dict(self.lake_counts),
+            "server_counts": dict(self.server_counts),
+            "is_equal": self.is_equal,
+            "addresses": dict(self.addresses),
+        }
+
+
+def demo(settings: Settings, *, serve: bool, on_step: Callable[[str], None]) -> DemoReport:
+    """Start the FHIR server, materialize the feed's days in one Dagster run, and compare server and lake.
+
+    Args:
+        settings: sizes that were given must agree with the lake, if there is one.
+        serve: also start the dashboard and the Dagster UI, and leave them running.
+        on_step: told what begins.
+
+    Raises:
+        FeedMismatch: the lake belongs to another feed.
+        ServiceError: a service did not start, or the run failed.
+    """
+    feed = resolve_feed(settings.lake_path, settings)
+    if uses_embedded_server(settings):
+        server.start(settings, on_step)
+    on_step(f"Dagster: {feed.start_date} to {feed.end_date}, {feed.claims:,} claims, {feed.patients:,} patients")
+    run_id = materialize_range(
+        defs, instance_folder=dagster_instance(settings), start=feed.start_date, end=feed.end_date
+    )
+    models = aggregate.build(Lake(settings.lake_path), settings.analytics_path).row_counts
+    addresses = {"FHIR server": settings.fhir_base_url}
+    if serve:
+        addresses |= {service.name: service.url for service in up(settings, on_step).services}
+    return DemoReport(
+        feed=feed,
+        run_id=run_id,
+        lake_counts={name: models[model] for name, model in CURRENT_STATE.items()},
+        server_counts={name: _server_count(settings, name) for name in CURRENT_STATE},
+        addresses=addresses,
+    )
+
+
+def demo_settings(*, days: int | None, claims: int | None, patients: int | None) -> Settings:
+    """Return the settings of a demo of `days` days from the start date; a size that is None stays as it is."""
+    last_day = None if days is None else load_settings().start_date + timedelta(days=days - 1)
+    return load_settings(claims=claims, patients=patients, end_date=last_day)
+
+
+def _server_count(settings: Settings, resource_type: str) -> int:
+    url = f"{settings.fhir_base_url}/{resource_type}?_summary=count"
+    answer = httpx.get(url, headers={"Cache-Control": "no-cache"}, timeout=60)
+    return int(answer.raise_for_status().json()["total"])
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return "  ".join(f"{name} {count:,}" for name, count in counts.items())

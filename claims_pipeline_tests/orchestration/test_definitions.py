@@ -1,0 +1,65 @@
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from claims_pipeline.aggregate import MODELS
+from claims_pipeline.definitions import defs
+from claims_pipeline.orchestration.partitions import daily
+
+FEED_AND_LOAD = {
+    "directory": set(),
+    "enrollment": set(),
+    "patients": {"directory", "enrollment"},
+    "coverages": {"enrollment", "patients"},
+    "claims": {"directory", "patients", "coverages"},
+    "fhir_load": {"directory", "patients", "coverages", "claims"},
+}
+DAILY = {"patients", "coverages", "claims", "fhir_load"}
+
+
+def name(key: dg.AssetKey) -> str:
+    return key.to_user_string()
+
+
+def test_the_definitions_can_be_loaded() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_the_lineage_is_that_of_the_data() -> None:
+    graph = defs.resolve_asset_graph()
+    models = {model.name for model in MODELS}
+    lineage = {name(key): {name(parent) for parent in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()}
+
+    assert {asset: parents for asset, parents in lineage.items() if asset not in models} == FEED_AND_LOAD
+    assert models <= lineage.keys()
+    assert "claims" in lineage["claims_current"]
+
+
+def test_the_daily_assets_share_one_partition_definition_and_run_ranges_in_one_run() -> None:
+    graph = defs.resolve_asset_graph()
+    nodes = {name(key): graph.get(key) for key in graph.get_all_asset_keys()}
+
+    assert {asset for asset, node in nodes.items() if node.partitions_def} == DAILY
+    assert all(nodes[asset].partitions_def == daily for asset in DAILY)
+    assert all(node.backfill_policy == dg.BackfillPolicy.single_run() for node in nodes.values())
+
+
+def test_every_asset_says_what_it_is_and_what_columns_it_has() -> None:
+    graph = defs.resolve_asset_graph()
+    nodes = {name(key): graph.get(key) for key in graph.get_all_asset_keys()}
+    tables = {*DAILY, *(model.name for model in MODELS), "enrollment"} - {"fhir_load"}
+
+    assert all(node.description for node in nodes.values())
+    assert all("dagster/column_schema" in nodes[asset].metadata for asset in tables)
+
+
+def test_the_schedule_runs_the_partition_of_yesterday() -> None:
+    schedule = defs.resolve_schedule_def("daily_schedule")
+    context = dg.build_schedule_context(
+        scheduled_execution_time=datetime(2025, 3, 2, 2, 15, tzinfo=UTC), repository_def=defs.get_repository_def()
+    )
+
+    requests = schedule.evaluate_tick(context).run_requests
+
+    assert [request.partition_key for request in requests or []] == ["2025-03-01"]
+    assert schedule.cron_schedule == "15 2 * * *"
