@@ -82,7 +82,7 @@ def fetch_jars(cache: Path, on_step: Callable[[str], None], lock: Path = LOCK_FI
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(
-            cache / f"{folder.name}.lock", on_wait=lambda holder: on_step(f"waiting for {holder} that downloads them")
+            cache / f"{folder.name}.lock", on_wait=lambda holder: on_step(f"Java archives: waiting for {holder}")
         ):
             missing = [jar for jar in jars if not jar.is_in(folder)]
             if missing:
@@ -99,7 +99,7 @@ def fetch_jars(cache: Path, on_step: Callable[[str], None], lock: Path = LOCK_FI
 def _download_all(jars: list[Jar], folder: Path, on_step: Callable[[str], None]) -> None:
     repository = repository_url()
     total, done, reported = sum(jar.size for jar in jars), 0, 0
-    on_step(f"downloading {len(jars)} Java archives, {total / 1e6:.0f} MB")
+    on_step(f"Java archives: downloading {len(jars)}, {total / 1e6:.0f} MB")
     system_trust_store = ssl.create_default_context()  # httpx's own list does not know a company's certificates
     with (
         httpx.Client(verify=system_trust_store, timeout=60, follow_redirects=True) as client,
@@ -112,7 +112,7 @@ def _download_all(jars: list[Jar], folder: Path, on_step: Callable[[str], None])
                 done += future.result()
                 if done - reported >= REPORT_EVERY_BYTES or done == total:
                     reported = done
-                    on_step(f"downloaded {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+                    on_step(f"Java archives: {done / 1e6:.0f} of {total / 1e6:.0f} MB")
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

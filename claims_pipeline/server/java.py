@@ -54,9 +54,10 @@ def application_jar(cache: Path, jars: Path, on_step: Callable[[str], None]) -> 
     target = cache / f"fhir-server-{key}.jar"
     if target.exists():
         return target
-    with one_at_a_time(cache / f"{target.name}.lock", on_wait=lambda holder: on_step(f"waiting for {holder}")):
+    lock = cache / f"{target.name}.lock"
+    with one_at_a_time(lock, on_wait=lambda holder: on_step(f"HAPI FHIR: waiting for {holder}")):
         if not target.exists():
-            on_step("compiling the server's one Java file")
+            on_step("HAPI FHIR: compiling the server's one Java file")
             _compile(source, properties, jars, target)
     return target
 
