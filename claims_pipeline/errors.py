@@ -86,6 +86,12 @@ class PortTaken(ServiceError):
         )
 
 
+class Interrupted(ClaimsPipelineError):
+    """The work was ended by a signal before it was done."""
+
+    exit_code = 130
+
+
 class FhirError(ClaimsPipelineError):
     """The FHIR server refused a request as a whole."""
 

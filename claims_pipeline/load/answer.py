@@ -1,0 +1,159 @@
+"""What an answer of the server to a transaction means for the resources in it."""
+
+import email.utils
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, NamedTuple
+
+import httpx
+
+from claims_pipeline.load.client import outcome_of, plain, refused
+
+NO_CHANGE = "SUCCESSFUL_UPDATE_NO_CHANGE"
+"""HAPI FHIR's word, in an entry's outcome, for a PUT of what it holds already."""
+
+RETRY_AFTER_CAP_SECONDS = 120.0
+
+
+class Meaning(Enum):
+    """What to do next with the resources of a bundle."""
+
+    ACCEPTED = "all of them are on the server"
+    REFUSED = "one of them is refused: find it"
+    TOO_LARGE = "there are too many in one bundle"
+    SUSPECT = "the server fails over one of them: find it"
+    OVERLOADED = "the server is busy: send again, less at once"
+    SERVER_ERROR = "the server failed: send again"
+    PASSING = "no usable answer: send again"
+    STOP = "the server or the settings are wrong: send nothing more"
+
+    @property
+    def is_final(self) -> bool:
+        """Sending the same bundle again would change nothing."""
+        return self in {Meaning.ACCEPTED, Meaning.REFUSED, Meaning.TOO_LARGE, Meaning.STOP}
+
+    @property
+    def is_about_content(self) -> bool:
+        """Halves of the bundle may fare differently."""
+        return self in {Meaning.REFUSED, Meaning.TOO_LARGE, Meaning.SUSPECT}
+
+
+class EntryAnswer(NamedTuple):
+    """What became of one entry of an accepted bundle."""
+
+    outcome: str
+    version_id: str
+    status: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, or the error that came instead.
+
+    Attributes:
+        meaning: what to do next.
+        status: HTTP status, 0 if there was no answer.
+        text: what the server says, in plain words.
+        entries: one an entry of an accepted bundle, in order.
+        retry_after: seconds that the server asks us to wait.
+        fix: what a person can do about it.
+        is_timeout: no answer came in time.
+    """
+
+    meaning: Meaning
+    status: int = 0
+    text: str = ""
+    entries: tuple[EntryAnswer, ...] = ()
+    retry_after: float | None = None
+    fix: str = ""
+    is_timeout: bool = False
+
+    @property
+    def label(self) -> str:
+        """The status code, or the kind of error."""
+        return str(self.status) if self.status else "timeout" if self.is_timeout else "connection"
+
+    @property
+    def is_overload(self) -> bool:
+        """The server asks for less at once, in so many words or by its silence."""
+        return self.meaning is Meaning.OVERLOADED or self.is_timeout
+
+
+def read_error(error: httpx.TransportError) -> Answer:
+    """Judge an error of the connection: whether the server did the write is not known."""
+    return Answer(Meaning.PASSING, text=plain(error), is_timeout=isinstance(error, httpx.TimeoutException))
+
+
+def read_answer(response: httpx.Response, count: int) -> Answer:
+    """Judge the answer to a transaction of `count` entries."""
+    status = response.status_code
+    text = outcome_of(response)
+    if response.is_success:
+        return _read_success(response, count)
+    if status in {401, 403}:
+        error = refused(response)
+        return Answer(Meaning.STOP, status, error.message, fix=error.fix)
+    if response.is_redirect or (status in {404, 405} and not text):
+        fix = "give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir"
+        return Answer(Meaning.STOP, status, f"this address takes no transactions: HTTP {status}", fix=fix)
+    if status == 413:
+        return Answer(Meaning.TOO_LARGE, status, text or "too large for the server")
+    if status in {400, 404, 405, 410, 412, 422} and text:
+        return Answer(Meaning.REFUSED, status, text)
+    meaning = (
+        Meaning.OVERLOADED
+        if status in {429, 503}
+        else Meaning.PASSING
+        if status in {408, 425}
+        else Meaning.SERVER_ERROR
+    )
+    return Answer(meaning, status, f"HTTP {status}: {text or 'no reason given'}", retry_after=_retry_after(response))
+
+
+def _read_success(response: httpx.Response, count: int) -> Answer:
+    """An answer that cannot be read leaves open what was done: the bundle is sent again."""
+    try:
+        entries = tuple(map(_read_entry, json.loads(response.content)["entry"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Answer(Meaning.SERVER_ERROR, response.status_code, "the answer is not a FHIR bundle, or not all of one")
+    if len(entries) != count:
+        text = f"the answer has {len(entries)} entries for {count} resources"
+        return Answer(Meaning.SERVER_ERROR, response.status_code, text)
+    if refused_entries := [entry for entry in entries if entry.outcome == "refused"]:
+        return Answer(Meaning.REFUSED, refused_entries[0].status, "the server refused a part of a transaction")
+    return Answer(Meaning.ACCEPTED, response.status_code, entries=entries)
+
+
+def _read_entry(entry: dict[str, Any]) -> EntryAnswer:
+    answer = entry["response"]
+    status = int(answer["status"][:3])
+    version_id = str(answer.get("etag", "")).removeprefix("W/").strip('"')
+    if status == 201:
+        return EntryAnswer("created", version_id, status)
+    if status >= 300:
+        return EntryAnswer("refused", version_id, status)
+    return EntryAnswer("already_equal" if _is_no_change(answer.get("outcome")) else "updated", version_id, status)
+
+
+def _is_no_change(outcome: Any) -> bool:
+    try:
+        return any(coding["code"] == NO_CHANGE for issue in outcome["issue"] for coding in issue["details"]["coding"])
+    except (KeyError, TypeError):
+        return False
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds of a Retry-After header, which is a number or a date."""
+    value = response.headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (email.utils.parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return min(max(seconds, 0.0), RETRY_AFTER_CAP_SECONDS)

@@ -1,0 +1,218 @@
+"""The FHIR server as this package talks to it: one `httpx.AsyncClient`, authenticated, with a time limit a request.
+
+Bodies never reach a log or an error message; what a server says about them (an OperationOutcome) does.
+"""
+
+import asyncio
+import gzip
+import ssl
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from claims_pipeline.errors import ConfigError, FhirError, ServerUnavailable
+from claims_pipeline.load.outcome import operation_outcome_text
+from claims_pipeline.settings import Settings
+
+FHIR_JSON = "application/fhir+json"
+CONNECT_SECONDS = 10.0
+READY_POLL_SECONDS = 1.0
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+HTTP_UNAUTHORIZED, HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_GONE = 401, 403, 404, 410
+
+
+@dataclass
+class Traffic:
+    """What went over the wire in one run; `latencies` are of requests with resources, in seconds."""
+
+    requests: int = 0
+    requests_with_resources: int = 0
+    retries: int = 0
+    sent_bytes: int = 0
+    latencies: list[float] = field(default_factory=list)
+    status_codes: dict[str, int] = field(default_factory=dict)
+
+    def count_status(self, status: str) -> None:
+        """Count one answer by its status code, or by the kind of error that came instead."""
+        self.status_codes[status] = self.status_codes.get(status, 0) + 1
+
+
+@dataclass(frozen=True)
+class FhirClient:
+    """Requests to one server, counted."""
+
+    base_url: str
+    http: httpx.AsyncClient
+    has_gzip: bool
+    traffic: Traffic = field(default_factory=Traffic)
+
+    async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> httpx.Response:
+        """Read; a cached answer of the server is not good enough."""
+        self.traffic.requests += 1
+        return await self.http.get(f"{self.base_url}/{path}", params=parameters, headers={"Cache-Control": "no-cache"})
+
+    async def search(self, resource_type: str, form: Mapping[str, str]) -> httpx.Response:
+        """Search by POST, for parameters too long for an address."""
+        self.traffic.requests += 1
+        return await self.http.post(
+            f"{self.base_url}/{resource_type}/_search", data=form, headers={"Cache-Control": "no-cache"}
+        )
+
+    async def put(self, path: str, content: bytes) -> httpx.Response:
+        """Write one resource of our own, such as the marker."""
+        self.traffic.requests += 1
+        return await self.http.put(f"{self.base_url}/{path}", content=content, headers={"Content-Type": FHIR_JSON})
+
+    async def post_bundle(self, content: bytes) -> httpx.Response:
+        """Send a transaction of resources."""
+        headers = {"Content-Type": FHIR_JSON, "X-Retry-On-Version-Conflict": "retry; max-retries=10"}
+        if self.has_gzip:
+            content = await asyncio.to_thread(gzip.compress, content, 1)
+            headers["Content-Encoding"] = "gzip"
+        self.traffic.requests += 1
+        self.traffic.requests_with_resources += 1
+        self.traffic.sent_bytes += len(content)
+        return await self.http.post(self.base_url, content=content, headers=headers)
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[FhirClient]:
+    """Yield a client for the server of `settings`.
+
+    Raises:
+        ConfigError: the file of certificates cannot be used, or both kinds of authentication are set.
+    """
+    base_url = settings.fhir_base_url
+    seconds = settings.fhir_request_seconds
+    host = urlsplit(base_url).hostname
+    http = httpx.AsyncClient(
+        auth=_basic_auth(settings),
+        headers=_headers(settings),
+        timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds), pool=None),
+        limits=httpx.Limits(max_connections=settings.workers + 2, max_keepalive_connections=settings.workers + 2),
+        verify=_tls(settings) if base_url.startswith("https") else True,
+        trust_env=host not in LOOPBACK,  # a proxy of the environment cannot reach this machine's own server
+    )
+    async with http:
+        yield FhirClient(base_url, http, settings.fhir_gzip)
+
+
+async def wait_until_ready(client: FhirClient, path: str, *, seconds: float) -> httpx.Response:
+    """Read `path` until the server answers it as a FHIR server does.
+
+    Args:
+        client: the server.
+        path: what to read; that it is not there is an answer too.
+        seconds: how long to try; 0 tries once.
+
+    Raises:
+        ServerUnavailable: no such answer came in time.
+        FhirError: it refuses us, or is not a FHIR server.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            answer = await client.get(path)
+            if (problem := _not_ready(answer)) is None:
+                return answer
+        except httpx.TransportError as error:
+            problem = plain(error)
+        if time.monotonic() + READY_POLL_SECONDS > deadline:
+            waited = f" within {seconds:.0f} s" if seconds else ""
+            raise ServerUnavailable(
+                f"the FHIR server did not answer{waited}: {problem}",
+                where=client.base_url,
+                fix="claims server start, or point --fhir-base at a server that runs",
+            )
+        await asyncio.sleep(READY_POLL_SECONDS)
+
+
+def _not_ready(answer: httpx.Response) -> str | None:
+    """Return why the server has to be asked again, None if this is its answer."""
+    status = answer.status_code
+    if status in {HTTP_UNAUTHORIZED, HTTP_FORBIDDEN}:
+        raise refused(answer)
+    if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.TOO_MANY_REQUESTS:
+        return f"HTTP {status}"
+    if not is_fhir(answer) or (answer.is_error and status not in {HTTP_NOT_FOUND, HTTP_GONE}):
+        raise FhirError(
+            f"there is no FHIR server at this address: HTTP {status}"
+            + (f", it redirects to {answer.headers.get('location', 'elsewhere')}" if answer.is_redirect else ""),
+            where=str(answer.request.url),
+            fix="give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir",
+        )
+    return None
+
+
+def refused(answer: httpx.Response) -> FhirError:
+    """Return the error for a server that does not let us in."""
+    return FhirError(
+        f"the FHIR server refuses us: HTTP {answer.status_code}",
+        where=str(answer.request.url),
+        fix="set CLAIMS_FHIR_USER and CLAIMS_FHIR_PASSWORD, or CLAIMS_FHIR_TOKEN, to an account that may write",
+    )
+
+
+def is_fhir(answer: httpx.Response) -> bool:
+    """Tell whether an answer is a FHIR resource, and not the page of a proxy."""
+    try:
+        return "resourceType" in answer.json()
+    except (ValueError, TypeError):
+        return False
+
+
+def plain(error: httpx.TransportError) -> str:
+    """Return what happened on the connection, in plain words."""
+    names = {
+        httpx.ConnectTimeout: "no connection in time",
+        httpx.ReadTimeout: "no answer in time",
+        httpx.WriteTimeout: "it did not take the request in time",
+        httpx.RemoteProtocolError: "the connection was closed in the middle",
+        httpx.ReadError: "the connection was reset",
+        httpx.WriteError: "the connection was reset",
+    }
+    if isinstance(error, httpx.ConnectError):
+        return "connection refused" if "refused" in str(error).lower() or "All connection" in str(error) else str(error)
+    return names.get(type(error), type(error).__name__)
+
+
+def outcome_of(answer: httpx.Response) -> str:
+    """Return what the server says about a request that it refused; empty unless it says it in FHIR."""
+    try:
+        return operation_outcome_text(answer.json())
+    except ValueError:
+        return ""
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    headers = {"Accept": FHIR_JSON}
+    if settings.fhir_token:
+        headers["Authorization"] = f"Bearer {settings.fhir_token.get_secret_value()}"
+    return headers
+
+
+def _basic_auth(settings: Settings) -> httpx.BasicAuth | None:
+    if not settings.fhir_user:
+        return None
+    if settings.fhir_token:
+        raise ConfigError("both CLAIMS_FHIR_USER and CLAIMS_FHIR_TOKEN are set", fix="set one of them")
+    return httpx.BasicAuth(
+        settings.fhir_user, settings.fhir_password.get_secret_value() if settings.fhir_password else ""
+    )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    """Return the system's trust store, with the certificates of CLAIMS_FHIR_CA_FILE beside it."""
+    context = ssl.create_default_context()
+    if settings.fhir_ca_file:
+        try:
+            context.load_verify_locations(settings.fhir_ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"CLAIMS_FHIR_CA_FILE holds no certificates: {error}", where=str(settings.fhir_ca_file)
+            ) from error
+    return context

@@ -1,0 +1,82 @@
+"""Partitions of the lake as chunks for the pipeline, several small days in one."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from claims_pipeline.errors import DataError
+from claims_pipeline.fhir import RENDERINGS, render
+from claims_pipeline.load.diff import CHUNK_SCHEMA
+from claims_pipeline.load.sources import Partition
+
+CHUNK_ROWS = 20_000
+"""Enough that reading, rendering and comparing cost little a row; about 100 MB at a time."""
+
+
+@dataclass
+class LakeChunks:
+    """Renders partitions of one table, in order, as chunks.
+
+    Attributes:
+        partitions: of one table.
+        row_counts: by partition name, filled as they are read.
+    """
+
+    partitions: Sequence[Partition]
+    row_counts: dict[str, int]
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        waiting: list[tuple[Partition, pl.DataFrame]] = []
+        rows = 0
+        for partition in self.partitions:
+            frame = partition.lake.read(partition.table, partition.day)
+            self.row_counts[partition.name] = frame.height
+            waiting.append((partition, frame))
+            rows += frame.height
+            if rows >= CHUNK_ROWS:
+                yield from _slices(waiting)
+                waiting, rows = [], 0
+        if rows:
+            yield from _slices(waiting)
+
+
+def resource_type(partition: Partition) -> str:
+    """Return the FHIR resource type that a partition becomes."""
+    return RENDERINGS[partition.table.name].resource_type
+
+
+def as_of(partition: Partition) -> str:
+    """Return the day of a partition as the ledger writes it."""
+    return partition.day.isoformat() if partition.day else ""
+
+
+def _slices(read: Sequence[tuple[Partition, pl.DataFrame]]) -> Iterator[pl.DataFrame]:
+    labelled = pl.concat(
+        [
+            frame.select(pl.lit(as_of(partition)).alias("as_of"), pl.lit(partition.name).alias("source")).head(
+                frame.height
+            )
+            if frame.height == 1
+            else pl.DataFrame({"as_of": [as_of(partition)], "source": [partition.name]}).select(
+                pl.all().repeat_by(frame.height).explode()
+            )
+            for partition, frame in read
+            if frame.height
+        ]
+    )
+    frames = pl.concat([frame for _, frame in read])
+    for start in range(0, frames.height, CHUNK_ROWS):
+        part = frames.slice(start, CHUNK_ROWS)
+        yield pl.concat([_rendered(read, part), labelled.slice(start, CHUNK_ROWS)], how="horizontal").select(
+            CHUNK_SCHEMA.names()
+        )
+
+
+def _rendered(read: Sequence[tuple[Partition, pl.DataFrame]], rows: pl.DataFrame) -> pl.DataFrame:
+    try:
+        return render(read[0][0].table, rows)
+    except DataError:
+        for partition, _ in read:
+            partition.render()  # names the file
+        raise

@@ -1,0 +1,88 @@
+"""How many requests are in flight at once, and how long to wait before the next attempt.
+
+Additive increase, multiplicative decrease, as TCP does it: start low, one more after each round of answers while
+the latency holds, half when the server says that it is too much.
+"""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+
+START = 2
+LATENCY_TOLERANCE = 3.0
+"""Grow while the latency is below this many times the best smoothed one: twice as many requests on a busy server
+take twice as long each, which alone is no sign of overload."""
+
+SMOOTHING = 0.2
+BACKOFF_BASE_SECONDS = 0.5
+BACKOFF_CAP_SECONDS = 20.0
+
+
+def backoff_seconds(attempt: int, retry_after: float | None, randomness: random.Random) -> float:
+    """Return how long to wait after the `attempt`-th failure (from 1): full jitter, never before Retry-After."""
+    if retry_after is not None:
+        return retry_after + randomness.uniform(0.0, BACKOFF_BASE_SECONDS)
+    return randomness.uniform(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (attempt - 1)))
+
+
+@dataclass
+class InFlightLimit:
+    """A semaphore whose size follows the server.
+
+    Attributes:
+        maximum: never more than this many.
+        size: how many now.
+        in_flight: how many are under way.
+        history: (seconds since the start, size) at each change.
+    """
+
+    maximum: int
+    size: int = 0
+    in_flight: int = 0
+    history: list[tuple[float, int]] = field(default_factory=list)
+    _answers: int = 0
+    _latency: float = 0.0
+    _best_latency: float = float("inf")
+    _last_decrease: float = float("-inf")
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._resize(min(START, self.maximum))
+
+    async def acquire(self) -> None:
+        """Wait until one more request may be under way."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.in_flight < self.size)
+            self.in_flight += 1
+
+    async def release(self) -> None:
+        """Give the place back."""
+        async with self._changed:
+            self.in_flight -= 1
+            self._changed.notify_all()
+
+    def on_answer(self, seconds: float) -> None:
+        """Learn from an answer that came after `seconds`: after a round of good ones, one more may be under way."""
+        self._latency = seconds if not self._latency else (1 - SMOOTHING) * self._latency + SMOOTHING * seconds
+        self._best_latency = min(self._best_latency, self._latency)
+        self._answers += 1
+        if self._answers >= self.size and self._latency <= LATENCY_TOLERANCE * self._best_latency:
+            self._resize(min(self.maximum, self.size + 1))
+
+    def on_overload(self, began: float) -> None:
+        """Halve, once for all the requests that were under way together.
+
+        Args:
+            began: `time.monotonic()` when the request that failed was sent.
+        """
+        if began > self._last_decrease:
+            self._last_decrease = time.monotonic()
+            self._resize(max(1, self.size // 2))
+
+    def _resize(self, size: int) -> None:
+        self._answers = 0
+        if size != self.size:
+            self.size = size
+            self.history.append((round(time.monotonic() - self._began, 3), size))

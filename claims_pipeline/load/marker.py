@@ -1,0 +1,141 @@
+"""The marker: a `Basic` resource on the server that says which ledger knows it, and a generation.
+
+The generation rises before each load that sends. A missing marker, another ledger's, or a lower generation mean a
+server that was wiped, that another ledger fills, or that was restored from a backup: the ledger's hashes then say
+nothing about it. A higher generation means that the ledger itself was restored.
+"""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import httpx
+
+from claims_pipeline.errors import FhirError, LedgerMismatch
+from claims_pipeline.load.client import HTTP_GONE, HTTP_NOT_FOUND, FhirClient, outcome_of, wait_until_ready
+from claims_pipeline.load.ledger import Ledger
+
+MARKER_ID = "claims-pipeline-ledger"
+MARKER_PATH = f"Basic/{MARKER_ID}"
+GENERATION_URL = "https://claims-pipeline.dev/fhir/StructureDefinition/ledger-generation"
+SYNTHETIC = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
+FHIR_R4 = "4.0"
+
+
+class OnMismatch(StrEnum):
+    """What to do when the ledger and the server do not belong together."""
+
+    REFUSE = "refuse"
+    ADOPT = "adopt"
+    RESET = "reset"
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What the server's marker says."""
+
+    ledger_id: str
+    generation: int
+
+    def to_fhir(self) -> dict[str, Any]:
+        """Return the marker as a resource."""
+        return {
+            "resourceType": "Basic",
+            "id": MARKER_ID,
+            "meta": {"security": [SYNTHETIC]},
+            "extension": [{"url": GENERATION_URL, "valueInteger": self.generation}],
+            "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{self.ledger_id}"}],
+            "code": {"text": "claims_pipeline: this server is filled by the ledger named here"},
+        }
+
+
+async def read_marker(client: FhirClient, *, wait_seconds: float) -> Marker | None:
+    """Return the server's marker, None if it has none; wait until the server is ready.
+
+    Raises:
+        ServerUnavailable: the server did not answer in time.
+        FhirError: it refuses us, or is not a FHIR R4 server.
+    """
+    answer = await wait_until_ready(client, MARKER_PATH, seconds=wait_seconds)
+    if answer.status_code in {HTTP_NOT_FOUND, HTTP_GONE}:
+        await _require_r4(client)
+        return None
+    return _parse(answer)
+
+
+def mismatch(ledger: Ledger, marker: Marker | None, *, base_url: str) -> LedgerMismatch | None:
+    """Return why the ledger says nothing about this server; None if it may be trusted, or knows no server yet."""
+    info = ledger.info()
+    known_url = info.get("server", "")
+    generation = int(info.get("generation", 0))
+    pending = int(info.get("pending_generation", generation))
+    if marker is None:
+        if generation == 0:
+            return None
+        reason = (
+            "this server was wiped since the last load"
+            if known_url == base_url
+            else (f"the ledger was written for {known_url}, this is another server or one that was wiped")
+        )
+    elif marker.ledger_id != info["ledger_id"]:
+        reason = "another ledger fills this server"
+    elif marker.generation < generation:
+        reason = "this server was restored from a backup that is older than the last load"
+    elif marker.generation > pending:
+        reason = "the ledger is older than the server: it was restored from a backup"
+    else:
+        return None
+    return LedgerMismatch(
+        f"{reason}: the ledger cannot tell what it holds",
+        where=f"{base_url} and {ledger.path}",
+        fix="--adopt to compare the ledger with what the server really holds, --reset to forget it and send "
+        "everything, or --hash-file with the ledger that belongs to this server",
+    )
+
+
+async def raise_generation(ledger: Ledger, client: FhirClient) -> None:
+    """Raise the generation on the server and in the ledger; a crash in between leaves both acceptable.
+
+    Raises:
+        FhirError: the server does not take the marker.
+    """
+    info = ledger.info()
+    generation = max(int(info.get("generation", 0)), int(info.get("pending_generation", 0))) + 1
+    ledger.remember(pending_generation=str(generation))
+    body = json.dumps(Marker(info["ledger_id"], generation).to_fhir()).encode()
+    answer = await client.put(MARKER_PATH, body)
+    if answer.is_error:
+        raise FhirError(
+            f"the server does not take the ledger's marker: HTTP {answer.status_code} {outcome_of(answer)}".rstrip(),
+            where=f"{client.base_url}/{MARKER_PATH}",
+            fix="the account needs the right to write Basic resources",
+        )
+    ledger.remember(generation=str(generation), server=client.base_url)
+
+
+def _parse(answer: httpx.Response) -> Marker | None:
+    try:
+        resource = answer.json()
+        ledger_id = resource["identifier"][0]["value"].removeprefix("urn:uuid:")
+        generation = next(e["valueInteger"] for e in resource["extension"] if e["url"] == GENERATION_URL)
+        return Marker(str(ledger_id), int(generation))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, StopIteration):
+        raise FhirError(
+            "the server's marker cannot be read",
+            where=str(answer.request.url),
+            fix="delete it, then --adopt or --reset",
+        ) from None
+
+
+async def _require_r4(client: FhirClient) -> None:
+    answer = await wait_until_ready(client, "metadata", seconds=0)
+    statement = answer.json()
+    version = statement.get("fhirVersion", "") if statement.get("resourceType") == "CapabilityStatement" else None
+    if version is None or not str(version).startswith(FHIR_R4):
+        found = f"it speaks FHIR {version}" if version else "it has no CapabilityStatement"
+        raise FhirError(
+            f"there is no FHIR R4 server at this address: {found}",
+            where=f"{client.base_url}/metadata",
+            fix="give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir",
+        )

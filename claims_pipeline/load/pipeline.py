@@ -1,0 +1,195 @@
+"""Chunks of resources to the server: compare, check references, pack, send, record; bounded in memory.
+
+While bundles are on their way, the next chunk is read and compared in a thread. A chunk holds one group of
+resources; what refers to them is in a later group, which starts when this one is settled.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from claims_pipeline.errors import ClaimsPipelineError
+from claims_pipeline.load.diff import KEY, Delta, diff
+from claims_pipeline.load.ledger import Ledger
+from claims_pipeline.load.marker import raise_generation
+from claims_pipeline.load.progress import OnProgress, Progress
+from claims_pipeline.load.references import on_server, split_by_missing, unknown_targets, why_missing
+from claims_pipeline.load.send import Sender
+from claims_pipeline.load.settle import LOADED, Resource, Result, settle, touch
+from claims_pipeline.load.tally import Tally
+
+_RESOURCE_COLUMNS = list(Resource._fields)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A chunk compared with the ledger.
+
+    Attributes:
+        chunk: what was read.
+        delta: what of it the server lacks.
+        unknown: targets that the ledger does not know, and whether they were rejected.
+    """
+
+    chunk: pl.DataFrame
+    delta: Delta
+    unknown: dict[str, bool]
+
+
+@dataclass
+class Pipeline:
+    """One load.
+
+    Attributes:
+        total: resources to look at in all, for the progress.
+        released: "Type/id" that their last partition no longer holds.
+        sending_since: when the first bundle was sent, None before.
+        last_answer: when the last bundle was settled.
+    """
+
+    ledger: Ledger
+    sender: Sender
+    tally: Tally
+    on_progress: OnProgress
+    is_full: bool = False
+    is_dry_run: bool = False
+    total: int = 0
+    released: frozenset[str] = frozenset()
+    sending_since: float | None = None
+    last_answer: float = 0.0
+    _on_their_way: dict[tuple[str, str], str] = field(default_factory=dict)
+    _on_server: dict[str, bool] = field(default_factory=dict)
+    _claims: int = 0
+    _stage: str = ""
+
+    async def load(self, chunks: Iterable[pl.DataFrame], origin: str) -> None:
+        """Load chunks (columns of `diff.CHUNK_SCHEMA`) of resources that do not refer to later ones.
+
+        Returns when each of them has its end. `origin` is the lake's table, or "files".
+        """
+        self._stage = origin
+        source = iter(chunks)
+        following = asyncio.create_task(asyncio.to_thread(self._plan_next, source))
+        async with asyncio.TaskGroup() as bundles:
+            while self.sender.stopped is None and (plan := await following) is not None:
+                to_send = await self._account(plan, origin)
+                following = asyncio.create_task(asyncio.to_thread(self._plan_next, source))
+                await self._send(to_send, origin, bundles)
+        if self.sender.stopped is not None:
+            await following  # what it read was not counted as read, so nothing is lost by leaving it
+
+    def _plan_next(self, chunks: Iterator[pl.DataFrame]) -> Plan | None:
+        chunk = next(chunks, None)
+        if chunk is None:
+            return None
+        keys = list(self._on_their_way)
+        on_their_way = pl.DataFrame(
+            {
+                "resource_type": [key[0] for key in keys],
+                "resource_id": [key[1] for key in keys],
+                "content_hash": [self._on_their_way.get(key, "") for key in keys],
+            },
+            schema={**dict.fromkeys(KEY, pl.String()), "content_hash": pl.String()},
+        )
+        delta = diff(self.ledger, chunk, on_their_way=on_their_way, released=self.released, full=self.is_full)
+        unknown = {} if self.is_dry_run or delta.to_send.is_empty() else unknown_targets(self.ledger, delta.to_send)
+        return Plan(chunk, delta, unknown)
+
+    async def _account(self, plan: Plan, origin: str) -> list[Resource]:
+        """Count what needs no request, and return the rest."""
+        delta = plan.delta
+        self.tally.add_rows(plan.chunk, "read")
+        self.tally.add_rows(delta.unchanged, "unchanged")
+        self.tally.add_rows(delta.superseded, "superseded")
+        self.tally.add_still_rejected(delta.still_rejected)
+        missing = await self._missing(plan.unknown)
+        may_go, lacking = split_by_missing(delta.to_send, missing)
+        results = [
+            Result(Resource(*row), _end_of_lacking(target, self.tally), "", 0, missing[target], target)
+            for *row, target in lacking.select(*_RESOURCE_COLUMNS, "missing_target").rows()
+        ]
+        if not self.is_dry_run:
+            self._record(results, origin)
+            if not delta.to_touch.is_empty():
+                touch(self.ledger, delta.to_touch, origin)
+        resources = [Resource(*row) for row in may_go.select(_RESOURCE_COLUMNS).rows()]
+        self._on_their_way.update({resource[:2]: resource.content_hash for resource in resources})
+        self._tell()
+        return resources
+
+    async def _missing(self, unknown: dict[str, bool]) -> dict[str, str]:
+        to_ask = [target for target in unknown if target not in self._on_server]
+        found = await on_server(self.sender.client, to_ask) if to_ask else set()
+        self._on_server.update({target: target in found for target in to_ask})
+        return {
+            target: why_missing(target, was_rejected=was_rejected, failed=self.tally.failed)
+            for target, was_rejected in unknown.items()
+            if not self._on_server[target]
+        }
+
+    async def _send(self, resources: Sequence[Resource], origin: str, bundles: asyncio.TaskGroup) -> None:
+        if self.is_dry_run:
+            self._record([Result(resource, "failed") for resource in resources], origin)
+            return
+        if resources and self.sending_since is None:
+            await self._open()
+        size = self.sender.largest
+        for start in range(0, len(resources), size):
+            await self.sender.limit.acquire()
+            bundles.create_task(self._deliver(resources[start : start + size], origin))
+
+    async def _open(self) -> None:
+        """Tell the server that this ledger is about to write."""
+        self.sending_since = self.last_answer = time.monotonic()
+        try:
+            await raise_generation(self.ledger, self.sender.client)
+        except ClaimsPipelineError as error:
+            self.sender.stop(error)
+
+    async def _deliver(self, resources: Sequence[Resource], origin: str) -> None:
+        async def on_results(results: Sequence[Result]) -> None:
+            self.last_answer = time.monotonic()
+            self._record(results, origin)
+            for resource in (result.resource for result in results):
+                self._on_their_way.pop(resource[:2], None)
+            self._tell()
+
+        try:
+            await self.sender.deliver(resources, on_results)
+        finally:
+            await self.sender.limit.release()
+
+    def _record(self, results: Sequence[Result], origin: str) -> None:
+        """Write into the ledger, then count: what the ledger does not take is still to do."""
+        if not self.is_dry_run:
+            try:
+                settle(self.ledger, results, origin)
+            except ClaimsPipelineError as error:
+                self.sender.stop(error)
+                results = [result._replace(outcome="failed", text=error.message) for result in results]
+        self.tally.add_results(results)
+        self._claims += sum(result.outcome in LOADED and result.resource.resource_type == "Claim" for result in results)
+
+    def _tell(self) -> None:
+        elapsed = max(time.monotonic() - (self.sending_since or time.monotonic()), 0.001)
+        settled = self.tally.settled
+        left = elapsed * (self.total - settled) / settled if settled and self.total > settled else None
+        self.on_progress(
+            Progress(
+                stage=self._stage,
+                settled=settled,
+                total=self.total,
+                claims_per_second=self._claims / elapsed,
+                in_flight=self.sender.limit.in_flight,
+                retries=self.sender.client.traffic.retries,
+                seconds_left=left,
+            )
+        )
+
+
+def _end_of_lacking(target: str, tally: Tally) -> str:
+    """What refers to something that may still come is still to do; what refers to nothing is rejected."""
+    return "failed" if target in tally.failed else "rejected"

@@ -1,0 +1,116 @@
+"""Whether what a resource refers to is on the server: checked before sending.
+
+A server names only the first missing target of a transaction, and HAPI FHIR does not look at references without a
+search parameter at all (`Claim.insurance.coverage`), so we look at all of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+import httpx
+import polars as pl
+import sqlalchemy as sa
+
+from claims_pipeline.load.client import FhirClient
+from claims_pipeline.load.ledger import RESOURCES, Ledger, execute_many
+
+IDS_PER_SEARCH = 200
+
+TARGETS = sa.Table(
+    "targets",
+    sa.MetaData(),
+    sa.Column("resource_type", sa.Text, primary_key=True),
+    sa.Column("resource_id", sa.Text, primary_key=True),
+    prefixes=["TEMPORARY"],
+)
+_INSERT_TARGET = sa.insert(TARGETS)
+
+
+def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, bool]:
+    """Return the targets of `resources` that the ledger does not know to be on the server.
+
+    Args:
+        ledger: what the server holds of ours.
+        resources: columns of `diff.CHUNK_SCHEMA`; what they hold themselves counts as known.
+
+    Returns:
+        By "Type/id": whether the ledger knows that it was rejected.
+    """
+    own = resources.select(_name().alias("target"))
+    targets = resources.select(pl.col("references").explode().alias("target")).drop_nulls().unique()
+    targets = targets.join(own, on="target", how="anti")
+    parts = targets.select(pl.col("target").str.split_exact("/", 1).struct.unnest())
+    with ledger.reading() as connection:
+        TARGETS.create(connection, checkfirst=True)
+        connection.execute(sa.delete(TARGETS))
+        execute_many(connection, _INSERT_TARGET, parts.rows())
+        same = sa.and_(
+            RESOURCES.c.resource_type == TARGETS.c.resource_type, RESOURCES.c.resource_id == TARGETS.c.resource_id
+        )
+        name = TARGETS.c.resource_type + "/" + TARGETS.c.resource_id
+        query = sa.select(name, RESOURCES.c.state.is_not(None)).join_from(TARGETS, RESOURCES, same, isouter=True)
+        return dict(connection.execute(query.where(RESOURCES.c.content_hash.is_(None))).tuples().all())
+
+
+async def on_server(client: FhirClient, targets: Iterable[str]) -> set[str]:
+    """Return those of `targets` ("Type/id") that the server has; a server that cannot be asked has them all."""
+    by_type: dict[str, list[str]] = defaultdict(list)
+    for target in targets:
+        resource_type, _, resource_id = target.partition("/")
+        by_type[resource_type].append(resource_id)
+    found: set[str] = set()
+    for resource_type, ids in by_type.items():
+        for start in range(0, len(ids), IDS_PER_SEARCH):
+            found |= await _search(client, resource_type, ids[start : start + IDS_PER_SEARCH])
+    return found
+
+
+async def _search(client: FhirClient, resource_type: str, ids: list[str]) -> set[str]:
+    form = {"_id": ",".join(ids), "_elements": "id", "_count": str(len(ids))}
+    try:
+        answer = await client.search(resource_type, form)
+        entries = answer.json().get("entry", []) if answer.is_success else None
+    except (httpx.TransportError, ValueError):
+        entries = None
+    if entries is None:
+        return {f"{resource_type}/{resource_id}" for resource_id in ids}
+    return {f"{resource_type}/{entry['resource']['id']}" for entry in entries if "id" in entry.get("resource", {})}
+
+
+def split_by_missing(resources: pl.DataFrame, missing: Mapping[str, str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Split resources into those that may be sent and those that refer to something missing.
+
+    Args:
+        resources: columns of `diff.CHUNK_SCHEMA`.
+        missing: why, by "Type/id".
+
+    Returns:
+        The first with the columns of `resources`; the second also with `missing_target`, the first one missing.
+    """
+    if not missing:
+        return resources, resources.clear().with_columns(missing_target=pl.lit(None, dtype=pl.String()))
+    lacking = (
+        resources.lazy()
+        .with_row_index("row")
+        .explode("references")
+        .filter(pl.col("references").is_in(list(missing)))
+        .group_by("row")
+        .agg(pl.col("references").first().alias("missing_target"))
+        .collect()
+    )
+    marked = resources.with_row_index("row").join(lacking, on="row", how="left", maintain_order="left").drop("row")
+    may_go = pl.col("missing_target").is_null()
+    return marked.filter(may_go).select(resources.columns), marked.filter(~may_go)
+
+
+def why_missing(target: str, *, was_rejected: bool, failed: Collection[str]) -> str:
+    """Return why a resource that refers to `target` cannot be loaded."""
+    if target in failed:
+        return f"refers to {target}, which could not be loaded yet"
+    if was_rejected:
+        return f"refers to {target}, which was rejected"
+    return f"refers to {target}, which is neither in the input nor on the server"
+
+
+def _name() -> pl.Expr:
+    return pl.concat_str(pl.col("resource_type"), pl.lit("/"), pl.col("resource_id"))

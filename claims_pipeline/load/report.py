@@ -1,0 +1,238 @@
+"""The account of one load."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+from claims_pipeline.errors import ClaimsPipelineError
+from claims_pipeline.reports import aligned
+
+FAILURES_SHOWN = 20
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the resources of one type; raises ValueError unless each has exactly one end."""
+
+    read: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    created: int = 0
+    updated: int = 0
+    already_equal: int = 0
+    rejected: int = 0
+    failed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.read != self.unchanged + self.superseded + self.loaded + self.rejected + self.failed:
+            raise ValueError(f"resources are unaccounted for: {asdict(self)}")
+
+    @property
+    def loaded(self) -> int:
+        """Resources that the server confirmed."""
+        return self.created + self.updated + self.already_equal
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One resource that was rejected or failed: its name, where it came from, and what the server said."""
+
+    outcome: str
+    name: str
+    source: str
+    http_status: int
+    text: str
+
+    def render(self) -> str:
+        """Return it as a person reads it."""
+        status = f" (HTTP {self.http_status})" if self.http_status else ""
+        said = self.text.replace("\n", "\n  ")
+        return f"{self.outcome} {self.name} from {self.source}{status}\n  {said}"
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds from sending a bundle to its answer; None where nothing was sent."""
+
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+    max: float | None = None
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Latency":
+        """Return the quantiles (nearest rank) of `seconds`."""
+        if not seconds:
+            return cls()
+        ordered = sorted(seconds)
+        ranks = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99))
+        return cls(*(round(value, 4) for value in (*ranks, ordered[-1])))
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one load read, sent and left.
+
+    Attributes:
+        source: what was loaded.
+        server: base address of the FHIR server.
+        by_type: counts by resource type.
+        by_day: counts by day and resource type, of what has a day.
+        requests: HTTP requests in all.
+        requests_with_resources: those that carried resources; 0 when nothing had changed.
+        retries: requests that repeated an earlier one.
+        sent_bytes: size of the bundles sent.
+        seconds: duration in all.
+        sending_seconds: from the first request with resources to the last answer.
+        latency: of requests with resources.
+        status_codes: answers by HTTP status, or by the kind of error.
+        in_flight: (seconds since the start, most requests at once) at each change.
+        failures: the first rejections and failures.
+        remarks: what a person should know though nothing is lost.
+        stopped: why the load ended early, None if it did not.
+        is_dry_run: nothing was sent; what would be sent counts as failed.
+    """
+
+    kind: ClassVar[str] = "load"
+
+    source: str
+    server: str
+    by_type: Mapping[str, Counts]
+    by_day: Mapping[str, Mapping[str, Counts]]
+    requests: int
+    requests_with_resources: int
+    retries: int
+    sent_bytes: int
+    seconds: float
+    sending_seconds: float
+    latency: Latency
+    status_codes: Mapping[str, int] = field(default_factory=dict)
+    in_flight: Sequence[tuple[float, int]] = ()
+    failures: Sequence[Failure] = ()
+    remarks: Sequence[str] = ()
+    stopped: ClaimsPipelineError | None = None
+    is_dry_run: bool = False
+
+    @property
+    def total(self) -> Counts:
+        """Counts of all resource types together."""
+        return sum(self.by_type.values(), Counts())
+
+    @property
+    def exit_code(self) -> int:
+        """0 all is done, 1 something was rejected or failed, or the code of what stopped the load."""
+        if self.stopped is not None:
+            return self.stopped.exit_code
+        return 1 if self.total.rejected or (self.total.failed and not self.is_dry_run) else 0
+
+    @property
+    def resources_per_second(self) -> float | None:
+        """Loaded resources a second while sending."""
+        return self.total.loaded / self.sending_seconds if self.sending_seconds and self.total.loaded else None
+
+    @property
+    def claims_per_second(self) -> float | None:
+        """Loaded claims a second while sending."""
+        claims = self.by_type.get("Claim", Counts()).loaded
+        return claims / self.sending_seconds if self.sending_seconds and claims else None
+
+    def render(self) -> str:
+        """Return the lines that a person reads."""
+        parts = [
+            ("Dry run of a load: " if self.is_dry_run else "Load: ") + f"{self.source} -> {self.server}",
+            _table(self.by_type, self.total, is_dry_run=self.is_dry_run),
+            aligned(self._figures()),
+        ]
+        parts += [f"note: {remark}" for remark in self.remarks]
+        shown = sorted(self.failures, key=lambda failure: (failure.source, failure.name))[:FAILURES_SHOWN]
+        parts += [failure.render() for failure in shown]
+        parts += self._advice(len(shown))
+        return "\n".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same facts as JSON values."""
+        rates = {"claims_per_second": self.claims_per_second, "resources_per_second": self.resources_per_second}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return (
+            values
+            | rates
+            | {
+                "by_type": {name: _with_loaded(counts) for name, counts in sorted(self.by_type.items())},
+                "by_day": {
+                    day: {name: _with_loaded(counts) for name, counts in types.items()}
+                    for day, types in self.by_day.items()
+                },
+                "total": _with_loaded(self.total),
+                "latency": asdict(self.latency),
+                "failures": [asdict(failure) for failure in self.failures],
+                "remarks": list(self.remarks),
+                "in_flight": [list(change) for change in self.in_flight],
+                "status_codes": dict(self.status_codes),
+                "stopped": self.stopped.message if self.stopped else None,
+                "exit_code": self.exit_code,
+            }
+        )
+
+    def _figures(self) -> list[tuple[str, str]]:
+        sent = (
+            "nothing was sent, all of it is unchanged"
+            if not self.requests_with_resources and not self.is_dry_run and self.exit_code == 0
+            else ""
+        )
+        latency = " ".join(_milliseconds(value) for value in asdict(self.latency).values())
+        codes = " ".join(f"{code}:{count}" for code, count in sorted(self.status_codes.items())) or "-"
+        return [
+            ("Requests with resources", f"{self.requests_with_resources:,}" + (f" ({sent})" if sent else "")),
+            ("Requests in all, retries", f"{self.requests:,} {self.retries:,}"),
+            ("Answers by status", codes),
+            ("Sent", f"{self.sent_bytes / MEBIBYTE:,.1f} MiB"),
+            ("Time in all, sending", f"{self.seconds:.1f} s, {self.sending_seconds:.1f} s"),
+            ("Claims/s, resources/s", f"{_rate(self.claims_per_second)} {_rate(self.resources_per_second)}"),
+            ("Latency p50 p95 p99 max", latency),
+            ("In flight at most", str(max((size for _, size in self.in_flight), default=0))),
+        ]
+
+    def _advice(self, shown: int) -> list[str]:
+        total, lines = self.total, []
+        hidden = total.rejected + (0 if self.is_dry_run else total.failed) - shown
+        if hidden > 0:
+            lines.append(f"... and {hidden:,} more")
+        if total.rejected:
+            lines.append("try: claims dead-letters list   (rejected: not sent again until they change)")
+        if total.failed and not self.is_dry_run:
+            lines.append("try: the same command again   (failed: still to do, it goes on where it was)")
+        if self.stopped is not None:
+            lines.append(self.stopped.render())
+        return lines
+
+
+def _table(by_type: Mapping[str, Counts], total: Counts, *, is_dry_run: bool) -> str:
+    headings = ["", "read", "unchanged", "superseded", "created", "updated", "equal", "rejected"]
+    headings.append("to send" if is_dry_run else "failed")
+    rows = [headings]
+    rows += [[name, *(f"{value:,}" for value in asdict(counts).values())] for name, counts in sorted(by_type.items())]
+    rows.append(["total", *(f"{value:,}" for value in asdict(total).values())])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+
+
+def _with_loaded(counts: Counts) -> dict[str, int]:
+    return asdict(counts) | {"loaded": counts.loaded}
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value * 1000:,.0f} ms"

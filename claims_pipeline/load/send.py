@@ -1,0 +1,143 @@
+"""One transaction bundle to the server and back: what an answer means, when to try again, when to split.
+
+The FHIR server names no culprit when it refuses a transaction, so a refused bundle is halved until the culprits are
+alone: at most 2 * ceil(log2(n)) further requests for one among n. A bundle is sent again after anything that may
+pass: PUT by id is idempotent, so a lost answer to a write that was done costs a request, not a duplicate.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import httpx
+
+from claims_pipeline.errors import ClaimsPipelineError, FhirError, ServerUnavailable
+from claims_pipeline.load.answer import Answer, Meaning, read_answer, read_error
+from claims_pipeline.load.client import FhirClient
+from claims_pipeline.load.limits import InFlightLimit, backoff_seconds
+from claims_pipeline.load.outcome import missing_target
+from claims_pipeline.load.settle import Resource, Result
+
+SUSPECT_ATTEMPTS = 6
+"""A bundle that the server answers with an error this often, while it takes others, holds the cause itself."""
+
+OnResults = Callable[[Sequence[Result]], Awaitable[None]]
+
+
+@dataclass
+class Sender:
+    """Sends bundles with retries; every resource given to `deliver` comes back in exactly one result.
+
+    Attributes:
+        stopped: why nothing more is sent; None while sending goes on.
+        largest: most resources in one bundle; halves when the server finds one too large.
+    """
+
+    client: FhirClient
+    limit: InFlightLimit
+    patience_seconds: float
+    largest: int
+    stopped: ClaimsPipelineError | None = None
+    randomness: random.Random = field(default_factory=random.Random)
+    _last_success: float = 0.0
+    _not_before: float = 0.0
+
+    async def deliver(self, resources: Sequence[Resource], on_results: OnResults) -> None:
+        """Send resources until each is loaded, rejected or given up; tell `on_results` of each part as it settles."""
+        if len(resources) > self.largest:
+            await self._deliver_halves(resources, on_results)
+            return
+        answer = await self._send_until_decided(resources)
+        if answer.meaning is Meaning.TOO_LARGE and len(resources) > 1:
+            self.largest = min(self.largest, (len(resources) + 1) // 2)
+        if answer.meaning is Meaning.ACCEPTED:
+            settled = zip(resources, answer.entries, strict=True)
+            await on_results(
+                [Result(resource, entry.outcome, entry.version_id, entry.status) for resource, entry in settled]
+            )
+        elif answer.meaning.is_about_content and len(resources) > 1 and self.stopped is None:
+            await self._deliver_halves(resources, on_results)
+        else:
+            await on_results([_given_up(resource, answer) for resource in resources])
+
+    async def _deliver_halves(self, resources: Sequence[Resource], on_results: OnResults) -> None:
+        middle = (len(resources) + 1) // 2
+        await self.deliver(resources[:middle], on_results)
+        await self.deliver(resources[middle:], on_results)
+
+    def stop(self, reason: ClaimsPipelineError) -> None:
+        """Send nothing more; what is in flight may end."""
+        self.stopped = self.stopped or reason
+
+    async def _send_until_decided(self, resources: Sequence[Resource]) -> Answer:
+        content = transaction(resources)
+        began = time.monotonic()
+        attempt, errors = 0, 0
+        answer = Answer(Meaning.PASSING, text="not sent")
+        while self.stopped is None:
+            await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
+            answer = await self._attempt(content, len(resources))
+            attempt += 1
+            if answer.meaning is Meaning.STOP:
+                self.stop(FhirError(answer.text, where=self.client.base_url, fix=answer.fix))
+            if answer.meaning.is_final:
+                return answer
+            errors += answer.meaning is Meaning.SERVER_ERROR
+            if errors >= SUSPECT_ATTEMPTS and self._last_success > began:
+                return Answer(Meaning.SUSPECT, answer.status, answer.text)
+            if time.monotonic() - began > self.patience_seconds:
+                self._give_up(answer, began)
+                return answer
+            await self._pause(attempt, answer)
+        return answer
+
+    async def _attempt(self, content: bytes, count: int) -> Answer:
+        began = time.monotonic()
+        try:
+            response = await self.client.post_bundle(content)
+        except httpx.TransportError as error:
+            answer = read_error(error)
+        else:
+            answer = read_answer(response, count)
+        seconds = time.monotonic() - began
+        self.client.traffic.count_status(answer.label)
+        if answer.meaning is Meaning.ACCEPTED:
+            self._last_success = time.monotonic()
+            self.client.traffic.latencies.append(seconds)
+            self.limit.on_answer(seconds)
+        elif answer.is_overload:
+            self.limit.on_overload(began)
+        return answer
+
+    async def _pause(self, attempt: int, answer: Answer) -> None:
+        self.client.traffic.retries += 1
+        if answer.retry_after:
+            self._not_before = max(self._not_before, time.monotonic() + answer.retry_after)
+        await asyncio.sleep(backoff_seconds(attempt, answer.retry_after, self.randomness))
+
+    def _give_up(self, answer: Answer, began: float) -> None:
+        if self._last_success < began:  # nobody else got through either: it is the server
+            self.stop(
+                ServerUnavailable(
+                    f"the FHIR server took nothing for {self.patience_seconds:.0f} s: {answer.text}",
+                    where=self.client.base_url,
+                    fix="see what ails it (claims server logs), then run the same command again",
+                )
+            )
+
+
+def transaction(resources: Sequence[Resource]) -> bytes:
+    """Return a transaction bundle that puts each resource at its id."""
+    entries = ",".join(
+        f'{{"request":{{"method":"PUT","url":"{resource.resource_type}/{resource.resource_id}"}},"resource":{resource.body}}}'
+        for resource in resources
+    )
+    return f'{{"resourceType":"Bundle","type":"transaction","entry":[{entries}]}}'.encode()
+
+
+def _given_up(resource: Resource, answer: Answer) -> Result:
+    is_rejected = answer.meaning in {Meaning.REFUSED, Meaning.TOO_LARGE}
+    outcome = "rejected" if is_rejected else "failed"
+    return Result(resource, outcome, "", answer.status, answer.text, missing_target(answer.text) if is_rejected else "")

@@ -1,0 +1,102 @@
+"""Writing into the ledger what the server confirmed or refused."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from claims_pipeline.load.ledger import RESOURCES, Ledger, execute_many
+
+
+class Resource(NamedTuple):
+    """One resource on its way to the server; `body` is its canonical JSON."""
+
+    resource_type: str
+    resource_id: str
+    content_hash: str
+    as_of: str
+    source: str
+    body: str
+
+    @property
+    def name(self) -> str:
+        """`Type/id`."""
+        return f"{self.resource_type}/{self.resource_id}"
+
+
+class Result(NamedTuple):
+    """What became of one resource.
+
+    Attributes:
+        resource: what was sent.
+        outcome: created, updated, already_equal, rejected or failed.
+        version_id: version on the server, empty if it holds none of ours or did not say.
+        http_status: status that decided it, 0 if no answer did.
+        text: what the server or the loader says about a rejection or failure.
+        missing_target: "Type/id" whose absence is the reason.
+    """
+
+    resource: Resource
+    outcome: str
+    version_id: str = ""
+    http_status: int = 0
+    text: str = ""
+    missing_target: str = ""
+
+
+LOADED = frozenset({"created", "updated", "already_equal"})
+
+
+def settle(ledger: Ledger, results: Sequence[Result], origin: str) -> None:
+    """Record loaded and rejected resources; failed ones are still to do and leave no trace."""
+    loaded = [_row(result, origin) for result in results if result.outcome in LOADED]
+    rejected = [_row(result, origin) for result in results if result.outcome == "rejected"]
+    if loaded or rejected:
+        with ledger.writing() as connection:
+            execute_many(connection, _UPSERT_LOADED, loaded)
+            execute_many(connection, _UPSERT_REJECTED, rejected)
+
+
+def touch(ledger: Ledger, unchanged: pl.DataFrame, origin: str) -> None:
+    """Record the later partition that holds what the server has already (columns of `diff.CHUNK_SCHEMA`)."""
+    columns = ("resource_type", "resource_id", "content_hash", "as_of")
+    rows = [
+        (type_, id_, "loaded", content_hash, None, as_of, origin, None, None)
+        for type_, id_, content_hash, as_of in unchanged.select(columns).rows()
+    ]
+    if rows:
+        with ledger.writing() as connection:
+            execute_many(connection, _UPSERT_TOUCHED, rows)
+
+
+def _row(result: Result, origin: str) -> tuple[str | None, ...]:
+    resource = result.resource
+    if result.outcome == "rejected":
+        refused = (resource.content_hash, result.missing_target or None)
+        return (*resource[:2], "rejected", None, None, resource.as_of, origin, *refused)
+    return (
+        *resource[:2],
+        "loaded",
+        resource.content_hash,
+        result.version_id or None,
+        resource.as_of,
+        origin,
+        None,
+        None,
+    )
+
+
+def _upsert(*columns: str) -> sa.Insert:
+    """Insert a row of `resources`; where it is there, replace only these columns."""
+    statement = insert(RESOURCES)
+    return statement.on_conflict_do_update(
+        index_elements=["resource_type", "resource_id"], set_={name: statement.excluded[name] for name in columns}
+    )
+
+
+_REJECTION = ("rejected_hash", "missing_target")
+_UPSERT_LOADED = _upsert("state", "content_hash", "version_id", "as_of", "origin", *_REJECTION)
+_UPSERT_REJECTED = _upsert("state", "as_of", "origin", *_REJECTION)  # what the server holds, it still holds
+_UPSERT_TOUCHED = _upsert("state", "as_of", "origin", *_REJECTION)

@@ -1,0 +1,79 @@
+"""Counting, while a load runs, what became of each resource."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from claims_pipeline.load.report import Counts, Failure
+from claims_pipeline.load.settle import Result
+
+FAILURES_KEPT = 200
+DIRECTORY_DAY = ""
+
+
+@dataclass
+class Tally:
+    """Counts by resource type and day (empty for what has no day).
+
+    Attributes:
+        counts: outcomes by (resource type, day); `read` is counted on its own, so that the sum can be checked.
+        incomplete: sources of which something was rejected or failed.
+        failures: the first failures and rejections.
+        failed: "Type/id" of what failed, for what refers to it.
+    """
+
+    counts: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    incomplete: set[str] = field(default_factory=set)
+    failures: list[Failure] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
+
+    def add_rows(self, rows: pl.DataFrame, outcome: str) -> None:
+        """Count rows with columns resource_type and as_of."""
+        for resource_type, day, count in rows.group_by("resource_type", "as_of").len().rows():
+            self.counts[resource_type, day][outcome] += count
+
+    def add_partition(self, resource_type: str, day: str, count: int) -> None:
+        """Count a partition that was not opened, for its digest is the one that was loaded."""
+        self.counts[resource_type, day]["read"] += count
+        self.counts[resource_type, day]["unchanged"] += count
+
+    def add_results(self, results: Iterable[Result]) -> None:
+        """Count what became of resources that were to be sent."""
+        for result in results:
+            resource = result.resource
+            self.counts[resource.resource_type, resource.as_of][result.outcome] += 1
+            if result.outcome in {"rejected", "failed"}:
+                self.incomplete.add(resource.source)
+                if len(self.failures) < FAILURES_KEPT:
+                    self.failures.append(
+                        Failure(result.outcome, resource.name, resource.source, result.http_status, result.text)
+                    )
+            if result.outcome == "failed":
+                self.failed.add(resource.name)
+
+    def add_still_rejected(self, rows: pl.DataFrame) -> None:
+        """Count rows that were rejected before and have not changed."""
+        self.add_rows(rows, "rejected")
+        self.incomplete.update(rows["source"].unique().to_list())
+
+    def by_type(self) -> dict[str, Counts]:
+        """Return the counts of each resource type."""
+        totals: dict[str, Counter[str]] = defaultdict(Counter)
+        for (resource_type, _), counter in self.counts.items():
+            totals[resource_type].update(counter)
+        return {resource_type: Counts(**counter) for resource_type, counter in totals.items()}
+
+    def by_day(self) -> dict[str, dict[str, Counts]]:
+        """Return the counts of each resource type on each day; what has no day is left out."""
+        days: dict[str, dict[str, Counts]] = defaultdict(dict)
+        for (resource_type, day), counter in sorted(self.counts.items()):
+            if day != DIRECTORY_DAY:
+                days[day][resource_type] = Counts(**counter)
+        return dict(days)
+
+    @property
+    def settled(self) -> int:
+        """Resources whose end is known."""
+        return sum(counter.total() - counter["read"] for counter in self.counts.values())
