@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PlainSerializer
 
+from claims_pipeline.dashboard.charts.registry import Width
 from claims_pipeline.dashboard.filters import ClaimStatus
 
 Amount = Annotated[
@@ -124,7 +125,7 @@ class ChartLink(BaseModel):
     name: str
     title: str
     description: str
-    width: Literal["third", "half", "two-thirds"]
+    width: Width = Field(description="Part of the page's width.")
     href: str
 
 

@@ -68,7 +68,7 @@ def get_charts() -> list[ChartLink]:
             width=chart.width,
             href=f"/api/charts/{chart.name}",
         )
-        for chart in CHARTS.values()
+        for chart in CHARTS
     ]
 
 
@@ -86,5 +86,5 @@ def _add_chart_route(chart: Chart) -> None:
     )
 
 
-for _chart in CHARTS.values():
+for _chart in CHARTS:
     _add_chart_route(_chart)

@@ -21,7 +21,6 @@ def vega_bundle(cache: Path) -> Path:
     """
     file = cache / f"vega-{version('vl-convert-python')}.js"
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
         made = subprocess.run([sys.executable, "-m", __name__, str(file)], capture_output=True, text=True, check=False)
         if made.returncode:
             last_line = made.stderr.strip().splitlines()[-1:]
@@ -36,4 +35,6 @@ def vega_bundle(cache: Path) -> Path:
 if __name__ == "__main__":
     import vl_convert
 
-    write_atomically(Path(sys.argv[1]), vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
+    target = Path(sys.argv[1])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(target, vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())

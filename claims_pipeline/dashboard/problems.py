@@ -47,7 +47,7 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = ".".join(str(part) for part in location[1:])
+    name = ".".join(part for part in location[1:] if isinstance(part, str))
     if kind == "extra_forbidden":
         return f"there is no parameter {name}"
     plain = message.removeprefix("Value error, ").removeprefix("Input ")

@@ -5,6 +5,8 @@ A new chart is one function with the decorator `chart`; the API, the page, OpenA
 """
 
 from claims_pipeline.dashboard.charts import geography, months, procedures, shares  # they register their charts
-from claims_pipeline.dashboard.charts.registry import CHARTS, Chart, Spec
+from claims_pipeline.dashboard.charts.registry import Chart, Spec, registered
+
+CHARTS: tuple[Chart, ...] = registered()
 
 __all__ = ["CHARTS", "Chart", "Spec", "geography", "months", "procedures", "shares"]

@@ -1,5 +1,7 @@
 """Charts of where care took place."""
 
+from typing import Any
+
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.charts.registry import Spec, charged, chart, counted, specification
 from claims_pipeline.dashboard.filters import Filters
@@ -25,7 +27,7 @@ GRID = {
 }
 
 
-@chart(title="Geography", width="half")
+@chart(title="Geography", place=6, width="half")
 def geography(view: View, filters: Filters) -> Spec:
     """Claims by state of the site of care."""
     rows = view.select_remembered(
@@ -42,22 +44,22 @@ def geography(view: View, filters: Filters) -> Spec:
             "row": row,
             "claim_count": count,
             "charge_amount": amount,
-            "is_dark": count > most / 2,
+            "description": f"{state}: {count:,} claims, ${amount:,.2f}",
+            "shade": "dark" if count > 0.6 * most else "light" if count else "none",
         }
         for state, (column, row) in GRID.items()
         for count, amount in [found.get(state, (0, 0.0))]
     ]
     elsewhere = sum(count for state, (count, _) in found.items() if state not in GRID)
     outside = f"; {elsewhere:,} outside the states" if elsewhere else ""
-    tile = {"type": "ordinal", "axis": None, "scale": {"paddingInner": 0.08}}
     return specification(
         "Geography",
-        f"Number of {counted(filters)} by state of the site of care{outside}; {charged(filters)} on hover",
+        f"Number of {counted(filters)} by state of the site of care{outside}; the figures have {charged(filters)}",
         values,
         height=300,
         encoding={
-            "x": tile | {"field": "column", "scale": {"domain": list(range(COLUMNS)), "paddingInner": 0.08}},
-            "y": tile | {"field": "row", "scale": {"domain": list(range(len(TILES))), "paddingInner": 0.08}},
+            "x": _position("column", COLUMNS),
+            "y": _position("row", len(TILES)),
             "tooltip": [
                 {"field": "state", "title": "State"},
                 {"field": "claim_count", "type": "quantitative", "title": "Claims", "format": ",d"},
@@ -69,6 +71,7 @@ def geography(view: View, filters: Filters) -> Spec:
                 "mark": {"type": "rect", "cornerRadius": 3},
                 "encoding": {
                     "color": {
+                        "condition": {"test": "datum.shade === 'none'", "value": "#8b93a12e"},
                         "field": "claim_count",
                         "type": "quantitative",
                         "scale": {"range": ["#d8e6f8", "#0f4fa8"], "domainMin": 0, "domainMax": max(most, 1)},
@@ -80,8 +83,23 @@ def geography(view: View, filters: Filters) -> Spec:
                 "mark": {"type": "text", "fontSize": 11, "fontWeight": 600, "aria": False},
                 "encoding": {
                     "text": {"field": "state"},
-                    "color": {"condition": {"test": "datum.is_dark", "value": "#fff"}, "value": "#12304f"},
+                    "color": {
+                        "condition": [
+                            {"test": "datum.shade === 'dark'", "value": "#fff"},
+                            {"test": "datum.shade === 'light'", "value": "#12304f"},
+                        ]
+                    },
                 },
             },
         ],
     )
+
+
+def _position(field: str, tile_count: int) -> dict[str, Any]:
+    """Return the encoding of a tile's place; the domain is fixed, so one state alone does not fill the card."""
+    return {
+        "field": field,
+        "type": "ordinal",
+        "axis": None,
+        "scale": {"domain": list(range(tile_count)), "paddingInner": 0.08},
+    }

@@ -1,6 +1,7 @@
 """Charts over time, by month of receipt."""
 
 from datetime import date
+from typing import Any
 
 from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.charts.registry import (
@@ -16,14 +17,25 @@ from claims_pipeline.dashboard.filters import Filters
 
 MONTH = {
     "field": "month",
-    "type": "temporal",
+    "type": "ordinal",
     "timeUnit": "utcyearmonth",
-    "axis": {"title": None, "format": "%b %Y", "labelAngle": 0, "labelOverlap": "greedy", "grid": False},
+    "axis": {
+        "title": None,
+        "labelExpr": "[utcFormat(datum.value, '%b'), utcFormat(datum.value, '%m') === '01' || datum.index === 0 "
+        "? utcFormat(datum.value, '%Y') : '']",
+        "labelAngle": 0,
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
+        "ticks": False,
+        "labelPadding": 6,
+    },
 }
 """In UTC: in local time the first of a month falls into the month before for everyone west of Greenwich."""
 
+IN_TOOLTIP = {"field": "month", "type": "temporal", "timeUnit": "utcyearmonth", "title": "Month", "format": "%B %Y"}
 
-@chart(title="Claims received by month", width="two-thirds")
+
+@chart(title="Claims received by month", place=1, width="two-thirds")
 def claims_by_month(view: View, filters: Filters) -> Spec:
     """Claims by month of receipt, stacked by their current status."""
     rows = view.select_remembered(
@@ -33,7 +45,17 @@ def claims_by_month(view: View, filters: Filters) -> Spec:
         """,
         *filters.parameters,
     )
-    values = [row | {"month": row["month"].isoformat()} for row in rows]
+    counts = {(row["month"], row["claim_status"]): row["claim_count"] for row in rows}
+    values = [
+        {
+            "month": month.isoformat(),
+            "claim_status": status,
+            "claim_count": (count := counts.get((month, status), 0)),
+            "description": f"{month:%B %Y}: {count:,} {status} claims",
+        }
+        for month in _every_month(rows)
+        for status in filters.status or STATUS_COLORS
+    ]
     return specification(
         "Claims received by month",
         f"Number of {counted(filters)}, by their status today",
@@ -52,8 +74,9 @@ def claims_by_month(view: View, filters: Filters) -> Spec:
                 "scale": {"domain": list(STATUS_COLORS), "range": list(STATUS_COLORS.values())},
                 "legend": {"title": None, "orient": "top"},
             },
+            "order": {"field": "claim_status"},
             "tooltip": [
-                {"field": "month", "type": "temporal", "timeUnit": "utcyearmonth", "title": "Month", "format": "%B %Y"},
+                IN_TOOLTIP,
                 {"field": "claim_status", "title": "Status"},
                 {"field": "claim_count", "type": "quantitative", "title": "Claims", "format": ",d"},
             ],
@@ -61,7 +84,7 @@ def claims_by_month(view: View, filters: Filters) -> Spec:
     )
 
 
-@chart(title="Cost trend", width="two-thirds")
+@chart(title="Cost trend", place=3, width="two-thirds")
 def cost_trend(view: View, filters: Filters) -> Spec:
     """Charges by month of receipt, and the average charge of a claim."""
     rows = view.select_remembered(
@@ -72,23 +95,23 @@ def cost_trend(view: View, filters: Filters) -> Spec:
         """,
         *filters.parameters,
     )
+    by_month = {row["month"]: row for row in rows}
     return specification(
         "Cost trend",
-        f"{charged(filters).capitalize()} by month of receipt",
-        _every_month(rows),
+        f"By month of receipt, {charged(filters)}",
+        [_charges(month, by_month.get(month)) for month in _every_month(rows)],
         mark={
             "type": "area",
             "line": {"color": ACCENT},
-            "point": {"color": ACCENT, "filled": True},
+            "point": {"color": ACCENT, "filled": True, "size": 50},
             "color": ACCENT,
             "fillOpacity": 0.15,
-            "interpolate": "monotone",
         },
         encoding={
             "x": MONTH,
             "y": {"field": "charge_amount", "type": "quantitative", "axis": {"title": None, "format": "$,.3~s"}},
             "tooltip": [
-                {"field": "month", "type": "temporal", "timeUnit": "utcyearmonth", "title": "Month", "format": "%B %Y"},
+                IN_TOOLTIP,
                 {"field": "charge_amount", "type": "quantitative", "title": "Charges", "format": "$,.2f"},
                 {"field": "claim_count", "type": "quantitative", "title": "Claims charged", "format": ",d"},
                 {"field": "average_charge_amount", "type": "quantitative", "title": "Average", "format": "$,.2f"},
@@ -97,23 +120,22 @@ def cost_trend(view: View, filters: Filters) -> Spec:
     )
 
 
-def _every_month(rows: Rows) -> Rows:
-    """Return the rows as JSON values, with a zero for each month without claims between the first and the last."""
-    if not rows:
-        return []
-    by_month = {row["month"]: row for row in rows}
-    months = [min(by_month)]
-    while months[-1] < max(by_month):
+def _every_month(rows: Rows) -> list[date]:
+    """Return the months from the first row's to the last row's: one without claims is a zero, not a gap."""
+    found = {row["month"] for row in rows}
+    months = [min(found)] if found else []
+    while months and months[-1] < max(found):
         last = months[-1]
         months.append(date(last.year + last.month // 12, last.month % 12 + 1, 1))
-    return [_charges(month, by_month.get(month, {"charge_amount": 0, "claim_count": 0})) for month in months]
+    return months
 
 
-def _charges(month: date, row: dict[str, object]) -> dict[str, object]:
-    amount, count = float(str(row["charge_amount"])), int(str(row["claim_count"]))
+def _charges(month: date, row: dict[str, Any] | None) -> dict[str, Any]:
+    amount, count = (float(row["charge_amount"]), row["claim_count"]) if row else (0.0, 0)
     return {
         "month": month.isoformat(),
         "charge_amount": amount,
         "claim_count": count,
         "average_charge_amount": round(amount / count, 2) if count else None,
+        "description": f"{month:%B %Y}: ${amount:,.2f}, {count:,} claims",
     }

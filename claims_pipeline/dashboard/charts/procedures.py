@@ -8,7 +8,7 @@ from claims_pipeline.reference import procedure_labels
 TOP = 10
 
 
-@chart(title="Top procedures", width="half")
+@chart(title="Top procedures", place=5, width="half")
 def top_procedures(view: View, filters: Filters) -> Spec:
     """The ten procedures with the most service lines, and their charges."""
     rows = view.select_remembered(
@@ -22,37 +22,39 @@ def top_procedures(view: View, filters: Filters) -> Spec:
     labels = procedure_labels()
     values = [
         {
-            "hcpcs_code": row["hcpcs_code"],
-            "label": f"{row['hcpcs_code']}  {labels.get(row['hcpcs_code'], '')}".rstrip(),
-            "line_count": row["line_count"],
-            "charge_amount": float(row["charge_amount"]),
+            "hcpcs_code": (code := row["hcpcs_code"]),
+            "label": (label := labels.get(code, "")),
+            "line_count": (count := row["line_count"]),
+            "charge_amount": (amount := float(row["charge_amount"])),
+            "text": f"{count:,} · {code} {label}",
+            "description": f"{code} {label}: {count:,} service lines, ${amount:,.2f}",
         }
         for row in rows
     ]
     return specification(
         "Top procedures",
-        f"Service lines of {counted(filters)}; {charged(filters)} on hover",
+        f"Service lines of {counted(filters)}; the figures have {charged(filters)}",
         values,
-        height={"step": 30},
+        height={"step": 34},
         encoding={
-            "y": {
-                "field": "label",
-                "type": "nominal",
-                "sort": None,
-                "axis": {"title": None, "ticks": False, "domain": False, "labelLimit": 230, "labelPadding": 6},
-            },
-            "x": {"field": "line_count", "type": "quantitative", "axis": None},
+            "y": {"field": "hcpcs_code", "type": "nominal", "sort": None, "axis": None},
             "tooltip": [
-                {"field": "label", "title": "Procedure"},
+                {"field": "hcpcs_code", "title": "Procedure"},
+                {"field": "label", "title": "Label"},
                 {"field": "line_count", "type": "quantitative", "title": "Service lines", "format": ",d"},
                 {"field": "charge_amount", "type": "quantitative", "title": "Charges", "format": "$,.2f"},
             ],
         },
         layer=[
-            {"mark": {"type": "bar", "cornerRadiusEnd": 3, "color": ACCENT, "height": {"band": 0.66}}},
             {
-                "mark": {"type": "text", "align": "left", "dx": 5, "aria": False},
-                "encoding": {"text": {"field": "line_count", "type": "quantitative", "format": ",d"}},
+                "mark": {"type": "bar", "cornerRadiusEnd": 3, "color": ACCENT, "height": 8, "yOffset": 9},
+                "encoding": {
+                    "x": {"field": "line_count", "type": "quantitative", "axis": None, "scale": {"nice": False}}
+                },
+            },
+            {
+                "mark": {"type": "text", "align": "left", "dy": -5, "aria": False},
+                "encoding": {"x": {"value": 0}, "text": {"field": "text"}},
             },
         ],
     )

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.filters import Filters
 
 Spec = dict[str, Any]
+Width = Literal["third", "half", "two-thirds"]
 Draw = Callable[[View, Filters], Spec]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -19,11 +20,12 @@ ACCENT = STATUS_COLORS["active"]
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart. `is_wide` charts take two thirds of the page's width, the others one third or a half."""
+    """One chart, the `place`-th of the page; its width is a part of the page's."""
 
     name: str
     title: str
-    width: str
+    place: int
+    width: Width
     draw: Draw
 
     @property
@@ -32,30 +34,43 @@ class Chart:
         return (self.draw.__doc__ or "").splitlines()[0]
 
 
-CHARTS: dict[str, Chart] = {}
+_REGISTERED: dict[str, Chart] = {}
 
 
-def chart(*, title: str, width: str) -> Callable[[Draw], Draw]:
-    """Register a function as the chart of its name; `width` is third, half or two-thirds of the page."""
+def chart(*, title: str, place: int, width: Width) -> Callable[[Draw], Draw]:
+    """Register a function as the chart of its name."""
 
     def register(draw: Draw) -> Draw:
         name = draw.__name__.replace("_", "-")
-        CHARTS[name] = Chart(name, title, width, draw)
+        _REGISTERED[name] = Chart(name, title, place, width, draw)
         return draw
 
     return register
 
 
-def specification(title: str, subtitle: str, values: Rows, **rest: Any) -> Spec:
-    """Return a Vega-Lite specification that is complete in itself. `rest` is mark and encoding, or layer."""
+def registered() -> tuple[Chart, ...]:
+    """Return the charts in the order of the page."""
+    return tuple(sorted(_REGISTERED.values(), key=lambda chart: chart.place))
+
+
+def specification(title: str, subtitle: str, values: Rows, *, encoding: Spec, **rest: Any) -> Spec:
+    """Return a Vega-Lite specification that is complete in itself.
+
+    Args:
+        title: what is shown.
+        subtitle: which claims are counted and charged.
+        values: the rows; `description` is what a screen reader says for the row's mark.
+        encoding: channels of all marks; the tooltip's are also the columns of the page's table of figures.
+        rest: mark or layer, and the height.
+    """
     return {
         "$schema": SCHEMA,
         "title": {"text": title, "subtitle": subtitle, "anchor": "start"},
         "description": f"{title}. {subtitle}",
         "width": "container",
-        "height": 240,
         "data": {"name": "rows", "values": values},
-        **rest,
+        "encoding": {"description": {"field": "description"}} | encoding,
+        **({"height": 240} | rest),
     }
 
 
@@ -66,7 +81,7 @@ def counted(filters: Filters) -> str:
 
 def charged(filters: Filters) -> str:
     """Return in words whose charges are added up."""
-    return f"charges of {_words(filters.charged_statuses)} claims"
+    return f"the charges of {_words(filters.charged_statuses)} claims"
 
 
 def _words(statuses: list[Any]) -> str:

@@ -8,7 +8,7 @@ STATUSES = {status: status.capitalize() for status in STATUS_COLORS}
 GENDERS = {"female": "Female", "male": "Male", "unknown": "Unknown"}
 
 
-@chart(title="Status", width="third")
+@chart(title="Status", place=2, width="third")
 def status(view: View, filters: Filters) -> Spec:
     """Claims by their current status."""
     colors = {"domain": list(STATUSES.values()), "range": list(STATUS_COLORS.values())}
@@ -22,7 +22,7 @@ def status(view: View, filters: Filters) -> Spec:
     )
 
 
-@chart(title="Gender", width="third")
+@chart(title="Gender", place=4, width="third")
 def gender(view: View, filters: Filters) -> Spec:
     """Claims by the gender of the patient."""
     return _shares(
@@ -46,6 +46,7 @@ def _shares(
             "claim_count": counts[category],
             "share_ratio": counts[category] / total,
             "text": f"{counts[category]:,} ({counts[category] / total:.1%})",
+            "description": f"{label}: {counts[category]:,} claims, {counts[category] / total:.1%}",
         }
         for category, label in labels.items()
         if category in counts
@@ -60,6 +61,7 @@ def _shares(
         title,
         f"Number and share of {counted(filters)}",
         values,
+        height={"step": 62},
         encoding={
             "y": position,
             "tooltip": [

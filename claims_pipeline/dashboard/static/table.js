@@ -22,12 +22,11 @@ const COLUMNS = [
   { title: "Patient", sort: "patient_name",
     show: (claim) => [element("button", { type: "button", className: "link", "data-patient": claim.patient_id,
       title: `Only claims of ${claim.patient_id}` }, claim.patient_name)] },
+  { title: "Charge", sort: "total_charge_amount", show: (claim) => [formatAmount(claim.total_charge_amount)], kind: "number" },
   { title: "Procedures", show: (claim) => codes(claim.procedures), kind: "code" },
   { title: "Diagnoses", show: (claim) => codes(claim.diagnoses), kind: "code" },
   { title: "Site of care", sort: "facility_state",
     show: (claim) => [element("span", { title: named(claim.place_of_service) }, `${claim.facility_city}, ${claim.facility_state}`)] },
-  { title: "Payer", show: (claim) => [element("span", { title: claim.plan_name ?? "" }, claim.payer_name ?? "–")] },
-  { title: "Charge", sort: "total_charge_amount", show: (claim) => [formatAmount(claim.total_charge_amount)], kind: "number" },
 ];
 
 export function showClaims(page, sort) {
@@ -40,7 +39,7 @@ export function showClaims(page, sort) {
   }
   const last = Math.min(page.offset + page.items.length, page.total);
   range.textContent = page.items.length
-    ? `${formatCount(page.offset + 1)}–${formatCount(last)} of ${formatCount(page.total)}` : `0 of ${formatCount(page.total)}`;
+    ? `${formatCount(page.offset + 1)} to ${formatCount(last)} of ${formatCount(page.total)}` : `0 of ${formatCount(page.total)}`;
   for (const button of document.querySelectorAll("[data-page]")) {
     const isForward = button.dataset.page === "next";
     button.disabled = isForward ? !page.next : !page.previous;

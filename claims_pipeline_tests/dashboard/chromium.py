@@ -1,0 +1,11 @@
+"""Where the browser for the tests is."""
+
+import shutil
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+HOW_TO_GET_IT = "no Chromium on the PATH: apt-get install chromium (or brew install --cask chromium)"
+
+
+def chromium_path() -> str | None:
+    """Return the path of an installed Chromium, or None."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)

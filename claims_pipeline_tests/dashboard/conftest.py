@@ -1,0 +1,52 @@
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from claims_pipeline import aggregate
+from claims_pipeline.dashboard import create_app
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.aggregate.example_lake import write_example_lake
+from claims_pipeline_tests.dashboard.running import client_of
+
+Start = Callable[..., httpx.Client]
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start an app and return a client of it."""
+    with ExitStack() as running:
+        yield lambda app, **options: running.enter_context(client_of(app, **options))
+
+
+@pytest.fixture(scope="session")
+def example_settings(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Settings:
+    settings = Settings(home=tmp_path_factory.mktemp("home"), cache=cache)
+    aggregate.build(write_example_lake(settings.lake_path), settings.analytics_path)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def app(example_settings: Settings) -> FastAPI:
+    return create_app(example_settings)
+
+
+@pytest.fixture(scope="session")
+def client(app: FastAPI) -> Iterator[httpx.Client]:
+    """The dashboard over the example lake."""
+    with client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+def empty_client(tmp_path: Path, cache: Path, start: Start) -> httpx.Client:
+    """The dashboard before the first build."""
+    return start(create_app(Settings(home=tmp_path, cache=cache)))

@@ -1,0 +1,159 @@
+from typing import Any
+
+import httpx
+import pytest
+
+from claims_pipeline_tests.aggregate.example_lake import ANA, BEN, CLEO
+
+
+def get(client: httpx.Client, path: str) -> Any:
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def ids(client: httpx.Client, query: str) -> list[str]:
+    return [item["claim_id"].removeprefix("claim-2025") for item in get(client, f"/api/claims?{query}")["items"]]
+
+
+def test_counts_are_of_every_status_and_charges_of_active_claims(client: httpx.Client) -> None:
+    stats = get(client, "/api/stats")
+    build = stats.pop("build")
+    assert stats == {
+        "claim_count": 5,
+        "claim_count_by_status": [
+            {"claim_status": "active", "claim_count": 3},
+            {"claim_status": "cancelled", "claim_count": 1},
+            {"claim_status": "draft", "claim_count": 1},
+        ],
+        "patient_count": 3,
+        "charge_amount": 500.50,
+        "charged_claim_count": 3,
+        "average_charge_amount": 166.83,
+        "charged_statuses": ["active"],
+        "first_received_date": "2025-01-10",
+        "last_received_date": "2025-02-03",
+    }
+    assert (build["first_day"], build["last_day"], build["day_count"]) == ("2025-01-10", "2025-02-03", 3)
+    assert build["population_count"] == 4
+
+
+@pytest.mark.parametrize(
+    ("query", "claim_count", "patient_count", "charge_amount"),
+    [
+        ("status=cancelled", 1, 1, 170.50),
+        ("status=draft&status=cancelled", 2, 2, 310.50),
+        ("received_from=2025-02-03", 2, 2, 150.50),
+        ("received_to=2025-01-10", 2, 2, 200.00),
+        ("received_from=2025-01-11&received_to=2025-01-11", 1, 1, 150.00),
+        (f"patient={ANA}", 2, 1, 150.00),
+        ("patient=BROWN", 2, 1, 350.50),
+        ("patient=a b", 0, 0, 0.0),
+        (f"patient={BEN}&status=active&received_from=2025-02-01", 1, 1, 150.50),
+        ("received_from=2031-01-01", 0, 0, 0.0),
+    ],
+)
+def test_every_filter_limits_the_figures(
+    client: httpx.Client, query: str, claim_count: int, patient_count: int, charge_amount: float
+) -> None:
+    stats = get(client, f"/api/stats?{query}")
+    assert (stats["claim_count"], stats["patient_count"], stats["charge_amount"]) == (
+        claim_count,
+        patient_count,
+        charge_amount,
+    )
+    assert get(client, f"/api/claims?{query}")["total"] == claim_count
+
+
+def test_a_patients_text_is_no_pattern(client: httpx.Client) -> None:
+    for text in ("%", "_", "'", "' or 1=1 --"):
+        assert get(client, f"/api/claims?patient={text.replace('%', '%25')}")["total"] == 0
+
+
+def test_a_claim_is_complete(client: httpx.Client) -> None:
+    claim = get(client, "/api/claims?status=active&count=1")["items"][0]
+    assert claim == {
+        "claim_id": "claim-20250203-000001",
+        "claim_status": "active",
+        "received_date": "2025-02-03",
+        "claim_start_date": "2025-02-03",
+        "claim_end_date": "2025-02-03",
+        "patient_id": BEN,
+        "patient_name": "Ben Brown",
+        "payer_name": "CMS",
+        "plan_name": "Plan",
+        "diagnoses": [{"code": "I10", "label": "Essential hypertension"}],
+        "procedures": [
+            {"code": "99213", "label": "Office visit, established patient, 20-29 minutes"},
+            {"code": "85025", "label": claim["procedures"][1]["label"]},
+        ],
+        "place_of_service": {"code": "11", "label": "Office"},
+        "facility_city": "Fresno",
+        "facility_state": "CA",
+        "total_charge_amount": 150.50,
+    }
+
+
+def test_the_latest_received_claims_come_first(client: httpx.Client) -> None:
+    assert ids(client, "") == ["0203-000001", "0203-000000", "0111-000000", "0110-000001", "0110-000000"]
+
+
+@pytest.mark.parametrize(
+    ("sort", "first"),
+    [
+        ("claim_id", "0110-000000"),
+        ("-total_charge_amount", "0110-000001"),
+        ("total_charge_amount", "0203-000000"),
+        ("patient_name", "0110-000000"),
+        ("-patient_name", "0203-000000"),
+        ("claim_status", "0110-000001"),
+        ("facility_state", "0110-000001"),
+    ],
+)
+def test_claims_are_sorted_by_a_column(client: httpx.Client, sort: str, first: str) -> None:
+    assert ids(client, f"sort={sort}&count=1") == [first]
+
+
+def test_following_next_shows_every_claim_once(client: httpx.Client) -> None:
+    seen, address = [], "/api/claims?count=2&received_from=2025-01-01&status=active&status=draft"
+    while address:
+        page = get(client, address)
+        seen += [item["claim_id"] for item in page["items"]]
+        address = page["next"]
+    assert len(seen) == len(set(seen)) == page["total"] == 4
+    assert get(client, page["previous"])["offset"] == 0
+
+
+def test_patients_come_with_their_claims_in_numbers(client: httpx.Client) -> None:
+    page = get(client, "/api/patients?count=100")
+    assert page["total"] == 3
+    assert page["items"][0] == {
+        "patient_id": ANA,
+        "first_name": "Ana",
+        "last_name": "Alvarez",
+        "gender": "female",
+        "birth_date": "1960-01-01",
+        "city": "Dallas",
+        "state": "TX",
+        "claim_count": 2,
+        "active_charge_amount": 150.0,
+        "last_received_date": "2025-01-11",
+    }
+    assert [one["patient_id"] for one in page["items"]] == [ANA, BEN, CLEO]
+    assert get(client, "/api/patients?sort=-active_charge_amount&count=1")["items"][0]["patient_id"] == BEN
+    assert get(client, "/api/patients?patient=chan")["total"] == 1
+
+
+def test_health_says_whether_there_are_figures(client: httpx.Client, empty_client: httpx.Client) -> None:
+    assert get(client, "/health")["analytics"] == "built"
+    assert get(empty_client, "/health")["analytics"] == "not built"
+
+
+def test_openapi_describes_every_chart_and_every_error(client: httpx.Client) -> None:
+    paths = get(client, "/openapi.json")["paths"]
+    charts = [chart["href"] for chart in get(client, "/api/charts")]
+    assert set(paths) == {"/health", "/api/stats", "/api/claims", "/api/patients", "/api/charts", *charts}
+    for path, methods in paths.items():
+        for code in ("422", "503"):
+            schema = methods["get"]["responses"][code]["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/Problem"}, path

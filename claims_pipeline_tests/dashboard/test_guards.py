@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import httpx
+import pytest
+
+from claims_pipeline.dashboard import create_app
+from claims_pipeline.dashboard.guards import require_password_beyond_this_machine
+from claims_pipeline.errors import ConfigError
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.dashboard.conftest import Start
+
+PASSWORD = "pässword: with a colon"
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, start: Start) -> httpx.Client:
+    settings = Settings(home=tmp_path, dashboard_host="0.0.0.0", dashboard_password=PASSWORD)  # noqa: S104 - not bound
+    return start(create_app(settings), host="claims.example.org")
+
+
+@pytest.mark.parametrize("route", ["/", "/docs", "/openapi.json", "/api/stats", "/assets/main.js", "/nope"])
+def test_with_a_password_nothing_is_shown_without_it(guarded: httpx.Client, route: str) -> None:
+    for credentials in (None, ("claims", "wrong"), ("claims", "")):
+        answer = guarded.get(route, auth=credentials)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Basic ")
+        assert list(answer.json()) == ["message", "where", "fix"]
+
+
+def test_with_a_password_any_user_name_will_do(guarded: httpx.Client) -> None:
+    assert guarded.get("/", auth=(b"anyone", PASSWORD.encode())).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["Basic", "Basic ???", "Basic e30=", "Bearer abc", ""])
+def test_broken_credentials_are_refused(guarded: httpx.Client, header: str) -> None:
+    assert guarded.get("/", headers={"Authorization": header}).status_code == 401
+
+
+def test_a_health_check_needs_no_password(guarded: httpx.Client) -> None:
+    assert guarded.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("host", ["claims.example.org", "127.0.0.1.example.org", "10.0.0.7"])
+def test_without_a_password_another_name_is_refused(tmp_path: Path, start: Start, host: str) -> None:
+    answer = start(create_app(Settings(home=tmp_path)), host=host).get("/")
+    assert answer.status_code == 421
+    assert "127.0.0.1" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.10", "::", "example.org"])  # noqa: S104 - refused
+def test_an_open_address_needs_a_password(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ConfigError, match="needs a password") as caught:
+        require_password_beyond_this_machine(Settings(home=tmp_path, dashboard_host=host))
+    assert caught.value.exit_code == 2
+    require_password_beyond_this_machine(Settings(home=tmp_path, dashboard_host=host, dashboard_password="x"))
+
+
+@pytest.mark.parametrize("route", ["/", "/docs", "/api/stats", "/assets/main.js", "/nope", "/health"])
+def test_every_answer_has_the_strict_policy(client: httpx.Client, route: str) -> None:
+    headers = client.get(route).headers
+    assert headers["content-security-policy"] == (
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+    )
+    assert headers["x-content-type-options"] == "nosniff"

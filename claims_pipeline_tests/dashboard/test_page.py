@@ -1,0 +1,233 @@
+"""The page in a real browser, without any network but our own address."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from claims_pipeline import aggregate
+from claims_pipeline.dashboard import create_app
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
+from claims_pipeline_tests.dashboard.chromium import HOW_TO_GET_IT, chromium_path
+from claims_pipeline_tests.dashboard.running import running
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium_path() is None, reason=HOW_TO_GET_IT),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(),
+            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(app: FastAPI) -> Iterator[str]:
+    with running(app) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """An empty page; what it writes on the console as an error fails the test, and so does a request elsewhere."""
+    context = browser.new_context(base_url=address, timezone_id="America/Los_Angeles", locale="en-US")
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith(("data:", "http://127.0.0.1")) else wrong.append(request.url),
+    )
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def figure(page: Page, name: str) -> str:
+    return page.locator("#figures div", has=page.get_by_text(name, exact=True)).locator(".figure").inner_text()
+
+
+def expect_claims(page: Page, count: int) -> None:
+    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    expect(page.locator("#range")).to_contain_text(f"of {count}")
+    expect(page.locator("#claims tbody tr", has=page.locator(".id"))).to_have_count(count)
+
+
+def test_the_page_shows_figures_charts_and_claims(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    assert [figure(page, name) for name in ("Claims", "Charges", "Average charge", "Patients")] == [
+        "5",
+        "$500.50",
+        "$166.83",
+        "3",
+    ]
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    expect(page.locator("#scope")).to_contain_text("charges add up active claims only")
+    expect(page.locator("#build")).to_contain_text("Received Jan 10, 2025 to Feb 3, 2025")
+
+
+def test_the_charts_marks_have_labels_with_their_figures(page: Page) -> None:
+    page.goto("/")
+    months = page.locator("[data-chart=claims-by-month] svg")
+    expect(months.get_by_label("January 2025: 2 active claims", exact=True)).to_have_count(1)
+    procedures = page.locator("[data-chart=top-procedures] svg")
+    expect(
+        procedures.get_by_label("99213 Office visit, established patient, 20-29 minutes: 4 service lines, $280.00")
+    ).to_have_count(1)
+
+
+def test_a_status_filter_changes_everything_shown_and_the_address(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.get_by_role("checkbox", name="Draft").check()
+    expect_claims(page, 1)
+    assert page.url.endswith("/?status=draft")
+    assert figure(page, "Charges") == "$140.00"
+    expect(page.locator("#scope")).to_contain_text("those of draft claims, as chosen")
+    expect(page.locator("[data-chart=cost-trend] figcaption")).to_contain_text("charges of draft claims")
+    expect(page.locator("[data-chart=status] svg").get_by_label("Draft: 1 claims, 100.0%")).to_have_count(1)
+
+
+def test_back_and_forward_lead_through_the_filters(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.get_by_role("checkbox", name="Cancelled").check()
+    expect_claims(page, 1)
+    page.get_by_label("Received from").fill("2025-02-01")
+    expect_claims(page, 0)
+    page.go_back()
+    expect_claims(page, 1)
+    expect(page.get_by_label("Received from")).to_have_value("")
+    page.go_back()
+    expect_claims(page, 5)
+    expect(page.get_by_role("checkbox", name="Cancelled")).not_to_be_checked()
+    page.go_forward()
+    expect_claims(page, 1)
+
+
+def test_a_link_opens_with_its_filters(page: Page) -> None:
+    page.goto(f"/?status=active&received_from=2025-02-01&patient={BEN}&sort=claim_id")
+    expect_claims(page, 1)
+    expect(page.get_by_role("checkbox", name="Active")).to_be_checked()
+    expect(page.get_by_label("Received from")).to_have_value("2025-02-01")
+    expect(page.get_by_role("combobox", name="Patient")).to_have_value(BEN)
+    expect(page.get_by_role("columnheader", name="Claim")).to_have_attribute("aria-sort", "ascending")
+
+
+def test_typing_a_name_filters_by_patient_and_clearing_shows_all(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("combobox", name="Patient").press_sequentially("brow", delay=20)
+    expect_claims(page, 2)
+    assert page.url.endswith("/?patient=brow")
+    page.get_by_role("button", name="Clear filters").click()
+    expect_claims(page, 5)
+    expect(page.get_by_role("combobox", name="Patient")).to_have_value("")
+
+
+def test_the_name_in_a_row_filters_by_that_patient(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("button", name="Cleo Chan").click()
+    expect_claims(page, 1)
+    assert "patient=patient-000003" in page.url
+
+
+def test_the_table_is_sorted_from_the_keyboard(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.get_by_role("button", name="Charge", exact=True).focus()
+    page.keyboard.press("Enter")
+    header = page.get_by_role("columnheader", name="Charge")
+    expect(header).to_have_attribute("aria-sort", "ascending")
+    charges = page.locator("#claims tbody td.number")
+    expect(charges.first).to_have_text("$140.00")
+    page.get_by_role("button", name="Charge", exact=True).click()
+    expect(header).to_have_attribute("aria-sort", "descending")
+    expect(charges.first).to_have_text("$200.00")
+
+
+def test_pages_of_the_table_keep_the_filters(page: Page) -> None:
+    page.goto("/?count=2&sort=claim_id&status=active&status=draft")
+    expect(page.locator("#range")).to_have_text("1 to 2 of 4")
+    expect(page.get_by_role("button", name="Previous")).to_be_disabled()
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#range")).to_have_text("3 to 4 of 4")
+    expect(page.get_by_role("button", name="Next")).to_be_disabled()
+    page.get_by_role("button", name="First").click()
+    expect(page.locator("#range")).to_have_text("1 to 2 of 4")
+
+
+def test_figures_that_match_nothing_say_so(page: Page) -> None:
+    page.goto("/?received_from=2031-01-01")
+    expect_claims(page, 0)
+    expect(page.locator("#scope")).to_have_text(
+        "No claims match the filters. Claims were received from Jan 10, 2025 to Feb 3, 2025."
+    )
+    expect(page.locator("#charts .empty:visible")).to_have_count(6)
+
+
+def test_the_figures_behind_a_chart_are_a_table(page: Page) -> None:
+    page.goto("/")
+    chart = page.locator("[data-chart=cost-trend]")
+    chart.get_by_text("Figures").click()
+    expect(chart.locator("tbody tr").first).to_have_text("January 2025$350.002$175.00")
+
+
+def test_no_day_moves_west_of_greenwich(page: Page) -> None:
+    page.goto("/?sort=claim_id&count=25")
+    expect(page.locator("#claims tbody tr").first).to_contain_text("Jan 10, 2025")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_scrolls_only_downwards(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/")
+    expect_claims(page, 5)
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_the_documentation_needs_no_network(page: Page) -> None:
+    page.goto("/docs")
+    expect(page.get_by_text("Claims in their current version")).to_be_visible()
+
+
+def test_a_wrong_link_says_what_is_wrong(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto("/?status=denied")
+    expect(page.get_by_role("alert")).to_contain_text("Status should be 'active', 'cancelled' or 'draft'")
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect_claims(page, 5)
+    page.close()
+
+
+def test_the_page_fills_when_the_analytics_are_built(browser: Browser, tmp_path: Path, cache: Path) -> None:
+    settings = Settings(home=tmp_path, cache=cache)
+    lake = write_example_lake(settings.lake_path)
+    with running(create_app(settings)) as address:
+        page = browser.new_page(base_url=address)
+        page.goto("/")
+        expect(page.get_by_role("alert")).to_contain_text("The analytics are not built yet")
+        expect(page.get_by_role("alert")).to_contain_text("claims aggregate")
+        aggregate.build(lake, settings.analytics_path)
+        expect(page.locator("#range")).to_have_text("1 to 5 of 5", timeout=20_000)
+        row = claim("claim-20250203-000009", BEN, "CA", {"99213": "1.00"}, received_date=FEB_3)
+        write_day(lake, date(2025, 2, 4), [row])
+        aggregate.build(lake, settings.analytics_path)
+        expect(page.locator("#range")).to_have_text("1 to 6 of 6", timeout=20_000)
+        page.close()

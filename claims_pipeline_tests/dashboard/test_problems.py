@@ -1,0 +1,113 @@
+"""Every error of every route has the same shape and says what to do."""
+
+from pathlib import Path
+
+import duckdb
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from claims_pipeline.dashboard import create_app
+from claims_pipeline.dashboard.charts import CHARTS
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.dashboard.conftest import Start
+
+CHART_ROUTES = [f"/api/charts/{chart.name}" for chart in CHARTS]
+FILTERED_ROUTES = ["/api/stats", "/api/claims", *CHART_ROUTES]
+ROUTES_WITH_FIGURES = [*FILTERED_ROUTES, "/api/patients"]
+
+
+def problem(answer: httpx.Response) -> dict[str, str]:
+    body: dict[str, str] = answer.json()
+    assert answer.headers["content-type"] == "application/json"
+    assert list(body) == ["message", "where", "fix"]
+    assert all(body.values())
+    return body
+
+
+@pytest.mark.parametrize("route", FILTERED_ROUTES)
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("status=denied", "status should be 'active', 'cancelled' or 'draft'"),
+        ("received_from=20250101", "received_from should be a day as 2025-01-31"),
+        ("received_to=2025-02-30", "received_to should be a day as 2025-01-31"),
+        ("received_from=2025-02-01&received_to=2025-01-01", "received_from (2025-02-01) lies after received_to"),
+        ("patient=", "patient string should have at least 1 character"),
+        ("statuss=active", "there is no parameter statuss"),
+    ],
+)
+def test_a_wrong_filter_is_named(client: httpx.Client, route: str, query: str, message: str) -> None:
+    answer = client.get(f"{route}?{query}")
+    assert answer.status_code == 422
+    body = problem(answer)
+    assert body["message"].startswith(message)
+    assert body["where"] == f"GET {route}"
+
+
+@pytest.mark.parametrize("route", ["/api/claims", "/api/patients"])
+@pytest.mark.parametrize("query", ["count=0", "count=1001", "offset=-1", "offset=100001", "sort=npi", "count=many"])
+def test_a_wrong_part_of_a_list_is_named(client: httpx.Client, route: str, query: str) -> None:
+    answer = client.get(f"{route}?{query}")
+    assert answer.status_code == 422
+    assert problem(answer)["message"].startswith(query.partition("=")[0])
+
+
+def test_all_wrong_parameters_are_named_at_once(client: httpx.Client) -> None:
+    message = problem(client.get("/api/claims?status=denied&count=0&sort=npi"))["message"]
+    assert [part.split()[0] for part in message.split("; ")] == ["status", "count", "sort"]
+
+
+@pytest.mark.parametrize("route", ["/nope", "/api/nope", "/api/charts/nope", "/assets/nope.js"])
+def test_a_route_that_is_not_there(client: httpx.Client, route: str) -> None:
+    answer = client.get(route)
+    assert answer.status_code == 404
+    assert problem(answer)["where"] == f"GET {route}"
+
+
+def test_a_method_that_a_route_does_not_know(client: httpx.Client) -> None:
+    answer = client.post("/api/claims")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET"
+    problem(answer)
+
+
+@pytest.mark.parametrize("route", ROUTES_WITH_FIGURES)
+def test_before_the_first_build_each_route_says_what_to_run(empty_client: httpx.Client, route: str) -> None:
+    answer = empty_client.get(route)
+    assert answer.status_code == 503
+    assert problem(answer)["message"] == "the analytics are not built yet"
+    assert problem(answer)["fix"] == "claims aggregate"
+
+
+def test_the_page_is_there_before_the_first_build(empty_client: httpx.Client) -> None:
+    assert empty_client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database" * 1000])
+def test_a_file_that_is_no_database_says_what_to_do(tmp_path: Path, cache: Path, start: Start, content: bytes) -> None:
+    settings = Settings(home=tmp_path, cache=cache)
+    settings.analytics_path.write_bytes(content)
+    answer = start(create_app(settings)).get("/api/stats")
+    assert answer.status_code == 503
+    assert "claims aggregate" in problem(answer)["fix"]
+
+
+def test_a_database_of_another_version_is_not_read(tmp_path: Path, cache: Path, start: Start) -> None:
+    settings = Settings(home=tmp_path, cache=cache)
+    with duckdb.connect(settings.analytics_path) as connection:
+        connection.execute("create table claims_current (claim_id varchar)")
+    body = problem(start(create_app(settings)).get("/api/claims"))
+    assert body["message"] == "the analytics were built by another version"
+
+
+def test_a_defect_has_the_shape_too(example_settings: Settings, start: Start) -> None:
+    app: FastAPI = create_app(example_settings)
+
+    @app.get("/defect")
+    def defect() -> None:
+        raise ZeroDivisionError
+
+    answer = start(app).get("/defect")
+    assert answer.status_code == 500
+    assert problem(answer)["message"] == "the dashboard failed to answer"
