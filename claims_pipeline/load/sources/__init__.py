@@ -7,12 +7,12 @@ Does not: comparing with the ledger, sending.
 from claims_pipeline.load.sources.files import (
     FILE_SCHEMA,
     REJECTED_SCHEMA,
-    STANDARD_INPUT,
     UNRESOLVED_SCHEMA,
     FileResources,
     read_files,
 )
 from claims_pipeline.load.sources.lake import Partition, partitions
+from claims_pipeline.load.sources.opening import STANDARD_INPUT
 
 __all__ = [
     "FILE_SCHEMA",

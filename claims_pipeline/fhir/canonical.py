@@ -1,0 +1,76 @@
+"""Canonical JSON of resources that others wrote: keys sorted, no white space, decimals exactly as written.
+
+12.50 and 12.5 differ in FHIR (the places are the precision), so decimals never become floats: the parser marks them and
+the encoder takes the mark off again, both in C.
+"""
+
+import json
+import re
+import secrets
+from typing import Any
+
+Json = Any
+Resource = dict[str, Json]
+
+_MARK = f"\udfff{secrets.token_hex(8)}"  # a lone surrogate, which no valid text holds, and nothing to be guessed
+_MARKED = re.compile(f'"{_MARK}(-?[0-9][0-9.eE+-]*)"')
+_VOLATILE_META = frozenset({"versionId", "lastUpdated"})
+
+
+def _refuse_constant(name: str) -> Json:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+_DECODER = json.JSONDecoder(parse_float=_MARK.__add__, parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def decode(text: str, start: int = 0) -> tuple[Json, int]:
+    """Return the JSON value that begins at `start`, its decimals marked, and where it ends.
+
+    Raises:
+        ValueError: not JSON; a json.JSONDecodeError where the position is known.
+        RecursionError: nested too deeply.
+    """
+    return _DECODER.raw_decode(text, start)
+
+
+def encode(value: Json) -> str:
+    """Return a value from `decode` as canonical JSON.
+
+    Raises:
+        ValueError: a string is not valid Unicode.
+    """
+    text = _ENCODER.encode(value)
+    if _MARK in text:
+        text = _MARKED.sub(r"\1", text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        msg = "not valid UTF-8"
+        raise ValueError(msg) from None
+    return text
+
+
+def without_volatile_meta(resource: Resource) -> Resource:
+    """Return a resource without what a server sets anew at every write: `meta.versionId` and `meta.lastUpdated`."""
+    meta = resource.get("meta")
+    if not isinstance(meta, dict) or _VOLATILE_META.isdisjoint(meta):
+        return resource
+    kept = {name: value for name, value in meta.items() if name not in _VOLATILE_META}
+    others = {name: value for name, value in resource.items() if name != "meta"}
+    return others | {"meta": kept} if kept else others
+
+
+def canonical_json(text: str) -> str:
+    """Return one resource as canonical JSON.
+
+    Raises:
+        ValueError: not JSON, or not an object.
+    """
+    value, end = decode(text, len(text) - len(text.lstrip()))
+    if text[end:].strip() or not isinstance(value, dict):
+        msg = "not one JSON object"
+        raise ValueError(msg)
+    return encode(without_volatile_meta(value))
