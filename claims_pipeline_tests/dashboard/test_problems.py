@@ -46,7 +46,7 @@ def test_a_wrong_filter_is_named(client: httpx.Client, route: str, query: str, m
 
 
 @pytest.mark.parametrize("route", ["/api/claims", "/api/patients"])
-@pytest.mark.parametrize("query", ["count=0", "count=1001", "offset=-1", "offset=100001", "sort=npi", "count=many"])
+@pytest.mark.parametrize("query", ["count=0", "count=1001", "offset=-1", "offset=1000001", "sort=npi", "count=many"])
 def test_a_wrong_part_of_a_list_is_named(client: httpx.Client, route: str, query: str) -> None:
     answer = client.get(f"{route}?{query}")
     assert answer.status_code == 422
