@@ -24,6 +24,7 @@ START_TOLERANCE_SECONDS = 2.0
 """The kernel derives start times from the clock, so a corrected clock moves them a little."""
 
 POLL_SECONDS = 0.1
+RELEASE_SECONDS = 5.0
 
 _children: list[subprocess.Popen[bytes]] = []  # held, and so polled and reaped by subprocess, while we live
 
@@ -195,6 +196,8 @@ def require_free_port(service: str, port: int, *, setting: str) -> None:
     Raises:
         PortTaken: another program listens there; the message names it.
     """
+    # A killed process may hold its port for a moment longer, when no pid is known for it any more.
+    wait_until(lambda: (holder := port_holder(port)) is None or holder.pid is not None, seconds=RELEASE_SECONDS)
     if holder := port_holder(port):
         raise PortTaken(service, port, setting, holder=str(holder))
 

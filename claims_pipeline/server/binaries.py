@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import stat
 import subprocess
@@ -28,6 +29,20 @@ def as_unprivileged_user() -> _RunAs:
     import pwd
 
     return {"user": UNPRIVILEGED_USER, "group": pwd.getpwnam(UNPRIVILEGED_USER).pw_gid, "extra_groups": []}
+
+
+def require_own(folder: Path) -> None:
+    """Check that the server's folder is ours: nobody starts, stops or reads the server of another user.
+
+    Raises:
+        ServiceError: it belongs to another user.
+    """
+    if os.name == "posix" and folder.exists() and folder.stat().st_uid != os.geteuid():
+        raise ServiceError(
+            f"this server belongs to the user {folder.owner()}",
+            where=str(folder),
+            fix="run the command as that user, or set CLAIMS_HOME to a folder of yours",
+        )
 
 
 def require_reachable(folder: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.locks import one_at_a_time
+from claims_pipeline.server.binaries import require_own
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.jars import fetch_jars
 from claims_pipeline.server.java import application_jar
@@ -117,6 +118,7 @@ def wipe(settings: Settings, on_step: OnStep = _unheard) -> bool:
 @contextmanager
 def _one_command(settings: Settings, on_step: OnStep) -> Iterator[None]:
     """Hold the server's lock; while another command holds it, say so and wait."""
+    require_own(settings.server_path)
     lock = settings.server_path / "command.lock"
     with ExitStack() as held:
         try:

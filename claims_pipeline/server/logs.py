@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from claims_pipeline.errors import DataError
+from claims_pipeline.server.binaries import require_own
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
@@ -26,7 +27,9 @@ def log_lines(settings: Settings, service: LogName, *, last: int, follow: bool =
 
     Raises:
         DataError: there is no log yet.
+        ServiceError: the server belongs to another user.
     """
+    require_own(settings.server_path)
     path = log_files(settings)[service]
     if not path.exists():
         raise DataError(f"there is no log of {service} yet", where=str(path), fix="claims server start")

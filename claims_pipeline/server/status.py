@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from claims_pipeline.processes import ProcessIdentity
 from claims_pipeline.reports import aligned
+from claims_pipeline.server.binaries import require_own
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.jars import hapi_version, read_lock
 from claims_pipeline.server.java import java_version
@@ -86,7 +87,12 @@ class ServerStatus:
 
 
 def status(settings: Settings) -> ServerStatus:
-    """Return what of the embedded server of an installation runs."""
+    """Return what of the embedded server of an installation runs.
+
+    Raises:
+        ServiceError: the server belongs to another user.
+    """
+    require_own(settings.server_path)
     postgres, hapi = Postgres.of(settings), Hapi.of(settings)
     postgres_process, hapi_process = postgres.process(), hapi.process()
     versions = {"hapi": hapi_version(read_lock()), "java": java_version()}

@@ -1,0 +1,90 @@
+"""`claims server` as a person meets it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline.processes import free_port
+from claims_pipeline.settings import Settings
+
+
+def claims_server(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-c", "from claims_pipeline.cli import main; main()", "server", *arguments]
+    return subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ | variables)
+
+
+def variables_of(settings: Settings) -> dict[str, str]:
+    return {
+        "CLAIMS_HOME": str(settings.home),
+        "CLAIMS_FHIR_PORT": str(settings.fhir_port),
+        "CLAIMS_POSTGRES_PORT": str(settings.postgres_port),
+    }
+
+
+@pytest.mark.server
+def test_the_status_of_a_running_server_exits_with_0(fhir_server: Settings) -> None:
+    done = claims_server("status", "--json", **variables_of(fhir_server))
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["state"] == "running"
+
+
+@pytest.mark.server
+def test_a_start_of_a_running_server_says_so_and_prints_plain_lines(fhir_server: Settings) -> None:
+    done = claims_server("start", **variables_of(fhir_server))
+    assert done.returncode == 0
+    assert "already running" in done.stderr
+    assert done.stdout.startswith("FHIR server     running")
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_the_status_of_a_stopped_server_exits_with_3(tmp_path: Path) -> None:
+    done = claims_server("status", CLAIMS_HOME=str(tmp_path))
+    assert done.returncode == 3
+    assert done.stdout.startswith("FHIR server     stopped")
+
+
+def test_a_taken_port_is_three_lines_that_name_its_holder_and_the_variable(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = claims_server("start", CLAIMS_HOME=str(tmp_path), CLAIMS_FHIR_PORT=port)
+    assert done.returncode == 1
+    what, where, fix = done.stderr.splitlines()
+    assert f"port {port} is taken by" in what
+    assert f"pid {os.getpid()}" in what
+    assert port in where
+    assert "CLAIMS_FHIR_PORT=<another port>" in fix
+
+
+def test_a_port_that_is_no_number_is_a_settings_error(tmp_path: Path) -> None:
+    done = claims_server("start", CLAIMS_HOME=str(tmp_path), CLAIMS_FHIR_PORT="http")
+    assert done.returncode == 2
+    assert "CLAIMS_FHIR_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_preparing_a_server_that_does_not_answer_exits_with_3() -> None:
+    done = claims_server("prepare", "--fhir-base", f"http://127.0.0.1:{free_port()}/fhir")
+    assert done.returncode == 3
+    assert "does not answer" in done.stderr
+
+
+def test_a_log_that_is_not_there_is_said(tmp_path: Path) -> None:
+    done = claims_server("logs", CLAIMS_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "there is no log of hapi yet" in done.stderr
+
+
+def test_a_wipe_asks_first(tmp_path: Path) -> None:
+    done = claims_server("wipe", CLAIMS_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "Delete all resources" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "status", "logs", "prepare", "wipe"])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    assert "Example: " in claims_server(command, "--help").stdout

@@ -1,0 +1,149 @@
+"""Processes that outlive a command, and who holds a port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from claims_pipeline.errors import PortTaken, ServiceError
+from claims_pipeline.processes import (
+    ProcessIdentity,
+    free_port,
+    identify,
+    is_running,
+    port_holder,
+    read_pid_file,
+    require_free_port,
+    start_detached,
+    stop,
+    wait_until,
+    write_pid_file,
+)
+
+SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
+STUBBORN = (
+    sys.executable,
+    "-u",
+    "-c",
+    "import signal, time; signal.signal(15, lambda *_: None); print('up')\nwhile 1: time.sleep(1)",
+)
+PARENT = (sys.executable, "-u", "-c", f"import subprocess; subprocess.run({list(SLEEP)!r})")
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Iterator[ProcessIdentity]:
+    process = start_detached(SLEEP, log=tmp_path / "sleeper.log")
+    yield process
+    stop(process, seconds=5)
+
+
+def test_a_started_process_is_found_again_by_its_pid_file(sleeper: ProcessIdentity, tmp_path: Path) -> None:
+    write_pid_file(tmp_path / "pid", sleeper)
+    assert read_pid_file(tmp_path / "pid") == sleeper
+
+
+def test_a_started_process_has_a_session_of_its_own(sleeper: ProcessIdentity) -> None:
+    assert os.getsid(sleeper.pid) == sleeper.pid
+
+
+def test_a_pid_that_another_program_has_by_now_is_not_ours(sleeper: ProcessIdentity, tmp_path: Path) -> None:
+    write_pid_file(tmp_path / "pid", replace(sleeper, started=sleeper.started - 3600))
+    assert read_pid_file(tmp_path / "pid") is None
+
+
+@pytest.mark.parametrize("content", ["", "12", "{}", '{"pid": "x", "started": 1}', '{"pid": -5, "started": 1}'])
+def test_a_damaged_pid_file_names_nobody(content: str, tmp_path: Path) -> None:
+    (tmp_path / "pid").write_text(content)
+    assert read_pid_file(tmp_path / "pid") is None
+
+
+def test_a_missing_pid_file_names_nobody(tmp_path: Path) -> None:
+    assert read_pid_file(tmp_path / "pid") is None
+
+
+def test_a_zombie_is_dead() -> None:
+    child = subprocess.Popen(SLEEP)
+    process = identify(child.pid)
+    assert process
+    os.kill(child.pid, signal.SIGKILL)
+    assert wait_until(lambda: identify(child.pid) is None, seconds=5)
+    assert not is_running(process)
+    child.wait()
+
+
+def test_what_a_process_says_is_in_its_log(tmp_path: Path) -> None:
+    start_detached((sys.executable, "-c", "print('to be read'); import time; time.sleep(1)"), log=tmp_path / "log")
+    assert wait_until(lambda: "to be read" in (tmp_path / "log").read_text(), seconds=5)
+
+
+def test_a_missing_program_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match="/no/such/program"):
+        start_detached(["/no/such/program"], log=tmp_path / "log")
+
+
+def test_a_process_that_ends_when_asked_is_not_killed(sleeper: ProcessIdentity) -> None:
+    assert stop(sleeper, seconds=5)
+    assert not is_running(sleeper)
+
+
+def test_a_process_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
+    stubborn = start_detached(STUBBORN, log=tmp_path / "log")
+    wait_until(lambda: "up" in (tmp_path / "log").read_text(), seconds=5)
+    assert not stop(stubborn, seconds=0.5)
+    assert not is_running(stubborn)
+
+
+def test_what_a_process_started_ends_with_it(tmp_path: Path) -> None:
+    parent = start_detached(PARENT, log=tmp_path / "log")
+    children: list[ProcessIdentity] = []
+
+    def has_child() -> bool:
+        children[:] = filter(None, (identify(child.pid) for child in psutil.Process(parent.pid).children()))
+        return bool(children)
+
+    assert wait_until(has_child, seconds=5)
+    stop(parent, seconds=2)
+    assert not any(map(is_running, [parent, *children]))
+
+
+def test_stopping_what_has_ended_is_no_error(sleeper: ProcessIdentity) -> None:
+    stop(sleeper, seconds=5)
+    assert stop(sleeper, seconds=5)
+
+
+def test_a_free_port_has_no_holder() -> None:
+    assert port_holder(free_port()) is None
+
+
+def test_the_holder_of_a_taken_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(PortTaken) as caught:
+            require_free_port("the example", port, setting="CLAIMS_EXAMPLE_PORT")
+    assert str(os.getpid()) in caught.value.message
+    assert f"port {port}" in caught.value.message
+    assert "CLAIMS_EXAMPLE_PORT" in caught.value.fix
+
+
+def test_a_port_that_all_addresses_share_is_taken_too() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as listener:  # noqa: S104 - what another program might do
+        assert port_holder(listener.getsockname()[1])
+
+
+def test_a_connection_that_was_just_closed_does_not_hold_a_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        client = socket.create_connection(("127.0.0.1", port))
+        accepted, _ = listener.accept()
+        accepted.close()  # the server's side waits in TIME_WAIT
+        client.close()
+    time.sleep(0.05)
+    assert port_holder(port) is None
