@@ -11,6 +11,7 @@ import pytest
 from claims_pipeline import server
 from claims_pipeline.processes import free_port
 from claims_pipeline.settings import Settings
+from claims_pipeline_tests.server_state import forget_marker
 
 FASTER_BOOT = "-XX:TieredStopAtLevel=1"
 """Half the CPU time to boot, for a lower rate of a warm server; the launcher of Java reads it from JDK_JAVA_OPTIONS."""
@@ -33,6 +34,13 @@ def fhir_server() -> Iterator[Settings]:
         os.environ["JDK_JAVA_OPTIONS"] = options
         server.stop(settings)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_ledger_fills_the_server(request: pytest.FixtureRequest) -> None:
+    """Let each module that uses the server begin with a ledger of its own: a server belongs to one ledger."""
+    if any("fhir_server" in item.fixturenames for item in request.node.collect() if isinstance(item, pytest.Function)):
+        forget_marker(request.getfixturevalue("fhir_server").fhir_base_url)
 
 
 def open_home() -> Path:

@@ -91,7 +91,7 @@ class Ledger:
     def info(self) -> dict[str, str]:
         """Return the facts about the ledger itself."""
         with self.reading() as connection:
-            return dict(connection.execute(sa.select(INFO.c.name, INFO.c.value)).tuples().all())
+            return {row.name: row.value for row in connection.execute(sa.select(INFO))}
 
     def remember(self, **facts: str) -> None:
         """Write facts about the ledger itself."""
@@ -126,7 +126,9 @@ def open_ledger(path: Path) -> Iterator[Ledger]:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LedgerUnusable(
-                f"cannot make the ledger's folder: {error.strerror}", where=str(path.parent)
+                f"cannot make the ledger's folder: {error.strerror}",
+                where=str(path.parent),
+                fix="make its parent writable, or name another file with --hash-file",
             ) from error
         ledger = Ledger(path, _engine(path))
         try:

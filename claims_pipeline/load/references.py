@@ -47,9 +47,9 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, bool]:
         same = sa.and_(
             RESOURCES.c.resource_type == TARGETS.c.resource_type, RESOURCES.c.resource_id == TARGETS.c.resource_id
         )
-        name = TARGETS.c.resource_type + "/" + TARGETS.c.resource_id
-        query = sa.select(name, RESOURCES.c.state.is_not(None)).join_from(TARGETS, RESOURCES, same, isouter=True)
-        return dict(connection.execute(query.where(RESOURCES.c.content_hash.is_(None))).tuples().all())
+        query = sa.select(TARGETS, RESOURCES.c.state).join_from(TARGETS, RESOURCES, same, isouter=True)
+        unknown = connection.execute(query.where(RESOURCES.c.content_hash.is_(None)))
+        return {f"{row.resource_type}/{row.resource_id}": row.state is not None for row in unknown}
 
 
 async def on_server(client: FhirClient, targets: Iterable[str]) -> set[str]:

@@ -1,0 +1,70 @@
+"""`claims load` as a person meets it when something is wrong: two or three lines, an exit code, no traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline.processes import free_port
+from claims_pipeline_tests.lakes import Shape, tiny_lake
+
+COMMAND = [sys.executable, "-m", "claims_pipeline.cli", "load"]
+
+
+def run(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = {"CLAIMS_HOME": str(home), "PATH": "/usr/bin:/bin"}
+    return subprocess.run([*COMMAND, *options], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "message"),
+    [
+        (["--fhir-base", "127.0.0.1:8080/fhir"], 2, "not the address of a FHIR server"),
+        (["--workers", "0"], 2, "CLAIMS_WORKERS: Input should be greater than or equal to 1"),
+        (["--batch-size", "0"], 2, "CLAIMS_BATCH_SIZE: Input should be greater than or equal to 1"),
+        (["--day", "2025-02-30"], 2, "--day: not a day such as 2025-01-31: '2025-02-30'"),
+        (["--day", "2025-01-01", "--end-date", "2025-01-02"], 2, "--day stands alone"),
+        (["--start-date", "2025-01-01"], 2, "a range needs both --start-date and --end-date"),
+        (["--start-date", "2025-01-02", "--end-date", "2025-01-01"], 2, "lies before --start-date"),
+        (["no-such-lake"], 1, "there is no lake here"),
+        (["--day", "2020-02-29"], 1, "the lake has no partition of 2020-02-29"),
+        (["--hash-file", "/dev/null/ledger"], 1, "cannot make the ledger's folder"),
+    ],
+)
+def test_bad_input_is_told_in_two_or_three_lines(
+    tmp_path: Path, options: list[str], exit_code: int, message: str
+) -> None:
+    tiny_lake(tmp_path / "lake", Shape("bad", days=1))
+
+    done = run(tmp_path, *options)
+
+    lines = done.stderr.splitlines()
+    assert done.returncode == exit_code
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
+    assert len(lines) <= 3
+
+
+def test_a_server_that_does_not_answer_ends_with_exit_code_3(tmp_path: Path) -> None:
+    tiny_lake(tmp_path / "lake", Shape("unanswered", days=1))
+    base = f"http://127.0.0.1:{free_port()}/fhir"
+
+    done = run(tmp_path, "--no-wait", "--fhir-base", base)
+
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-3:] == [
+        "error: the FHIR server did not answer: connection refused",
+        f"where: {base}",
+        "try:   claims server start, or point --fhir-base at a server that runs",
+    ]
+
+
+def test_a_ledger_that_is_none_is_named(tmp_path: Path) -> None:
+    tiny_lake(tmp_path / "lake", Shape("noledger", days=1))
+    (tmp_path / "text").write_text("this is not a database, whatever its name says\n" * 100)
+
+    done = run(tmp_path, "--hash-file", str(tmp_path / "text"))
+
+    assert done.returncode == 1
+    assert "the ledger cannot be used: file is not a database" in done.stderr

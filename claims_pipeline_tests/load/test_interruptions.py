@@ -1,0 +1,88 @@
+"""A load that is ended in the middle, by kill -9 or Ctrl-C, and run again."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from claims_pipeline.load import load_lake
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.lakes import Shape, tiny_lake
+from claims_pipeline_tests.load.proxy import Fault, Proxy, Request, faulty
+from claims_pipeline_tests.server_state import ids, version
+
+pytestmark = pytest.mark.server
+
+KILLED_LOADS = [pytest.param(3, id="3 times"), pytest.param(20, id="20 times", marks=pytest.mark.slow)]
+
+
+def slowly(request: Request) -> Fault | None:
+    return Fault(delay_seconds=0.05) if request.number else None
+
+
+def start_load(target: Settings, proxy: Proxy) -> subprocess.Popen[str]:
+    environment = os.environ | {
+        "CLAIMS_HOME": str(target.home),
+        "CLAIMS_FHIR_BASE_URL": proxy.base_url,
+        "CLAIMS_BATCH_SIZE": "2",
+    }
+    command = [sys.executable, "-m", "claims_pipeline.cli", "load", "--no-aggregate"]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_bundles(proxy: Proxy, count: int) -> None:
+    deadline = time.monotonic() + 30
+    while proxy.bundles < count and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("times", KILLED_LOADS)
+def test_a_load_killed_at_random_moments_ends_in_the_same_state(target: Settings, times: int) -> None:
+    shape = Shape(f"killed{times}", days=10, claims_a_day=20, patients=20)
+    lake = tiny_lake(target.lake_path, shape)
+    randomness = random.Random(times)  # noqa: S311 - the moments only have to differ
+
+    with faulty(target.fhir_base_url, slowly) as proxy:
+        for _ in range(times):
+            bundles = proxy.bundles
+            load = start_load(target, proxy)
+            wait_for_bundles(proxy, bundles + 1 + randomness.randrange(100 // times))
+            time.sleep(randomness.uniform(0, 0.1))
+            load.kill()
+            load.wait()
+            for pipe in (load.stdout, load.stderr):
+                assert pipe is not None
+                pipe.close()
+        report = load_lake(lake, target.model_copy(update={"fhir_base_url": proxy.base_url}))
+        again = load_lake(lake, target.model_copy(update={"fhir_base_url": proxy.base_url}))
+
+    assert report.exit_code == 0
+    assert again.requests_with_resources == 0
+    claims = ids(target.fhir_base_url, "Claim", shape.prefix)
+    assert claims == sorted(f"{shape.prefix}-claim-{day:%Y%m%d}-{i:06d}" for day in shape.dates for i in range(20))
+    assert {version(target.fhir_base_url, f"Claim/{claim_id}") for claim_id in claims} == {1}
+
+
+def test_ctrl_c_waits_for_what_is_in_flight_and_prints_the_report(target: Settings) -> None:
+    shape = Shape("ctrlc", days=10, claims_a_day=20, patients=20)
+    lake = tiny_lake(target.lake_path, shape)
+
+    with faulty(target.fhir_base_url, slowly) as proxy:
+        load = start_load(target, proxy)
+        wait_for_bundles(proxy, 30)
+        load.send_signal(signal.SIGINT)
+        out, err = load.communicate(timeout=30)
+        again = load_lake(lake, target.model_copy(update={"fhir_base_url": proxy.base_url}))
+
+    assert load.returncode == 130
+    assert "interrupted by SIGINT" in out
+    assert "failed: still to do" in out
+    assert "Traceback" not in err
+    assert again.exit_code == 0
+    assert again.total.created > 0
+    assert again.by_type["Claim"].loaded + again.by_type["Claim"].unchanged == 200
+    assert again.total.already_equal == 0
