@@ -84,6 +84,9 @@ def test_the_charts_marks_have_labels_with_their_figures(page: Page) -> None:
     page.goto("/")
     months = page.locator("[data-chart=claims-by-month] svg")
     expect(months.get_by_label("January 2025: 2 active claims", exact=True)).to_have_count(1)
+    trend = page.locator("[data-chart=cost-trend] svg")
+    expect(trend.get_by_label("January 2025: $350.00, 2 claims")).to_have_count(1)
+    expect(trend.locator(".mark-area path")).to_have_count(1)
     procedures = page.locator("[data-chart=top-procedures] svg")
     expect(
         procedures.get_by_label("99213 Office visit, established patient, 20-29 minutes: 4 service lines, $280.00")
@@ -210,6 +213,7 @@ def test_a_wrong_link_says_what_is_wrong(browser: Browser, address: str) -> None
     page = browser.new_page(base_url=address)
     page.goto("/?status=denied")
     expect(page.get_by_role("alert")).to_contain_text("Status should be 'active', 'cancelled' or 'draft'")
+    expect(page.get_by_role("alert")).to_contain_text("Clear filters")
     page.get_by_role("button", name="Clear filters").click()
     expect(page.get_by_role("alert")).to_be_hidden()
     expect_claims(page, 5)

@@ -19,6 +19,10 @@ TILES = (
 """One equal tile a state, near where it lies: small states are as readable as large ones."""
 
 COLUMNS = 11
+
+RAMP = ["rgba(47, 116, 208, 0.16)", "rgba(47, 116, 208, 1)"]
+"""From the page's own colour to ACCENT, so that few claims are pale on a light page and dim on a dark one."""
+
 GRID = {
     line[column : column + 2]: (column // 3, row)
     for row, line in enumerate(TILES)
@@ -45,7 +49,7 @@ def geography(view: View, filters: Filters) -> Spec:
             "claim_count": count,
             "charge_amount": amount,
             "description": f"{state}: {count:,} claims, ${amount:,.2f}",
-            "shade": "dark" if count > 0.6 * most else "light" if count else "none",
+            "is_full": count > 0.7 * most,
         }
         for state, (column, row) in GRID.items()
         for count, amount in [found.get(state, (0, 0.0))]
@@ -71,10 +75,10 @@ def geography(view: View, filters: Filters) -> Spec:
                 "mark": {"type": "rect", "cornerRadius": 3},
                 "encoding": {
                     "color": {
-                        "condition": {"test": "datum.shade === 'none'", "value": "#8b93a12e"},
+                        "condition": {"test": "datum.claim_count === 0", "value": "#8b93a12e"},
                         "field": "claim_count",
                         "type": "quantitative",
-                        "scale": {"range": ["#d8e6f8", "#0f4fa8"], "domainMin": 0, "domainMax": max(most, 1)},
+                        "scale": {"range": RAMP, "domainMin": 0, "domainMax": max(most, 1)},
                         "legend": {"title": None, "orient": "bottom", "format": ",d", "gradientLength": 160},
                     }
                 },
@@ -83,12 +87,7 @@ def geography(view: View, filters: Filters) -> Spec:
                 "mark": {"type": "text", "fontSize": 11, "fontWeight": 600, "aria": False},
                 "encoding": {
                     "text": {"field": "state"},
-                    "color": {
-                        "condition": [
-                            {"test": "datum.shade === 'dark'", "value": "#fff"},
-                            {"test": "datum.shade === 'light'", "value": "#12304f"},
-                        ]
-                    },
+                    "color": {"condition": {"test": "datum.is_full", "value": "#fff"}},
                 },
             },
         ],

@@ -100,13 +100,19 @@ def cost_trend(view: View, filters: Filters) -> Spec:
         "Cost trend",
         f"By month of receipt, {charged(filters)}",
         [_charges(month, by_month.get(month)) for month in _every_month(rows)],
-        mark={
-            "type": "area",
-            "line": {"color": ACCENT},
-            "point": {"color": ACCENT, "filled": True, "size": 50},
-            "color": ACCENT,
-            "fillOpacity": 0.15,
-        },
+        layer=[
+            {
+                "mark": {
+                    "type": "area",
+                    "color": ACCENT,
+                    "line": {"color": ACCENT},
+                    "fillOpacity": 0.15,
+                    "aria": False,
+                },
+                "encoding": {"description": {"value": ""}},  # a field here would cut the area into one a month
+            },
+            {"mark": {"type": "point", "color": ACCENT, "filled": True, "size": 50, "opacity": 1}},
+        ],
         encoding={
             "x": MONTH,
             "y": {"field": "charge_amount", "type": "quantitative", "axis": {"title": None, "format": "$,.3~s"}},

@@ -19,6 +19,7 @@ export async function ask(path, { parameters, signal } = {}) {
     throw new Problem({ message: "the dashboard does not answer", where: location.host, fix: "is it running? claims dashboard" });
   }
   const answer = await response.json();
+  if (response.status === 422) throw new Problem({ ...answer, fix: "Clear filters" }); // the page's own way out
   if (!response.ok) throw new Problem(answer);
   return answer;
 }

@@ -47,9 +47,10 @@ async function refresh({ everything = false } = {}) {
   main.setAttribute("aria-busy", "true");
   try {
     await addCards();
-    const claims = ask("/api/claims", { parameters, signal });
-    if (isFigures) await refreshFigures(filters, signal);
-    showClaims(await claims, parameters.get("sort") ?? DEFAULT_SORT);
+    const [claims] = await Promise.all([
+      ask("/api/claims", { parameters, signal }), isFigures ? refreshFigures(filters, signal) : null]);
+    if (signal.aborted) return;
+    showClaims(claims, parameters.get("sort") ?? DEFAULT_SORT);
     main.classList.remove("stale");
     problem.hidden = true;
   } catch (error) {
@@ -138,7 +139,8 @@ count.addEventListener("change", () => changeList({ count: count.value === "50" 
 
 async function suggestPatients(text) {
   if (!text) return;
-  const { items } = await ask("/api/patients", { parameters: new URLSearchParams({ patient: text, count: 8 }) });
+  const parameters = new URLSearchParams({ patient: text, count: 8 });
+  const { items } = await ask("/api/patients", { parameters }).catch(() => ({ items: [] })); // the list says what is wrong
   document.getElementById("patients").replaceChildren(...items.map((one) =>
     element("option", { value: one.patient_id }, `${one.first_name} ${one.last_name}, ${one.city}, ${one.state}`)));
 }
