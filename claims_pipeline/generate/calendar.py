@@ -14,6 +14,7 @@ import polars as pl
 
 from claims_pipeline.generate.days import day_number, month_of, weekday_of, year_of
 from claims_pipeline.generate.draws import Floats, Integers
+from claims_pipeline.generate.population import population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.reference.holidays import federal_holidays
@@ -22,6 +23,8 @@ LONGEST_LAG = 365
 RECEIPTS_BY_WEEKDAY = np.array([1.05, 1.08, 1.05, 1.0, 0.95, 0.15, 0.05])
 """Clearinghouses forward claims on weekends too, but few offices send them then."""
 HOLIDAY_RECEIPTS = 0.15
+CHECKUPS_A_YEAR = 0.97
+"""At most so many for each person who goes to checkups: plans pay one a year."""
 
 MONTHS = [
     "january", "february", "march", "april", "may", "june",
@@ -60,8 +63,9 @@ class Calendar:
 
 
 @lru_cache(maxsize=4)
-def calendar(first: int, last: int) -> Calendar:
-    """Return the weights of receipts on `first`..`last` and of the services behind them."""
+def calendar(feed: Feed, last: int) -> Calendar:
+    """Return the weights of receipts from the feed's first day to `last` and of the services behind them."""
+    first = day_number(feed.start_date)
     before = first - LONGEST_LAG
     lags = lag_weights()
     open_days = _receipt_openness(np.arange(before, last + LONGEST_LAG + 1))
@@ -69,7 +73,7 @@ def calendar(first: int, last: int) -> Calendar:
     chance = np.zeros(size)
     for lag in range(LONGEST_LAG + 1):
         chance += lags[lag] * open_days[lag : lag + size]
-    services = service_weights(np.arange(before, last + 1)) / chance[:, None]
+    services = service_weights(np.arange(before, last + 1)) * story_shares(feed) / chance[:, None]
     count = last - first + 1
     receipts = np.zeros((count, services.shape[1]))
     for lag in range(LONGEST_LAG + 1):
@@ -86,7 +90,7 @@ def cumulative_claims(feed: Feed, last: int) -> Floats:
     The sum of the row after the feed's last day is the number of its claims.
     """
     first, end = day_number(feed.start_date), day_number(feed.end_date)
-    received = np.cumsum(calendar(first, max(last, end)).receipts, axis=0)
+    received = np.cumsum(calendar(feed, max(last, end)).receipts, axis=0)
     total = received[end - first].sum()
     return np.vstack([np.zeros(received.shape[1]), received * (feed.claims / total)])
 
@@ -100,39 +104,63 @@ def claims_before(feed: Feed, last: int) -> Integers:
     return before
 
 
+def claim_counts(feed: Feed, first: int, last: int) -> Integers:
+    """Return how many new claims each of the days `first`..`last` receives."""
+    start = day_number(feed.start_date)
+    return np.diff(claims_before(feed, last)[first - start : last - start + 2])
+
+
+def story_shares(feed: Feed) -> Floats:
+    """Return each story's share of the claims: that of the table, but none for stories that befall nobody here.
+
+    Checkups are at most one a year for each of those who go to them.
+    """
+    people = population(feed)
+    years = ((feed.end_date - feed.start_date).days + 1) / 365.25
+    shares = []
+    for story in read_table("stories").iter_rows(named=True):
+        befalls = people.cumulative_weights[story["people"]][-1] > 0
+        share = story["share"] if befalls else 0.0
+        if story["draw"] == "turn":
+            share = min(share, CHECKUPS_A_YEAR * len(people.adherent_people) * years / feed.claims)
+        shares.append(share)
+    return np.array(shares)
+
+
 def service_weights(days: Integers) -> Floats:
-    """Return w: the weight of services on each day by story, shape (days, stories)."""
-    table = read_table("stories")
-    weeks, seasons = read_table("week_profiles"), read_table("season_profiles")
-    closed, week_factor = _holidays(days)
-    weights = np.empty((len(days), table.height))
-    for column, story in enumerate(table.iter_rows(named=True)):
-        week = weeks.row(by_predicate=pl.col("week") == story["week"], named=True)
-        season = seasons.row(by_predicate=pl.col("season") == story["season"], named=True)
+    """Return how busy each day is for each story, about 1 on average, shape (days, stories)."""
+    closed = _holiday_closure(days)
+    weights = np.empty((len(days), len(stories())))
+    for column, story in enumerate(read_table("stories").iter_rows(named=True)):
+        week = read_table("week_profiles").row(by_predicate=pl.col("week") == story["week"], named=True)
+        season = read_table("season_profiles").row(by_predicate=pl.col("season") == story["season"], named=True)
         by_weekday = np.array([week[name] for name in WEEKDAYS], dtype=np.float64)
         by_month = np.array([season[name] for name in MONTHS], dtype=np.float64)
-        weights[:, column] = story["share"] * by_weekday[weekday_of(days)] * by_month[month_of(days)]
+        weights[:, column] = (by_weekday / by_weekday.mean())[weekday_of(days)]
+        weights[:, column] *= (by_month / by_month.mean())[month_of(days)]
         if week["keeps_holidays"]:
-            weights[:, column] *= closed * week_factor
+            weights[:, column] *= closed
     return weights
 
 
 def _receipt_openness(days: Integers) -> Floats:
-    closed, _ = _holidays(days)
-    openness: Floats = np.where(closed < 0.5, HOLIDAY_RECEIPTS, 1.0)
+    openness: Floats = np.where(_holiday_closure(days) < 0.5, HOLIDAY_RECEIPTS, 1.0)
     openness *= RECEIPTS_BY_WEEKDAY[weekday_of(days)]
     return openness
 
 
-def _holidays(days: Integers) -> tuple[Floats, Floats]:
-    """Return for each day its weight as a holiday (1 on others) and the factor of the week of a holiday."""
-    closed, factor = np.ones(len(days)), np.ones(len(days))
+def _holiday_closure(days: Integers) -> Floats:
+    """Return each day's office visits against those without holidays: few on the day, the others as the week asks."""
+    weight = np.ones(len(days))
+    week = read_table("week_profiles").row(by_predicate=pl.col("week") == "office", named=True)
+    by_weekday = np.array([week[name] for name in WEEKDAYS], dtype=np.float64)
     years = year_of(days)
     for year in range(int(years[0]) - 1, int(years[-1]) + 2):
         for holiday in federal_holidays(year):
             number = day_number(holiday.day)
             monday = number - holiday.day.weekday()
-            in_week = (days >= monday) & (days < monday + 7)
-            factor[in_week] *= holiday.week_factor
-            closed[days == number] *= holiday.closed_weight / holiday.week_factor
-    return closed, factor
+            on_day, in_week = by_weekday[holiday.day.weekday()], by_weekday.sum()
+            on_others = in_week * (1 + holiday.week_change) - on_day * holiday.closed_weight
+            weight[(days >= monday) & (days < monday + 7) & (days != number)] *= on_others / (in_week - on_day)
+            weight[days == number] *= holiday.closed_weight
+    return weight

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from claims_pipeline.generate.days import month_start, months_since_epoch, year_of, year_start
+from claims_pipeline.generate.days import ages_on, day_number, month_start, months_since_epoch, year_of, year_start
 from claims_pipeline.generate.draws import Draws, Integers, WeightTable, pair
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 MEDICARE_AGE = 65
-DISABLED_SHARE = 0.03
-"""Medicare before 65 on the grounds of disability."""
+DISABLED = 0.03
+"""Share of those below 65 who have Medicare on the grounds of disability: programme rules, CMS 2023."""
+WORKING_ON = 0.03
+"""Share of persons who stay in their employer's plan after 65."""
 PLAN_CHANGES_A_YEAR = 0.12
-KINDS_BELOW_65 = {"employer": 0.70, "medicaid": 0.18, "marketplace": 0.12}
+"""Share of members who choose another plan at renewal: KFF 2023 (Medicare Advantage), EBRI 2022, rounded."""
+KINDS = ("employer", "medicaid", "marketplace", "medicare")
+INCOMES = ("low", "middle", "high")
 
 
 @dataclass(frozen=True)
@@ -30,15 +34,21 @@ class Spans:
 
 def span_on(feed: Feed, *, people: Integers, birth_days: Integers, days: Integers) -> Spans:
     """Return the span that covers each person on a day; `plan` is a row of the plans table."""
+    draws = Draws(feed.seed)
     years = year_of(days)
-    medicare_from = medicare_start(birth_days)
-    disabled = Draws(feed.seed).uniform("person/disabled", people) < DISABLED_SHARE
-    has_medicare = disabled | (days >= medicare_from)
     january, december = year_start(years), year_start(years + 1) - 1
-    starts_now = ~disabled & (medicare_from > january) & (medicare_from <= december)
-    start = np.where(starts_now & has_medicare, medicare_from, january)
-    end = np.where(starts_now & ~has_medicare, medicare_from - 1, december)
-    return Spans(_plan(feed, people, years, has_medicare), start, end)
+    kind = _kind_below_65(feed, people, birth_days)
+    works_on = (draws.uniform("person/working on", people) < WORKING_ON) & (kind == KINDS.index("employer"))
+    is_disabled = draws.uniform("person/disabled", people) < DISABLED
+    begins = medicare_start(birth_days)
+    has_medicare = is_disabled | ((days >= begins) & ~works_on)
+    changes_over = ~is_disabled & ~works_on & (begins > january) & (begins <= december)
+    kind[has_medicare] = KINDS.index("medicare")
+    return Spans(
+        plan=_plan(feed, people, years, kind),
+        start=np.where(changes_over & has_medicare, begins, january),
+        end=np.where(changes_over & ~has_medicare, begins - 1, december),
+    )
 
 
 def medicare_start(birth_days: Integers) -> Integers:
@@ -46,18 +56,24 @@ def medicare_start(birth_days: Integers) -> Integers:
     return month_start(months_since_epoch(birth_days) + MEDICARE_AGE * 12)
 
 
-def _plan(feed: Feed, people: Integers, years: Integers, has_medicare: np.ndarray) -> Integers:
-    draws = Draws(feed.seed)
+def _kind_below_65(feed: Feed, people: Integers, birth_days: Integers) -> Integers:
+    """Return the kind of coverage by age on the feed's first day and income, both the person's for ever."""
+    draws, table = Draws(feed.seed), read_table("coverage_kinds")
+    bands = table["from_age"].unique(maintain_order=True).to_numpy()
+    age = ages_on(birth_days, np.array([day_number(feed.start_date)]))
+    band = np.searchsorted(bands, age, side="right").clip(1) - 1
+    income = draws.below("person/income", people, len(INCOMES))
+    choice = WeightTable(table.select(KINDS[:3]).to_numpy())
+    return choice.choose(draws.bits("person/coverage kind", people), band * len(INCOMES) + income)
+
+
+def _plan(feed: Feed, people: Integers, years: Integers, kind: Integers) -> Integers:
+    """Return the plan of a kind that a person has in a year: kept until they choose anew at a renewal."""
+    draws, plans = Draws(feed.seed), read_table("plans")
     chosen_in = np.zeros(len(people), dtype=np.int64)
-    for year in range(feed.start_date.year - 1, int(years.max(initial=0)) + 1):
-        changes = draws.uniform("person/plan change", pair(people, np.full(len(people), year))) < PLAN_CHANGES_A_YEAR
-        chosen_in[changes & (years >= year)] = year
-    kinds = list(KINDS_BELOW_65)
-    kind = WeightTable(list(KINDS_BELOW_65.values())).choose(draws.bits("person/coverage kind", people))
-    kind = np.where(has_medicare, len(kinds), kind)
-    plans = read_table("plans")
-    weights = [
-        np.where(plans["coverage_kind"].to_numpy() == name, plans["share"].to_numpy(), 0.0)
-        for name in [*kinds, "medicare"]
-    ]
-    return WeightTable(weights).choose(draws.bits("person/plan", pair(people, chosen_in)), kind)
+    for year in range(feed.start_date.year, int(years.max(initial=0)) + 1):
+        chooses = draws.uniform("person/plan change", pair(people, year)) < PLAN_CHANGES_A_YEAR
+        chosen_in[chooses & (years >= year)] = year
+    kinds, share = plans["coverage_kind"].to_numpy(), plans["share"].to_numpy()
+    choice = WeightTable([np.where(kinds == name, share, 0.0) for name in KINDS])
+    return choice.choose(draws.bits("person/plan", pair(people, chosen_in)), kind)

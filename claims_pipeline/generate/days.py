@@ -47,3 +47,16 @@ def year_start(years: Integers) -> Integers:
 def weekday_of(days: Integers) -> Integers:
     """Return 0 for Monday to 6 for Sunday."""
     return (days + 3) % 7
+
+
+def ages_on(birth_days: Integers, days: Integers) -> Integers:
+    """Return the completed years of age on each day; arrays are broadcast. Born on February 29: a year on March 1."""
+    birth_month, month = months_since_epoch(birth_days), months_since_epoch(days)
+    is_before = days - month_start(month) < birth_days - month_start(birth_month)
+    months: Integers = month - birth_month - is_before
+    return months // 12
+
+
+def years_before(day: date, years: Integers) -> Integers:
+    """Return the birth days of those who are exactly `years` old on a day."""
+    return year_start(day.year - years) + (day - date(day.year, 1, 1)).days

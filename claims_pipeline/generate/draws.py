@@ -14,6 +14,9 @@ Bits = NDArray[np.uint64]
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+SCATTER = np.uint64(2_654_435_761)
+"""A prime: its multiples modulo n visit each of 0..n-1 once, in a scattered order."""
+
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND = np.uint64(0x94D049BB133111EB)

@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.arrow import lists
+from claims_pipeline.generate.conditions import code_conditions, condition_names
 from claims_pipeline.generate.coverage import Spans, span_on
 from claims_pipeline.generate.days import year_start
-from claims_pipeline.generate.draws import Integers
+from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.identifiers import coverage_ids, dates, numbered
 from claims_pipeline.generate.population import population
 from claims_pipeline.lake import Feed
@@ -28,7 +29,7 @@ def enrollment(feed: Feed) -> pl.DataFrame:
             "patient_id": patient_ids,
             "gender": pl.Series(["male", "female"]).gather(people.is_female.astype(np.int64)),
             "birth_date": dates(people.birth_day),
-            "condition_codes": pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, feed.patients),
+            "condition_codes": _condition_codes(feed),
             "spans": lists(
                 pl.DataFrame(
                     {
@@ -43,6 +44,14 @@ def enrollment(feed: Feed) -> pl.DataFrame:
         }
     )
     return ENROLLMENT.conform(frame)
+
+
+def _condition_codes(feed: Feed) -> pl.Series:
+    """Return the codes of each person's chronic conditions, in the order of the conditions table."""
+    masks = population(feed).conditions
+    person, condition = np.nonzero((masks[:, None] >> np.arange(len(condition_names()), dtype=np.uint32)) & 1)
+    codes = code_conditions(Draws(feed.seed), person, masks[person], condition)
+    return lists(read_table("diagnoses")["diagnosis_code"].gather(codes), np.bincount(person, minlength=feed.patients))
 
 
 def _all_spans(feed: Feed) -> tuple[Integers, Spans]:

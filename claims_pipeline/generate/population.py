@@ -5,34 +5,65 @@ names and addresses are made for the people whom claims name (tables).
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from claims_pipeline.generate.days import day_number, day_of, year_of, year_start
-from claims_pipeline.generate.draws import Draws, Floats, Integers, WeightTable, pair
+from claims_pipeline.generate.conditions import Masks, condition_names, draw_conditions
+from claims_pipeline.generate.days import ages_on, day_number, years_before
+from claims_pipeline.generate.draws import Draws, Floats, Integers, WeightTable
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
-MOVES_A_YEAR = 0.09
-"""Share of persons who move within a year: Census, CPS ASEC 2022-2023, rounded."""
-MOVES_TO_ANOTHER_CITY = 0.3
+USE_SPREAD = 1.05
+"""Standard deviation of the logarithm of the propensity to use care: its long tail."""
+USE_LIMIT = 2.8
+"""Propensities are cut at so many standard deviations."""
+ADHERENT = 0.72
+"""Share of adults who had a routine checkup within the past year: CDC BRFSS 2022, rounded."""
 
 
 @dataclass(frozen=True)
 class Population:
-    """Arrays of equal length, the element p is the person with number p + 1.
+    """Arrays of equal length; the element p is the person with number p + 1.
 
     Attributes:
         is_female: bool.
         birth_day: days since 1970-01-01.
-        use_weight: how much care the person uses, mean about 1 with a long tail.
+        age: in years on the feed's first day.
+        conditions: chronic conditions on the feed's first day, a bit for each.
+        propensity: how much care the person uses, with a long tail.
+        is_adherent: whether the person goes to checkups.
     """
 
     feed: Feed
-    is_female: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    is_female: NDArray[np.bool_]
     birth_day: Integers
-    use_weight: Floats
+    age: Integers
+    conditions: Masks
+    propensity: Floats
+    is_adherent: NDArray[np.bool_]
+
+    @cached_property
+    def adherent_people(self) -> Integers:
+        """Return the numbers of those who go to checkups; of all where nobody does."""
+        adherent = np.flatnonzero(self.is_adherent)
+        return adherent if len(adherent) else np.arange(len(self.is_adherent))
+
+    @cached_property
+    def cumulative_weights(self) -> dict[str, Floats]:
+        """Return the running sum over the people of how often they are seen, by people profile."""
+        count = np.bitwise_count(np.arange(2 ** len(condition_names())))
+        sums = {}
+        for row in read_table("people_profiles").iter_rows(named=True):
+            by_mask = row["base"] + row["each"] * count + _named_weights(row["conditions"])
+            weight = by_mask[self.conditions]
+            weight *= self.propensity
+            weight *= np.exp(row["age_slope"] * (np.arange(130) - 50) / 10)[self.age]
+            weight *= np.where(self.is_female, row["female_factor"], 1.0)
+            sums[row["people"]] = np.cumsum(weight, out=weight)
+        return sums
 
 
 @lru_cache(maxsize=1)
@@ -42,50 +73,38 @@ def population(feed: Feed) -> Population:
     pyramid = read_table("age_pyramid")
     counts = np.concatenate([pyramid["female"].to_numpy(), pyramid["male"].to_numpy()])
     band = WeightTable(counts).choose(draws.bits("person/age band", people))
-    bands = pyramid.height
-    from_age, to_age = (pyramid[name].to_numpy()[band % bands] for name in ("from_age", "to_age"))
-    days_old = np.floor((to_age + 1 - from_age) * 365.2425 * draws.uniform("person/age", people)).astype(np.int64)
-    start = day_number(feed.start_date)
-    youngest = _years_before(feed, from_age)
+    is_female = band < pyramid.height
+    band %= pyramid.height
+    from_age, to_age = (pyramid[name].to_numpy() for name in ("from_age", "to_age"))
+    youngest, oldest = years_before(feed.start_date, from_age), years_before(feed.start_date, to_age + 1)
+    birth_day = youngest[band] - draws.below("person/age", people, (youngest - oldest)[band])
+    age = ages_on(birth_day, np.full(1, day_number(feed.start_date)))
+    spread = np.clip(draws.normal("person/propensity", people), -USE_LIMIT, USE_LIMIT)
     return Population(
         feed=feed,
-        is_female=band < bands,
-        birth_day=np.minimum(youngest - days_old, start),
-        use_weight=np.exp(draws.normal("person/use", people)),
+        is_female=is_female,
+        birth_day=birth_day,
+        age=age,
+        conditions=draw_conditions(draws, people, ages=age, is_female=is_female),
+        propensity=np.exp(USE_SPREAD * spread),
+        is_adherent=draws.uniform("person/adherent", people) < ADHERENT,
     )
 
 
-def _years_before(feed: Feed, years: Integers) -> Integers:
-    """Return the birthdays of those who are exactly `years` old on the feed's first day."""
-    first = feed.start_date
-    first_of_year = year_start(first.year - years)
-    return first_of_year + (first - day_of(int(year_start(np.array([first.year]))[0]))).days
+def choose_people(feed: Feed, profile: str, uniform: Floats) -> Integers:
+    """Return people drawn by how often those of a profile are seen, one for each number of [0, 1)."""
+    sums = population(feed).cumulative_weights[profile]
+    person: Integers = np.searchsorted(sums, uniform * sums[-1], side="right")
+    return np.minimum(person, len(sums) - 1)
 
 
-def moves_until(feed: Feed, people: Integers, days: Integers) -> Integers:
-    """Return the number of the person's address on each day: 0, or a number of their latest move."""
-    draws = Draws(feed.seed)
-    years = year_of(days)
-    latest = np.zeros(len(people), dtype=np.int64)
-    for year in range(feed.start_date.year - 1, int(years.max(initial=0)) + 1):
-        key = pair(people, np.full(len(people), year))
-        moved_on = year_start(np.array([year])) + draws.below("person/move day", key, 365)
-        moved = (draws.uniform("person/move", key) < MOVES_A_YEAR) & (moved_on <= days)
-        latest[moved] = year
-    return latest
-
-
-def city_on(feed: Feed, people: Integers, days: Integers) -> Integers:
-    """Return the index of the city (row of `cities`) where each person lives on a day."""
-    draws = Draws(feed.seed)
-    years = year_of(days)
-    cities = WeightTable(read_table("cities")["population_count"].to_numpy())
-    city = cities.choose(draws.bits("person/city", people))
-    for year in range(feed.start_date.year - 1, int(years.max(initial=0)) + 1):
-        key = pair(people, np.full(len(people), year))
-        bits = draws.uniform("person/move", key)
-        moved_on = year_start(np.array([year])) + draws.below("person/move day", key, 365)
-        moved = (bits < MOVES_A_YEAR * MOVES_TO_ANOTHER_CITY) & (moved_on <= days)
-        if moved.any():
-            city[moved] = cities.choose(draws.bits("person/new city", key[moved]))
-    return city
+def _named_weights(conditions: str | None) -> Floats:
+    """Return the weight of the conditions named as `name=weight;...`, for each possible mask."""
+    names = condition_names()
+    masks = np.arange(2 ** len(names))
+    total = np.zeros(len(masks))
+    for part in (conditions or "").split(";"):
+        if part:
+            name, weight = part.split("=")
+            total += float(weight) * ((masks >> names.index(name)) & 1)
+    return total

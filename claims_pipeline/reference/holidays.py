@@ -10,19 +10,20 @@ from claims_pipeline.reference.tables import read_table
 class Holiday:
     """One holiday of one year on the day it is kept.
 
-    `closed_weight` is the share of an ordinary day's visits on it, `week_factor` that on the week's other days.
+    `closed_weight` is the share of an ordinary day's office visits on it, `week_change` by how much its whole week
+    differs from an ordinary one.
     """
 
     name: str
     day: date
     closed_weight: float
-    week_factor: float
+    week_change: float
 
 
 def federal_holidays(year: int) -> list[Holiday]:
     """Return the holidays whose date lies in `year`, in the order of the law."""
     return [
-        Holiday(row["holiday"], _kept_on(row, year), row["closed_weight"], row["week_factor"])
+        Holiday(row["holiday"], _kept_on(row, year), row["closed_weight"], row["week_change"])
         for row in read_table("holidays").iter_rows(named=True)
     ]
 

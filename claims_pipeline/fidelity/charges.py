@@ -1,0 +1,60 @@
+"""Figures about charges: how they concentrate on few persons, and how they stand to Medicare's fees."""
+
+import numpy as np
+import polars as pl
+
+from claims_pipeline.fidelity.sample import Sample
+from claims_pipeline.reference import conversion_factors, read_table
+
+Figures = dict[str, float | None]
+
+
+def concentration(sample: Sample) -> Figures:
+    """Return the percentage of all charges that persons account for, ordered by their charges; all enrolled count."""
+    charges = sample.first_year.group_by("patient_id").agg(pl.col("total_charge_amount").cast(pl.Float64).sum())
+    people = sample.members.select("patient_id").lazy().join(charges, on="patient_id", how="left").collect()
+    amounts = np.sort(people["total_charge_amount"].fill_null(0).to_numpy())[::-1]
+    total = amounts.sum()
+    if not total:
+        return dict.fromkeys(("top 1 percent", "top 5 percent", "bottom half"))
+    return {
+        "top 1 percent": float(100 * amounts[: max(1, round(len(amounts) * 0.01))].sum() / total),
+        "top 5 percent": float(100 * amounts[: max(1, round(len(amounts) * 0.05))].sum() / total),
+        "bottom half": float(100 * amounts[len(amounts) - len(amounts) // 2 :].sum() / total),
+    }
+
+
+def charge_ratios(sample: Sample) -> Figures:
+    """Return quantiles over lines of the unit charge against Medicare's fee on the day, in the city, for the part."""
+    procedures = read_table("procedures").select("hcpcs_code", "schedule", "medicare_fee_amount", "professional_share")
+    cities = read_table("cities").select(facility_city="city", facility_state="state", cost_factor="cost_factor")
+    line, factor = pl.col("lines").struct, conversion_factors
+    lines = (
+        sample.first_year.select("facility_city", "facility_state", "lines")
+        .explode("lines")
+        .select(
+            "facility_city",
+            "facility_state",
+            line.field("hcpcs_code"),
+            line.field("line_service_date"),
+            line.field("modifiers").list.contains("26").alias("is_professional"),
+            line.field("modifiers").list.contains("TC").alias("is_technical"),
+            line.field("unit_charge_amount").cast(pl.Float64),
+        )
+        .join(procedures.lazy(), on="hcpcs_code")
+        .join(cities.lazy(), on=["facility_city", "facility_state"])
+        .collect()
+    )
+    days = lines["line_service_date"].to_physical().to_numpy().astype(np.int64)
+    update = factor(days) / factor(np.array([np.datetime64("2023-01-01").astype(np.int64)]))
+    part = (
+        pl.when("is_professional")
+        .then("professional_share")
+        .when("is_technical")
+        .then(1 - pl.col("professional_share"))
+        .otherwise(1.0)
+    )
+    fee = pl.col("medicare_fee_amount") * pl.col("cost_factor") * part
+    updated = pl.when(pl.col("schedule") == "pfs").then(fee * pl.lit(pl.Series(update))).otherwise(fee)
+    ratio = lines.select((pl.col("unit_charge_amount") / updated).alias("ratio"))["ratio"]
+    return {"p10": ratio.quantile(0.1), "median": ratio.quantile(0.5), "p90": ratio.quantile(0.9)}

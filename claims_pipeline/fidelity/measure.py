@@ -1,0 +1,86 @@
+"""Measuring a lake: every figure of reference/data/calibration.csv."""
+
+from claims_pipeline.fidelity.charges import charge_ratios, concentration
+from claims_pipeline.fidelity.members import coded_conditions, coverage, enrolled_conditions, medicare_by_age
+from claims_pipeline.fidelity.receipt import completeness, final_status
+from claims_pipeline.fidelity.report import FidelityReport, Measurement, Verdict, is_large_enough
+from claims_pipeline.fidelity.sample import sample_of
+from claims_pipeline.fidelity.visits import (
+    cities,
+    holiday_weeks,
+    lines_per_claim,
+    respiratory_infections,
+    seasons,
+    visit_levels,
+    weekends,
+)
+from claims_pipeline.lake import Lake
+from claims_pipeline.reference import read_table
+
+Figures = dict[str, float | None]
+
+
+def measure(lake: Lake) -> FidelityReport:
+    """Compare a lake with the public figures.
+
+    Visits, charges and conditions are measured on services of the first 12 months, so that a year's run-out is in.
+
+    Raises:
+        DataError: the lake has no feed.json, or lacks tables.
+    """
+    sample = sample_of(lake)
+    figures: dict[tuple[int, str], Figures] = {}
+    for row, found in (
+        (1, visit_levels(sample, "9921", range(1, 6))),
+        (2, visit_levels(sample, "9920", range(2, 6))),
+        (3, lines_per_claim(sample)),
+        (4, seasons(sample)),
+        (5, respiratory_infections(sample)),
+        (6, holiday_weeks(sample)),
+        (7, coverage(sample)),
+        (8, medicare_by_age(sample)),
+        (9, concentration(sample)),
+        (11, charge_ratios(sample)),
+        (12, cities(sample)),
+        (13, weekends(sample)),
+        (14, completeness(sample)),
+        (15, final_status(sample)),
+    ):
+        figures[row, ""] = found
+    figures[10, "Conditions among those 65 and over"] = enrolled_conditions(sample)
+    figures[10, "Conditions coded on a claim within 12 months (65 and over)"] = coded_conditions(sample)
+    large = is_large_enough(sample.start, sample.end, sample.claim_count)
+    rows = read_table("calibration").iter_rows(named=True)
+    return FidelityReport(
+        lake=str(lake.root),
+        start=sample.start,
+        end=sample.end,
+        claims=sample.claim_count,
+        measurements=tuple(_measurement(row, figures, is_large=large) for row in rows),
+    )
+
+
+def _measurement(row: dict[str, object], figures: dict[tuple[int, str], Figures], *, is_large: bool) -> Measurement:
+    number, metric, part = int(str(row["row"])), str(row["metric"]), str(row["part"])
+    of_row = figures[number, metric] if (number, metric) in figures else figures[number, ""]
+    generated = of_row[part]
+    target, low, high = (None if row[name] is None else float(str(row[name])) for name in ("target", "low", "high"))
+    return Measurement(
+        row=number,
+        metric=metric,
+        part=part,
+        unit=str(row["unit"]),
+        target=target,
+        low=low,
+        high=high,
+        generated=None if generated is None else round(generated, 3),
+        verdict=_verdict(generated, low, high, is_large=is_large),
+    )
+
+
+def _verdict(generated: float | None, low: float | None, high: float | None, *, is_large: bool) -> Verdict:
+    if low is None or high is None:
+        return "reported"
+    if generated is not None and low <= generated <= high:
+        return "holds"
+    return "misses" if is_large else "too small"

@@ -1,0 +1,47 @@
+"""Figures about time: how soon claims are received, and how they end."""
+
+from datetime import timedelta
+
+import polars as pl
+
+from claims_pipeline.fidelity.sample import Sample, shares
+from claims_pipeline.schema import CLAIMS
+
+Figures = dict[str, float | None]
+
+RUN_OUT_MONTHS = 4
+SETTLED_DAYS = 60
+
+
+def completeness(sample: Sample) -> Figures:
+    """Return the percentage of claims received by 0..3 calendar months after the service.
+
+    Over service months from the lake's first whole one on, with at least four months of receipts behind them.
+    """
+    month = pl.col("claim_start_date").dt.year() * 12 + pl.col("claim_start_date").dt.month()
+    received = pl.col("received_date").dt.year() * 12 + pl.col("received_date").dt.month()
+    first = sample.start.year * 12 + sample.start.month + (sample.start.day > 1)
+    last_whole = sample.end + timedelta(days=1)
+    last = last_whole.year * 12 + last_whole.month - 1 - RUN_OUT_MONTHS
+    waited = (
+        sample.claims.select(month.alias("month"), (received - month).alias("waited"))
+        .filter(pl.col("month") >= first, pl.col("month") <= last)
+        .collect()
+    )
+    shares_of = {f"month {months}": (pl.col("waited") <= months).mean() * 100 for months in range(4)}
+    return waited.select(**shares_of).row(0, named=True)
+
+
+def final_status(sample: Sample) -> Figures:
+    """Return the percentage of claims in each status, of those received at least 60 days before the lake's end."""
+    until = sample.end - timedelta(days=SETTLED_DAYS)
+    latest = (
+        sample.lake.scan(CLAIMS)
+        .filter(pl.col("received_date") <= until)
+        .select("claim_id", "claim_status", "day")
+        .sort("day")
+        .group_by("claim_id")
+        .agg(pl.col("claim_status").last())
+        .collect()
+    )
+    return shares(latest, "claim_status", ["active", "cancelled", "draft"])

@@ -1,0 +1,118 @@
+"""The part of a lake that figures are measured on."""
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import polars as pl
+
+from claims_pipeline.errors import DataError
+from claims_pipeline.lake import Feed, Lake, read_feed
+from claims_pipeline.schema import CLAIMS, ENROLLMENT, PLANS, PRACTITIONERS
+
+PRIMARY_CARE_TAXONOMY = ("207Q00000X", "207R00000X")
+"""Family medicine and internal medicine without a subspecialty (NUCC)."""
+OFFICE_VISIT = r"^(992(0[2-5]|1[1-5])|993(8[4-7]|9[4-7])|G043[89])$"
+EMERGENCY_VISIT = r"^9928[1-5]$"
+OFFICE_PLACES = ("11", "10", "02")
+UNSCHEDULED_PLACES = ("20", "23")
+"""Urgent care and emergency department."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A lake's claims, each once, as lazy frames.
+
+    Attributes:
+        start, end: first and last day of receipt in the lake.
+        claims: the first version of each claim: dates, patient, practitioner, diagnoses, lines, amounts.
+    """
+
+    lake: Lake
+    feed: Feed
+    start: date
+    end: date
+    claims: pl.LazyFrame
+
+    @cached_property
+    def claim_count(self) -> int:
+        """Claims in the lake."""
+        return int(self.claims.select(pl.len()).collect().item())
+
+    @property
+    def first_year(self) -> pl.LazyFrame:
+        """Claims whose service lies in the first twelve months of the lake."""
+        until = self.start.replace(year=self.start.year + 1, day=min(self.start.day, 28))
+        return self.claims.filter(pl.col("claim_start_date") >= self.start, pl.col("claim_start_date") < until)
+
+    @cached_property
+    def visits(self) -> pl.DataFrame:
+        """Office visits of the first year: `service_date`, `code`, `principal`, `is_primary_care`, `place`."""
+        primary = self.lake.read(PRACTITIONERS).select(
+            "practitioner_id", pl.col("taxonomy_code").is_in(PRIMARY_CARE_TAXONOMY).alias("is_primary_care")
+        )
+        return (
+            self.first_year.select(
+                "practitioner_id",
+                pl.col("claim_start_date").alias("service_date"),
+                pl.col("diagnosis_codes").list.first().alias("principal"),
+                pl.col("place_of_service_code").alias("place"),
+                pl.col("lines")
+                .list.eval(pl.element().struct.field("hcpcs_code"))
+                .list.eval(pl.element().filter(pl.element().str.contains(f"{OFFICE_VISIT}|{EMERGENCY_VISIT}")))
+                .list.first()
+                .alias("code"),
+            )
+            .filter(pl.col("code").is_not_null())
+            .join(primary.lazy(), on="practitioner_id", how="left")
+            .collect()
+        )
+
+    @property
+    def office_visits(self) -> pl.DataFrame:
+        """The office visits among `visits`."""
+        return self.visits.filter(pl.col("code").str.contains(OFFICE_VISIT), pl.col("place").is_in(OFFICE_PLACES))
+
+    @cached_property
+    def scheduled(self) -> pl.DataFrame:
+        """Services of the first year that people come for by appointment, anywhere: `service_date`."""
+        places = ~pl.col("place_of_service_code").is_in(UNSCHEDULED_PLACES)
+        return self.first_year.filter(places).select(pl.col("claim_start_date").alias("service_date")).collect()
+
+    @cached_property
+    def members(self) -> pl.DataFrame:
+        """The population on the feed's first day: `patient_id`, `age`, `condition_codes`, `plan_type`."""
+        day = pl.lit(self.feed.start_date)
+        birth = pl.col("birth_date")
+        had_birthday = (birth.dt.month() * 100 + birth.dt.day()) <= day.dt.month() * 100 + day.dt.day()
+        covers = pl.element().filter(
+            pl.element().struct.field("coverage_start_date") <= day,
+            pl.element().struct.field("coverage_end_date") >= day,
+        )
+        span = pl.col("spans").list.eval(covers).list.first().struct.field("plan_id").alias("plan_id")
+        age = (day.dt.year() - birth.dt.year() - (~had_birthday).cast(pl.Int32)).alias("age")
+        return (
+            self.lake.read(ENROLLMENT)
+            .select("patient_id", "condition_codes", age, span)
+            .join(self.lake.read(PLANS).select("plan_id", "plan_type"), on="plan_id", how="left")
+        )
+
+
+def sample_of(lake: Lake) -> Sample:
+    """Return the sample of a lake.
+
+    Raises:
+        DataError: the lake has no feed.json or no claims.
+    """
+    feed = read_feed(lake.root)
+    if feed is None:
+        raise DataError("there is no generated lake here", where=str(lake.root), fix="claims generate")
+    claims = lake.scan(CLAIMS).filter(pl.col("version_number") == 1)
+    days = lake.days(CLAIMS)
+    return Sample(lake=lake, feed=feed, start=days[0], end=days[-1], claims=claims)
+
+
+def shares(frame: pl.DataFrame, column: str, parts: list[str]) -> dict[str, float | None]:
+    """Return the percentage of each part among the rows of `frame`; None of nothing."""
+    counts = dict(frame.group_by(column).len().iter_rows())
+    return {part: 100 * counts.get(part, 0) / frame.height if frame.height else None for part in parts}

@@ -1,0 +1,100 @@
+"""Modifiers and charges: fee schedule x locality x what the practitioner asks, the same for a code all year."""
+
+from functools import cache, lru_cache
+
+import numpy as np
+
+from claims_pipeline.generate.days import year_of, year_start
+from claims_pipeline.generate.draws import Draws, Floats, Integers, pair
+from claims_pipeline.generate.lines import Lines, Visits
+from claims_pipeline.reference import conversion_factors, read_table
+
+MODIFIERS = ("", "25", "95", "26", "TC", "GP", "25 95")
+"""Combinations of modifiers that occur; 25 a separate visit, 95 by video, 26 professional and TC technical part."""
+MARKUP = 2.12
+"""Median charge over the Medicare fee: practices charge 1.5 to 3 times the fee (Health Care Cost Institute 2020, MGMA
+DataDive 2022)."""
+PRACTITIONER_SPREAD, CODE_SPREAD = 0.20, 0.12
+"""Standard deviations of the logarithm of the charge between practitioners, and between one practitioner's codes."""
+TECHNICAL_ONLY = 0.12
+"""Share of an imaging center's studies that a radiologist elsewhere reads and bills."""
+FEE_YEAR = 2023
+
+
+def modifiers_of(visits: Visits, lines: Lines) -> Integers:
+    """Return the row of MODIFIERS of each line."""
+    procedures = read_table("procedures")
+    category = procedures["category"]
+    is_visit = category.is_in(["office_visit", "preventive_visit", "emergency_visit"]).to_numpy()[lines.code]
+    is_extra = category.is_in(["procedure", "injection", "vaccine_administration"]).to_numpy()[lines.code]
+    extras = np.bincount(lines.claim[is_extra], minlength=len(visits.story))
+    checkups = np.bincount(lines.claim[is_visit], minlength=len(visits.story))
+    is_problem_visit = is_visit & (lines.pointer > 1) & (checkups[lines.claim] > 1)
+    separate = (is_visit & (extras[lines.claim] > 0)) | is_problem_visit
+    by_video = visits.providers.is_video[lines.claim]
+    modifier = np.where(by_video, np.where(separate, 6, 2), np.where(separate, 1, 0))
+    has_parts = procedures["professional_share"].to_numpy()[lines.code] > 0
+    specialty = visits.providers.specialty[lines.claim]
+    in_hospital = (read_table("specialties")["site"] == "hospital_outpatient").to_numpy()[specialty]
+    in_center = (read_table("specialties")["site"] == "imaging").to_numpy()[specialty]
+    technical = visits.draws.uniform("claim/technical part", visits.counter)[lines.claim] < TECHNICAL_ONLY
+    modifier[has_parts & in_hospital] = MODIFIERS.index("26")
+    modifier[has_parts & in_center & technical] = MODIFIERS.index("TC")
+    modifier[(category == "physical_therapy").to_numpy()[lines.code]] = MODIFIERS.index("GP")
+    return modifier
+
+
+def unit_charges(
+    visits: Visits, lines: Lines, *, modifiers: Integers, service: Integers, practitioners: int
+) -> Integers:
+    """Return the charge of one unit of each line in cents.
+
+    Args:
+        visits: the claims.
+        lines: their lines.
+        modifiers: row of MODIFIERS of each line.
+        service: day of service of each claim.
+        practitioners: how many practitioners the directory has.
+    """
+    procedures, cities = read_table("procedures"), read_table("cities")
+    practitioner = visits.providers.practitioner[lines.claim]
+    fee = procedures["medicare_fee_amount"].to_numpy()[lines.code].astype(np.float64)
+    fee *= _yearly_updates(year_of(service)[lines.claim], lines.code)
+    fee *= cities["cost_factor"].to_numpy()[visits.providers.city][lines.claim]
+    fee *= _parts()[modifiers, lines.code]
+    fee *= _markups(visits.draws, practitioners)[practitioner, lines.code]
+    return np.where(fee >= 20, np.rint(fee) * 100, np.rint(fee * 100)).astype(np.int64)
+
+
+@lru_cache(maxsize=2)
+def _markups(draws: Draws, practitioners: int) -> Floats:
+    """Return what each practitioner (rows) asks for a procedure, as a multiple of the fee."""
+    numbers, codes = np.arange(practitioners), np.arange(read_table("procedures").height)
+    of_practitioner = PRACTITIONER_SPREAD * draws.normal("practitioner/charges", numbers)[:, None]
+    of_code = CODE_SPREAD * draws.normal("practitioner/charge", pair(numbers[:, None], codes))
+    markups: Floats = MARKUP * np.exp(of_practitioner + of_code)
+    return markups
+
+
+def _yearly_updates(years: Integers, code: Integers) -> Floats:
+    """Return by how much the physician fee schedule rose since FEE_YEAR, as of January 1; other schedules stay."""
+    by_year = {int(year): _update(int(year)) for year in np.unique(years)}
+    updates = np.array([by_year.get(year, 1.0) for year in range(years.min(), years.max() + 1)])
+    is_physician = (read_table("procedures")["schedule"] == "pfs").to_numpy()
+    return np.where(is_physician[code], updates[years - years.min()], 1.0)
+
+
+def _update(year: int) -> float:
+    first, base = year_start(np.array([year, FEE_YEAR]))
+    now, then = conversion_factors(np.array([first, base]))
+    return float(now / then)
+
+
+@cache
+def _parts() -> Floats:
+    """Return which part of the fee is charged, by modifier (rows) and procedure."""
+    professional = read_table("procedures")["professional_share"].to_numpy().astype(np.float64)
+    parts = np.ones((len(MODIFIERS), len(professional)))
+    parts[MODIFIERS.index("26")] = professional
+    parts[MODIFIERS.index("TC")] = 1 - professional
+    return parts

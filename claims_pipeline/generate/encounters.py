@@ -1,0 +1,94 @@
+"""The visits behind claims as columns: provider and site, diagnoses, lines, total."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.arrow import lists, money
+from claims_pipeline.generate.charges import MODIFIERS, modifiers_of, unit_charges
+from claims_pipeline.generate.days import ages_on
+from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, diagnoses_of
+from claims_pipeline.generate.directory import directory_of
+from claims_pipeline.generate.draws import Draws, Integers
+from claims_pipeline.generate.identifiers import dates
+from claims_pipeline.generate.lines import Lines, Visits, lines_of
+from claims_pipeline.generate.plan import Plan
+from claims_pipeline.generate.population import population
+from claims_pipeline.generate.providers import providers_of
+from claims_pipeline.reference import read_table
+from claims_pipeline.schema import LINE
+
+TELEHEALTH_AT_HOME = "10"
+
+
+def encounters_of(plan: Plan, *, birth_days: Integers, is_medicare: NDArray[np.bool_]) -> pl.DataFrame:
+    """Return for each claim of the plan its columns from `organization_id` on, as schema declares them.
+
+    Args:
+        plan: the claims.
+        birth_days: of each claim's patient.
+        is_medicare: whether original Medicare covers the day of service.
+    """
+    ages = ages_on(birth_days, plan.service)
+    diagnoses = diagnoses_of(plan, ages)
+    providers = providers_of(plan, diagnoses)
+    visits = Visits(
+        draws=Draws(plan.feed.seed),
+        counter=plan.counter,
+        story=plan.story,
+        ages=ages,
+        is_female=population(plan.feed).is_female[plan.person],
+        is_medicare=is_medicare,
+        diagnoses=diagnoses,
+        providers=providers,
+    )
+    lines = lines_of(visits)
+    practitioners = directory_of(plan.feed).practitioners
+    sites = practitioners.select(
+        "organization_id",
+        "billing_npi",
+        "practitioner_id",
+        "location_id",
+        "place_of_service_code",
+        pl.col("npi").alias("rendering_npi"),
+        pl.col("city").alias("facility_city"),
+        pl.col("state").alias("facility_state"),
+    )[providers.practitioner]
+    place = pl.when(pl.Series(providers.is_video)).then(pl.lit(TELEHEALTH_AT_HOME)).otherwise("place_of_service_code")
+    frame = sites.with_columns(place.alias("place_of_service_code"))
+    modifiers = modifiers_of(visits, lines)
+    unit_cents = unit_charges(
+        visits, lines, modifiers=modifiers, service=plan.service, practitioners=practitioners.height
+    )
+    cents = unit_cents * lines.units
+    counts = np.bincount(lines.claim, minlength=len(plan.story))
+    codes = read_table("diagnoses")["diagnosis_code"].gather(
+        diagnoses.codes[np.arange(MOST_DIAGNOSES) < diagnoses.count[:, None]]
+    )
+    line_frame = _line_frame(lines, counts, service=plan.service, places=frame["place_of_service_code"]).with_columns(
+        pl.Series([modifier.split() for modifier in MODIFIERS]).gather(modifiers).alias("modifiers"),
+        money(unit_cents).alias("unit_charge_amount"),
+        money(cents).alias("charge_amount"),
+    )
+    return frame.with_columns(
+        lists(codes, diagnoses.count).alias("diagnosis_codes"),
+        lists(line_frame.select(field.name for field in LINE.fields).to_struct(), counts).alias("lines"),
+        money(np.bincount(lines.claim, weights=cents, minlength=len(counts)).astype(np.int64)).alias(
+            "total_charge_amount"
+        ),
+    )
+
+
+def _line_frame(lines: Lines, counts: Integers, *, service: Integers, places: pl.Series) -> pl.DataFrame:
+    number = np.arange(len(lines.claim)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+    pointers = pl.Series([[pointer] for pointer in range(MOST_DIAGNOSES + 1)], dtype=pl.List(pl.Int32))
+    return pl.DataFrame(
+        {
+            "claim_line_number": number.astype(np.int32),
+            "hcpcs_code": read_table("procedures")["hcpcs_code"].gather(lines.code),
+            "diagnosis_pointers": pointers.gather(lines.pointer),
+            "line_service_date": dates(service[lines.claim]),
+            "place_of_service_code": places.gather(lines.claim),
+            "unit_count": lines.units.astype(np.int32),
+        }
+    )

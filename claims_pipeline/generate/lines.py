@@ -1,0 +1,182 @@
+"""The service lines of claims: which procedures, for which diagnosis, how many, with which modifiers."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.calendar import stories
+from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, NONE, Diagnoses
+from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable
+from claims_pipeline.generate.providers import Providers, family_numbers
+from claims_pipeline.generate.rules import ANY_VISIT, Rule, rules_of
+from claims_pipeline.reference import read_table
+
+PATIENTS = ("established", "new", "emergency")
+
+
+@dataclass(frozen=True)
+class Visits:
+    """What decides about the lines of claims: arrays with one element a claim.
+
+    Attributes:
+        counter: the claim's counter for random draws.
+        story: row of the stories table.
+        ages: of the patient on the day of service.
+        is_female: of the patient.
+        is_medicare: whether the payer is original Medicare.
+        diagnoses: may gain those that lines bring with them.
+    """
+
+    draws: Draws
+    counter: Bits
+    story: Integers
+    ages: Integers
+    is_female: NDArray[np.bool_]
+    is_medicare: NDArray[np.bool_]
+    diagnoses: Diagnoses
+    providers: Providers
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines as arrays of equal length, in the order of their claims and numbers.
+
+    Attributes:
+        claim: position of the claim.
+        code: row of the procedures table.
+        pointer: number of the diagnosis that the line is for, from 1.
+        units: number of units.
+    """
+
+    claim: Integers
+    code: Integers
+    pointer: Integers
+    units: Integers
+
+
+def lines_of(visits: Visits) -> Lines:
+    """Return the lines of claims; `visits.diagnoses` gains the diagnoses that lines bring with them."""
+    found: list[tuple[Integers, ...]] = []
+    for number, story in enumerate(stories()):
+        (claims,) = np.nonzero(visits.story == number)
+        if len(claims):
+            found += _StoryLines(visits, claims).lines(rules_of(story))
+    claim, order, code, pointer, units = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    (leveled,) = np.nonzero(code < 0)
+    code[leveled] = _visit_codes(visits, claim[leveled], code[leveled])
+    sequence = np.argsort(claim * 1024 + order, kind="stable")
+    return _without_repeats(Lines(*(column[sequence] for column in (claim, code, pointer, units))))
+
+
+class _StoryLines:
+    """Compares the claims of one story with its rules."""
+
+    def __init__(self, visits: Visits, claims: Integers) -> None:
+        self.visits, self.claims = visits, claims
+        self.codes, self.count = visits.diagnoses.codes, visits.diagnoses.count
+        self.counter, self.ages = visits.counter[claims], visits.ages[claims]
+        self.is_female, self.is_medicare = visits.is_female[claims], visits.is_medicare[claims]
+        self.is_new, self.is_video = visits.providers.is_new[claims], visits.providers.is_video[claims]
+        self.families = family_numbers()[self.codes[claims]]
+        self.shares: dict[str, NDArray[np.float64]] = {}
+
+    def lines(self, rules: tuple[Rule, ...]) -> list[tuple[Integers, ...]]:
+        """Return claim, order, code, pointer and units of the lines that the rules give."""
+        found: list[tuple[Integers, ...]] = []
+        for rule in rules:
+            (at,) = np.nonzero(self._applies(rule))
+            if len(at):
+                pointer = self._pointers(rule, at)
+                size, claims = len(at), self.claims[at]
+                found.append(
+                    (claims, np.full(size, rule.order), np.full(size, rule.code), pointer, self._units(rule, at))
+                )
+        return found
+
+    def _applies(self, rule: Rule) -> NDArray[np.bool_]:
+        if rule.slot not in self.shares:
+            self.shares[rule.slot] = self.visits.draws.uniform(f"line/{rule.slot}", self.counter)
+        share = self.shares[rule.slot]
+        applies = (share >= rule.from_share) & (share < rule.to_share)
+        if rule.principal != NONE:
+            applies &= self.families[:, 0] == rule.principal
+        if rule.any_diagnosis != NONE:
+            applies &= (self.families == rule.any_diagnosis).any(axis=1)
+        if rule.patient:
+            applies &= self.is_new == (rule.patient == "new")
+        if rule.payer:
+            applies &= self.is_medicare == (rule.payer == "medicare")
+        if rule.sex:
+            applies &= self.is_female == (rule.sex == "female")
+        if rule.from_age > 0 or rule.to_age < 120:
+            applies &= (self.ages >= rule.from_age) & (self.ages <= rule.to_age)
+        if not rule.by_video:
+            applies &= ~self.is_video
+        if rule.adds != NONE:
+            applies &= (self.count[self.claims] < MOST_DIAGNOSES) | (self.codes[self.claims] == rule.adds).any(axis=1)
+        return applies
+
+    def _pointers(self, rule: Rule, at: Integers) -> Integers:
+        """Return which diagnosis the lines are for, adding it where the rule brings one."""
+        if rule.any_diagnosis != NONE:
+            return _first(self.families[at] == rule.any_diagnosis)
+        if rule.adds == NONE:
+            return np.ones(len(at), dtype=np.int64)
+        claims = self.claims[at]
+        missing = claims[~(self.codes[claims] == rule.adds).any(axis=1)]
+        self.codes[missing, self.count[missing]] = rule.adds
+        self.count[missing] += 1
+        return _first(self.codes[claims] == rule.adds)
+
+    def _units(self, rule: Rule, at: Integers) -> Integers:
+        if rule.max_units == rule.min_units:
+            return np.full(len(at), rule.min_units)
+        spread = rule.max_units - rule.min_units + 1
+        return rule.min_units + self.visits.draws.below(f"units/{rule.order}", self.counter[at], spread)
+
+
+def _first(matches: NDArray[np.bool_]) -> Integers:
+    """Return the number of the first match of each row, from 1."""
+    number: Integers = np.argmax(matches, axis=1)
+    return number + 1
+
+
+def _visit_codes(visits: Visits, claims: Integers, wanted: Integers) -> Integers:
+    """Return the row of procedures of visits whose level depends on the number of diagnoses."""
+    table, codes = _visit_levels()
+    emergency = read_table("specialties")["site"].to_list().index("emergency")
+    in_emergency = (wanted == ANY_VISIT) & (visits.providers.specialty[claims] == emergency)
+    kind = np.where(in_emergency, PATIENTS.index("emergency"), visits.providers.is_new[claims].astype(np.int64))
+    row = kind * MOST_DIAGNOSES + visits.diagnoses.count[claims] - 1
+    level = table.choose(visits.draws.bits("claim/visit level", visits.counter[claims]), row)
+    return codes[kind, level]
+
+
+@cache
+def _visit_levels() -> tuple[WeightTable, Integers]:
+    """Return the choice of a level by patient and number of diagnoses, and the procedure of each level."""
+    levels = read_table("visit_levels").select(f"level_{level}" for level in range(1, 6)).to_numpy()
+    procedures = read_table("procedures")["hcpcs_code"].to_list()
+    codes = [[procedures.index(f"{first}{level}") for level in range(1, 6)] for first in ("9921", "9928")]
+    new = [NONE, *(procedures.index(f"9920{level}") for level in range(2, 6))]
+    return WeightTable(levels), np.array([codes[0], new, codes[1]])
+
+
+def _without_repeats(lines: Lines) -> Lines:
+    """Drop a procedure that a claim has already; a second vaccine administration is its add-on code."""
+    codes = read_table("procedures")["hcpcs_code"].to_list()
+    first, further = codes.index("90471"), codes.index("90472")
+    code = lines.code.copy()
+    repeats = _repeats(lines.claim, code)
+    code[repeats & (code == first)] = further
+    keep = ~_repeats(lines.claim, code)
+    return Lines(lines.claim[keep], code[keep], lines.pointer[keep], lines.units[keep])
+
+
+def _repeats(claim: Integers, code: Integers) -> NDArray[np.bool_]:
+    _, first = np.unique(claim * 1024 + code, return_index=True)
+    repeats = np.ones(len(claim), dtype=np.bool_)
+    repeats[first] = False
+    return repeats

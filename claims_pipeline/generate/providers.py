@@ -1,0 +1,129 @@
+"""With whom and where: the patient's own doctor, a specialist, an emergency department, a laboratory."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.diagnoses import NONE, Diagnoses
+from claims_pipeline.generate.directory import directory_of
+from claims_pipeline.generate.draws import Draws, Integers, WeightTable, pair
+from claims_pipeline.generate.plan import Plan
+from claims_pipeline.generate.residence import residence_on
+from claims_pipeline.reference import read_table
+
+OWN_DOCTOR = "own_doctor"
+NEW_WITH_SPECIALIST = 0.15
+"""Share of the follow-ups of a chronic condition with a specialist that are the first visit there (NAMCS 2019)."""
+
+
+@dataclass(frozen=True)
+class Providers:
+    """The providers of claims as arrays.
+
+    Attributes:
+        practitioner: number of the practitioner, from 0.
+        specialty: row of the specialties table.
+        city: row of the cities table.
+        is_new: whether the patient has not been seen by them in three years.
+        is_video: whether it is a visit by video.
+    """
+
+    practitioner: Integers
+    specialty: Integers
+    city: Integers
+    is_new: NDArray[np.bool_]
+    is_video: NDArray[np.bool_]
+
+
+def providers_of(plan: Plan, diagnoses: Diagnoses) -> Providers:
+    """Return the provider of each claim of a plan."""
+    draws, directory = Draws(plan.feed.seed), directory_of(plan.feed)
+    choice, specialties, new_share = _settings()
+    families = family_numbers()[diagnoses.codes[:, 0]]
+    row = plan.story * (families_count() + 1) + families
+    option = choice.choose(draws.bits("claim/setting", plan.episode), row)
+    specialty, new_chance = specialties[option], new_share[option]
+    city = residence_on(plan.feed, plan.person, plan.service).city
+    own = _own_specialty(draws, plan.person)
+    specialty = np.where(specialty == NONE, own, specialty)
+    (referred,) = np.nonzero(_is_referred(draws, plan, diagnoses))
+    specialty[referred] = _condition_specialties()[0][diagnoses.condition[referred]]
+    new_chance[referred] = NEW_WITH_SPECIALIST
+    is_new = draws.uniform("claim/new patient", plan.episode) < new_chance
+    keeps = read_table("specialties")["keeps_patients"].to_numpy()[specialty] == 1
+    known = pair(plan.person, city * len(keeps) + specialty)
+    key = np.where(keeps & ~is_new, known, plan.episode)
+    count = directory.practitioner_count[city, specialty]
+    return Providers(
+        practitioner=directory.first_practitioner[city, specialty] + draws.below("claim/practitioner", key, count),
+        specialty=specialty,
+        city=city,
+        is_new=is_new,
+        is_video=draws.uniform("claim/video", plan.counter)
+        < read_table("stories")["telehealth"].to_numpy()[plan.story],
+    )
+
+
+def families() -> tuple[str, ...]:
+    """Return the families of diagnoses, in the order of their numbers from 1 on."""
+    return tuple(read_table("diagnoses")["family"].unique(maintain_order=True))
+
+
+def families_count() -> int:
+    """Return the greatest number of a family."""
+    return len(families())
+
+
+@cache
+def family_numbers() -> Integers:
+    """Return the number of the family of each row of diagnoses; the last element, for NONE, is 0."""
+    order = families()
+    return np.array([*(order.index(family) + 1 for family in read_table("diagnoses")["family"]), 0])
+
+
+@cache
+def _settings() -> tuple[WeightTable, Integers, NDArray[np.float64]]:
+    """Return the choice of a setting by story and family, and each setting's specialty and share of new patients."""
+    stories, settings = read_table("stories")["story"].to_list(), read_table("story_settings")
+    specialties = read_table("specialties")["specialty"].to_list()
+    weights = np.zeros((len(stories), families_count() + 1, settings.height))
+    for number, row in enumerate(settings.iter_rows(named=True)):
+        story = stories.index(row["story"])
+        of_story = settings.filter(settings["story"] == row["story"])
+        special = [families().index(name) + 1 for name in of_story["family"].drop_nulls().unique()]
+        if row["family"] is None:
+            weights[story, np.setdiff1d(np.arange(families_count() + 1), special), number] = row["weight"]
+        else:
+            weights[story, families().index(row["family"]) + 1, number] = row["weight"]
+    specialty = [NONE if name == OWN_DOCTOR else specialties.index(name) for name in settings["specialty"]]
+    return (
+        WeightTable(weights.reshape(-1, settings.height)),
+        np.array(specialty),
+        settings["new_patients"].to_numpy().astype(np.float64),
+    )
+
+
+def _own_specialty(draws: Draws, people: Integers) -> Integers:
+    """Return the specialty of each person's own doctor."""
+    primary = np.flatnonzero(read_table("specialties")["is_primary_care"].to_numpy())
+    return primary[draws.below("person/own doctor", people, len(primary))]
+
+
+def _is_referred(draws: Draws, plan: Plan, diagnoses: Diagnoses) -> NDArray[np.bool_]:
+    """Return which follow-ups of a chronic condition are with its specialist instead of the own doctor."""
+    _, share = _condition_specialties()
+    story = read_table("stories")["story"].to_list().index("chronic_care")
+    chance = share[diagnoses.condition]
+    is_referred: NDArray[np.bool_] = draws.uniform("claim/referred", plan.counter) < chance
+    is_referred &= plan.story == story
+    return is_referred
+
+
+@cache
+def _condition_specialties() -> tuple[Integers, NDArray[np.float64]]:
+    """Return the specialty of each condition and the share of its follow-ups there; the last element is for NONE."""
+    conditions, specialties = read_table("conditions"), read_table("specialties")["specialty"].to_list()
+    rows = [specialties.index(name) for name in conditions["specialist"]]
+    return np.array([*rows, NONE]), np.array([*conditions["specialist_share"], 0.0])

@@ -1,0 +1,46 @@
+"""Where a person lives on a day: about one in eleven moves within a year, some of them to another city."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from claims_pipeline.generate.days import year_of, year_start
+from claims_pipeline.generate.draws import Draws, Integers, WeightTable, pair
+from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
+
+MOVES_A_YEAR = 0.09
+"""Share of persons who move within a year: Census, CPS ASEC 2022-2023, rounded."""
+MOVES_TO_ANOTHER_CITY = 0.3
+"""Share of the moves that lead to another county: same source, rounded."""
+
+
+@dataclass(frozen=True)
+class Residence:
+    """Homes as arrays.
+
+    Attributes:
+        city: row of the cities table.
+        moved_in: year of the latest move, 0 for the first home: with the person it names the address.
+    """
+
+    city: Integers
+    moved_in: Integers
+
+
+def residence_on(feed: Feed, people: Integers, days: Integers) -> Residence:
+    """Return where each person lives on a day; moves are known from the year before the feed's first day on."""
+    draws = Draws(feed.seed)
+    cities = WeightTable(read_table("cities")["population_count"].to_numpy())
+    city = cities.choose(draws.bits("person/city", people))
+    moved_in = np.zeros(len(people), dtype=np.int64)
+    for year in range(feed.start_date.year - 1, int(year_of(days).max(initial=0)) + 1):
+        key = pair(people, year)
+        chance = draws.uniform("person/move", key)
+        (movers,) = np.nonzero(chance < MOVES_A_YEAR)
+        moved_on = year_start(np.array([year])) + draws.below("person/move day", key[movers], 365)
+        movers = movers[moved_on <= days[movers]]
+        moved_in[movers] = year
+        away = movers[chance[movers] < MOVES_A_YEAR * MOVES_TO_ANOTHER_CITY]
+        city[away] = cities.choose(draws.bits("person/new city", key[away]))
+    return Residence(city, moved_in)
