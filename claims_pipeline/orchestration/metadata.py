@@ -23,6 +23,7 @@ def _column(column: Column) -> dg.TableColumn:
 
 
 def add_row_counts(context: dg.AssetExecutionContext, rows_by_day: Mapping[date, int]) -> None:
-    """Attach its own row count to each partition: result metadata would put the range's sum on every day."""
+    """Log the sum, and attach its own row count to each partition: result metadata would put the sum on every day."""
+    context.log.info(f"{len(rows_by_day):,} days, {sum(rows_by_day.values()):,} rows")
     for day, rows in rows_by_day.items():
         context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day.isoformat())

@@ -49,8 +49,13 @@ def materialize_range(defs: dg.Definitions, *, instance_folder: Path, start: dat
 
 
 def _failure(result: dg.ExecuteInProcessResult) -> ServiceError:
-    for event in result.all_events:
-        if event.is_step_failure and (error := event.step_failure_data.error):
-            message = error.message.strip().splitlines()[0]
-            return ServiceError(f"{event.step_key} failed: {message}", where=f"Dagster run {result.run_id}")
-    return ServiceError("the Dagster run failed", where=f"Dagster run {result.run_id}")
+    where = f"Dagster run {result.run_id}"
+    failure = next((event.step_failure_data for event in result.all_events if event.is_step_failure), None)
+    if failure is None:
+        return ServiceError("the Dagster run failed", where=where)
+    if ours := failure.user_failure_data:  # see failures.py
+        return ServiceError(ours.description or "an asset failed", where=where, fix=str(ours.metadata["try"].value))
+    error = failure.error
+    while error and error.cause:
+        error = error.cause
+    return ServiceError(error.message.strip() if error else "an asset failed", where=where)

@@ -1,0 +1,53 @@
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claims_pipeline import stack
+from claims_pipeline.lake import Feed
+from claims_pipeline.settings import Settings
+from claims_pipeline.stack import DemoReport
+
+FEED = Feed(seed=1, patients=10, claims=100, start_date=date(2025, 1, 1), end_date=date(2025, 1, 31))
+
+
+def newest_load(home: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(max((home / "runs").glob("*-load-*.json")).read_text())
+    return report
+
+
+@pytest.mark.server
+def test_the_demo_loads_its_feed_and_a_second_one_sends_nothing(
+    fhir_server: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAIMS_HOME", str(tmp_path))
+    monkeypatch.setenv("CLAIMS_FHIR_BASE_URL", fhir_server.fhir_base_url)
+    steps: list[str] = []
+
+    first = stack.demo(stack.demo_settings(days=5, claims=60, patients=20), serve=False, on_step=steps.append)
+    first_load = newest_load(tmp_path)
+    second = stack.demo(stack.demo_settings(days=None, claims=None, patients=None), serve=False, on_step=steps.append)
+
+    assert first.lake_counts["Claim"] == 60
+    assert first_load["total"]["loaded"] >= sum(first.lake_counts.values())
+    assert first_load["total"]["failed"] == first_load["total"]["rejected"] == 0
+    assert newest_load(tmp_path)["requests_with_resources"] == 0
+    assert second.feed == first.feed
+    assert "5 days" in steps[0] or "2025-01-05" in steps[0]
+
+
+def test_a_report_says_whether_the_server_holds_what_the_lake_does() -> None:
+    equal = DemoReport(FEED, "run", {"Claim": 100}, {"Claim": 100}, {"FHIR server": "http://127.0.0.1:8080/fhir"})
+    other = DemoReport(FEED, "run", {"Claim": 100}, {"Claim": 99}, {})
+
+    assert "Claim 100  (equal)" in equal.render()
+    assert "Claim 99  (NOT equal: claims reconcile)" in other.render()
+    assert other.to_json()["is_equal"] is False
+
+
+def test_the_size_of_a_demo_is_that_of_its_options() -> None:
+    settings = stack.demo_settings(days=30, claims=1_000, patients=None)
+
+    assert (settings.end_date, settings.claims, settings.patients) == (date(2025, 1, 30), 1_000, 1_000)
