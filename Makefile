@@ -29,8 +29,14 @@ test: check ## Everything: check, unit tests, integration tests on the embedded 
 lock: ## Resolve the exact versions anew (needs uv).
 	uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-strip-extras --upgrade --quiet -o requirements.lock
 
+lock-jars: setup ## Resolve the Java archives of the embedded server anew from its pom.xml (needs Maven).
+	$(BIN)/python -m claims_pipeline.server.lock_jars
+
+screenshot: setup ## The picture in docs/, from the dashboard that runs.
+	$(BIN)/python -m claims_pipeline_tests.dashboard.screenshot docs/dashboard.png
+
 clean: ## Remove the environment and the caches.
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
-.PHONY: help setup demo check test lock clean
+.PHONY: help setup demo check test lock lock-jars screenshot clean
 .DEFAULT_GOAL := help
