@@ -107,7 +107,7 @@ def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: Progress 
 
 
 def _row_counts(analytics_path: Path) -> dict[str, int]:
-    counts = ", ".join(f"(select count(*) from {model.name})" for model in MODELS)  # noqa: S608 - our names
+    counts = ", ".join(f"(select count(*) from {model.name})" for model in MODELS)
     with duckdb.connect() as connection:
         attach_read_only(connection, analytics_path)
         row = connection.execute(f"select {counts}").fetchone() or ()

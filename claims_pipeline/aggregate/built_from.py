@@ -53,7 +53,7 @@ def select_built_from(connection: duckdb.DuckDBPyConnection) -> BuiltFrom | None
     """Return the origin recorded in an open file, or None if it has none (it is no analytics file of this version)."""
     columns = ", ".join(BuiltFrom.__dataclass_fields__)
     try:
-        row = connection.execute(f"select {columns} from built_from").fetchone()  # noqa: S608 - our names
+        row = connection.execute(f"select {columns} from built_from").fetchone()
     except duckdb.CatalogException:
         return None
     except duckdb.BinderException:

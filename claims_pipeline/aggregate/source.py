@@ -66,16 +66,16 @@ def attach_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 
 def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> pl.Schema:
     """Return the names and types of a table's columns."""
-    empty = connection.sql(f"select * from {table} limit 0").to_arrow_table()  # noqa: S608 - our names
+    empty = connection.sql(f"select * from {table} limit 0").to_arrow_table()
     return pl.DataFrame(empty).schema
 
 
 def unreadable(error: duckdb.Error, lake: Lake) -> DataError:
-    """Return what a person can do about an error of DuckDB while it reads the lake."""
+    """Return what a person can do about an error of DuckDB while it reads the lake and builds from it."""
     return DataError(
         f"the lake cannot be read: {str(error).splitlines()[0]}",
         where=str(lake.root),
-        fix="make the partitions that it names anew: claims generate",
+        fix="if it names a file, make that anew: claims generate; if memory or disk is short, free some",
     )
 
 
@@ -94,7 +94,7 @@ def _view(lake: Lake, table: Table) -> str:
     columns = ", ".join([column.name for column in table.columns] + ["day"] * table.is_daily)
     quoted = _pattern(lake, table).replace("'", "''")
     hive = "hive_partitioning = true, hive_types = {'day': date}" if table.is_daily else "hive_partitioning = false"
-    return f"create view lake.{table.name} as select {columns} from read_parquet('{quoted}', {hive})"  # noqa: S608 - quoted above
+    return f"create view lake.{table.name} as select {columns} from read_parquet('{quoted}', {hive})"
 
 
 def _digest(root: Path, paths: Iterable[Path]) -> str:

@@ -9,6 +9,7 @@ from claims_pipeline.dashboard.app import create_app
 from claims_pipeline.dashboard.bundle import vega_bundle
 from claims_pipeline.dashboard.guards import require_password_beyond_this_machine
 from claims_pipeline.errors import ConfigError, PortTaken, ServiceError
+from claims_pipeline.processes import port_holder
 from claims_pipeline.settings import Settings
 
 
@@ -46,7 +47,8 @@ def _listening_socket(settings: Settings) -> socket.socket:
         ) from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise PortTaken("the dashboard", port, "CLAIMS_DASHBOARD_PORT") from error
+            holder = str(port_holder(port, host) or "another program")
+            raise PortTaken("the dashboard", port, "CLAIMS_DASHBOARD_PORT", holder=holder) from error
         if error.errno == errno.EADDRNOTAVAIL:
             raise ConfigError(
                 f"{host} is not an address of this machine", where="CLAIMS_DASHBOARD_HOST", fix="for example 127.0.0.1"

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--query", default="", help="filters, as in the page's address")
     parser.add_argument("--width", type=int, default=1280)
-    parser.add_argument("--height", type=int, default=0, help="0: the whole page")
+    parser.add_argument("--height", type=int, default=1860, help="0: the whole page")
     parser.add_argument("--dark", action="store_true")
     given = parser.parse_args()
     with sync_playwright() as playwright:

@@ -11,18 +11,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from claims_pipeline.processes import free_port
+
 COMMAND = [sys.executable, "-m", "claims_pipeline.cli", "dashboard"]
 
 
 def environment(home: Path, cache: Path, **variables: str) -> dict[str, str]:
     ours = {"CLAIMS_HOME": str(home), "CLAIMS_CACHE": str(cache)} | variables
     return {name: value for name, value in os.environ.items() if not name.startswith("CLAIMS_")} | ours
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def run(env: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:

@@ -70,7 +70,7 @@ def specification(title: str, subtitle: str, values: Rows, *, encoding: Spec, **
         "width": "container",
         "data": {"name": "rows", "values": values},
         "encoding": {"description": {"field": "description"}} | encoding,
-        **({"height": 240} | rest),
+        **({"height": 220} | rest),
     }
 
 

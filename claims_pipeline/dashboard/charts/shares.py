@@ -61,7 +61,7 @@ def _shares(
         title,
         f"Number and share of {counted(filters)}",
         values,
-        height={"step": 62},
+        height={"step": 68},
         encoding={
             "y": position,
             "tooltip": [
