@@ -84,13 +84,13 @@ class Sample:
         """The population on the feed's first day: `patient_id`, `age`, `condition_codes`, `plan_type`."""
         day = pl.lit(self.feed.start_date)
         birth = pl.col("birth_date")
-        had_birthday = (birth.dt.month() * 100 + birth.dt.day()) <= day.dt.month() * 100 + day.dt.day()
+        month, birth_month = (of.dt.year() * 12 + of.dt.month() for of in (day, birth))
         covers = pl.element().filter(
             pl.element().struct.field("coverage_start_date") <= day,
             pl.element().struct.field("coverage_end_date") >= day,
         )
         span = pl.col("spans").list.eval(covers).list.first().struct.field("plan_id").alias("plan_id")
-        age = (day.dt.year() - birth.dt.year() - (~had_birthday).cast(pl.Int32)).alias("age")
+        age = (month - birth_month - (day.dt.day() < birth.dt.day()).cast(pl.Int32)).floordiv(12).alias("age")
         return (
             self.lake.read(ENROLLMENT)
             .select("patient_id", "condition_codes", age, span)

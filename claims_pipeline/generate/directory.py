@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
+from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.identifiers import npis, numbered
 from claims_pipeline.generate.names import names_of
@@ -109,8 +110,10 @@ def _locations(placed: pl.DataFrame, organizations: pl.DataFrame) -> pl.DataFram
 
 def _practitioners(feed: Feed, placed: pl.DataFrame, locations: pl.DataFrame) -> pl.DataFrame:
     numbers = np.arange(placed.height)
-    is_female = Draws(feed.seed).uniform("practitioner/gender", numbers) < FEMALE_PRACTITIONERS
-    first, last = names_of(feed, "practitioner", numbers, is_female)
+    draws = Draws(feed.seed)
+    is_female = draws.uniform("practitioner/gender", numbers) < FEMALE_PRACTITIONERS
+    birth_days = day_number(feed.start_date) - 365 * (30 + draws.below("practitioner/age", numbers, 38))
+    first, last = names_of(feed, "practitioner", numbers, is_female=is_female, birth_days=birth_days)
     keys = ["city_index", "organization", "group", "site"]
     return placed.join(
         locations.select(*keys, "organization_id", "billing_npi", "location_id", "city", "state"),

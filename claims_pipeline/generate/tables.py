@@ -21,7 +21,9 @@ def patients_of(plan: Plan) -> pl.DataFrame:
     feed, people = plan.feed, population(plan.feed)
     seen = np.unique(pair(plan.day, plan.person))
     day, person = (seen >> np.uint64(32)).astype(np.int64), (seen & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    first, last = names_of(feed, "patient", person, people.is_female[person])
+    first, last = names_of(
+        feed, "patient", person, is_female=people.is_female[person], birth_days=people.birth_day[person]
+    )
     residence = residence_on(feed, person, day)
     cities = read_table("cities")[residence.city]
     house = pair(person, residence.moved_in)

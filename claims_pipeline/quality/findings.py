@@ -1,0 +1,65 @@
+"""All checks, over all days, in chunks that keep memory flat."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from claims_pipeline.lake import Lake
+from claims_pipeline.quality import content, structure
+from claims_pipeline.quality.chunk import FINDING, Chunk, read_chunk, read_directory
+from claims_pipeline.schema import CLAIMS
+
+DAYS_A_CHUNK = 31
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check: its name, and the function that returns the rows that fail it; its docstring says what holds."""
+
+    name: str
+    find: Callable[[Chunk], pl.DataFrame]
+
+    @property
+    def meaning(self) -> str:
+        """What holds when the check finds nothing."""
+        return (self.find.__doc__ or "").strip()
+
+
+CHECKS: tuple[Check, ...] = tuple(
+    Check(find.__name__, find)
+    for find in (
+        structure.unique_ids,
+        structure.closed_references,
+        structure.service_within_coverage,
+        structure.dates_in_order,
+        structure.received_by_its_day,
+        structure.complete_claims,
+        content.codes_valid,
+        content.codes_known,
+        content.codes_fit_patient,
+        content.charges_positive,
+        content.total_is_sum,
+        content.npi_check_digits,
+    )
+)
+
+
+def findings(lake: Lake, days: Iterable[date] | None = None) -> pl.DataFrame:
+    """Return the faulty rows of some days (default: all): `check`, `table`, `day`, `id`, `detail`, sorted.
+
+    Raises:
+        DataError: a partition or a table of the directory is missing or unreadable.
+    """
+    chosen = sorted(lake.days(CLAIMS) if days is None else set(days))
+    directory = read_directory(lake)
+    parts = [FINDING.to_frame()]
+    for chunk in _chunks(chosen):
+        rows = read_chunk(lake, chunk, directory)
+        parts += [check.find(rows) for check in CHECKS]
+    return pl.concat(parts).unique().sort(FINDING.names(), nulls_last=True)
+
+
+def _chunks(days: Sequence[date]) -> Iterable[Sequence[date]]:
+    return (days[start : start + DAYS_A_CHUNK] for start in range(0, len(days), DAYS_A_CHUNK))

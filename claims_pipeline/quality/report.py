@@ -1,0 +1,83 @@
+"""The account of a check of a lake's rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, ClassVar
+
+import polars as pl
+
+from claims_pipeline.lake import Lake
+from claims_pipeline.quality.findings import CHECKS, findings
+from claims_pipeline.reports import aligned
+from claims_pipeline.schema import CLAIMS
+
+EXAMPLES = 5
+"""Findings of each check that the report shows."""
+
+
+@dataclass(frozen=True)
+class QualityReport:
+    """What was found.
+
+    Attributes:
+        versions: claim versions checked.
+        counts: findings by check, all checks named.
+        examples: the first findings of each check, as rows.
+    """
+
+    kind: ClassVar[str] = "quality"
+
+    lake: str
+    days: int
+    versions: int
+    counts: tuple[tuple[str, int], ...]
+    examples: tuple[dict[str, Any], ...]
+
+    @property
+    def total(self) -> int:
+        """All findings."""
+        return sum(count for _, count in self.counts)
+
+    def render(self) -> str:
+        """Return the lines that a person reads."""
+        head = f"{self.lake}: {self.versions:,} claim versions of {self.days:,} days"
+        lines = [head, "", aligned([(name, f"{count:,}") for name, count in self.counts])]
+        if self.examples:
+            lines += ["", f"first {EXAMPLES} of each:"]
+            lines += [_example(one) for one in self.examples]
+        return "\n".join([*lines, "", f"{self.total:,} findings"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same facts as JSON values."""
+        return {
+            "lake": self.lake,
+            "days": self.days,
+            "claim_versions": self.versions,
+            "findings": self.total,
+            "checks": dict(self.counts),
+            "examples": [{**one, "day": one["day"] and str(one["day"])} for one in self.examples],
+        }
+
+
+def _example(one: dict[str, Any]) -> str:
+    partition = f"{one['table']}/{one['day']}" if one["day"] else one["table"]
+    return f"  {one['check']}  {partition}  {one['id']}  {one['detail']}"
+
+
+def check(lake: Lake, days: Iterable[date] | None = None) -> QualityReport:
+    """Check some days of a lake (default: all).
+
+    Raises:
+        DataError: a partition or a table of the directory is missing or unreadable.
+    """
+    chosen = sorted(lake.days(CLAIMS) if days is None else set(days))
+    rows = findings(lake, chosen)
+    counts = dict(rows.group_by("check").len().iter_rows())
+    return QualityReport(
+        lake=str(lake.root),
+        days=len(chosen),
+        versions=int(lake.scan(CLAIMS, chosen).select(pl.len()).collect().item()),
+        counts=tuple((one.name, counts.get(one.name, 0)) for one in CHECKS),
+        examples=tuple(rows.group_by("check", maintain_order=True).head(EXAMPLES).iter_rows(named=True)),
+    )
