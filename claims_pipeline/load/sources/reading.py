@@ -92,8 +92,9 @@ class JsonReader:
         """Go on to the next line that begins with a brace; tell whether there is one."""
         self.move_to(min(self._at + 1, len(self._text)))
         while (found := self._text.find("\n{", self._at)) < 0:
-            self.move_to(max(self._at, len(self._text) - 1))
+            self.move_to(max(self._at, len(self._text) - 1))  # a line may end here
             if not self._refill():
+                self.move_to(len(self._text))
                 return False
         self.move_to(found + 1)
         return True
@@ -118,9 +119,13 @@ class JsonReader:
         return error.msg.startswith("Unterminated string") or error.pos >= len(self._text) - _TOKEN_CHARACTERS
 
     def _reason(self, error: json.JSONDecodeError) -> str:
-        if self.ending and self._is_ended:
+        if self.ending and self._may_be_cut(error):
             reason, self.ending = self.ending, ""
             return reason
-        line = self.line + self._text.count("\n", self._at, error.pos)
+        if (next_line := self._text.find("\n{", self._at, error.pos)) >= 0:
+            return f"not JSON: it does not end before line {self._line_of(next_line + 1)}"
         column = error.pos - self._text.rfind("\n", 0, error.pos)
-        return f"not JSON: {error.msg[0].lower()}{error.msg[1:]} (line {line}, column {column})"
+        return f"not JSON: {error.msg[0].lower()}{error.msg[1:]} (line {self._line_of(error.pos)}, column {column})"
+
+    def _line_of(self, position: int) -> int:
+        return self.line + self._text.count("\n", self._at, position)

@@ -1,0 +1,92 @@
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claims_pipeline.fhir import canonical_json
+from claims_pipeline_tests.fhir.rows import WORDS
+
+TEXTS = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
+DECIMALS = st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
+
+
+class Written:
+    """A number as it stands in the text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Written) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+VALUES = st.recursive(
+    st.booleans() | TEXTS | DECIMALS.map(Written),
+    lambda inner: st.lists(inner, min_size=1, max_size=3) | st.dictionaries(WORDS, inner, min_size=1, max_size=3),
+    max_leaves=12,
+)
+
+
+def written(value: Any, *, indent: bool) -> str:
+    """Return JSON with numbers as they stand, and white space if `indent`."""
+    space = "\n  " if indent else ""
+    if isinstance(value, Written):
+        return value.text
+    if isinstance(value, dict):
+        members = [f"{json.dumps(key)}:{space}{written(child, indent=indent)}" for key, child in value.items()]
+        return "{" + space + ("," + space).join(members) + space + "}"
+    if isinstance(value, list):
+        return "[" + space + ("," + space).join(written(child, indent=indent) for child in value) + space + "]"
+    return json.dumps(value)
+
+
+def read(text: str) -> Any:
+    return json.loads(text, parse_float=Written, parse_int=Written)
+
+
+@given(resource=st.dictionaries(WORDS, VALUES, min_size=1, max_size=4), indent=st.booleans())
+def test_nothing_is_lost_and_numbers_stay_as_written(resource: dict[str, Any], indent: bool) -> None:
+    resource.pop("meta", None)
+    text = written(resource, indent=indent)
+
+    assert read(canonical_json(text)) == json.loads(text, parse_float=Written, parse_int=_as_integer)
+
+
+def _as_integer(text: str) -> Written:
+    return Written(str(int(text)))  # -0 is 0
+
+
+@given(resource=st.dictionaries(WORDS, VALUES, min_size=2, max_size=4), data=st.data())
+def test_the_order_of_keys_and_white_space_do_not_matter(resource: dict[str, Any], data: st.DataObject) -> None:
+    shuffled = dict(data.draw(st.permutations(list(resource.items()))))
+
+    once = canonical_json(written(resource, indent=False))
+
+    assert canonical_json(written(shuffled, indent=True)) == once
+    assert canonical_json(once) == once
+
+
+def test_a_decimal_keeps_its_places_and_its_exponent() -> None:
+    text = '{"b": 12.50, "a": [0.00, 1e5, 100000000000000000000.10, -1.0E-2, 7]}'
+
+    assert canonical_json(text) == '{"a":[0.00,1e5,100000000000000000000.10,-1.0E-2,7],"b":12.50}'
+    assert Decimal("12.50") == json.loads(canonical_json(text), parse_float=Decimal)["b"]
+
+
+def test_what_a_server_sets_at_every_write_is_left_out() -> None:
+    text = '{"resourceType":"Patient","meta":{"versionId":"3","lastUpdated":"2025-01-01T00:00:00Z","profile":["p"]}}'
+
+    assert canonical_json(text) == '{"meta":{"profile":["p"]},"resourceType":"Patient"}'
+    assert canonical_json('{"id":"a","meta":{"versionId":"3"}}') == '{"id":"a"}'
+
+
+@pytest.mark.parametrize("text", ['{"a":NaN}', "[1]", '{"a":1} {"b":2}', '{"a":', '{"a":"\\ud800"}', "", '{"a":1]'])
+def test_what_is_not_one_json_object_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        canonical_json(text)

@@ -1,0 +1,247 @@
+"""Bad input is named by file and line, and what stands beside it is read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claims_pipeline.errors import DataError
+from claims_pipeline.load.sources import read_files
+from claims_pipeline.load.sources.reading import LARGEST_VALUE
+from claims_pipeline_tests.load.sources.samples import (
+    bodies,
+    bundle,
+    coverage,
+    everything,
+    gzipped,
+    ndjson,
+    observation,
+    patient,
+    post,
+    reading,
+    refusals,
+)
+
+GOOD = json.dumps(patient("good"))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"resourceType": "Patient", "id": ', "not JSON: it does not end before line 3"),
+        ('{"resourceType": "Patient" "id": "p1"}', "not JSON: expecting ',' delimiter (line 2, column 28)"),
+        ('{"resourceType": "Patient", "id": "p1', "not JSON: invalid control character"),
+        ('{"resourceType": "Patient", "id": "p1", "multipleBirthInteger": NaN}', "not JSON: NaN is not JSON"),
+        ("[" + GOOD + "]", "not a FHIR resource but a JSON array"),
+        ('"Patient"', "not a FHIR resource but a JSON string"),
+        ("name,birth date", "not JSON: expecting value (line 2, column 1)"),
+        ('{"id": "p1"}', "resourceType is missing"),
+        ('{"resourceType": ["Patient"], "id": "p1"}', "resourceType is missing"),
+        ('{"resourceType": "Patiennt", "id": "p1"}', "'Patiennt' is not a resource type of FHIR R4"),
+        ('{"resourceType": "Period", "id": "p1"}', "'Period' is not a resource type of FHIR R4"),
+        ('{"resourceType": "Patient"}', "id is missing"),
+        ('{"resourceType": "Patient", "id": 17}', "FHIR does not allow the id 17"),
+        ('{"resourceType": "Patient", "id": "p_1"}', "FHIR does not allow the id 'p_1'"),
+        ('{"resourceType": "Patient", "id": "p1\\n"}', "FHIR does not allow the id 'p1\\n'"),
+        ('{"resourceType": "Patient", "id": "%s"}' % ("x" * 65), "FHIR does not allow the id"),
+        ('{"resourceType": "Patient", "id": "12345"}', "servers do not take the id '12345'"),
+        ('{"resourceType": "Patient", "id": "p1", "gender": "\\ud800"}', "not valid UTF-8"),
+        ('{"resourceType": "Patient", "id": "p1", "sex": "male"}', "Patient.sex is not an element of FHIR R4"),
+        ('{"resourceType": "Patient", "id": "p1", "birthDate": ""}', "Patient.birthDate is empty"),
+        ('{"resourceType": "Patient", "id": "p1", "name": {"text": "A"}}', "Patient.name is not a list"),
+        ('{"resourceType": "Coverage", "id": "c1"}', "Coverage.status is missing; Coverage.beneficiary is missing"),
+        ('{"resourceType": "Bundle", "type": "history", "entry": []}', "a Bundle of type history is not loaded"),
+    ],
+)
+def test_a_bad_line_costs_itself_only(tmp_path: Path, line: str, reason: str) -> None:
+    content = f"{json.dumps(patient('first'))}\n{line}\n{GOOD}\n"
+
+    with reading(tmp_path, patients__ndjson=content) as found:
+        assert list(bodies(found)) == ["Patient/first", "Patient/good"]
+        ((source, said),) = refusals(found)
+
+    assert source == "patients.ndjson:2"
+    assert said.startswith(reason)
+
+
+def test_bytes_that_are_not_utf_8_cost_their_line_only(tmp_path: Path) -> None:
+    latin_1 = '{"resourceType": "Patient", "id": "p1", "gender": "m\xe4nnlich"}\n'.encode("latin-1")
+
+    with reading(tmp_path, patients__ndjson=latin_1 + GOOD.encode()) as found:
+        assert list(bodies(found)) == ["Patient/good"]
+        assert refusals(found) == [("patients.ndjson:1", "not valid UTF-8")]
+
+
+def test_json_nested_without_end_is_refused(tmp_path: Path) -> None:
+    with reading(tmp_path, deep__ndjson='{"a": ' + "[" * 100_000 + "\n" + GOOD) as found:
+        assert list(bodies(found)) == ["Patient/good"]
+        assert refusals(found) == [("deep.ndjson:1", "nested too deeply")]
+
+
+def test_a_line_of_50_mb_is_refused_and_not_kept(tmp_path: Path) -> None:
+    attachment = '{"resourceType": "Binary", "id": "b1", "contentType": "x/y", "data": "' + "A" * 50_000_000 + '"}\n'
+
+    with reading(tmp_path, binaries__ndjson=attachment + GOOD) as found:
+        assert list(bodies(found)) == ["Patient/good"]
+        assert refusals(found) == [("binaries.ndjson:1", "larger than 16 MB, the most that is loaded")]
+
+
+def test_a_resource_of_nearly_the_largest_size_is_read(tmp_path: Path) -> None:
+    attachment = '{"resourceType": "Binary", "id": "b1", "contentType": "x/y", "data": "%s"}' % (
+        "A" * (LARGEST_VALUE // 2)
+    )
+
+    with reading(tmp_path, binaries__ndjson=attachment) as found:
+        assert list(bodies(found)) == ["Binary/b1"]
+
+
+def test_byte_order_marks_and_crlf_are_white_space(tmp_path: Path) -> None:
+    content = "\ufeff" + json.dumps(patient("p1")) + "\r\n\r\n\ufeff" + json.dumps(patient("p2")) + "\r\n"
+
+    with reading(tmp_path, patients__ndjson=content) as found:
+        assert everything(found)["source"].str.extract(r":(\d+)$").to_list() == ["1", "3"]
+        assert refusals(found) == []
+
+
+def test_an_empty_file_is_named(tmp_path: Path) -> None:
+    with reading(tmp_path, a__ndjson="", b__json=" \n", c__ndjson=GOOD) as found:
+        assert list(bodies(found)) == ["Patient/good"]
+        assert refusals(found) == [("a.ndjson:1", "the file is empty"), ("b.json:1", "the file is empty")]
+
+
+def test_what_a_truncated_gzip_file_still_holds_is_read(tmp_path: Path) -> None:
+    whole = gzipped(ndjson(*(patient(f"p{number}", gender="male") for number in range(5_000))))
+
+    with reading(tmp_path, patients__ndjson__gz=whole[: len(whole) // 2]) as found:
+        ((source, reason),) = refusals(found)
+        assert reason == "the gzip data ends early"
+        assert source == f"patients.ndjson.gz:{found.count + 1}"
+        assert 1_000 < found.count < 4_000
+
+
+def test_a_damaged_gzip_file_is_named(tmp_path: Path) -> None:
+    with reading(tmp_path, patients__ndjson__gz=gzipped(GOOD)[:10] + b"garbage" * 9) as found:
+        assert refusals(found) == [("patients.ndjson.gz:1", "the gzip data is damaged")]
+
+
+def test_what_is_not_fhir_at_all_is_one_refusal(tmp_path: Path) -> None:
+    image = bytes(range(256)) * 50
+    with reading(tmp_path, image__json=image, page__json="<html><body>502</body></html>\n") as found:
+        assert [source for source, _ in refusals(found)] == ["image.json:1", "page.json:1"]
+
+
+def test_the_same_resource_twice_counts_once(tmp_path: Path) -> None:
+    again = '{"id": "p1",   "resourceType": "Patient"}\n'
+
+    with reading(tmp_path, patients__ndjson=ndjson(patient("p1")) + again) as found:
+        assert (found.count, found.identical_count, found.superseded.height) == (1, 1, 0)
+
+
+def test_of_one_id_with_different_content_the_last_counts_and_the_other_is_told(tmp_path: Path) -> None:
+    content = ndjson(patient("p1", gender="male"), patient("p1", gender="female"))
+
+    with reading(tmp_path, a__ndjson=content) as found:
+        assert bodies(found)["Patient/p1"]["gender"] == "female"
+        (told,) = found.superseded.to_dicts()
+
+    assert told["source"].endswith("a.ndjson:1")
+    assert told["reason"].startswith("comes again with other content at ")
+    assert told["reason"].endswith("a.ndjson:2, which counts")
+
+
+def test_references_to_nothing_are_listed_with_file_and_line(tmp_path: Path) -> None:
+    claim = {
+        "resourceType": "Claim",
+        "id": "claim-1",
+        "status": "active",
+        "type": {"text": "professional"},
+        "use": "claim",
+        "patient": {"reference": "Patient/p1"},
+        "created": "2025-01-05",
+        "provider": {"reference": "Organization/on-the-server"},
+        "priority": {"text": "normal"},
+        "insurance": [{"sequence": 1, "focal": True, "coverage": {"reference": "Coverage/nowhere"}}],
+    }
+    with reading(tmp_path, a__ndjson=ndjson(patient("p1"), claim)) as found:
+        all_of_them = found.unresolved()
+        others = found.unresolved(lambda missing: missing.filter(missing.str.starts_with("Organization/")))
+
+    assert sorted(all_of_them["reference"]) == ["Coverage/nowhere", "Organization/on-the-server"]
+    (other,) = others.to_dicts()
+    assert other["source"].endswith("a.ndjson:2")
+    assert (other["resource_type"], other["resource_id"], other["reference"]) == (
+        "Claim",
+        "claim-1",
+        "Coverage/nowhere",
+    )
+
+
+def test_contained_absolute_and_conditional_references_are_left_to_the_server(tmp_path: Path) -> None:
+    references = ["#c1", "https://example.org/fhir/Practitioner/x", "Practitioner?identifier=npi|1"]
+    performers = [{"reference": reference} for reference in references]
+
+    with reading(
+        tmp_path, a__ndjson=ndjson(patient("p1"), observation("o1", "Patient/p1", performer=performers))
+    ) as found:
+        assert found.unresolved().is_empty()
+        assert bodies(found)["Observation/o1"]["performer"] == performers
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"method": "PUT", "url": "Patient/p2"}, "request.url is Patient/p2, but the resource is Patient/p1"),
+        ({"method": "PUT", "url": "Person/p1"}, "request.url is Person/p1, but the resource is Patient/p1"),
+        ({"method": "DELETE", "url": "Patient/p1"}, "the entry asks for DELETE, only PUT and POST are loaded"),
+    ],
+)
+def test_an_entry_that_asks_for_something_else_is_refused(
+    tmp_path: Path, request_: dict[str, Any], reason: str
+) -> None:
+    bad = {"resource": patient("p1"), "request": request_}
+
+    with reading(tmp_path, a__json=bundle(bad, post(patient("good"), "urn:uuid:1a"))) as found:
+        assert list(bodies(found)) == ["Patient/good"]
+        assert refusals(found) == [("a.json:5", reason)]
+
+
+def test_entries_before_the_break_of_a_bundle_are_read(tmp_path: Path) -> None:
+    text = json.dumps(bundle(*(post(patient(f"p{number}"), f"urn:uuid:{number}a") for number in range(3))), indent=1)
+    broken = text[: text.index('"p2"')]
+
+    with reading(tmp_path, a__json=broken, b__ndjson=GOOD) as found:
+        assert sorted(bodies(found)) == ["Patient/good", "Patient/p0", "Patient/p1"]
+        ((source, reason),) = refusals(found)
+
+    assert source == "a.json:27"
+    assert reason.startswith("not JSON: expecting value (line 31, column ")
+    assert reason.endswith("; the rest of this Bundle is not read")
+
+
+def test_other_bundles_of_the_file_are_read_after_a_broken_one(tmp_path: Path) -> None:
+    broken = '{"resourceType": "Bundle", "type": "batch", "entry": [{"resource": {]}\n'
+
+    with reading(
+        tmp_path, a__ndjson=broken + json.dumps(bundle(post(patient("p1"), "urn:uuid:1a"))) + "\n" + GOOD
+    ) as found:
+        assert sorted(bodies(found)) == ["Patient/good", "Patient/p1"]
+        assert [source for source, _ in refusals(found)] == ["a.ndjson:1"]
+
+
+def test_a_missing_path_and_a_folder_without_fhir_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing")
+
+    with pytest.raises(DataError, match="no such file") as caught, read_files([str(tmp_path / "x.json")], tmp_path):
+        pass
+    assert caught.value.where == str(tmp_path / "x.json")
+    with pytest.raises(DataError, match="holds no FHIR file"), read_files([str(tmp_path)], tmp_path / "spool"):
+        pass
+
+
+def test_nothing_of_the_spool_is_left_behind(tmp_path: Path) -> None:
+    with reading(tmp_path, a__ndjson=ndjson(patient("p1"), coverage("c1", "Patient/p1"))) as found:
+        everything(found)
+        assert [oct(folder.stat().st_mode & 0o777) for folder in (tmp_path / "spool").iterdir()] == ["0o700"]
+
+    assert list((tmp_path / "spool").iterdir()) == []
