@@ -162,10 +162,11 @@ def load_settings(**overrides: Any) -> Settings:
             f"{_variable(problem['loc'])}{problem['msg'].removeprefix('Value error, ')}"
             for problem in error.errors(include_url=False)
         ]
-        raise ConfigError("; ".join(problems), fix="claims --help, or the table of settings in README.md") from error
+        raise ConfigError("; ".join(problems), fix="correct the variable or the option of that name") from error
 
 
 def _variable(location: tuple[int | str, ...]) -> str:
+    # without the value: it may be a password
     return f"CLAIMS_{str(location[0]).removeprefix('CLAIMS_').upper()}: " if location else ""
 
 

@@ -96,5 +96,5 @@ def require_feed(root: Path, feed: Feed) -> None:
         raise FeedMismatch(
             f"the lake belongs to another feed ({'; '.join(differences)})",
             where=str(root / FEED_FILE),
-            fix="choose another output, or use the lake's settings",
+            fix="leave these settings out to go on with this lake, or choose another folder: CLAIMS_HOME, --output",
         )
