@@ -63,7 +63,8 @@ def down() -> None:
     from claims_pipeline.settings import load_settings
 
     with steps() as on_step:
-        stack.down(load_settings(), on_step)
+        was_running = stack.down(load_settings(), on_step)
+    typer.echo("stopped" if was_running else "nothing was running")
 
 
 @app.command()

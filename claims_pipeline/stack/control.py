@@ -50,12 +50,13 @@ def up(settings: Settings, on_step: Callable[[str], None]) -> StackStatus:
     return status(settings)
 
 
-def down(settings: Settings, on_step: Callable[[str], None]) -> None:
-    """Stop what runs, in the reverse order."""
+def down(settings: Settings, on_step: Callable[[str], None]) -> bool:
+    """Stop what runs, in the reverse order, and tell whether anything did."""
+    was_running = False
     for service in reversed(services.services(settings)):
-        if services.stop(service, settings):
-            on_step(f"{service.name}: stopped")
-    server.stop(settings, on_step)
+        on_step(f"{service.name}: stopping")
+        was_running |= services.stop(service, settings)
+    return server.stop(settings, on_step) or was_running
 
 
 def status(settings: Settings) -> StackStatus:
