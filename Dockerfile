@@ -7,7 +7,7 @@ WORKDIR /app
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE dagster.yaml ./
 COPY claims_pipeline ./claims_pipeline
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 
