@@ -24,8 +24,8 @@ from claims_pipeline.lake.files import sync, temporary_name
 MEMORY_LIMIT = "2GB"
 """DuckDB spills to disk beyond it, so a build of any size fits beside a FHIR server on a small machine."""
 
-Progress = Callable[[str, int], None]
-"""Called after each model with its name and its number of rows."""
+Progress = Callable[[str], None]
+"""Called with the name of each model when its turn comes."""
 
 
 def build(lake: Lake, analytics_path: Path, on_progress: Progress | None = None) -> AggregateReport:
@@ -83,12 +83,12 @@ def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: Progress 
     ):
         attach_lake(connection, lake)
         for model in MODELS:
+            if on_progress:
+                on_progress(model.name)
             try:
-                row = connection.execute(f"create table {model.name} as {model.sql}").fetchone()
+                connection.execute(f"create table {model.name} as {model.sql}")
             except duckdb.Error as error:
                 raise unreadable(error, lake) from error
-            if on_progress:
-                on_progress(model.name, row[0] if row else 0)
         population = connection.execute("select count(*) from lake.enrollment").fetchone()
         feed = read_feed(lake.root)
         write_built_from(

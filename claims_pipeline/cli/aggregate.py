@@ -1,6 +1,6 @@
 """`claims aggregate`."""
 
-from claims_pipeline.cli.app import JsonOption, app, err, finish
+from claims_pipeline.cli.app import JsonOption, app, finish
 
 
 @app.command()
@@ -12,13 +12,11 @@ def aggregate(as_json: JsonOption = False) -> None:
     Example: claims aggregate
     """
     from claims_pipeline import aggregate as models
+    from claims_pipeline.cli.steps import steps
     from claims_pipeline.lake import Lake
     from claims_pipeline.settings import load_settings
 
     settings = load_settings()
-
-    def on_progress(name: str, row_count: int) -> None:
-        err.print(f"{name:<20} {row_count:>12,} rows")
-
-    report = models.build(Lake(settings.lake_path), settings.analytics_path, on_progress)
+    with steps() as on_step:
+        report = models.build(Lake(settings.lake_path), settings.analytics_path, on_step)
     finish(report, settings, as_json=as_json)

@@ -1,7 +1,7 @@
 """The published analytics file as the dashboard reads it: read-only, and swapped when a new build is published."""
 
 import threading
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class View:
         attach_read_only(self._connection, path)
         self.built_from: BuiltFrom = _require_current(self._connection, path)
         self._connection.execute("set enable_external_access = false")
+        # over the connection, not over self: without a cycle, a view that was swapped is closed at once
+        self._answer = partial(_answer, self._connection)
         self._remembered = lru_cache(maxsize=ANSWERS_REMEMBERED)(self._answer)
 
     def select(self, sql: str, *parameters: Any) -> Rows:
@@ -41,11 +43,14 @@ class View:
         columns, rows = self._remembered(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def _answer(self, sql: str, parameters: tuple[Any, ...]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        with self._connection.cursor() as cursor:  # a connection answers one thread at a time
-            cursor.execute("use analytics")
-            cursor.execute(sql, parameters)
-            return [column[0] for column in cursor.description], cursor.fetchall()
+
+def _answer(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: tuple[Any, ...]
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    with connection.cursor() as cursor:  # a connection answers one thread at a time
+        cursor.execute("use analytics")
+        cursor.execute(sql, parameters)
+        return [column[0] for column in cursor.description], cursor.fetchall()
 
 
 class Analytics:

@@ -1,4 +1,5 @@
 import threading
+import weakref
 from datetime import date
 from pathlib import Path
 
@@ -29,6 +30,18 @@ def test_a_new_build_is_seen_without_a_restart(tmp_path: Path) -> None:
     assert before.select(COUNT) == [{"n": 5}], (
         "a request that began before the build ends with the figures it began with"
     )
+
+
+def test_a_view_that_was_swapped_is_closed_at_once(tmp_path: Path) -> None:
+    lake, path = write_example_lake(tmp_path / "lake"), tmp_path / "a.duckdb"
+    aggregate.build(lake, path)
+    analytics = Analytics(path)
+    analytics.view().select_remembered(COUNT)
+    swapped = weakref.ref(analytics.view())
+    write_day(lake, date(2025, 2, 4), [claim("claim-20250204-000000", BEN, "CA", {"1": "1.00"}, received_date=FEB_3)])
+    aggregate.build(lake, path)
+    analytics.view()
+    assert swapped() is None, "it would keep the disk space of the file that was replaced"
 
 
 def test_the_view_is_kept_while_the_file_is_the_same(tmp_path: Path) -> None:

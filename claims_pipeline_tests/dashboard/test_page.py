@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pydantic import SecretStr
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
@@ -237,4 +238,16 @@ def test_the_page_fills_when_the_analytics_are_built(browser: Browser, tmp_path:
         aggregate.build(lake, settings.analytics_path)
         page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
         expect(page.locator("#range")).to_have_text("1 to 6 of 6")
+        page.close()
+
+
+def test_a_browser_that_gave_the_password_sees_everything(browser: Browser, example_settings: Settings) -> None:
+    guarded = example_settings.model_copy(update={"dashboard_password": SecretStr("secret")})
+    with running(create_app(guarded)) as address:
+        page = browser.new_context(
+            base_url=address, http_credentials={"username": "anyone", "password": "secret"}
+        ).new_page()
+        page.goto("/")
+        expect_claims(page, 5)
+        expect(page.locator("#charts figure svg")).to_have_count(6)
         page.close()

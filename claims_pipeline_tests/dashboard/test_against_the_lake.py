@@ -1,0 +1,106 @@
+"""Figures of the API against figures counted from the lake's Parquet with other means."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claims_pipeline import aggregate, schema
+from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline.dashboard.charts import CHARTS
+from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.lists import ClaimQuery, claim_page
+from claims_pipeline.dashboard.stats import stats
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
+
+START, END = date(2025, 1, 1), date(2025, 3, 31)
+FEED = Feed(seed=7, patients=60, claims=600, start_date=START, end_date=END)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
+    generate_range(lake, FEED, start=START, end=END)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def view(lake: Lake) -> View:
+    path: Path = lake.root.with_name("analytics.duckdb")
+    aggregate.build(lake, path)
+    return Analytics(path).view()
+
+
+@pytest.fixture(scope="module")
+def current(lake: Lake) -> pl.DataFrame:
+    """The latest version of each claim."""
+    return lake.scan(schema.CLAIMS).sort("day").group_by("claim_id").last().collect()
+
+
+def days() -> st.SearchStrategy[date | None]:
+    return st.none() | st.dates(date(2024, 12, 1), date(2025, 4, 30))
+
+
+@st.composite
+def filters(draw: st.DrawFn) -> dict[str, Any]:
+    first, last = draw(days()), draw(days())
+    if first and last and first > last:
+        first, last = last, first
+    patient = draw(st.none() | st.sampled_from([f"patient-{number:06d}" for number in range(1, 61)]))
+    return {
+        "status": draw(st.lists(st.sampled_from(["active", "cancelled", "draft"]), unique=True)),
+        "received_from": first,
+        "received_to": last,
+        "patient": patient,
+    }
+
+
+def chosen(current: pl.DataFrame, given: dict[str, Any]) -> pl.DataFrame:
+    claims = current
+    if given["status"]:
+        claims = claims.filter(pl.col("claim_status").is_in(given["status"]))
+    if given["received_from"]:
+        claims = claims.filter(pl.col("received_date") >= given["received_from"])
+    if given["received_to"]:
+        claims = claims.filter(pl.col("received_date") <= given["received_to"])
+    if given["patient"]:
+        claims = claims.filter(pl.col("patient_id") == given["patient"])
+    return claims
+
+
+@settings(max_examples=60, deadline=None)
+@given(given=filters())
+def test_figures_and_charts_add_up_to_the_lake(view: View, current: pl.DataFrame, given: dict[str, Any]) -> None:
+    claims = chosen(current, given)
+    charged = claims.filter(pl.col("claim_status").is_in(given["status"] or ["active"]))
+    asked = Filters(**given)
+    figures = stats(view, asked)
+    assert (figures.claim_count, figures.patient_count) == (claims.height, claims["patient_id"].n_unique())
+    assert figures.charge_amount == charged["total_charge_amount"].sum()
+    assert figures.charged_claim_count == charged.height
+
+    drawn = {chart.name: chart.draw(view, asked)["data"]["values"] for chart in CHARTS}
+    for name in ("claims-by-month", "status", "gender", "geography"):
+        assert sum(row["claim_count"] for row in drawn[name]) == claims.height, name
+    assert sum(row["charge_amount"] for row in drawn["cost-trend"]) == pytest.approx(float(figures.charge_amount))
+    lines = claims.select("lines").explode("lines").unnest("lines").drop_nulls("hcpcs_code")
+    most = lines.group_by("hcpcs_code").len().sort(pl.col("len").mul(-1), "hcpcs_code").head(10)
+    assert [(row["hcpcs_code"], row["line_count"]) for row in drawn["top-procedures"]] == most.rows()
+
+
+@settings(max_examples=30, deadline=None)
+@given(given=filters(), count=st.integers(1, 700), offset=st.integers(0, 700))
+def test_a_page_is_a_slice_of_the_sorted_claims(
+    view: View, current: pl.DataFrame, given: dict[str, Any], count: int, offset: int
+) -> None:
+    page = claim_page(view, ClaimQuery(**given, count=count, offset=offset, sort="-total_charge_amount"))
+    ordered = chosen(current, given).sort(
+        pl.col("total_charge_amount"), "received_date", "claim_id", descending=[True, True, True]
+    )
+    assert page.total == ordered.height
+    assert [claim.claim_id for claim in page.items] == ordered["claim_id"].slice(offset, count).to_list()
