@@ -62,7 +62,7 @@ def _start(settings: Settings, postgres: Postgres, hapi: Hapi, on_step: OnStep) 
             application = application_jar(settings.cache, jars, on_step)
             database.result()
         if hapi.process() is None:
-            undo.callback(hapi.stop)
+            undo.callback(hapi.stop, seconds=2)  # nothing is in flight, and a boot does not end when asked
         process = hapi.start(application=application, jars=jars, postgres=postgres)
         hapi.wait_until_healthy(process, on_step)
         undo.pop_all()

@@ -138,14 +138,14 @@ class Hapi:
                 fix="claims server stop, then claims server start",
             )
 
-    def stop(self) -> None:
-        """Stop the server if it runs: requests in flight end first, what does not end in time is killed.
+    def stop(self, *, seconds: float = STOP_SECONDS) -> None:
+        """Stop the server if it runs: requests in flight end first, what does not end within `seconds` is killed.
 
         Raises:
             ServiceError: the process cannot be ended.
         """
         if process := self.process():
-            stop(process, seconds=STOP_SECONDS)
+            stop(process, seconds=seconds)
             if is_running(process):
                 raise ServiceError(f"HAPI FHIR (pid {process.pid}) cannot be stopped", where=str(self.log))
         self.pid_file.unlink(missing_ok=True)
