@@ -1,29 +1,54 @@
 """`claims generate`."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from claims_pipeline.cli.app import JsonOption, app, finish
+from claims_pipeline.cli.app import JsonOption, app, err, finish
+from claims_pipeline.cli.days import day_progress
+
+_DAY = ["%Y-%m-%d"]
 
 
 @app.command()
 def generate(
-    claims: Annotated[int | None, typer.Option(min=1, help="Claims over the range.")] = None,
-    patients: Annotated[int | None, typer.Option(min=1, help="People in the population.")] = None,
-    start_date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day received.")] = None,
-    end_date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day received.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Another seed gives other people and claims.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Chunks of days worked on at the same time.")] = 1,
+    claims: Annotated[int | None, typer.Option(min=1, help="Claims over the range. [default: 10000]")] = None,
+    patients: Annotated[int | None, typer.Option(min=1, help="People in the population. [default: 1000]")] = None,
+    start_date: Annotated[
+        datetime | None, typer.Option(formats=_DAY, help="First day received. [default: one year ago]")
+    ] = None,
+    end_date: Annotated[
+        datetime | None, typer.Option(formats=_DAY, help="Last day received. [default: 365 days, at most yesterday]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Another seed gives other people and claims. [default: 20250101]")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder, or file x.json for one Bundle. [default: the lake of CLAIMS_HOME]")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="parquet (a lake), ndjson (FHIR Bulk Data), bundles (transactions) or json (one Bundle). "
+            "[default: parquet, or json for x.json]",
+        ),
+    ] = None,
+    compress: Annotated[bool, typer.Option("--gzip", help="Compress ndjson, bundles and json.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Chunks of days worked on at the same time.")] = 2,
     as_json: JsonOption = False,
 ) -> None:
-    """Generate a feed of claims into the lake.
+    """Generate a feed of claims: a lake, or FHIR files for any server.
 
-    Example: claims generate --claims 10000 --patients 1000 --start-date 2025-01-01
+    Options that are not given are those of the lake at the output, if there is one. The same options give the same
+    bytes; making a range again rewrites nothing that is equal.
+
+    Example: claims generate --claims 10000 --patients 1000 --start-date 2025-01-01 --format ndjson --output out
     """
-    from claims_pipeline.generate import generate_range
-    from claims_pipeline.lake import Lake, resolve_feed
+    from claims_pipeline.export import produce, require_target
+    from claims_pipeline.generate import requested_feed
     from claims_pipeline.settings import load_settings
 
     settings = load_settings(
@@ -33,6 +58,11 @@ def generate(
         end_date=end_date.date() if end_date else None,
         seed=seed,
     )
-    feed = resolve_feed(settings.lake_path, settings)
-    report = generate_range(Lake(settings.lake_path), feed, start=feed.start_date, end=feed.end_date, jobs=jobs)
+    target = output.expanduser().absolute() if output else settings.lake_path
+    chosen = form or ("json" if target.suffix == ".json" else "parquet")
+    require_target(target, chosen)
+    feed = requested_feed(settings, target, today=datetime.now().astimezone().date())
+    err.print(f"seed {feed.seed}, {feed.claims:,} claims, {feed.patients:,} people, {feed.start_date}..{feed.end_date}")
+    with day_progress("generating") as on_progress:
+        report = produce(feed, target, form=chosen, compress=compress, jobs=jobs, on_progress=on_progress)
     finish(report, settings, as_json=as_json)

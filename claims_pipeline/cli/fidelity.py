@@ -1,0 +1,30 @@
+"""`claims fidelity`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from claims_pipeline.cli.app import JsonOption, app, finish
+
+LakeArgument = Annotated[Path | None, typer.Argument(help="Folder of a lake. [default: the lake of CLAIMS_HOME]")]
+
+
+@app.command()
+def fidelity(lake: LakeArgument = None, as_json: JsonOption = False) -> None:
+    """Compare a lake with public figures about real claims.
+
+    Exits with 1 when a figure lies out of its bounds. The bounds presume 24 months and 200,000 claims; on a smaller
+    lake a figure out of bounds is called "too small" and is no failure.
+
+    Example: claims fidelity
+    """
+    from claims_pipeline.fidelity import measure
+    from claims_pipeline.lake import Lake
+    from claims_pipeline.settings import load_settings
+
+    settings = load_settings()
+    report = measure(Lake(lake.expanduser().absolute() if lake else settings.lake_path))
+    finish(report, settings, as_json=as_json)
+    if report.misses:
+        raise typer.Exit(1)

@@ -1,0 +1,25 @@
+"""`claims quality`."""
+
+import typer
+
+from claims_pipeline.cli.app import JsonOption, app, finish
+from claims_pipeline.cli.fidelity import LakeArgument
+
+
+@app.command()
+def quality(lake: LakeArgument = None, as_json: JsonOption = False) -> None:
+    """Check every row of a lake: ids, references, coverage, codes, amounts, dates.
+
+    Exits with 1 when there is a finding.
+
+    Example: claims quality
+    """
+    from claims_pipeline.lake import Lake
+    from claims_pipeline.quality import check
+    from claims_pipeline.settings import load_settings
+
+    settings = load_settings()
+    report = check(Lake(lake.expanduser().absolute() if lake else settings.lake_path))
+    finish(report, settings, as_json=as_json)
+    if report.total:
+        raise typer.Exit(1)

@@ -1,0 +1,74 @@
+"""What a feed holds, for stats.json: totals and shares over the current state of a range of days."""
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.lake.files import write_atomically
+from claims_pipeline.reference import diagnosis_labels, procedure_labels
+from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS
+
+TOP = 10
+
+
+def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> dict[str, Any]:
+    """Return the statistics of some days of a lake (default: all).
+
+    Claims count once each, in their latest status; patients and coverages once each, as they were last.
+    """
+    chosen = lake.days(CLAIMS) if days is None else list(days)
+    claims = lake.scan(CLAIMS, chosen)
+    first = claims.filter(pl.col("version_number") == 1)
+    seen = lake.scan(PATIENTS, chosen).group_by("patient_id").agg(pl.col("gender").last()).collect()
+    coverages = lake.scan(COVERAGES, chosen).select("coverage_id", "plan_type").unique()
+    plans = first.group_by("coverage_id").len().join(coverages, on="coverage_id").group_by("plan_type")
+    by_plan = plans.agg(pl.col("len").sum()).collect()
+    status = claims.select(pl.col("claim_id").hash(), "claim_status").collect()
+    latest = status.filter(status["claim_id"].is_last_distinct())
+    by_state = first.group_by("facility_state").len().collect()
+    totals = first.select(pl.len().alias("claims"), pl.col("total_charge_amount").sum().cast(pl.String)).collect()
+    codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code"))
+    return {
+        "feed": feed.model_dump(mode="json"),
+        "start_date": str(min(chosen)),
+        "end_date": str(max(chosen)),
+        "claims": totals["claims"].item(),
+        "charge_amount": totals["total_charge_amount"].item(),
+        "population": feed.patients,
+        "patients_seen": seen.height,
+        "status": _shares(latest.group_by("claim_status").len()),
+        "gender": _shares(seen.group_by("gender").len()),
+        "plan_type": _shares(by_plan),
+        "state": _shares(by_state),
+        "top_procedures": _top(first.select(codes.alias("code")), procedure_labels()),
+        "top_diagnoses": _top(first.select(pl.col("diagnosis_codes").alias("code")), diagnosis_labels()),
+    }
+
+
+def write_statistics(path: Path, facts: dict[str, Any]) -> None:
+    """Write statistics as JSON, the whole file or nothing."""
+    write_atomically(path, json.dumps(facts, indent=2).encode() + b"\n")
+
+
+def _shares(counts: pl.DataFrame) -> dict[str, dict[str, float]]:
+    """Return count and share by value, the most frequent first."""
+    value = counts.columns[0]
+    total = counts["len"].sum() or 1
+    ordered = counts.sort([pl.col("len"), pl.col(value)], descending=[True, False])
+    return {name: {"count": count, "share": round(count / total, 4)} for name, count in ordered.iter_rows()}
+
+
+def _top(codes: pl.LazyFrame, labels: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the most frequent codes with their share of all."""
+    counts = codes.explode("code").group_by("code").len().collect()
+    total = counts["len"].sum() or 1
+    top = counts.sort([pl.col("len"), pl.col("code")], descending=[True, False]).head(TOP)
+    return [
+        {"code": code, "label": labels.get(code, ""), "count": count, "share": round(count / total, 4)}
+        for code, count in top.iter_rows()
+    ]
