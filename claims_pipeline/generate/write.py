@@ -148,11 +148,12 @@ def _write_days(
 def _add_days(writer: LakeWriter, table: Table, frame: pl.DataFrame, days: Sequence[date]) -> dict[date, int]:
     """Add the partition of each day; a day without rows gets an empty one."""
     counts = dict(frame.group_by("day", maintain_order=True).len().iter_rows())
+    declared = frame.select(table.polars_schema.names())
     rows: dict[date, int] = {}
     offset = 0
     for day in days:
         rows[day] = counts.get(day, 0)
-        writer.add(table, frame.slice(offset, rows[day]), day)
+        writer.add(table, declared.slice(offset, rows[day]), day)
         offset += rows[day]
     return rows
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -35,22 +36,28 @@ class LakeWriter:
     unchanged: int = 0
     _pending: list[Path] = field(default_factory=list)
     _manifest: dict[str, dict[str, dict[str, int | str]]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def add(self, table: Table, frame: pl.DataFrame, day: date | None = None) -> None:
-        """Add one partition: the declared columns of `frame`, in its row order."""
-        content = parquet_bytes(frame.select(table.polars_schema.names()))
+        """Add one partition: the declared columns of `frame`, in its row order. Threads may add at the same time."""
+        names = table.polars_schema.names()
+        content = parquet_bytes(frame if frame.columns == names else frame.select(names))
         path = partition_path(self.root, table, day)
-        self._manifest.setdefault(table.name, {})[str(day) if day else ""] = {
+        entry: dict[str, int | str] = {
             "rows": frame.height,
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
         }
-        if path.exists() and path.stat().st_size == len(content) and path.read_bytes() == content:
-            self.unchanged += 1
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary_name(path).write_bytes(content)
-        self._pending.append(path)
+        is_equal = path.exists() and path.stat().st_size == len(content) and path.read_bytes() == content
+        if not is_equal:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary_name(path).write_bytes(content)
+        with self._lock:
+            self._manifest.setdefault(table.name, {})[str(day) if day else ""] = entry
+            if is_equal:
+                self.unchanged += 1
+            else:
+                self._pending.append(path)
 
     def __enter__(self) -> Self:
         return self
