@@ -11,10 +11,12 @@ from claims_pipeline.load.sources.files import (
     FileResources,
     read_files,
 )
-from claims_pipeline.load.sources.lake import Partition, partitions
+from claims_pipeline.load.sources.lake import DAILY, DIRECTORY, Partition, partitions
 from claims_pipeline.load.sources.opening import STANDARD_INPUT
 
 __all__ = [
+    "DAILY",
+    "DIRECTORY",
     "FILE_SCHEMA",
     "REJECTED_SCHEMA",
     "STANDARD_INPUT",

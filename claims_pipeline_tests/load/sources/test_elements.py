@@ -1,8 +1,12 @@
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from claims_pipeline.load.sources.elements import problems, r4
+from claims_pipeline.load.sources.elements import breaches, is_sound, problems, r4
 
 CLAIM: dict[str, Any] = {
     "resourceType": "Claim",
@@ -19,9 +23,9 @@ CLAIM: dict[str, Any] = {
     "diagnosis": [{"sequence": 1, "diagnosisCodeableConcept": {"text": "Cough"}}],
     "contained": [{"resourceType": "Medication", "id": "m1"}],
     "extension": [{"url": "https://example.org/a", "valuePeriod": {"start": "2025"}}],
-    "item": [{"sequence": 1, "productOrService": {"text": "a"}, "detail": [], "servicedDate": "2025-01-05"}],
+    "item": [{"sequence": 1, "productOrService": {"text": "a"}, "servicedDate": "2025-01-05"}],
 }
-CLAIM["item"][0].pop("detail")
+VALUES: list[Any] = [None, "", " ", "a", 0, 3, False, [], ["a"], [None], {}, {"id": "a"}, [{"id": "a"}], [[]]]
 
 
 @pytest.mark.parametrize(
@@ -71,3 +75,27 @@ def test_all_resource_types_of_r4_are_known_and_no_data_type_is_one() -> None:
     assert len(r4().resource_types) == 146
     assert {"Claim", "Patient", "Binary", "Parameters"} <= r4().resource_types
     assert r4().resource_types.isdisjoint({"Period", "Extension", "Claim.item"})
+
+
+@given(data=st.data())
+def test_the_fast_look_finds_a_resource_sound_if_the_slow_one_names_nothing(data: st.DataObject) -> None:
+    claim = {name: value for name, value in json.loads(json.dumps(CLAIM)).items() if name != "_created"}
+    for _ in range(data.draw(st.integers(0, 2))):
+        parent, name = data.draw(st.sampled_from(list(members(claim))))
+        value = parent.pop(name)
+        change = data.draw(st.sampled_from(["remove", "rename", "replace"]))
+        if change == "rename":
+            parent[data.draw(st.sampled_from(["foo", "_foo", "value", "valueString", "text"]))] = value
+        elif change == "replace":
+            parent[name] = data.draw(st.sampled_from(VALUES))
+
+    assert is_sound(claim) == (list(breaches(claim)) == [])
+
+
+def members(value: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield every object of a resource with each of its names."""
+    if isinstance(value, dict):
+        yield from ((value, name) for name in value)
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for child in children:
+        yield from members(child)
