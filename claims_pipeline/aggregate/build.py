@@ -101,7 +101,7 @@ def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: Progress 
                 first_day=state.days[0],
                 last_day=state.days[-1],
                 population_count=population[0] if population else 0,
-                built_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+                built_at=datetime.now(UTC).replace(tzinfo=None),
             ),
         )
 
