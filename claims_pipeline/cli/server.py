@@ -93,10 +93,11 @@ def prepare(
     Example: claims server prepare --fhir-base http://localhost:8080/fhir
     """
     from claims_pipeline import server
+    from claims_pipeline.fhir_access import client_options
     from claims_pipeline.settings import load_settings
 
     settings = load_settings(fhir_base_url=fhir_base)
-    if server.install_search_parameters(settings.fhir_base_url):
+    if server.install_search_parameters(settings.fhir_base_url, client_options(settings)):
         typer.echo("Claim?diagnosis= answers now; claims stored before are found once the server has indexed them anew")
     else:
         typer.echo("Claim?diagnosis= answered already")

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
+from claims_pipeline.fhir_access import FHIR_JSON, ClientOptions, anonymous
 
 CLAIM_DIAGNOSIS: dict[str, Any] = {
     "resourceType": "SearchParameter",
@@ -27,12 +28,12 @@ USABLE_SECONDS = 90.0
 POLL_SECONDS = 0.2
 
 
-def install_search_parameters(base_url: str, *, seconds: float = USABLE_SECONDS) -> bool:
+def install_search_parameters(base_url: str, access: ClientOptions | None = None) -> bool:
     """Make `Claim?diagnosis=<code>` answer on a FHIR server, and return when it does.
 
     Args:
         base_url: the server's FHIR base.
-        seconds: how long to wait until the server uses the parameter.
+        access: how the server is reached, of `client_options`; None for one that asks for nothing.
 
     Returns:
         True if it was installed now, False if it was there.
@@ -41,13 +42,12 @@ def install_search_parameters(base_url: str, *, seconds: float = USABLE_SECONDS)
         ServerUnavailable: the server does not answer.
         FhirError: the server refuses the search parameter, or does not use it in time.
     """
-    is_local = httpx.URL(base_url).host in {"127.0.0.1", "localhost", "::1"}  # never through a person's proxy
-    with httpx.Client(timeout=60, trust_env=not is_local, headers={"Accept": "application/fhir+json"}) as client:
+    with httpx.Client(timeout=60, **(access or anonymous(base_url))) as client:
         try:
             is_new = not _is_installed(client, base_url)
             if is_new:
                 _put(client, base_url)
-            _wait_until_usable(client, base_url, seconds)
+            _wait_until_usable(client, base_url)
         except httpx.TransportError as error:
             raise ServerUnavailable(
                 f"the FHIR server does not answer: {error}", where=base_url, fix="claims server status"
@@ -65,17 +65,19 @@ def _is_installed(client: httpx.Client, base_url: str) -> bool:
 
 def _put(client: httpx.Client, base_url: str) -> None:
     url = f"{base_url}/SearchParameter/{CLAIM_DIAGNOSIS['id']}"
-    answer = client.put(url, json=CLAIM_DIAGNOSIS, headers={"Content-Type": "application/fhir+json"})
+    answer = client.put(url, json=CLAIM_DIAGNOSIS, headers={"Content-Type": FHIR_JSON})
     if answer.is_error:
         raise FhirError(
             f"the FHIR server refuses the search parameter claim-diagnosis: HTTP {answer.status_code}", where=url
         )
 
 
-def _wait_until_usable(client: httpx.Client, base_url: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def _wait_until_usable(client: httpx.Client, base_url: str) -> None:
+    deadline = time.monotonic() + USABLE_SECONDS
     search = {"diagnosis": "I10", "_summary": "count"}
     while client.get(f"{base_url}/Claim", params=search, headers={"Cache-Control": "no-cache"}).is_error:
         if time.monotonic() >= deadline:
-            raise FhirError(f"the FHIR server does not search Claim by diagnosis after {seconds:.0f} s", where=base_url)
+            raise FhirError(
+                f"the FHIR server does not search Claim by diagnosis after {USABLE_SECONDS:.0f} s", where=base_url
+            )
         time.sleep(POLL_SECONDS)

@@ -1,0 +1,55 @@
+"""Who we are to a FHIR server, and whom we trust."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from claims_pipeline.errors import ConfigError
+from claims_pipeline.fhir_access import client_options
+from claims_pipeline.settings import load_settings
+
+BASE = "https://fhir.example.org/r4"
+
+
+def authorization(**settings: Any) -> str | None:
+    options = client_options(load_settings(fhir_base_url=BASE, **settings))
+    with httpx.Client(**options) as client:
+        request = client.build_request("GET", BASE)
+        sent: httpx.Request = next((options["auth"] or httpx.Auth()).sync_auth_flow(request))
+        value: str | None = sent.headers.get("Authorization")
+        return value
+
+
+def test_nobody_is_named_unless_set() -> None:
+    assert authorization() is None
+
+
+def test_a_token_is_sent_as_a_bearer() -> None:
+    assert authorization(fhir_token="abc") == "Bearer abc"
+
+
+def test_a_user_is_sent_by_basic_authentication() -> None:
+    assert authorization(fhir_user="anna", fhir_password="secret") == "Basic YW5uYTpzZWNyZXQ="
+
+
+def test_a_token_and_a_user_contradict_each_other() -> None:
+    with pytest.raises(ConfigError, match="both CLAIMS_FHIR_USER and CLAIMS_FHIR_TOKEN"):
+        authorization(fhir_user="anna", fhir_token="abc")
+
+
+def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+    with pytest.raises(ConfigError, match="CLAIMS_FHIR_CA_FILE holds no certificates"):
+        authorization(fhir_ca_file=tmp_path / "ca.pem")
+
+
+def test_the_systems_certificates_count() -> None:
+    assert isinstance(client_options(load_settings(fhir_base_url=BASE))["verify"], ssl.SSLContext)
+
+
+@pytest.mark.parametrize(("host", "may"), [("127.0.0.1", False), ("localhost", False), ("fhir.example.org", True)])
+def test_this_machine_is_never_reached_through_a_proxy(host: str, may: bool) -> None:
+    assert client_options(load_settings(fhir_base_url=f"http://{host}/fhir"))["trust_env"] is may
