@@ -251,3 +251,19 @@ def test_a_browser_that_gave_the_password_sees_everything(browser: Browser, exam
         expect_claims(page, 5)
         expect(page.locator("#charts figure svg")).to_have_count(6)
         page.close()
+
+
+def test_the_page_comes_back_with_the_dashboard(browser: Browser, app: FastAPI) -> None:
+    page = browser.new_page()
+    page.clock.install()
+    with running(app) as address:
+        page.goto(address)
+        expect_claims(page, 5)
+    page.get_by_role("checkbox", name="Draft").check()
+    expect(page.get_by_role("alert")).to_contain_text("The dashboard does not answer")
+    expect(page.locator("#figures")).to_be_hidden()
+    with running(app, port=int(address.rpartition(":")[2])):
+        page.clock.fast_forward("00:11")
+        expect_claims(page, 1)
+        expect(page.get_by_role("alert")).to_be_hidden()
+        page.close()

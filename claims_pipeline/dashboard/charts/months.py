@@ -105,7 +105,7 @@ def cost_trend(view: View, filters: Filters) -> Spec:
                 "mark": {
                     "type": "area",
                     "color": ACCENT,
-                    "line": {"color": ACCENT},
+                    "line": {"color": ACCENT, "aria": False},
                     "fillOpacity": 0.15,
                     "aria": False,
                 },

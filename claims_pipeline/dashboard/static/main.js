@@ -20,6 +20,7 @@ let running = new AbortController();
 let shownFilters = null;
 let shownBuild = null;
 let isTyping = false;
+let isAway = false; // the dashboard, or its figures: worth asking again, unlike a wrong filter
 
 const state = () => new URLSearchParams(location.search);
 
@@ -53,6 +54,7 @@ async function refresh({ everything = false } = {}) {
     showClaims(claims, parameters.get("sort") ?? DEFAULT_SORT);
     main.classList.remove("stale");
     problem.hidden = true;
+    isAway = false;
   } catch (error) {
     if (isAborted(error)) return;
     showProblem(error);
@@ -96,6 +98,7 @@ function showProblem(error) {
   problem.replaceChildren(...lines);
   problem.hidden = false;
   main.classList.add("stale");
+  isAway = error.status === 0 || error.status >= 500;
   if (!(error.where || error.fix)) console.error(error);
 }
 
@@ -164,7 +167,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 setInterval(async () => {
   if (document.hidden) return;
   const health = await ask("/health").catch(() => null); // the next question of the person says what is wrong
-  if (health?.built_at && health.built_at !== shownBuild) refresh({ everything: true });
+  if (health?.built_at && (isAway || health.built_at !== shownBuild)) refresh({ everything: true });
 }, LOOK_FOR_A_NEW_BUILD_MS);
 
 refresh();
