@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,9 @@ def fhir_server() -> Iterator[Settings]:
     settings = Settings(home=home, fhir_port=free_port(), postgres_port=free_port())
     options = os.environ.get("JDK_JAVA_OPTIONS", "")
     os.environ["JDK_JAVA_OPTIONS"] = f"{options} {FASTER_BOOT}"
+    on_terminate = signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # a stopped run ends like an interrupted one
     try:
         server.start(settings)
         yield settings
@@ -34,6 +38,7 @@ def fhir_server() -> Iterator[Settings]:
         os.environ["JDK_JAVA_OPTIONS"] = options
         server.stop(settings)
         shutil.rmtree(home, ignore_errors=True)
+        signal.signal(signal.SIGTERM, on_terminate)
 
 
 @pytest.fixture(scope="module", autouse=True)
