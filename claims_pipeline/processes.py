@@ -138,6 +138,7 @@ def stop(process: ProcessIdentity, *, seconds: float) -> bool:
         if is_running(process):
             psutil.Process(process.pid).terminate()
     if wait_until(lambda: not any(map(is_running, family)), seconds=seconds):
+        _children[:] = [child for child in _children if child.poll() is None]
         return True
     for member in filter(is_running, family):
         with suppress(psutil.Error):
