@@ -18,6 +18,8 @@ from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, Table
 
 def patients_of(plan: Plan) -> pl.DataFrame:
     """Return the people whom the plan's claims name, as they are on each day."""
+    if not len(plan.day):
+        return _nothing(PATIENTS)
     feed, people = plan.feed, population(plan.feed)
     seen = np.unique(pair(plan.day, plan.person))
     day, person = (seen >> np.uint64(32)).astype(np.int64), (seen & np.uint64(0xFFFFFFFF)).astype(np.int64)
@@ -53,6 +55,8 @@ def patients_of(plan: Plan) -> pl.DataFrame:
 
 def coverages_of(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
     """Return the coverages on the dates of service; birth dates are taken from `patients` (with their `day`)."""
+    if not len(plan.day):
+        return _nothing(COVERAGES)
     frame = _with_spans(plan, patients)
     return _conform(COVERAGES, frame.unique(["day", "coverage_id"]))
 
@@ -79,6 +83,8 @@ def _with_spans(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
 
 def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl.DataFrame:
     """Return the claim versions of the plan, with names from `patients` and payers from `coverages`."""
+    if not len(plan.day):
+        return _nothing(CLAIMS)
     names = pl.concat_str("first_name", "last_name", separator=" ").alias("patient_name")
     spans = _with_spans(plan, patients)
     frame = (
@@ -107,6 +113,10 @@ def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl
             dates(plan.service).alias("claim_end_date"),
         ),
     )
+
+
+def _nothing(table: Table) -> pl.DataFrame:
+    return pl.Schema({"day": pl.Date(), **table.polars_schema}).to_frame()
 
 
 def _conform(table: Table, frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,35 @@
+"""The rows of a small feed. They change only with GENERATOR_VERSION and a line in CHANGELOG.md."""
+
+import hashlib
+from datetime import date
+
+import polars as pl
+import pytest
+
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.lake.feed import GENERATOR_VERSION
+from claims_pipeline.schema import TABLES
+
+FEED = Feed(seed=42, patients=50, claims=400, start_date=date(2025, 3, 1), end_date=date(2025, 4, 15))
+GOLDEN_VERSION = 1
+GOLDEN: dict[str, str] = {}
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("golden") / "lake")
+    generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
+    return lake
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_rows_of_the_golden_feed_are_those_of_its_version(lake: Lake, name: str) -> None:
+    table = TABLES[name]
+    rows = lake.scan(table).collect() if table.is_daily else lake.read(table)
+    assert (GENERATOR_VERSION, _digest(rows)) == (GOLDEN_VERSION, GOLDEN.get(name))
+
+
+def _digest(rows: pl.DataFrame) -> str:
+    """Return a digest that does not depend on the order of rows or on how Parquet stores them."""
+    return hashlib.sha256("\n".join(sorted(map(repr, rows.iter_rows()))).encode()).hexdigest()[:16]

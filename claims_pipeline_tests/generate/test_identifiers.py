@@ -1,0 +1,30 @@
+import numpy as np
+
+from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, npis, numbered
+
+
+def luhn_total(digits: str) -> int:
+    """Return the Luhn sum: from the right every second digit is doubled, and the digits of that are added."""
+    total = 0
+    for position, digit in enumerate(reversed(digits)):
+        doubled = int(digit) * (1 + position % 2)
+        total += doubled // 10 + doubled % 10
+    return total
+
+
+def test_npis_begin_with_9_and_have_the_check_digit_over_80840() -> None:
+    made = npis(np.arange(0, 99_999_999, 7_919_191)).to_list()
+    assert all(len(npi) == 10 and npi.startswith("9") for npi in made)
+    assert all(luhn_total(f"80840{npi}") % 10 == 0 for npi in made)
+    assert luhn_total("808401234567893") % 10 == 0  # the example of the NPI standard, 45 CFR 162
+
+
+def test_ids_grow_past_their_padding() -> None:
+    assert numbered("patient", np.array([0, 1_234_566])).to_list() == ["patient-000001", "patient-1234567"]
+    assert claim_ids(np.array([20_093]), np.array([41])).to_list() == ["claim-20250105-000042"]
+
+
+def test_a_coverage_is_named_by_patient_and_first_day() -> None:
+    assert coverage_ids(numbered("patient", np.array([122])), np.array([20_179])).to_list() == [
+        "coverage-000123-20250401"
+    ]

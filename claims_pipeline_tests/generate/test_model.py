@@ -1,0 +1,145 @@
+"""What an analyst would expect of the people, visits and amounts of a feed."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.reference import read_table
+from claims_pipeline.schema import CLAIMS, COVERAGES, ENROLLMENT, PATIENTS, PRACTITIONERS
+
+FEED = Feed(seed=11, patients=1_500, claims=15_000, start_date=date(2024, 1, 1), end_date=date(2024, 12, 31))
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("model") / "lake")
+    generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date, jobs=2)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def claims(lake: Lake) -> pl.DataFrame:
+    return lake.scan(CLAIMS).filter(pl.col("version_number") == 1).collect()
+
+
+def lines(claims: pl.DataFrame, codes: Iterable[str] = ()) -> pl.DataFrame:
+    found = claims.explode("lines").unnest("lines", separator="_")
+    return found.filter(pl.col("lines_hcpcs_code").is_in(list(codes))) if codes else found
+
+
+def test_a_person_stays_the_same_from_day_to_day(lake: Lake) -> None:
+    patients = lake.scan(PATIENTS).collect()
+    attributes = ("first_name", "last_name", "gender", "birth_date")
+    assert (
+        patients.group_by("patient_id")
+        .agg(pl.col(attributes).n_unique())
+        .select(pl.max_horizontal(attributes).max())
+        .item()
+        == 1
+    )
+
+
+def test_some_people_move_within_the_year(lake: Lake) -> None:
+    homes = (
+        lake.scan(PATIENTS).group_by("patient_id").agg(pl.struct("address_line", "zip_code").n_unique().alias("homes"))
+    )
+    assert homes.select((pl.col("homes") > 1).mean()).collect().item() == pytest.approx(0.06, abs=0.04)
+
+
+def test_coverage_renews_in_january_and_medicare_begins_at_65(lake: Lake) -> None:
+    spans = lake.read(ENROLLMENT).explode("spans").unnest("spans")
+    starts = spans.filter(pl.col("coverage_start_date").dt.month() != 1)
+    began = starts.select(pl.col("coverage_start_date").dt.year() - pl.col("birth_date").dt.year() == 65)
+    assert began.to_series().all()
+    assert (starts["coverage_start_date"].dt.day() == 1).all()
+
+
+def test_spans_follow_each_other_without_gap(lake: Lake) -> None:
+    spans = lake.read(ENROLLMENT).explode("spans").unnest("spans")
+    gap = (pl.col("coverage_start_date") - pl.col("coverage_end_date").shift()).over("patient_id")
+    assert spans.select(gap.drop_nulls().unique()).to_series().to_list() == [timedelta(days=1)]
+
+
+def test_the_spans_of_enrollment_are_the_coverages_of_claims(lake: Lake) -> None:
+    spans = lake.read(ENROLLMENT).explode("spans").unnest("spans")
+    coverages = lake.scan(COVERAGES).collect().unique("coverage_id")
+    same = coverages.join(spans, on=["coverage_id", "plan_id", "coverage_start_date", "coverage_end_date"], how="semi")
+    assert same.height == coverages.height
+
+
+def test_a_patient_keeps_an_own_doctor_in_their_city(lake: Lake, claims: pl.DataFrame) -> None:
+    primary = lake.read(PRACTITIONERS).filter(pl.col("specialty").is_in(["family_medicine", "internal_medicine"]))
+    visits = lines(claims, ["99213", "99214"]).join(primary, on="practitioner_id", how="semi")
+    main = (
+        visits.group_by("patient_id", "practitioner_id")
+        .len()
+        .group_by("patient_id")
+        .agg(pl.col("len").max().alias("most"), pl.col("len").sum().alias("all"))
+    )
+    assert main.select(pl.col("most").sum() / pl.col("all").sum()).item() > 0.85
+
+
+def test_nobody_has_two_checkups_in_a_year(claims: pl.DataFrame) -> None:
+    codes = read_table("procedures").filter(pl.col("category") == "preventive_visit")["hcpcs_code"].to_list()
+    checkups = lines(claims, codes).group_by("patient_id").len()
+    assert checkups.height > 900
+    assert checkups["len"].max() == 1
+
+
+def test_a_course_of_therapy_stays_with_one_therapist_and_one_reason(claims: pl.DataFrame) -> None:
+    visits = lines(claims, ["97110"]).with_columns(pl.col("diagnosis_codes").list.first().alias("reason"))
+    courses = visits.group_by("patient_id", "practitioner_id", "reason").len()
+    assert courses.select(pl.col("len").mean()).item() > 4
+
+
+def test_a_practitioner_charges_a_code_the_same_all_year(claims: pl.DataFrame) -> None:
+    plain = lines(claims).filter(
+        pl.col("lines_modifiers").list.len() == 0, pl.col("claim_start_date").dt.year() == 2024
+    )
+    prices = plain.group_by("practitioner_id", "lines_hcpcs_code").agg(pl.col("lines_unit_charge_amount").n_unique())
+    assert prices["lines_unit_charge_amount"].max() == 1
+
+
+def test_diabetes_brings_its_hemoglobin_test(claims: pl.DataFrame) -> None:
+    tested = lines(claims, ["83036"]).filter(
+        pl.col("diagnosis_codes").list.eval(pl.element().str.starts_with("E11")).list.any()
+    )
+    assert tested.height / lines(claims, ["83036"]).height > 0.8
+
+
+@pytest.mark.parametrize(
+    ("modifier", "column", "value"), [("95", "place_of_service_code", "10"), ("26", "place_of_service_code", "22")]
+)
+def test_modifiers_are_where_they_belong(claims: pl.DataFrame, modifier: str, column: str, value: str) -> None:
+    found = lines(claims).filter(pl.col("lines_modifiers").list.contains(modifier))
+    assert found.height > 0
+    assert found[column].unique().to_list() == [value]
+
+
+def test_a_visit_with_a_procedure_is_marked_separate(claims: pl.DataFrame) -> None:
+    found = lines(claims).filter(pl.col("lines_modifiers").list.contains("25"))
+    visits = read_table("procedures").filter(pl.col("category").str.ends_with("visit"))["hcpcs_code"]
+    assert found.height > 0
+    assert found["lines_hcpcs_code"].is_in(visits.implode()).all()
+
+
+def test_statuses_settle_within_60_days(lake: Lake) -> None:
+    versions = lake.scan(CLAIMS).collect()
+    assert (versions["day"] - versions["received_date"]).dt.total_days().max() <= 60
+    changes = (
+        versions.sort("version_number").group_by("claim_id", maintain_order=True).agg("claim_status", "version_number")
+    )
+    assert set(changes["claim_status"].list.join(">")) == {
+        "active", "draft", "draft>active", "active>cancelled", "draft>active>cancelled",
+    }  # fmt: skip
+    assert changes.filter(pl.col("version_number").list.first() == 1)["version_number"].list.len().max() == 3
+
+
+def test_versions_of_a_claim_differ_in_status_only(lake: Lake) -> None:
+    fixed = ["received_date", "claim_start_date", "patient_id", "coverage_id", "practitioner_id", "total_charge_amount"]
+    versions = lake.scan(CLAIMS).group_by("claim_id").agg(pl.col(fixed).n_unique()).collect()
+    assert versions.select(pl.max_horizontal(fixed).max()).item() == 1

@@ -1,0 +1,77 @@
+"""Promises that hold for any feed."""
+
+import tempfile
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from claims_pipeline import quality
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.schema import CLAIMS, DAILY
+
+QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def feeds(draw: st.DrawFn) -> Feed:
+    start = draw(st.dates(date(2023, 1, 1), date(2026, 6, 30)))
+    days = draw(st.integers(1, 75))
+    return Feed(
+        seed=draw(st.integers(0, 2**63 - 1)),
+        patients=draw(st.integers(1, 120)),
+        claims=draw(st.integers(1, 300)),
+        start_date=start,
+        end_date=start + timedelta(days=days - 1),
+    )
+
+
+def made(feed: Feed, folder: str, *, start: date | None = None, end: date | None = None, jobs: int = 1) -> Lake:
+    lake = Lake(Path(folder) / "lake")
+    generate_range(lake, feed, start=start or feed.start_date, end=end or feed.end_date, jobs=jobs)
+    return lake
+
+
+@QUICK
+@given(feeds())
+def test_any_feed_has_exactly_its_claims_and_no_faulty_row(feed: Feed) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = made(feed, folder)
+        assert lake.scan(CLAIMS).filter(pl.col("version_number") == 1).collect().height == feed.claims
+        assert quality.findings(lake).rows() == []
+
+
+@QUICK
+@given(feeds(), st.data())
+def test_any_day_alone_is_the_day_in_the_range(feed: Feed, data: st.DataObject) -> None:
+    offset = data.draw(st.integers(0, (feed.end_date - feed.start_date).days))
+    day = feed.start_date + timedelta(days=offset)
+    with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as alone:
+        ranged, single = made(feed, whole, jobs=2), made(feed, alone, start=day, end=day)
+        assert [single.digest(table, day) for table in DAILY] == [ranged.digest(table, day) for table in DAILY]
+
+
+@pytest.mark.parametrize(
+    ("patients", "claims", "start", "end"),
+    [
+        (1, 1, date(2025, 1, 1), date(2025, 1, 1)),
+        (1, 400, date(2025, 1, 1), date(2025, 12, 31)),
+        (500, 20, date(2025, 1, 1), date(2025, 1, 31)),
+        (10, 5, date(2025, 1, 1), date(2025, 6, 30)),
+        (30, 90, date(2024, 2, 29), date(2024, 2, 29)),
+        (30, 90, date(2024, 2, 1), date(2024, 3, 1)),
+    ],
+    ids=["one of each", "one patient", "more patients than claims", "fewer claims than days", "leap day", "over it"],
+)
+def test_edges_hold_exactly_the_claims_asked_for(
+    tmp_path: Path, patients: int, claims: int, start: date, end: date
+) -> None:
+    feed = Feed(seed=3, patients=patients, claims=claims, start_date=start, end_date=end)
+    lake = made(feed, str(tmp_path))
+    assert lake.scan(CLAIMS).filter(pl.col("version_number") == 1).collect().height == claims
+    assert lake.days(CLAIMS)[-1] == end
+    assert quality.findings(lake).rows() == []

@@ -1,0 +1,129 @@
+"""A generated lake has no finding; a planted fault is found, and nothing else."""
+
+import shutil
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from claims_pipeline import quality
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, PRACTITIONERS, Table
+
+FEED = Feed(seed=5, patients=40, claims=300, start_date=date(2025, 3, 3), end_date=date(2025, 3, 21))
+DAY = date(2025, 3, 12)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("quality") / "lake")
+    generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
+    return lake
+
+
+@pytest.fixture
+def lake(clean: Lake, tmp_path: Path) -> Lake:
+    shutil.copytree(clean.root, tmp_path / "lake")
+    return Lake(tmp_path / "lake")
+
+
+def change(lake: Lake, table: Table, edit: Callable[[pl.DataFrame], pl.DataFrame], day: date | None = DAY) -> None:
+    with lake.writer() as writer:
+        writer.add(table, edit(lake.read(table, day)), day)
+
+
+def first_claim(lake: Lake) -> str:
+    return str(lake.read(CLAIMS, DAY)["claim_id"][0])
+
+
+def of_first(column: str, value: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Return an edit that sets a column of the first row."""
+    return lambda rows: rows.with_columns(
+        pl.when(pl.int_range(pl.len()) == 0).then(value.cast(rows.schema[column])).otherwise(column).alias(column)
+    )
+
+
+def of_lines(**values: pl.Expr) -> pl.Expr:
+    return pl.col("lines").list.eval(pl.element().struct.with_fields(**values))
+
+
+def test_a_generated_lake_has_no_finding(clean: Lake) -> None:
+    report = quality.check(clean)
+    assert report.total == 0
+    assert len(report.counts) == len(quality.CHECKS)
+    assert all(check.meaning for check in quality.CHECKS)
+
+
+FIELD = pl.element().struct.field
+
+
+@pytest.mark.parametrize(
+    ("check", "column", "value"),
+    [
+        ("closed_references", "practitioner_id", pl.lit("practitioner-999999")),
+        ("closed_references", "patient_id", pl.lit("patient-999999")),
+        ("service_within_coverage", "coverage_id", pl.col("coverage_id").last()),
+        ("dates_in_order", "claim_end_date", pl.col("claim_start_date") - pl.duration(days=1)),
+        ("received_by_its_day", "received_date", pl.lit(date(2025, 3, 13))),
+        ("complete_claims", "claim_status", pl.lit("paid")),
+        ("complete_claims", "lines", of_lines(claim_line_number=FIELD("claim_line_number") + 1)),
+        ("complete_claims", "lines", of_lines(diagnosis_pointers=pl.lit([9], dtype=pl.List(pl.Int32)))),
+        ("codes_valid", "lines", of_lines(hcpcs_code=pl.lit("99201"))),
+        ("codes_valid", "diagnosis_codes", pl.lit(["M54.5"])),
+        ("codes_valid", "diagnosis_codes", pl.lit(["not a code"])),
+        ("codes_known", "diagnosis_codes", pl.lit(["B20"])),
+        ("codes_fit_patient", "lines", of_lines(hcpcs_code=pl.lit("99384"))),
+        ("charges_positive", "lines", of_lines(charge_amount=FIELD("charge_amount") * 0)),
+        ("charges_positive", "lines", of_lines(unit_count=FIELD("unit_count") + 1)),
+        ("total_is_sum", "total_charge_amount", pl.col("total_charge_amount") + Decimal("0.01")),
+        ("npi_check_digits", "rendering_npi", pl.lit("9000000008")),
+    ],
+)
+def test_a_planted_fault_of_a_claim_is_found(lake: Lake, check: str, column: str, value: pl.Expr) -> None:
+    change(lake, CLAIMS, of_first(column, value))
+    found = quality.findings(lake)
+    assert (check, "claims", DAY, first_claim(lake)) in found.select("check", "table", "day", "id").rows()
+    assert set(found["day"]) == {DAY}
+
+
+def test_a_claim_twice_in_a_day_is_found(lake: Lake) -> None:
+    change(lake, CLAIMS, lambda rows: pl.concat([rows, rows.head(1)]).sort("claim_id"))
+    found = quality.findings(lake)
+    assert found.select("check", "id").rows() == [("unique_ids", first_claim(lake))]
+
+
+def test_a_patient_who_is_missing_on_the_day_is_found(lake: Lake) -> None:
+    gone = lake.read(PATIENTS, DAY)["patient_id"][0]
+    change(lake, PATIENTS, lambda rows: rows.slice(1))
+    details = quality.findings(lake)["detail"]
+    assert set(details) == {f"patient_id {gone}"}
+
+
+def test_a_coverage_that_ends_before_the_service_is_found(lake: Lake) -> None:
+    change(lake, COVERAGES, of_first("coverage_end_date", pl.col("coverage_start_date")))
+    assert "service_within_coverage" in set(quality.findings(lake)["check"])
+
+
+def test_a_wrong_npi_in_the_directory_is_found(lake: Lake) -> None:
+    change(lake, PRACTITIONERS, of_first("npi", pl.lit("9000000000")), day=None)
+    found = quality.findings(lake, [DAY])
+    assert found.select("check", "table", "day", "id").rows() == [
+        ("npi_check_digits", "practitioners", None, "practitioner-0001")
+    ]
+
+
+def test_only_the_days_asked_for_are_checked(lake: Lake) -> None:
+    change(lake, CLAIMS, of_first("claim_status", pl.lit("paid")))
+    assert quality.findings(lake, [date(2025, 3, 13)]).height == 0
+
+
+def test_the_report_counts_and_shows_findings(lake: Lake) -> None:
+    change(lake, CLAIMS, of_first("claim_status", pl.lit("paid")))
+    report = quality.check(lake)
+    assert report.total == 1
+    assert f"complete_claims  claims/{DAY}  {first_claim(lake)}" in report.render()
+    assert report.to_json()["checks"]["complete_claims"] == 1
