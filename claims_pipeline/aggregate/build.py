@@ -37,9 +37,9 @@ def build(lake: Lake, analytics_path: Path, on_progress: Progress | None = None)
         DataError: there is no lake, a table is missing or cannot be read; the published file stays as it is.
     """
     started = time.monotonic()
+    state = lake_state(lake)  # before the rows are read: of a change meanwhile the next build takes note
     analytics_path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(analytics_path.with_name(f".{analytics_path.name}.lock")):
-        state = lake_state(lake)
         is_unchanged = _is_built_from(analytics_path, state)
         if not is_unchanged:
             _publish(lake, state, analytics_path, on_progress)

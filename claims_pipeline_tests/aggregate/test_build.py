@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -198,6 +199,13 @@ def test_a_reader_of_the_old_file_is_not_disturbed_by_a_build(tmp_path: Path) ->
         assert reader.execute("select count(*) from claims_current").fetchall() == [(5,)]
 
 
+def test_of_two_builds_at_once_one_does_the_work(tmp_path: Path) -> None:
+    lake, path = write_example_lake(tmp_path / "lake"), tmp_path / "a.duckdb"
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(lambda _: aggregate.build(lake, path), range(2)))
+    assert sorted(report.is_unchanged for report in reports) == [False, True]
+
+
 def test_a_build_that_fails_leaves_the_published_file_and_nothing_else(tmp_path: Path) -> None:
     lake, analytics_path = write_example_lake(tmp_path / "lake"), tmp_path / "a.duckdb"
     aggregate.build(lake, analytics_path)
@@ -220,6 +228,7 @@ def test_a_lake_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no lake") as caught:
         aggregate.build(Lake(tmp_path / "lake"), tmp_path / "a.duckdb")
     assert caught.value.fix == "claims generate"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_lake_names_what_is_missing(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from claims_pipeline.aggregate import MODELS
+from claims_pipeline_tests.aggregate.example_lake import write_example_lake
+
+
+def claims_aggregate(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("CLAIMS_")}
+    call = [sys.executable, "-m", "claims_pipeline.cli", "aggregate", *options]
+    return subprocess.run(
+        call, env=env | {"CLAIMS_HOME": str(home)}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_report_is_printed_and_kept(tmp_path: Path) -> None:
+    write_example_lake(tmp_path / "lake")
+    done = claims_aggregate(tmp_path)
+    assert done.returncode == 0
+    assert "3 days, 2025-01-10 to 2025-02-03" in done.stdout
+    assert "built" in done.stdout
+    assert [line.split()[-1] for line in done.stderr.splitlines()] == [model.name for model in MODELS]
+    assert [file.name.split("-")[1] for file in (tmp_path / "runs").iterdir()] == ["aggregate"]
+
+
+def test_a_second_run_finds_everything_unchanged(tmp_path: Path) -> None:
+    write_example_lake(tmp_path / "lake")
+    first, second = claims_aggregate(tmp_path, "--json"), claims_aggregate(tmp_path, "--json")
+    assert json.loads(first.stdout)["is_unchanged"] is False
+    assert json.loads(second.stdout)["is_unchanged"] is True
+    assert json.loads(second.stdout)["row_counts"]["claims_current"] == 5
+
+
+def test_without_a_lake_it_says_what_to_do(tmp_path: Path) -> None:
+    done = claims_aggregate(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: there is no lake",
+        f"where: {tmp_path / 'lake'}",
+        "try:   claims generate",
+    ]
