@@ -5,12 +5,14 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import write_example_lake
-from claims_pipeline_tests.dashboard.running import client_of
+from claims_pipeline_tests.dashboard.chromium import chromium_path
+from claims_pipeline_tests.dashboard.running import client_of, running
 
 Start = Callable[..., httpx.Client]
 
@@ -50,3 +52,37 @@ def client(app: FastAPI) -> Iterator[httpx.Client]:
 def empty_client(tmp_path: Path, cache: Path, start: Start) -> httpx.Client:
     """The dashboard before the first build."""
     return start(create_app(Settings(home=tmp_path, cache=cache)))
+
+
+@pytest.fixture(scope="module")  # Playwright keeps an event loop running, which others must not find in theirs
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(),
+            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def address(app: FastAPI) -> Iterator[str]:
+    with running(app) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """An empty page; what it writes on the console as an error fails the test, and so does a request elsewhere."""
+    context = browser.new_context(base_url=address, timezone_id="America/Los_Angeles", locale="en-US")
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith(("data:", "http://127.0.0.1")) else wrong.append(request.url),
+    )
+    yield page
+    context.close()
+    assert wrong == []

@@ -1,0 +1,128 @@
+"""What the models hold, for a lake known by heart."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from claims_pipeline import aggregate
+from claims_pipeline.aggregate import MODELS, Model
+from claims_pipeline.aggregate.source import columns_of
+from claims_pipeline_tests.aggregate.example_lake import (
+    ANA,
+    BEN,
+    CLEO,
+    FEB_3,
+    JAN_10,
+    JAN_11,
+    write_example_lake,
+)
+
+Select = Callable[[str], list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def analytics_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    aggregate.build(write_example_lake(folder / "lake"), folder / "analytics.duckdb")
+    return folder / "analytics.duckdb"
+
+
+@pytest.fixture
+def select(analytics_path: Path) -> Select:
+    return lambda sql: rows(analytics_path, sql)
+
+
+def rows(analytics_path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(analytics_path, read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_claim_is_shown_in_its_latest_version(select: Select) -> None:
+    assert select("select claim_id, claim_status, version_number, as_of_date from claims_current") == [
+        ("claim-20250110-000000", "cancelled", 2, FEB_3),
+        ("claim-20250110-000001", "active", 1, JAN_10),
+        ("claim-20250111-000000", "active", 1, JAN_11),
+        ("claim-20250203-000000", "draft", 1, FEB_3),
+        ("claim-20250203-000001", "active", 1, FEB_3),
+    ]
+
+
+def test_lines_are_those_of_the_latest_version_only(select: Select) -> None:
+    assert select("select claim_id, claim_line_number, claim_status, hcpcs_code, charge_amount from claim_lines") == [
+        ("claim-20250110-000000", 1, "cancelled", "99213", Decimal("150.00")),
+        ("claim-20250110-000000", 2, "cancelled", "85025", Decimal("20.50")),
+        ("claim-20250110-000001", 1, "active", "99214", Decimal("200.00")),
+        ("claim-20250111-000000", 1, "active", "99213", Decimal("150.00")),
+        ("claim-20250203-000000", 1, "draft", "99213", Decimal("140.00")),
+        ("claim-20250203-000001", 1, "active", "99213", Decimal("130.00")),
+        ("claim-20250203-000001", 2, "active", "85025", Decimal("20.50")),
+    ]
+
+
+def test_a_patient_is_shown_at_the_last_address(select: Select) -> None:
+    assert select("select patient_id, city, as_of_date from patients_current") == [
+        (ANA, "Dallas", FEB_3),
+        (BEN, "Austin", FEB_3),
+        (CLEO, "Austin", FEB_3),
+    ]
+
+
+def test_a_member_counts_once_in_the_month_of_a_plan_change(select: Select) -> None:
+    assert select("select patient_id, coverage_month, plan_id, plan_type, payer_id from member_months") == [
+        (ANA, date(2025, 1, 1), "plan-01", "marketplace", "payer-01"),
+        (ANA, date(2025, 2, 1), "plan-01", "marketplace", "payer-01"),
+        (BEN, date(2025, 1, 1), "plan-02", "medicare", "payer-02"),
+        (BEN, date(2025, 2, 1), "plan-02", "medicare", "payer-02"),
+        (CLEO, date(2025, 2, 1), "plan-02", "medicare", "payer-02"),
+    ]
+
+
+def test_a_patients_charges_leave_out_claims_that_are_not_active(select: Select) -> None:
+    assert select("select * from patient_totals") == [
+        (ANA, 2, Decimal("150.00"), JAN_10, JAN_11),
+        (BEN, 2, Decimal("350.50"), JAN_10, FEB_3),
+        (CLEO, 1, Decimal("0.00"), FEB_3, FEB_3),
+    ]
+
+
+def test_the_daily_counts_add_up_to_the_claims_and_lines(select: Select) -> None:
+    assert select("select sum(claim_count), sum(charge_amount) from claims_by_day") == [(5, Decimal("811.00"))]
+    assert select("select sum(line_count), sum(charge_amount) from procedures_by_day") == [(7, Decimal("811.00"))]
+    assert select("from claims_by_day where received_date = '2025-02-03'") == [
+        (FEB_3, "active", "male", "CA", 1, Decimal("150.50")),
+        (FEB_3, "draft", "female", "TX", 1, Decimal("140.00")),
+    ]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_model_has_the_columns_that_it_declares(analytics_path: Path, model: Model) -> None:
+    with duckdb.connect(analytics_path, read_only=True) as connection:
+        found = columns_of(connection, model.name)
+    assert found == pl.Schema({column.name: column.dtype for column in model.columns})
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_model_reads_what_it_declares(model: Model) -> None:
+    common_table_expressions = set(re.findall(r"(\w+) as \(", model.sql))
+    read = set(re.findall(r"^\s*(?:from|left join|join) ([\w.]+)", model.sql, flags=re.MULTILINE))
+    read |= set(re.findall(r"from (lake\.\w+)", model.sql))
+    assert read - common_table_expressions == {f"lake.{table.name}" for table in model.tables} | set(model.models)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_model_is_headed_by_its_grain_and_its_key_is_unique(analytics_path: Path, model: Model) -> None:
+    key = ", ".join(model.key)
+    assert model.description.startswith("One row per ")
+    assert rows(analytics_path, f"select {key} from {model.name} group by all having count(*) > 1") == []  # noqa: S608
+
+
+def test_models_come_after_those_that_they_read() -> None:
+    names = [model.name for model in MODELS]
+    assert all(names.index(upstream) < names.index(model.name) for model in MODELS for upstream in model.models)

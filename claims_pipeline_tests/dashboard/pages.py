@@ -1,0 +1,21 @@
+"""What the browser tests look at."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from claims_pipeline_tests.dashboard.chromium import HOW_TO_GET_IT, chromium_path
+
+needs_chromium = [
+    pytest.mark.browser,
+    pytest.mark.skipif(chromium_path() is None, reason=HOW_TO_GET_IT),
+]
+
+
+def figure(page: Page, name: str) -> str:
+    return page.locator("#figures div", has=page.get_by_text(name, exact=True)).locator(".figure").inner_text()
+
+
+def expect_claims(page: Page, count: int) -> None:
+    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    expect(page.locator("#range")).to_contain_text(f"of {count}")
+    expect(page.locator("#claims tbody tr", has=page.locator(".id"))).to_have_count(count)

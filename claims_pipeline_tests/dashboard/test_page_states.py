@@ -1,0 +1,97 @@
+"""The page when something is missing, wrong, away or small."""
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import Browser, Page, expect
+from pydantic import SecretStr
+
+from claims_pipeline import aggregate
+from claims_pipeline.dashboard import create_app
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
+from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
+from claims_pipeline_tests.dashboard.running import running
+
+pytestmark = needs_chromium
+
+
+def test_figures_that_match_nothing_say_so(page: Page) -> None:
+    page.goto("/?received_from=2031-01-01")
+    expect_claims(page, 0)
+    expect(page.locator("#scope")).to_have_text(
+        "No claims match the filters. Claims were received from Jan 10, 2025 to Feb 3, 2025."
+    )
+    expect(page.locator("#charts .empty:visible")).to_have_count(6)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_scrolls_only_downwards(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.emulate_media(color_scheme=scheme)
+    page.goto("/")
+    expect_claims(page, 5)
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_a_wrong_link_says_what_is_wrong(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto("/?status=denied")
+    expect(page.get_by_role("alert")).to_contain_text("Status should be 'active', 'cancelled' or 'draft'")
+    expect(page.get_by_role("alert")).to_contain_text("Clear filters")
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect_claims(page, 5)
+    page.close()
+
+
+def test_the_page_fills_when_the_analytics_are_built(browser: Browser, tmp_path: Path, cache: Path) -> None:
+    settings = Settings(home=tmp_path, cache=cache)
+    lake = write_example_lake(settings.lake_path)
+    with running(create_app(settings)) as address:
+        page = browser.new_page(base_url=address)
+        page.clock.install()
+        page.goto("/")
+        expect(page.get_by_role("alert")).to_contain_text("The analytics are not built yet")
+        expect(page.get_by_role("alert")).to_contain_text("claims aggregate")
+        aggregate.build(lake, settings.analytics_path)
+        page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
+        expect(page.locator("#range")).to_have_text("1 to 5 of 5")
+        row = claim("claim-20250203-000009", BEN, "CA", {"99213": "1.00"}, received_date=FEB_3)
+        write_day(lake, date(2025, 2, 4), [row])
+        aggregate.build(lake, settings.analytics_path)
+        page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
+        expect(page.locator("#range")).to_have_text("1 to 6 of 6")
+        page.close()
+
+
+def test_a_browser_that_gave_the_password_sees_everything(browser: Browser, example_settings: Settings) -> None:
+    guarded = example_settings.model_copy(update={"dashboard_password": SecretStr("secret")})
+    with running(create_app(guarded)) as address:
+        page = browser.new_context(
+            base_url=address, http_credentials={"username": "anyone", "password": "secret"}
+        ).new_page()
+        page.goto("/")
+        expect_claims(page, 5)
+        expect(page.locator("#charts figure svg")).to_have_count(6)
+        page.close()
+
+
+def test_the_page_comes_back_with_the_dashboard(browser: Browser, app: FastAPI) -> None:
+    page = browser.new_page()
+    page.clock.install()
+    with running(app) as address:
+        page.goto(address)
+        expect_claims(page, 5)
+    page.get_by_role("checkbox", name="Draft").check()
+    expect(page.get_by_role("alert")).to_contain_text("The dashboard does not answer")
+    expect(page.locator("#figures")).to_be_hidden()
+    with running(app, port=int(address.rpartition(":")[2])):
+        page.clock.fast_forward("00:11")
+        expect_claims(page, 1)
+        expect(page.get_by_role("alert")).to_be_hidden()
+        page.close()
