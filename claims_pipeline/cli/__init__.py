@@ -6,11 +6,36 @@ so that `claims --help` does not wait for Polars or Dagster.
 
 import sys
 
-from claims_pipeline.cli import aggregate, dashboard, fidelity, generate, load, quality, server, stack
+from claims_pipeline.cli import (
+    aggregate,
+    dashboard,
+    dead_letters,
+    fidelity,
+    generate,
+    load,
+    quality,
+    reconcile,
+    remove,
+    server,
+    stack,
+)
 from claims_pipeline.cli.app import app
 from claims_pipeline.errors import ClaimsPipelineError
 
-__all__ = ["aggregate", "dashboard", "fidelity", "generate", "load", "main", "quality", "server", "stack"]
+__all__ = [
+    "aggregate",
+    "dashboard",
+    "dead_letters",
+    "fidelity",
+    "generate",
+    "load",
+    "main",
+    "quality",
+    "reconcile",
+    "remove",
+    "server",
+    "stack",
+]
 
 
 def main() -> None:

@@ -4,8 +4,30 @@ Belongs here: sources, the ledger, comparing, sending, reports of loads, reconci
 Does not: rendering (fhir), partitions (lake), the server itself (server).
 """
 
+from claims_pipeline.load.options import LoadOptions, OnMismatch, Vanished
 from claims_pipeline.load.progress import OnProgress, Progress, at_most_every
+from claims_pipeline.load.reconcile import ReconcileReport, reconcile
+from claims_pipeline.load.remove import RemoveReport, remove
 from claims_pipeline.load.report import Counts, Failure, LoadReport
-from claims_pipeline.load.run import LoadOptions, load_lake
+from claims_pipeline.load.retry import list_dead_letters, retry_dead_letters
+from claims_pipeline.load.run import load_files, load_lake
 
-__all__ = ["Counts", "Failure", "LoadOptions", "LoadReport", "OnProgress", "Progress", "at_most_every", "load_lake"]
+__all__ = [
+    "Counts",
+    "Failure",
+    "LoadOptions",
+    "LoadReport",
+    "OnMismatch",
+    "OnProgress",
+    "Progress",
+    "ReconcileReport",
+    "RemoveReport",
+    "Vanished",
+    "at_most_every",
+    "list_dead_letters",
+    "load_files",
+    "load_lake",
+    "reconcile",
+    "remove",
+    "retry_dead_letters",
+]

@@ -14,6 +14,9 @@ from claims_pipeline.load.client import outcome_of, plain, refused
 NO_CHANGE = "SUCCESSFUL_UPDATE_NO_CHANGE"
 """HAPI FHIR's word, in an entry's outcome, for a PUT of what it holds already."""
 
+STILL_REFERENCED = "Unable to delete"
+"""A deletion that HAPI FHIR answers with 409, which no repetition changes."""
+
 RETRY_AFTER_CAP_SECONDS = 120.0
 
 
@@ -100,7 +103,7 @@ def read_answer(response: httpx.Response, count: int) -> Answer:
         return Answer(Meaning.STOP, status, f"this address takes no transactions: HTTP {status}", fix=fix)
     if status == 413:
         return Answer(Meaning.TOO_LARGE, status, text or "too large for the server")
-    if status in {400, 404, 405, 410, 412, 422} and text:
+    if (status in {400, 404, 405, 410, 412, 422} and text) or STILL_REFERENCED in text:
         return Answer(Meaning.REFUSED, status, text)
     meaning = (
         Meaning.OVERLOADED

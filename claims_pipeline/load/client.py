@@ -7,9 +7,10 @@ import asyncio
 import gzip
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -50,17 +51,14 @@ class FhirClient:
     has_gzip: bool
     traffic: Traffic = field(default_factory=Traffic)
 
-    async def get(self, path: str, parameters: Mapping[str, str] | None = None) -> httpx.Response:
+    async def get(self, path: str) -> httpx.Response:
         """Read; a cached answer of the server is not good enough."""
-        self.traffic.requests += 1
-        return await self.http.get(f"{self.base_url}/{path}", params=parameters, headers={"Cache-Control": "no-cache"})
+        return await self.read("GET", f"{self.base_url}/{path}")
 
-    async def search(self, resource_type: str, form: Mapping[str, str]) -> httpx.Response:
-        """Search by POST, for parameters too long for an address."""
+    async def read(self, method: str, address: str, **content: Any) -> httpx.Response:
+        """Read from a full address, by GET or by a search in the body of a POST."""
         self.traffic.requests += 1
-        return await self.http.post(
-            f"{self.base_url}/{resource_type}/_search", data=form, headers={"Cache-Control": "no-cache"}
-        )
+        return await self.http.request(method, address, headers={"Cache-Control": "no-cache"}, **content)
 
     async def put(self, path: str, content: bytes) -> httpx.Response:
         """Write one resource of our own, such as the marker."""

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from claims_pipeline.fhir import RESOURCE_SCHEMA
 from claims_pipeline.load.ledger import RESOURCES, Ledger, execute_many
 
-CHUNK_SCHEMA = pl.Schema({**RESOURCE_SCHEMA, "as_of": pl.String(), "source": pl.String()})
-"""`as_of`: the day of a daily partition (ISO), else empty. `source`: partition, or "file:line"."""
+CHUNK_SCHEMA = pl.Schema({**RESOURCE_SCHEMA, "as_of": pl.String(), "source": pl.String(), "together": pl.Int64()})
+"""`as_of`: the day of a daily partition (ISO), else empty. `source`: partition, or "file:line". `together`: null, or a
+number that resources share which follow one another and must be in one transaction."""
 
 KEY = ("resource_type", "resource_id")
 
@@ -80,7 +81,8 @@ def diff(
         ledger: what the server holds.
         chunk: columns of `CHUNK_SCHEMA`; where an id comes twice, the first row is the one that counts.
         on_their_way: key and content_hash of newer versions that are being sent, not yet in the ledger.
-        released: "Type/id" that their last partition no longer holds: an older version of these may be sent.
+        released: "Type/id@day" that the partition of that day held last, and holds no more: an older version of
+            these may be sent.
         full: send what the server has as well.
     """
     rows = chunk.with_row_index("row")
@@ -133,10 +135,10 @@ def _known(ledger: Ledger, rows: pl.DataFrame, *, full: bool) -> pl.DataFrame:
 
 
 def _verdict(released: frozenset[str], *, full: bool) -> pl.Expr:
-    name = pl.concat_str(pl.col("resource_type"), pl.lit("/"), pl.col("resource_id"))
+    version = pl.format("{}/{}@{}", pl.col("resource_type"), pl.col("resource_id"), pl.col("known_as_of"))
     is_older = (pl.col("as_of") != "") & (pl.col("known_as_of") > pl.col("as_of"))
     if released:
-        is_older = is_older & ~name.is_in(list(released))
+        is_older = is_older & ~version.is_in(list(released))
     is_equal = pl.col("known_hash") == pl.col("content_hash")
     was_rejected = (pl.col("known_state") == "rejected") & (pl.col("rejected_hash") == pl.col("content_hash"))
     unless_full = pl.lit(not full)

@@ -1,9 +1,11 @@
 """Partitions of the lake as chunks for the pipeline, several small days in one."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import polars as pl
+import pyarrow
+import pyarrow.parquet
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import RENDERINGS, render
@@ -20,17 +22,20 @@ class LakeChunks:
 
     Attributes:
         partitions: of one table.
+        on_partition: told of each partition's rows before they are a chunk.
         row_counts: by partition name, filled as they are read.
     """
 
     partitions: Sequence[Partition]
-    row_counts: dict[str, int]
+    on_partition: Callable[[Partition, pl.DataFrame], None]
+    row_counts: dict[str, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         waiting: list[tuple[Partition, pl.DataFrame]] = []
         rows = 0
         for partition in self.partitions:
             frame = partition.lake.read(partition.table, partition.day)
+            self.on_partition(partition, frame)
             self.row_counts[partition.name] = frame.height
             waiting.append((partition, frame))
             rows += frame.height
@@ -39,6 +44,14 @@ class LakeChunks:
                 waiting, rows = [], 0
         if rows:
             yield from _slices(waiting)
+
+
+def row_count(partition: Partition) -> int:
+    """Return the number of rows by the file's own account, 0 if it cannot be read."""
+    try:
+        return int(pyarrow.parquet.read_metadata(partition.lake.path(partition.table, partition.day)).num_rows)
+    except (OSError, pyarrow.ArrowInvalid):
+        return 0
 
 
 def resource_type(partition: Partition) -> str:
@@ -53,24 +66,18 @@ def as_of(partition: Partition) -> str:
 
 def _slices(read: Sequence[tuple[Partition, pl.DataFrame]]) -> Iterator[pl.DataFrame]:
     labelled = pl.concat(
-        [
-            frame.select(pl.lit(as_of(partition)).alias("as_of"), pl.lit(partition.name).alias("source")).head(
-                frame.height
-            )
-            if frame.height == 1
-            else pl.DataFrame({"as_of": [as_of(partition)], "source": [partition.name]}).select(
-                pl.all().repeat_by(frame.height).explode()
-            )
-            for partition, frame in read
-            if frame.height
-        ]
+        pl.select(
+            pl.repeat(as_of(partition), frame.height).alias("as_of"),
+            pl.repeat(partition.name, frame.height).alias("source"),
+            pl.repeat(None, frame.height, dtype=pl.Int64).alias("together"),
+        )
+        for partition, frame in read
     )
     frames = pl.concat([frame for _, frame in read])
     for start in range(0, frames.height, CHUNK_ROWS):
         part = frames.slice(start, CHUNK_ROWS)
-        yield pl.concat([_rendered(read, part), labelled.slice(start, CHUNK_ROWS)], how="horizontal").select(
-            CHUNK_SCHEMA.names()
-        )
+        labels = labelled.slice(start, CHUNK_ROWS)
+        yield pl.concat([_rendered(read, part), labels], how="horizontal").select(CHUNK_SCHEMA.names())
 
 
 def _rendered(read: Sequence[tuple[Partition, pl.DataFrame]], rows: pl.DataFrame) -> pl.DataFrame:

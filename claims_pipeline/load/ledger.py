@@ -65,6 +65,7 @@ LOCK = sa.Table(
 )
 
 _REPLACE_INFO = sa.insert(INFO).prefix_with("OR REPLACE")
+_DELETE_INFO = sa.delete(INFO).where(INFO.c.name == sa.bindparam("info_name"))
 _REPLACE_PARTITION = sa.insert(PARTITIONS).prefix_with("OR REPLACE")
 _DELETE_PARTITION = sa.delete(PARTITIONS).where(PARTITIONS.c.name == sa.bindparam("partition_name"))
 
@@ -97,6 +98,11 @@ class Ledger:
         """Write facts about the ledger itself."""
         with self.writing() as connection:
             execute_many(connection, _REPLACE_INFO, list(facts.items()))
+
+    def forget(self, *names: str) -> None:
+        """Take facts about the ledger itself away."""
+        with self.writing() as connection:
+            execute_many(connection, _DELETE_INFO, [(name,) for name in names])
 
     def partitions(self) -> dict[str, tuple[str, int]]:
         """Return digest and row count of every partition that was loaded completely, by name."""

@@ -7,13 +7,12 @@ nothing about it. A higher generation means that the ledger itself was restored.
 
 import json
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import httpx
 
-from claims_pipeline.errors import FhirError, LedgerMismatch
-from claims_pipeline.load.client import HTTP_GONE, HTTP_NOT_FOUND, FhirClient, outcome_of, wait_until_ready
+from claims_pipeline.errors import FhirError, LedgerMismatch, ServerUnavailable
+from claims_pipeline.load.client import HTTP_GONE, HTTP_NOT_FOUND, FhirClient, outcome_of, plain, wait_until_ready
 from claims_pipeline.load.ledger import Ledger
 
 MARKER_ID = "claims-pipeline-ledger"
@@ -21,14 +20,6 @@ MARKER_PATH = f"Basic/{MARKER_ID}"
 GENERATION_URL = "https://claims-pipeline.dev/fhir/StructureDefinition/ledger-generation"
 SYNTHETIC = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
 FHIR_R4 = "4.0"
-
-
-class OnMismatch(StrEnum):
-    """What to do when the ledger and the server do not belong together."""
-
-    REFUSE = "refuse"
-    ADOPT = "adopt"
-    RESET = "reset"
 
 
 @dataclass(frozen=True)
@@ -94,17 +85,26 @@ def mismatch(ledger: Ledger, marker: Marker | None, *, base_url: str) -> LedgerM
     )
 
 
-async def raise_generation(ledger: Ledger, client: FhirClient) -> None:
+async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0) -> None:
     """Raise the generation on the server and in the ledger; a crash in between leaves both acceptable.
+
+    Args:
+        ledger: the ledger that is about to send.
+        client: the server.
+        above: a generation that the server's marker has already.
 
     Raises:
         FhirError: the server does not take the marker.
+        ServerUnavailable: it did not answer.
     """
     info = ledger.info()
-    generation = max(int(info.get("generation", 0)), int(info.get("pending_generation", 0))) + 1
+    generation = max(above, int(info.get("generation", 0)), int(info.get("pending_generation", 0))) + 1
     ledger.remember(pending_generation=str(generation))
     body = json.dumps(Marker(info["ledger_id"], generation).to_fhir()).encode()
-    answer = await client.put(MARKER_PATH, body)
+    try:
+        answer = await client.put(MARKER_PATH, body)
+    except httpx.TransportError as error:
+        raise ServerUnavailable(f"the FHIR server did not answer: {plain(error)}", where=client.base_url) from error
     if answer.is_error:
         raise FhirError(
             f"the server does not take the ledger's marker: HTTP {answer.status_code} {outcome_of(answer)}".rstrip(),
@@ -112,6 +112,12 @@ async def raise_generation(ledger: Ledger, client: FhirClient) -> None:
             fix="the account needs the right to write Basic resources",
         )
     ledger.remember(generation=str(generation), server=client.base_url)
+
+
+async def forget_marker(ledger: Ledger, client: FhirClient) -> None:
+    """Take the marker away: nothing on the server is ours any more, and the ledger knows no server."""
+    await client.read("DELETE", f"{client.base_url}/{MARKER_PATH}")
+    ledger.forget("server", "generation", "pending_generation", "feed")
 
 
 def _parse(answer: httpx.Response) -> Marker | None:

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from claims_pipeline.errors import ClaimsPipelineError
+from claims_pipeline.load.dead_letters import DeadLetters
 from claims_pipeline.load.diff import KEY, Delta, diff
 from claims_pipeline.load.ledger import Ledger
 from claims_pipeline.load.marker import raise_generation
+from claims_pipeline.load.pack import bundles
 from claims_pipeline.load.progress import OnProgress, Progress
-from claims_pipeline.load.references import on_server, split_by_missing, unknown_targets, why_missing
+from claims_pipeline.load.reads import on_server
+from claims_pipeline.load.references import split_by_missing, unknown_targets, why_missing
 from claims_pipeline.load.send import Sender
 from claims_pipeline.load.settle import LOADED, Resource, Result, settle, touch
 from claims_pipeline.load.tally import Tally
@@ -45,7 +48,8 @@ class Pipeline:
 
     Attributes:
         total: resources to look at in all, for the progress.
-        released: "Type/id" that their last partition no longer holds.
+        released: "Type/id@day" that the partition of that day held last, and holds no more.
+        remarks: what a person should know though nothing is lost.
         sending_since: when the first bundle was sent, None before.
         last_answer: when the last bundle was settled.
     """
@@ -53,16 +57,19 @@ class Pipeline:
     ledger: Ledger
     sender: Sender
     tally: Tally
+    dead_letters: DeadLetters
     on_progress: OnProgress
     is_full: bool = False
     is_dry_run: bool = False
     total: int = 0
     released: frozenset[str] = frozenset()
+    remarks: list[str] = field(default_factory=list)
     sending_since: float | None = None
     last_answer: float = 0.0
     _on_their_way: dict[tuple[str, str], str] = field(default_factory=dict)
     _on_server: dict[str, bool] = field(default_factory=dict)
     _claims: int = 0
+    _bundles: int = 0
     _stage: str = ""
 
     async def load(self, chunks: Iterable[pl.DataFrame], origin: str) -> None:
@@ -73,11 +80,11 @@ class Pipeline:
         self._stage = origin
         source = iter(chunks)
         following = asyncio.create_task(asyncio.to_thread(self._plan_next, source))
-        async with asyncio.TaskGroup() as bundles:
+        async with asyncio.TaskGroup() as sending:
             while self.sender.stopped is None and (plan := await following) is not None:
                 to_send = await self._account(plan, origin)
                 following = asyncio.create_task(asyncio.to_thread(self._plan_next, source))
-                await self._send(to_send, origin, bundles)
+                await self._send(to_send, origin, sending)
         if self.sender.stopped is not None:
             await following  # what it read was not counted as read, so nothing is lost by leaving it
 
@@ -130,31 +137,33 @@ class Pipeline:
             if not self._on_server[target]
         }
 
-    async def _send(self, resources: Sequence[Resource], origin: str, bundles: asyncio.TaskGroup) -> None:
+    async def _send(self, resources: Sequence[Resource], origin: str, sending: asyncio.TaskGroup) -> None:
         if self.is_dry_run:
-            self._record([Result(resource, "failed") for resource in resources], origin)
+            self.tally.add_results(Result(resource, "failed", text="would be sent") for resource in resources)
             return
-        if resources and self.sending_since is None:
-            await self._open()
-        size = self.sender.largest
-        for start in range(0, len(resources), size):
+        if resources:
+            await self.open()
+        for bundle in bundles(resources, self.sender.largest):
             await self.sender.limit.acquire()
-            bundles.create_task(self._deliver(resources[start : start + size], origin))
+            self._bundles += 1
+            sending.create_task(self._deliver(bundle, origin, self._bundles))
 
-    async def _open(self) -> None:
-        """Tell the server that this ledger is about to write."""
+    async def open(self) -> None:
+        """Tell the server, once, that this ledger is about to write."""
+        if self.sending_since is not None:
+            return
         self.sending_since = self.last_answer = time.monotonic()
         try:
             await raise_generation(self.ledger, self.sender.client)
         except ClaimsPipelineError as error:
             self.sender.stop(error)
 
-    async def _deliver(self, resources: Sequence[Resource], origin: str) -> None:
+    async def _deliver(self, resources: Sequence[Resource], origin: str, number: int) -> None:
         async def on_results(results: Sequence[Result]) -> None:
             self.last_answer = time.monotonic()
-            self._record(results, origin)
-            for resource in (result.resource for result in results):
-                self._on_their_way.pop(resource[:2], None)
+            self._record([result._replace(bundle=str(number)) for result in results], origin)
+            for result in results:
+                self._on_their_way.pop(result.resource[:2], None)
             self._tell()
 
         try:
@@ -163,13 +172,13 @@ class Pipeline:
             await self.sender.limit.release()
 
     def _record(self, results: Sequence[Result], origin: str) -> None:
-        """Write into the ledger, then count: what the ledger does not take is still to do."""
-        if not self.is_dry_run:
-            try:
-                settle(self.ledger, results, origin)
-            except ClaimsPipelineError as error:
-                self.sender.stop(error)
-                results = [result._replace(outcome="failed", text=error.message) for result in results]
+        """Write dead letters and ledger, then count: what they do not take is still to do."""
+        try:
+            self.dead_letters.add(results, origin)
+            settle(self.ledger, results, origin)
+        except ClaimsPipelineError as error:
+            self.sender.stop(error)
+            results = [result._replace(outcome="failed", text=error.message) for result in results]
         self.tally.add_results(results)
         self._claims += sum(result.outcome in LOADED and result.resource.resource_type == "Claim" for result in results)
 

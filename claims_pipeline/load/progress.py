@@ -30,12 +30,13 @@ class Progress:
     def __str__(self) -> str:
         if not self.total and not self.settled:
             return self.stage
-        of_total = f" of {self.total:,}" if self.total else ""
-        left = f", {self.seconds_left:,.0f} s left" if self.seconds_left is not None else ""
-        return (
-            f"{self.stage}: {self.settled:,}{of_total} resources, {self.claims_per_second:,.0f} claims/s, "
-            f"{self.in_flight} in flight, {self.retries:,} retries{left}"
-        )
+        parts = [f"{self.stage}: {self.settled:,}" + (f" of {self.total:,}" if self.total else "") + " resources"]
+        if self.in_flight or self.claims_per_second:
+            parts.append(f"{self.claims_per_second:,.0f} claims/s")
+            parts.append(f"{self.in_flight} in flight, {self.retries:,} retries")
+        if self.seconds_left is not None:
+            parts.append(f"{self.seconds_left:,.0f} s left")
+        return ", ".join(parts)
 
 
 OnProgress = Callable[[Progress], None]

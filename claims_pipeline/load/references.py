@@ -4,17 +4,12 @@ A server names only the first missing target of a transaction, and HAPI FHIR doe
 search parameter at all (`Claim.insurance.coverage`), so we look at all of them.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
-import httpx
 import polars as pl
 import sqlalchemy as sa
 
-from claims_pipeline.load.client import FhirClient
 from claims_pipeline.load.ledger import RESOURCES, Ledger, execute_many
-
-IDS_PER_SEARCH = 200
 
 TARGETS = sa.Table(
     "targets",
@@ -50,31 +45,6 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, bool]:
         query = sa.select(TARGETS, RESOURCES.c.state).join_from(TARGETS, RESOURCES, same, isouter=True)
         unknown = connection.execute(query.where(RESOURCES.c.content_hash.is_(None)))
         return {f"{row.resource_type}/{row.resource_id}": row.state is not None for row in unknown}
-
-
-async def on_server(client: FhirClient, targets: Iterable[str]) -> set[str]:
-    """Return those of `targets` ("Type/id") that the server has; a server that cannot be asked has them all."""
-    by_type: dict[str, list[str]] = defaultdict(list)
-    for target in targets:
-        resource_type, _, resource_id = target.partition("/")
-        by_type[resource_type].append(resource_id)
-    found: set[str] = set()
-    for resource_type, ids in by_type.items():
-        for start in range(0, len(ids), IDS_PER_SEARCH):
-            found |= await _search(client, resource_type, ids[start : start + IDS_PER_SEARCH])
-    return found
-
-
-async def _search(client: FhirClient, resource_type: str, ids: list[str]) -> set[str]:
-    form = {"_id": ",".join(ids), "_elements": "id", "_count": str(len(ids))}
-    try:
-        answer = await client.search(resource_type, form)
-        entries = answer.json().get("entry", []) if answer.is_success else None
-    except (httpx.TransportError, ValueError):
-        entries = None
-    if entries is None:
-        return {f"{resource_type}/{resource_id}" for resource_id in ids}
-    return {f"{resource_type}/{entry['resource']['id']}" for entry in entries if "id" in entry.get("resource", {})}
 
 
 def split_by_missing(resources: pl.DataFrame, missing: Mapping[str, str]) -> tuple[pl.DataFrame, pl.DataFrame]:

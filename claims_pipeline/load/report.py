@@ -82,6 +82,7 @@ class LoadReport:
         server: base address of the FHIR server.
         by_type: counts by resource type.
         by_day: counts by day and resource type, of what has a day.
+        vanished: what was done about what no partition holds any more, such as "Claim kept": count.
         requests: HTTP requests in all.
         requests_with_resources: those that carried resources; 0 when nothing had changed.
         retries: requests that repeated an earlier one.
@@ -103,6 +104,7 @@ class LoadReport:
     server: str
     by_type: Mapping[str, Counts]
     by_day: Mapping[str, Mapping[str, Counts]]
+    vanished: Mapping[str, int]
     requests: int
     requests_with_resources: int
     retries: int

@@ -1,47 +1,21 @@
-"""`load_lake`: the lake's partitions into a FHIR server, changed resources only."""
+"""`load_lake` and `load_files`: bring a FHIR server to what a lake or files hold."""
 
-import asyncio
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
-from itertools import groupby
 from pathlib import Path
 
-from claims_pipeline.errors import DataError, FeedMismatch
+from claims_pipeline.errors import DataError
 from claims_pipeline.lake import Feed, Lake, read_feed
-from claims_pipeline.load.client import connect
-from claims_pipeline.load.interrupt import stopping_on_interrupt
-from claims_pipeline.load.lake_chunks import LakeChunks, as_of, resource_type
-from claims_pipeline.load.ledger import Ledger, open_ledger
-from claims_pipeline.load.limits import InFlightLimit
-from claims_pipeline.load.lock import holding_lock
-from claims_pipeline.load.marker import mismatch, read_marker
-from claims_pipeline.load.pipeline import Pipeline
+from claims_pipeline.load.file_load import load_read_files
+from claims_pipeline.load.lake_load import load_days
+from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.progress import OnProgress, Progress, silent
-from claims_pipeline.load.report import Latency, LoadReport
-from claims_pipeline.load.send import Sender
-from claims_pipeline.load.sources import Partition, partitions
-from claims_pipeline.load.tally import Tally
+from claims_pipeline.load.report import LoadReport
+from claims_pipeline.load.session import Session, require_feed
+from claims_pipeline.load.sources import read_files
+from claims_pipeline.load.sources.opening import inputs
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings
-
-
-@dataclass(frozen=True)
-class LoadOptions:
-    """What is asked for less often.
-
-    Attributes:
-        is_dry_run: say what would be sent, and send nothing.
-        wait_for_lock: wait until another loader is done, instead of failing.
-    """
-
-    is_dry_run: bool = False
-    wait_for_lock: bool = False
-
-
-DEFAULTS = LoadOptions()
 
 
 def load_lake(
@@ -73,105 +47,56 @@ def load_lake(
     Raises:
         DataError: there is no lake, or a file of it cannot be loaded.
         FeedMismatch: the ledger knows another feed, whose ids would collide with this one's.
+        LedgerUnusable: the ledger's file cannot be used.
         LoaderLocked: another loader writes with this ledger.
         LedgerMismatch: the server was wiped, restored or swapped since the last load.
         ServerUnavailable: the server did not answer in time.
         FhirError: the server refuses us, or is not a FHIR R4 server.
     """
     feed = _require_lake(lake)
-    chosen = _days(lake, days)
-    with _exclusive_ledger(ledger_path or settings.ledger_path, wait_for_lock=options.wait_for_lock) as ledger:
-        _require_feed(ledger, feed)
-        return asyncio.run(
-            _load(lake, chosen, Run(ledger, settings, on_progress, full, wait, options.is_dry_run, feed))
-        )
+    chosen = _require_days(lake, days)
+    session = Session(settings, ledger_path, full, wait, on_progress, options)
+    with session.exclusive_ledger() as ledger:
+        require_feed(ledger, feed, options)
+        return session.run(ledger, str(lake.root), lambda pipeline: load_days(pipeline, lake, chosen, options))
 
 
-@dataclass(frozen=True)
-class Run:
-    """What one load was asked for."""
+def load_files(
+    paths: Sequence[str],
+    settings: Settings,
+    *,
+    full: bool = False,
+    ledger_path: Path | None = None,
+    wait: bool = True,
+    on_progress: OnProgress = silent,
+    options: LoadOptions = DEFAULTS,
+) -> LoadReport:
+    """Bring a FHIR server to what FHIR R4 files hold, by sending only what it does not have yet.
 
-    ledger: Ledger
-    settings: Settings
-    on_progress: OnProgress
-    is_full: bool
-    wait: bool
-    is_dry_run: bool
-    feed: Feed
+    Args:
+        paths: files, folders of them, or "-" for standard input: NDJSON, Bundles, .gz of either.
+        settings: as for `load_lake`.
+        full: as for `load_lake`.
+        ledger_path: as for `load_lake`.
+        wait: as for `load_lake`.
+        on_progress: as for `load_lake`.
+        options: as for `load_lake`; what concerns partitions has no effect.
 
+    Raises:
+        DataError: a path does not exist or a folder holds no FHIR file.
+        LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
+    """
+    inputs(paths)  # what is not there is said before anything is waited for
+    session = Session(settings, ledger_path, full, wait, on_progress, options)
+    with session.exclusive_ledger() as ledger:
+        session.check(ledger)  # before minutes of reading, not after
 
-async def _load(lake: Lake, days: Sequence[date], run: Run) -> LoadReport:
-    began = time.monotonic()
-    async with connect(run.settings) as client:
-        run.on_progress(Progress(f"waiting for {client.base_url}"))
-        marker = await read_marker(client, wait_seconds=run.settings.fhir_wait_seconds if run.wait else 0)
-        if problem := mismatch(run.ledger, marker, base_url=client.base_url):
-            raise problem
-        limit = InFlightLimit(run.settings.workers)
-        sender = Sender(client, limit, run.settings.fhir_patience_seconds, run.settings.batch_size)
-        pipeline = Pipeline(
-            run.ledger, sender, Tally(), run.on_progress, is_full=run.is_full, is_dry_run=run.is_dry_run
-        )
-        with stopping_on_interrupt(sender):
-            await _load_partitions(pipeline, partitions(lake, days))
-        return _report(pipeline, str(lake.root), time.monotonic() - began, run)
+        def on_read(count: int) -> None:
+            on_progress(Progress("reading", settled=count))
 
-
-async def _load_partitions(pipeline: Pipeline, candidates: Sequence[Partition]) -> None:
-    known = pipeline.ledger.partitions()
-    digests = {partition.name: partition.digest() for partition in candidates}
-    changed = []
-    for partition in candidates:
-        digest, row_count = known.get(partition.name, ("", 0))
-        if digest == digests[partition.name] and not pipeline.is_full:
-            pipeline.tally.add_partition(resource_type(partition), as_of(partition), row_count)
-        else:
-            changed.append(partition)
-    for table, group in _by_table(changed):
-        chunks = LakeChunks(group, {})
-        await pipeline.load(chunks, table)
-        if pipeline.sender.stopped is not None:
-            return
-        complete = [
-            (partition.name, digests[partition.name], chunks.row_counts[partition.name])
-            for partition in group
-            if partition.name not in pipeline.tally.incomplete
-        ]
-        if not pipeline.is_dry_run:
-            pipeline.ledger.record_partitions(complete)
-
-
-def _by_table(candidates: Iterable[Partition]) -> Iterator[tuple[str, list[Partition]]]:
-    for table, group in groupby(candidates, key=lambda partition: partition.table.name):
-        yield table, list(group)
-
-
-def _report(pipeline: Pipeline, source: str, seconds: float, run: Run) -> LoadReport:
-    traffic, sender = pipeline.sender.client.traffic, pipeline.sender
-    return LoadReport(
-        source=source,
-        server=sender.client.base_url,
-        by_type=pipeline.tally.by_type(),
-        by_day=pipeline.tally.by_day(),
-        requests=traffic.requests,
-        requests_with_resources=traffic.requests_with_resources,
-        retries=traffic.retries,
-        sent_bytes=traffic.sent_bytes,
-        seconds=round(seconds, 3),
-        sending_seconds=round(pipeline.last_answer - pipeline.sending_since, 3) if pipeline.sending_since else 0.0,
-        latency=Latency.of(traffic.latencies),
-        status_codes=traffic.status_codes,
-        in_flight=sender.limit.history if pipeline.sending_since else (),
-        failures=pipeline.tally.failures,
-        stopped=sender.stopped,
-        is_dry_run=run.is_dry_run,
-    )
-
-
-@contextmanager
-def _exclusive_ledger(path: Path, *, wait_for_lock: bool) -> Iterator[Ledger]:
-    with open_ledger(path) as ledger, holding_lock(ledger, wait=wait_for_lock):
-        yield ledger
+        with read_files(paths, settings.home / "spool", on_read) as resources:
+            source = " ".join(paths)
+            return session.run(ledger, source, lambda run: load_read_files(run, resources, paths), is_checked=True)
 
 
 def _require_lake(lake: Lake) -> Feed:
@@ -181,25 +106,12 @@ def _require_lake(lake: Lake) -> Feed:
     return feed
 
 
-def _days(lake: Lake, days: Sequence[date] | None) -> list[date]:
-    available = lake.days(CLAIMS)
+def _require_days(lake: Lake, days: Sequence[date] | None) -> list[date] | None:
     if days is None:
-        return available
+        return None
+    available = lake.days(CLAIMS)
     if absent := sorted(set(days) - set(available)):
         shown = ", ".join(map(str, absent[:3])) + (", ..." if len(absent) > 3 else "")
         has = f"it has {available[0]} to {available[-1]}" if available else "it has none"
         raise DataError(f"the lake has no partition of {shown}; {has}", where=str(lake.root), fix="claims generate")
     return list(days)
-
-
-def _require_feed(ledger: Ledger, feed: Feed) -> None:
-    """Bind the ledger to the feed: ids of two feeds are the same and mean other claims."""
-    stored = ledger.info().get("feed")
-    if stored is None:
-        ledger.remember(feed=feed.model_dump_json())
-    elif differences := feed.differences(Feed.model_validate_json(stored)):
-        raise FeedMismatch(
-            f"the ledger knows another feed ({'; '.join(differences)})",
-            where=str(ledger.path),
-            fix="load it into another server with another ledger (--hash-file), or forget the old one: --reset",
-        )

@@ -9,6 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -18,10 +19,13 @@ from claims_pipeline.load.answer import Answer, Meaning, read_answer, read_error
 from claims_pipeline.load.client import FhirClient
 from claims_pipeline.load.limits import InFlightLimit, backoff_seconds
 from claims_pipeline.load.outcome import missing_target
+from claims_pipeline.load.pack import Encode, halves, transaction
 from claims_pipeline.load.settle import Resource, Result
 
 SUSPECT_ATTEMPTS = 6
 """A bundle that the server answers with an error this often, while it takes others, holds the cause itself."""
+SUSPECT_PART_ATTEMPTS = 2
+"""A part of such a bundle gets fewer attempts."""
 
 OnResults = Callable[[Sequence[Result]], Awaitable[None]]
 
@@ -31,53 +35,61 @@ class Sender:
     """Sends bundles with retries; every resource given to `deliver` comes back in exactly one result.
 
     Attributes:
-        stopped: why nothing more is sent; None while sending goes on.
         largest: most resources in one bundle; halves when the server finds one too large.
+        encode: what is done with the resources.
+        stopped: why nothing more is sent; None while sending goes on.
     """
 
     client: FhirClient
     limit: InFlightLimit
     patience_seconds: float
     largest: int
+    encode: Encode = transaction
     stopped: ClaimsPipelineError | None = None
     randomness: random.Random = field(default_factory=random.Random)
     _last_success: float = 0.0
     _not_before: float = 0.0
+    _has_stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def deliver(self, resources: Sequence[Resource], on_results: OnResults) -> None:
-        """Send resources until each is loaded, rejected or given up; tell `on_results` of each part as it settles."""
-        if len(resources) > self.largest:
-            await self._deliver_halves(resources, on_results)
-            return
-        answer = await self._send_until_decided(resources)
-        if answer.meaning is Meaning.TOO_LARGE and len(resources) > 1:
+    async def deliver(
+        self, resources: Sequence[Resource], on_results: OnResults, *, attempts: int = SUSPECT_ATTEMPTS
+    ) -> None:
+        """Send resources until each is loaded, rejected or given up; tell `on_results` of each part as it settles.
+
+        Args:
+            resources: one bundle, or more than the server takes in one.
+            on_results: told what became of resources, each of them once.
+            attempts: errors of the server after which it is the bundle that is suspected.
+        """
+        parts = halves(resources) or ()
+        if parts and len(resources) > self.largest:
+            answer = Answer(Meaning.TOO_LARGE)
+        else:
+            answer = await self._send_until_decided(resources, attempts)
+        if answer.meaning is Meaning.TOO_LARGE and parts:
             self.largest = min(self.largest, (len(resources) + 1) // 2)
         if answer.meaning is Meaning.ACCEPTED:
-            settled = zip(resources, answer.entries, strict=True)
-            await on_results(
-                [Result(resource, entry.outcome, entry.version_id, entry.status) for resource, entry in settled]
-            )
-        elif answer.meaning.is_about_content and len(resources) > 1 and self.stopped is None:
-            await self._deliver_halves(resources, on_results)
+            entries = zip(resources, answer.entries, strict=True)
+            await on_results([Result(resource, *entry) for resource, entry in entries])
+        elif answer.meaning.is_about_content and parts and self.stopped is None:
+            fewer = SUSPECT_PART_ATTEMPTS if answer.meaning is Meaning.SUSPECT else attempts
+            for part in parts:
+                await self.deliver(part, on_results, attempts=fewer)
         else:
-            await on_results([_given_up(resource, answer) for resource in resources])
-
-    async def _deliver_halves(self, resources: Sequence[Resource], on_results: OnResults) -> None:
-        middle = (len(resources) + 1) // 2
-        await self.deliver(resources[:middle], on_results)
-        await self.deliver(resources[middle:], on_results)
+            is_decided = answer.meaning in {Meaning.REFUSED, Meaning.TOO_LARGE} and not parts
+            await on_results([_given_up(resource, answer, is_decided=is_decided) for resource in resources])
 
     def stop(self, reason: ClaimsPipelineError) -> None:
         """Send nothing more; what is in flight may end."""
         self.stopped = self.stopped or reason
+        self._has_stopped.set()
 
-    async def _send_until_decided(self, resources: Sequence[Resource]) -> Answer:
-        content = transaction(resources)
+    async def _send_until_decided(self, resources: Sequence[Resource], attempts: int) -> Answer:
+        content = self.encode(resources)
         began = time.monotonic()
         attempt, errors = 0, 0
         answer = Answer(Meaning.PASSING, text="not sent")
         while self.stopped is None:
-            await asyncio.sleep(max(0.0, self._not_before - time.monotonic()))
             answer = await self._attempt(content, len(resources))
             attempt += 1
             if answer.meaning is Meaning.STOP:
@@ -85,7 +97,7 @@ class Sender:
             if answer.meaning.is_final:
                 return answer
             errors += answer.meaning is Meaning.SERVER_ERROR
-            if errors >= SUSPECT_ATTEMPTS and self._last_success > began:
+            if errors >= attempts and self._last_success > began:
                 return Answer(Meaning.SUSPECT, answer.status, answer.text)
             if time.monotonic() - began > self.patience_seconds:
                 self._give_up(answer, began)
@@ -112,10 +124,13 @@ class Sender:
         return answer
 
     async def _pause(self, attempt: int, answer: Answer) -> None:
+        """Wait for the next attempt, at least as long as the server asked anyone to."""
         self.client.traffic.retries += 1
-        if answer.retry_after:
-            self._not_before = max(self._not_before, time.monotonic() + answer.retry_after)
-        await asyncio.sleep(backoff_seconds(attempt, answer.retry_after, self.randomness))
+        now = time.monotonic()
+        self._not_before = max(self._not_before, now + (answer.retry_after or 0.0))
+        seconds = max(backoff_seconds(attempt, answer.retry_after, self.randomness), self._not_before - now)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._has_stopped.wait(), seconds)
 
     def _give_up(self, answer: Answer, began: float) -> None:
         if self._last_success < began:  # nobody else got through either: it is the server
@@ -128,16 +143,7 @@ class Sender:
             )
 
 
-def transaction(resources: Sequence[Resource]) -> bytes:
-    """Return a transaction bundle that puts each resource at its id."""
-    entries = ",".join(
-        f'{{"request":{{"method":"PUT","url":"{resource.resource_type}/{resource.resource_id}"}},"resource":{resource.body}}}'
-        for resource in resources
-    )
-    return f'{{"resourceType":"Bundle","type":"transaction","entry":[{entries}]}}'.encode()
-
-
-def _given_up(resource: Resource, answer: Answer) -> Result:
-    is_rejected = answer.meaning in {Meaning.REFUSED, Meaning.TOO_LARGE}
-    outcome = "rejected" if is_rejected else "failed"
-    return Result(resource, outcome, "", answer.status, answer.text, missing_target(answer.text) if is_rejected else "")
+def _given_up(resource: Resource, answer: Answer, *, is_decided: bool) -> Result:
+    if not is_decided:
+        return Result(resource, "failed", "", answer.status, answer.text)
+    return Result(resource, "rejected", "", answer.status, answer.text, missing_target(answer.text))

@@ -11,7 +11,7 @@ from claims_pipeline.load.ledger import RESOURCES, Ledger, execute_many
 
 
 class Resource(NamedTuple):
-    """One resource on its way to the server; `body` is its canonical JSON."""
+    """One resource on its way to the server, see `diff.CHUNK_SCHEMA`; `body` is its canonical JSON."""
 
     resource_type: str
     resource_id: str
@@ -19,6 +19,8 @@ class Resource(NamedTuple):
     as_of: str
     source: str
     body: str
+    references: list[str]
+    together: int | None = None
 
     @property
     def name(self) -> str:
@@ -36,6 +38,7 @@ class Result(NamedTuple):
         http_status: status that decided it, 0 if no answer did.
         text: what the server or the loader says about a rejection or failure.
         missing_target: "Type/id" whose absence is the reason.
+        bundle: number of the bundle that it was sent in, empty if it was not sent.
     """
 
     resource: Resource
@@ -44,6 +47,7 @@ class Result(NamedTuple):
     http_status: int = 0
     text: str = ""
     missing_target: str = ""
+    bundle: str = ""
 
 
 LOADED = frozenset({"created", "updated", "already_equal"})

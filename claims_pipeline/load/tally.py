@@ -10,7 +10,8 @@ from claims_pipeline.load.report import Counts, Failure
 from claims_pipeline.load.settle import Result
 
 FAILURES_KEPT = 200
-DIRECTORY_DAY = ""
+NO_DAY = ""
+NO_TYPE = "(none)"
 
 
 @dataclass
@@ -22,12 +23,14 @@ class Tally:
         incomplete: sources of which something was rejected or failed.
         failures: the first failures and rejections.
         failed: "Type/id" of what failed, for what refers to it.
+        vanished: what was done about what no partition holds any more, such as "Claim kept": count.
     """
 
     counts: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     incomplete: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
+    vanished: Counter[str] = field(default_factory=Counter)
 
     def add_rows(self, rows: pl.DataFrame, outcome: str) -> None:
         """Count rows with columns resource_type and as_of."""
@@ -46,17 +49,40 @@ class Tally:
             self.counts[resource.resource_type, resource.as_of][result.outcome] += 1
             if result.outcome in {"rejected", "failed"}:
                 self.incomplete.add(resource.source)
-                if len(self.failures) < FAILURES_KEPT:
-                    self.failures.append(
-                        Failure(result.outcome, resource.name, resource.source, result.http_status, result.text)
-                    )
+                self.add_failures([result])
             if result.outcome == "failed":
                 self.failed.add(resource.name)
+
+    def add_failures(self, results: Iterable[Result]) -> None:
+        """Keep what went wrong with resources that were not read, and so are not counted."""
+        for result in results:
+            resource = result.resource
+            if len(self.failures) < FAILURES_KEPT:
+                self.failures.append(
+                    Failure(result.outcome, resource.name, resource.source, result.http_status, result.text)
+                )
 
     def add_still_rejected(self, rows: pl.DataFrame) -> None:
         """Count rows that were rejected before and have not changed."""
         self.add_rows(rows, "rejected")
         self.incomplete.update(rows["source"].unique().to_list())
+
+    def add_unreadable(self, rejected: pl.DataFrame) -> None:
+        """Count input that cannot be sent (columns of `sources.REJECTED_SCHEMA`)."""
+        for source, resource_type, resource_id, reason in rejected.iter_rows():
+            counter = self.counts[resource_type or NO_TYPE, NO_DAY]
+            counter["read"] += 1
+            counter["rejected"] += 1
+            if len(self.failures) < FAILURES_KEPT:
+                name = f"{resource_type or 'input'}/{resource_id}" if resource_id else resource_type or "input"
+                self.failures.append(Failure("rejected", name, source, 0, reason))
+
+    def add_superseded_input(self, superseded: pl.DataFrame) -> None:
+        """Count resources that came again later in the input (columns of `sources.REJECTED_SCHEMA`)."""
+        for resource_type in superseded["resource_type"]:
+            counter = self.counts[resource_type, NO_DAY]
+            counter["read"] += 1
+            counter["superseded"] += 1
 
     def by_type(self) -> dict[str, Counts]:
         """Return the counts of each resource type."""
@@ -69,7 +95,7 @@ class Tally:
         """Return the counts of each resource type on each day; what has no day is left out."""
         days: dict[str, dict[str, Counts]] = defaultdict(dict)
         for (resource_type, day), counter in sorted(self.counts.items()):
-            if day != DIRECTORY_DAY:
+            if day != NO_DAY:
                 days[day][resource_type] = Counts(**counter)
         return dict(days)
 

@@ -1,0 +1,89 @@
+"""`claims dead-letters list | show | retry`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from claims_pipeline.cli.app import JsonOption, app, finish, print_json
+from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress
+from claims_pipeline.errors import DataError
+from claims_pipeline.settings import load_settings
+
+commands = typer.Typer(
+    help="What the FHIR server, or the loader, refused: see it, send it again.", no_args_is_help=True
+)
+app.add_typer(commands, name="dead-letters")
+
+LISTED = ("resource_type", "resource_id", "http_status", "reason", "source", "rejected_at")
+
+
+@commands.command("list")
+def list_(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
+    """List what is rejected now, with the reason. Exit code 1 if there is any.
+
+    Example: claims dead-letters list --json
+    """
+    from claims_pipeline import load
+
+    letters = load.list_dead_letters(load_settings(), ledger_path=ledger)
+    rows = letters.select(LISTED).to_dicts()
+    if as_json:
+        print_json(rows)
+    else:
+        for row in rows:
+            typer.echo(_line(row))
+        typer.echo(f"{len(rows):,} dead letters")
+    raise typer.Exit(1 if rows else 0)
+
+
+@commands.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Type/id.")],
+    body: Annotated[bool, typer.Option("--body", help="Print the resource itself as well.")] = False,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one dead letter: where it came from, what was said about it, when.
+
+    Example: claims dead-letters show Claim/claim-20250105-000042
+    """
+    from claims_pipeline import load
+
+    letters = load.list_dead_letters(load_settings(), ledger_path=ledger)
+    found = [row for row in letters.to_dicts() if f"{row['resource_type']}/{row['resource_id']}" == name]
+    if not found:
+        raise DataError(f"no dead letter: {name}", fix="claims dead-letters list")
+    letter = {key: value for key, value in found[0].items() if key != "body" or body}
+    if as_json:
+        print_json(letter)
+        return
+    for key, value in letter.items():
+        if value not in (None, "", []):
+            typer.echo(f"{key:<16}{value}")
+
+
+@commands.command()
+def retry(
+    names: Annotated[list[str] | None, typer.Argument(help="Type/id of those to send.", show_default="all")] = None,
+    fhir_base: FhirBaseOption = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send dead letters again: their cause may be gone.
+
+    Example: claims dead-letters retry Claim/claim-20250105-000042
+    """
+    from claims_pipeline import load
+
+    settings = load_settings(fhir_base_url=fhir_base)
+    with load_progress() as on_progress:
+        report = load.retry_dead_letters(names or [], settings, ledger_path=ledger, on_progress=on_progress)
+    finish(report, settings, as_json=as_json)
+    raise typer.Exit(report.exit_code)
+
+
+def _line(row: dict[str, Any]) -> str:
+    name = f"{row['resource_type']}/{row['resource_id']}" if row["resource_id"] else "input"
+    status = f" (HTTP {row['http_status']})" if row["http_status"] else ""
+    reason = row["reason"].replace("\n", "\n  ")
+    return f"{name} from {row['source']}{status}\n  {reason}"

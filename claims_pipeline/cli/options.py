@@ -1,0 +1,78 @@
+"""Options that several commands of the loader share, and how a load shows where it is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from claims_pipeline.cli.app import err
+from claims_pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from claims_pipeline.load import OnProgress
+
+LINE_SECONDS = 10.0
+
+FhirBaseOption = Annotated[
+    str | None,
+    typer.Option("--fhir-base", help="Base address of the FHIR server.", show_default="the embedded server"),
+]
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option("--hash-file", help="The ledger: what the server holds.", show_default="CLAIMS_HOME/ledger.sqlite"),
+]
+
+
+def days_between(day: str | None, start: str | None, end: str | None) -> list[date] | None:
+    """Return the days that `--day`, or `--start-date` and `--end-date`, ask for; None for all.
+
+    Raises:
+        ConfigError: they contradict each other, or one is no date.
+    """
+    if day is not None:
+        if start is not None or end is not None:
+            raise ConfigError("--day stands alone, without --start-date and --end-date")
+        return [_date("--day", day)]
+    if start is None and end is None:
+        return None
+    if start is None or end is None:
+        raise ConfigError("a range needs both --start-date and --end-date", fix="--day for a single day")
+    first, last = _date("--start-date", start), _date("--end-date", end)
+    if last < first:
+        raise ConfigError(f"--end-date {last} lies before --start-date {first}")
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _date(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: not a day such as 2025-01-31: {text!r} ({error})") from error
+
+
+@contextmanager
+def load_progress() -> Iterator["OnProgress"]:
+    """Yield the callback that shows a bar on a terminal, elsewhere a line when the stage changes or 10 s passed."""
+    from claims_pipeline.load import Progress as Event
+    from claims_pipeline.load import at_most_every
+
+    if not err.is_terminal:
+        yield at_most_every(LINE_SECONDS, lambda line: err.print(line, markup=False))
+        return
+
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[detail]}", markup=False), console=err, transient=True) as bar:
+        task = bar.add_task("", total=None, detail="")
+
+        def show(event: Event) -> None:
+            left = f"  {event.seconds_left:,.0f} s left" if event.seconds_left is not None else ""
+            rate = f"{event.claims_per_second:,.0f} claims/s  "
+            detail = f"{rate}{event.in_flight} in flight  {event.retries} retries{left}"
+            bar.update(task, description=event.stage, completed=event.settled, total=event.total or None, detail=detail)
+
+        yield show

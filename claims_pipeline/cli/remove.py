@@ -1,0 +1,32 @@
+"""`claims remove`."""
+
+from typing import Annotated
+
+import typer
+
+from claims_pipeline.cli.app import JsonOption, app, finish
+from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress
+from claims_pipeline.errors import ConfigError
+
+
+@app.command()
+def remove(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    fhir_base: FhirBaseOption = None,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete from the FHIR server exactly what the ledger says we loaded; what else it holds stays.
+
+    Example: claims remove --yes
+    """
+    from claims_pipeline import load
+    from claims_pipeline.settings import load_settings
+
+    settings = load_settings(fhir_base_url=fhir_base)
+    if not yes and not typer.confirm(f"Take all that was loaded away from {settings.fhir_base_url}?", err=True):
+        raise ConfigError("nothing was deleted", fix="claims remove --yes")
+    with load_progress() as on_progress:
+        report = load.remove(settings, ledger_path=ledger, on_progress=on_progress)
+    finish(report, settings, as_json=as_json)
+    raise typer.Exit(report.exit_code)

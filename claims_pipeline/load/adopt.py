@@ -1,0 +1,37 @@
+"""A ledger and a server that do not belong together: compare them anew, or start over."""
+
+import sqlalchemy as sa
+
+from claims_pipeline.load.client import FhirClient
+from claims_pipeline.load.compare import compare, mark
+from claims_pipeline.load.ledger import PARTITIONS, RESOURCES, Ledger
+from claims_pipeline.load.marker import Marker, raise_generation
+
+
+async def adopt(ledger: Ledger, client: FhirClient, marker: Marker | None, *, workers: int) -> None:
+    """Write into the ledger what the server really holds of what it knows, and bind the server to it.
+
+    Every resource of the ledger is read and hashed, for a restored server gives old versions new content.
+
+    Raises:
+        FhirError: the server refuses to be read, or does not take the marker.
+        ServerUnavailable: it did not answer.
+    """
+    async for comparison in compare(ledger, client, has_all_contents=True, workers=workers):
+        mark(ledger, comparison)
+    with ledger.writing() as connection:
+        connection.execute(sa.delete(PARTITIONS))
+    await raise_generation(ledger, client, above=marker.generation if marker else 0)
+
+
+async def reset(ledger: Ledger, client: FhirClient, marker: Marker | None) -> None:
+    """Forget what the ledger says, and bind the server to it.
+
+    Raises:
+        FhirError: the server does not take the marker.
+        ServerUnavailable: it did not answer.
+    """
+    with ledger.writing() as connection:
+        connection.execute(sa.delete(RESOURCES))
+        connection.execute(sa.delete(PARTITIONS))
+    await raise_generation(ledger, client, above=marker.generation if marker else 0)

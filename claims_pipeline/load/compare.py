@@ -1,0 +1,150 @@
+"""The ledger against what the server really holds, resource by resource."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from claims_pipeline.load.client import FhirClient
+from claims_pipeline.load.ledger import PARTITIONS, RESOURCES, Ledger, execute_many
+from claims_pipeline.load.reads import VERSIONS_ONLY, Stored, stored
+
+ROWS_AT_ONCE = 5_000
+
+
+class Held(NamedTuple):
+    """What the ledger says the server holds under an id."""
+
+    resource_id: str
+    content_hash: str
+    version_id: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Some resources of one type.
+
+    Attributes:
+        resource_type: their type.
+        equal: number of those that are as the ledger says, in another version or not.
+        missing: ids of those that the server does not have.
+        changed: those that the server has with other content: id -> (version id, content hash) there.
+        renumbered: those with the same content under another version: id -> (version id, content hash).
+    """
+
+    resource_type: str
+    equal: int
+    missing: Sequence[str]
+    changed: dict[str, tuple[str, str]]
+    renumbered: dict[str, tuple[str, str]]
+
+
+async def compare(
+    ledger: Ledger, client: FhirClient, *, has_all_contents: bool, workers: int
+) -> AsyncIterator[Comparison]:
+    """Compare all that the ledger says the server holds, in flat memory.
+
+    Args:
+        ledger: what we believe.
+        client: the server.
+        has_all_contents: read and hash everything; else only what has another version than the ledger knows.
+        workers: most searches at the same time.
+
+    Raises:
+        FhirError: the server refuses to be read.
+        ServerUnavailable: it did not answer.
+    """
+    for resource_type in held_types(ledger):
+        last_id = ""
+        while rows := _rows(ledger, resource_type, last_id):
+            last_id = rows[-1].resource_id
+            yield await _compare(client, resource_type, rows, has_all_contents=has_all_contents, workers=workers)
+
+
+def held_types(ledger: Ledger) -> dict[str, int]:
+    """Return how many resources of each type the server holds, by the ledger."""
+    query = sa.select(RESOURCES.c.resource_type, sa.func.count().label("held"))
+    with ledger.reading() as connection:
+        rows = connection.execute(
+            query.where(RESOURCES.c.content_hash.is_not(None)).group_by(RESOURCES.c.resource_type)
+        )
+        return {row.resource_type: row.held for row in rows}
+
+
+def mark(ledger: Ledger, comparison: Comparison) -> int:
+    """Write what the server really holds into the ledger, so that the next load sends what differs.
+
+    Returns:
+        How many rows differed in content.
+    """
+    lost = [(None, None, comparison.resource_type, resource_id) for resource_id in comparison.missing]
+    found = [
+        (content_hash, version_id, comparison.resource_type, resource_id)
+        for held in (comparison.changed, comparison.renumbered)
+        for resource_id, (version_id, content_hash) in held.items()
+    ]
+    with ledger.writing() as connection:
+        execute_many(connection, _SET_HELD, lost + found)
+        differing = [(comparison.resource_type, i) for i in (*comparison.missing, *comparison.changed)]
+        execute_many(connection, _FORGET_PARTITION, differing)
+    return len(differing)
+
+
+async def _compare(
+    client: FhirClient, resource_type: str, rows: Sequence[Held], *, has_all_contents: bool, workers: int
+) -> Comparison:
+    versions: Mapping[str, Stored] = {}
+    if not has_all_contents:
+        ids = [row.resource_id for row in rows]
+        versions = await stored(client, resource_type, ids, elements=VERSIONS_ONLY, at_once=workers)
+    doubtful = {
+        row.resource_id: row
+        for row in rows
+        if has_all_contents or _version(versions, row.resource_id) not in {None, row.version_id}
+    }
+    contents = await stored(client, resource_type, list(doubtful), at_once=workers)
+    missing = [
+        row.resource_id
+        for row in rows
+        if row.resource_id not in (contents if row.resource_id in doubtful else versions)
+    ]
+    held = {resource_id: (found.version_id, found.content_hash) for resource_id, found in contents.items()}
+    changed = {i: there for i, there in held.items() if there[1] != doubtful[i].content_hash}
+    renumbered = {i: there for i, there in held.items() if i not in changed and there[0] != doubtful[i].version_id}
+    return Comparison(resource_type, len(rows) - len(missing) - len(changed), missing, changed, renumbered)
+
+
+def _version(versions: Mapping[str, Stored], resource_id: str) -> str | None:
+    found = versions.get(resource_id)
+    return found.version_id if found else None
+
+
+def _rows(ledger: Ledger, resource_type: str, after: str) -> Sequence[Held]:
+    columns = (RESOURCES.c.resource_id, RESOURCES.c.content_hash, RESOURCES.c.version_id)
+    query = sa.select(*columns).where(
+        RESOURCES.c.resource_type == resource_type,
+        RESOURCES.c.resource_id > after,
+        RESOURCES.c.content_hash.is_not(None),
+    )
+    with ledger.reading() as connection:
+        found = connection.execute(query.order_by(RESOURCES.c.resource_id).limit(ROWS_AT_ONCE))
+        return [Held(row.resource_id, row.content_hash, row.version_id) for row in found]
+
+
+_SET_HELD = (
+    sa.update(RESOURCES)
+    .values(content_hash=sa.bindparam("held_hash"), version_id=sa.bindparam("held_version"))
+    .where(
+        RESOURCES.c.resource_type == sa.bindparam("of_type"),
+        RESOURCES.c.resource_id == sa.bindparam("of_id"),
+    )
+)
+_NOTHING: sa.ColumnElement[str] = sa.literal_column("''")  # not bound: bind parameters come in row order
+_SLASH: sa.ColumnElement[str] = sa.literal_column("'/'")
+_PARTITION_OF_ROW = (
+    sa.select(RESOURCES.c.origin + sa.case((RESOURCES.c.as_of == _NOTHING, _NOTHING), else_=_SLASH + RESOURCES.c.as_of))
+    .where(RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id"))
+    .scalar_subquery()
+)
+_FORGET_PARTITION = sa.delete(PARTITIONS).where(PARTITIONS.c.name == _PARTITION_OF_ROW)

@@ -1,0 +1,69 @@
+"""Partitions of a lake through the pipeline: those whose digest is not the one that was loaded."""
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import groupby
+
+from claims_pipeline.lake import Lake
+from claims_pipeline.load.lake_chunks import LakeChunks, as_of, resource_type, row_count
+from claims_pipeline.load.options import LoadOptions
+from claims_pipeline.load.pipeline import Pipeline
+from claims_pipeline.load.sources import Partition, partitions
+from claims_pipeline.load.vanished import Vanishing, settle_vanished
+from claims_pipeline.schema import CLAIMS
+
+
+async def load_days(pipeline: Pipeline, lake: Lake, days: Sequence[date] | None, options: LoadOptions) -> None:
+    """Load the directory and some days of a lake, all of them if `days` is None."""
+    chosen = lake.days(CLAIMS) if days is None else days
+    candidates = partitions(lake, chosen, newest_first=not options.has_every_version)
+    digests = {partition.name: partition.digest() for partition in candidates}
+    changed = _changed(pipeline, candidates, digests)
+    vanishing = Vanishing(pipeline, lake, is_whole_lake=days is None)
+    for group in _every_version(changed) if options.has_every_version else _net_effect(changed):
+        await _load_group(pipeline, group, digests, vanishing)
+        if pipeline.sender.stopped is not None:
+            return
+    await settle_vanished(pipeline, vanishing, options.vanished)
+
+
+def _changed(pipeline: Pipeline, candidates: Sequence[Partition], digests: dict[str, str]) -> list[Partition]:
+    """Return the partitions to look into; count the rows of the others as unchanged."""
+    known = pipeline.ledger.partitions()
+    changed = []
+    for partition in candidates:
+        digest, rows_loaded = known.get(partition.name, ("", 0))
+        if digest == digests[partition.name] and not pipeline.is_full:
+            pipeline.tally.add_partition(resource_type(partition), as_of(partition), rows_loaded)
+        else:
+            changed.append(partition)
+    pipeline.total = sum(map(row_count, changed))
+    pipeline.total += pipeline.tally.settled
+    return changed
+
+
+def _net_effect(changed: Sequence[Partition]) -> list[list[Partition]]:
+    """Return all days of a table together, newest first."""
+    return [list(group) for _, group in groupby(changed, key=lambda partition: partition.table.name)]
+
+
+def _every_version(changed: Sequence[Partition]) -> list[list[Partition]]:
+    """Return the directory, then day after day, table after table."""
+    days = sorted({partition.day for partition in changed if partition.day})
+    return [[p] for p in changed if p.day is None] + [[p] for day in days for p in changed if p.day == day]
+
+
+async def _load_group(
+    pipeline: Pipeline, group: Sequence[Partition], digests: dict[str, str], vanishing: Vanishing
+) -> None:
+    chunks = LakeChunks(group, vanishing.watch)
+    await pipeline.load(chunks, group[0].table.name)
+    if pipeline.sender.stopped is not None or pipeline.is_dry_run:
+        return
+    await vanishing.send_older_versions(group[0].table)
+    complete = [
+        (partition.name, digests[partition.name], chunks.row_counts[partition.name])
+        for partition in group
+        if partition.name not in pipeline.tally.incomplete
+    ]
+    pipeline.ledger.record_partitions(complete)

@@ -1,0 +1,127 @@
+"""What the server holds: searches through all their pages, repeated while it is busy."""
+
+import asyncio
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import httpx
+
+from claims_pipeline.errors import FhirError, ServerUnavailable
+from claims_pipeline.fhir.canonical import decode, encode, without_volatile_meta
+from claims_pipeline.load.client import FhirClient, is_fhir, outcome_of, plain
+
+IDS_PER_SEARCH = 200
+ATTEMPTS = 8
+PAUSE_SECONDS = 0.5
+VERSIONS_ONLY = "id,meta"
+
+
+class Stored(NamedTuple):
+    """A resource on the server; `body` is its canonical JSON without what the server sets itself."""
+
+    resource_type: str
+    resource_id: str
+    version_id: str
+    body: str
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the body, 64 hex characters: that of the resource as it was sent."""
+        return hashlib.sha256(self.body.encode()).hexdigest()
+
+
+async def stored(
+    client: FhirClient, resource_type: str, ids: Sequence[str], *, elements: str = "", at_once: int = 1
+) -> dict[str, Stored]:
+    """Return those of the resources that the server has, by id.
+
+    Args:
+        client: the server.
+        resource_type: their type.
+        ids: their ids.
+        elements: only these elements, comma-separated; the bodies are then not whole.
+        at_once: most searches at the same time.
+
+    Raises:
+        FhirError: the server refuses the search.
+        ServerUnavailable: it did not answer.
+    """
+    places = asyncio.Semaphore(at_once)
+
+    async def one(part: Sequence[str]) -> list[Stored]:
+        form = {"_id": ",".join(part), "_count": str(len(part))} | ({"_elements": elements} if elements else {})
+        async with places:
+            return await _search(client, resource_type, form)
+
+    parts = [ids[start : start + IDS_PER_SEARCH] for start in range(0, len(ids), IDS_PER_SEARCH)]
+    found = await asyncio.gather(*map(one, parts))
+    return {resource.resource_id: resource for page in found for resource in page}
+
+
+async def on_server(client: FhirClient, targets: Iterable[str]) -> set[str]:
+    """Return those of `targets` ("Type/id") that the server has; of a type that it cannot be asked for, all."""
+    by_type: dict[str, list[str]] = defaultdict(list)
+    for target in targets:
+        resource_type, _, resource_id = target.partition("/")
+        by_type[resource_type].append(resource_id)
+    found: set[str] = set()
+    for resource_type, ids in by_type.items():
+        try:
+            known: Iterable[str] = await stored(client, resource_type, ids, elements="id")
+        except FhirError:
+            known = ids
+        found.update(f"{resource_type}/{resource_id}" for resource_id in known)
+    return found
+
+
+async def count(client: FhirClient, resource_type: str) -> int:
+    """Return how many resources of a type the server has.
+
+    Raises:
+        FhirError, ServerUnavailable: as for `stored`.
+    """
+    address = f"{client.base_url}/{resource_type}"
+    page = await _read(client, "GET", address, params={"_summary": "count"})
+    return int(page.json()["total"])
+
+
+async def _search(client: FhirClient, resource_type: str, form: Mapping[str, str]) -> list[Stored]:
+    """Search by POST, for a list of ids may be too long for an address."""
+    address = f"{client.base_url}/{resource_type}/_search"
+    page = await _read(client, "POST", address, data=form)
+    found = list(_entries(page))
+    while (following := _next(page)) is not None:
+        page = await _read(client, "GET", following)
+        found += _entries(page)
+    return found
+
+
+async def _read(client: FhirClient, method: str, address: str, **content: Any) -> httpx.Response:
+    problem = ""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            answer = await client.read(method, address, **content)
+        except httpx.TransportError as error:
+            problem = plain(error)
+        else:
+            if answer.is_success and is_fhir(answer):
+                return answer
+            problem = outcome_of(answer) or f"HTTP {answer.status_code}"
+            if answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                raise FhirError(f"the FHIR server refuses to be read: {problem}", where=address)
+        await asyncio.sleep(PAUSE_SECONDS * attempt)
+    raise ServerUnavailable(f"the FHIR server cannot be read: {problem}", where=address)
+
+
+def _entries(page: httpx.Response) -> Iterator[Stored]:
+    bundle, _ = decode(page.text)
+    for entry in bundle.get("entry", []):
+        resource = entry["resource"]
+        version_id = str(resource.get("meta", {}).get("versionId", ""))
+        yield Stored(resource["resourceType"], resource["id"], version_id, encode(without_volatile_meta(resource)))
+
+
+def _next(page: httpx.Response) -> str | None:
+    return next((link["url"] for link in page.json().get("link", []) if link.get("relation") == "next"), None)

@@ -1,0 +1,186 @@
+"""`reconcile`: whether the server holds what the ledger says."""
+
+import asyncio
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from claims_pipeline.load.client import FhirClient, connect
+from claims_pipeline.load.compare import compare, held_types, mark
+from claims_pipeline.load.ledger import Ledger, open_ledger
+from claims_pipeline.load.lock import holding_lock
+from claims_pipeline.load.marker import mismatch, read_marker
+from claims_pipeline.load.progress import OnProgress, Progress, silent
+from claims_pipeline.load.reads import count
+from claims_pipeline.reports import aligned
+from claims_pipeline.settings import Settings
+
+IDS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class TypeComparison:
+    """One resource type.
+
+    Attributes:
+        ledger: resources that the ledger says the server holds.
+        server: resources that the server has, ours and others.
+        missing: of ours, those that the server does not have; None unless each was looked at.
+        changed: of ours, those that the server has with other content; None unless each was looked at.
+    """
+
+    ledger: int
+    server: int
+    missing: int | None = None
+    changed: int | None = None
+
+    @property
+    def is_equal(self) -> bool:
+        """The server holds what the ledger says; that it holds more is no difference, for others may use it."""
+        return self.server >= self.ledger and not self.missing and not self.changed
+
+
+@dataclass(frozen=True)
+class ReconcileReport:
+    """The ledger against the server.
+
+    Attributes:
+        server: base address.
+        by_type: by resource type.
+        differing: "Type/id" of the first resources that are missing or changed.
+        marked: resources that the next load will send again; 0 unless repair was asked for.
+    """
+
+    kind: ClassVar[str] = "reconcile"
+
+    server: str
+    by_type: dict[str, TypeComparison]
+    differing: tuple[str, ...] = ()
+    marked: int = 0
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the server holds all that the ledger says, as far as was looked."""
+        return all(comparison.is_equal for comparison in self.by_type.values())
+
+    @property
+    def exit_code(self) -> int:
+        """0 if equal, 1 if not."""
+        return 0 if self.is_equal else 1
+
+    def render(self) -> str:
+        """Return the lines that a person reads."""
+        rows = [("Reconcile", self.server)]
+        rows += [(name, _line(comparison)) for name, comparison in sorted(self.by_type.items())]
+        lines = [aligned(rows), *(f"differs: {name}" for name in self.differing)]
+        lines += [
+            f"note: the server has {c.server - c.ledger:,} resources of type {name} that are not ours"
+            for name, c in sorted(self.by_type.items())
+            if c.server > c.ledger
+        ]
+        if self.marked:
+            lines.append(f"{self.marked:,} resources are marked as not loaded: claims load sends them")
+        elif not self.is_equal:
+            lines.append("try: claims reconcile --deep --repair, then claims load")
+        else:
+            lines.append("The server holds what the ledger says.")
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same facts as JSON values."""
+        return asdict(self) | {"is_equal": self.is_equal, "differing": list(self.differing)}
+
+
+def reconcile(
+    settings: Settings,
+    *,
+    ledger_path: Path | None = None,
+    deep: bool = False,
+    repair: bool = False,
+    wait: bool = False,
+    on_progress: OnProgress = silent,
+) -> ReconcileReport:
+    """Compare what the ledger says with what the server holds.
+
+    Args:
+        settings: the server.
+        ledger_path: the ledger; `settings.ledger_path` if None.
+        deep: look at each resource, not only at how many there are.
+        repair: mark what is missing or changed as not loaded, so that the next load sends it; looks at each.
+        wait: wait until the server is ready.
+        on_progress: told where it is.
+
+    Raises:
+        LedgerMismatch: the server was wiped, restored or swapped since the last load.
+        LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
+    """
+    with open_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger):
+        return asyncio.run(
+            _reconcile(
+                ledger, settings, _Wish(deep or repair, repair, settings.fhir_wait_seconds if wait else 0), on_progress
+            )
+        )
+
+
+@dataclass(frozen=True)
+class _Wish:
+    is_deep: bool
+    is_repair: bool
+    wait_seconds: float
+
+
+@dataclass
+class _Found:
+    missing: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    differing: list[str] = field(default_factory=list)
+    marked: int = 0
+
+
+async def _reconcile(ledger: Ledger, settings: Settings, wish: _Wish, on_progress: OnProgress) -> ReconcileReport:
+    async with connect(settings) as client:
+        marker = await read_marker(client, wait_seconds=wish.wait_seconds)
+        if problem := mismatch(ledger, marker, base_url=client.base_url):
+            raise problem
+        held = held_types(ledger)
+        on_server = {resource_type: await count(client, resource_type) for resource_type in held}
+        found = await _look_at_each(ledger, client, settings, wish, on_progress) if wish.is_deep else None
+    return ReconcileReport(
+        server=settings.fhir_base_url,
+        by_type={
+            resource_type: TypeComparison(
+                ledger=held[resource_type],
+                server=on_server[resource_type],
+                missing=found.missing[resource_type] if found else None,
+                changed=found.changed[resource_type] if found else None,
+            )
+            for resource_type in sorted(held)
+        },
+        differing=tuple(found.differing[:IDS_SHOWN]) if found else (),
+        marked=found.marked if found else 0,
+    )
+
+
+async def _look_at_each(
+    ledger: Ledger, client: FhirClient, settings: Settings, wish: _Wish, on_progress: OnProgress
+) -> _Found:
+    found = _Found()
+    total, looked_at = sum(held_types(ledger).values()), 0
+    async for part in compare(ledger, client, has_all_contents=False, workers=settings.workers):
+        found.missing[part.resource_type] += len(part.missing)
+        found.changed[part.resource_type] += len(part.changed)
+        differing = [f"{part.resource_type}/{resource_id}" for resource_id in (*part.missing, *part.changed)]
+        found.differing += differing[: max(0, IDS_SHOWN - len(found.differing))]
+        if wish.is_repair:
+            found.marked += mark(ledger, part)
+        looked_at += part.equal + len(differing)
+        on_progress(Progress(f"comparing {part.resource_type}", settled=looked_at, total=total))
+    return found
+
+
+def _line(comparison: TypeComparison) -> str:
+    looked_at = (
+        "" if comparison.missing is None else f"  missing {comparison.missing:,}  changed {comparison.changed:,}"
+    )
+    return f"ledger {comparison.ledger:,}  server {comparison.server:,}{looked_at}"

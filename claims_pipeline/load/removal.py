@@ -1,0 +1,53 @@
+"""Deleting from the server what the ledger says is ours."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from claims_pipeline.load.ledger import RESOURCES, Ledger, execute_many
+from claims_pipeline.load.pack import bundles, deletion
+from claims_pipeline.load.send import Sender
+from claims_pipeline.load.settle import LOADED, Resource, Result
+
+
+@dataclass
+class Deleted:
+    """How many resources are gone, and what could not be deleted."""
+
+    done: int = 0
+    failures: list[Result] = field(default_factory=list)
+
+
+async def delete(ledger: Ledger, sender: Sender, keys: Sequence[tuple[str, str]]) -> Deleted:
+    """Delete resources (type, id) from the server and forget them; what is still referred to stays."""
+    deleted = Deleted()
+    deleter = Sender(sender.client, sender.limit, sender.patience_seconds, sender.largest, encode=deletion)
+
+    async def on_results(results: Sequence[Result]) -> None:
+        gone = [result.resource[:2] for result in results if result.outcome in LOADED]
+        with ledger.writing() as connection:
+            execute_many(connection, _FORGET, gone)
+        deleted.done += len(gone)
+        deleted.failures += [result for result in results if result.outcome not in LOADED]
+
+    async def one(bundle: Sequence[Resource]) -> None:
+        try:
+            await deleter.deliver(bundle, on_results)
+        finally:
+            await sender.limit.release()
+
+    resources = [Resource(*key, "", "", "ledger", "", []) for key in keys]
+    async with asyncio.TaskGroup() as sending:
+        for bundle in bundles(resources, sender.largest):
+            await sender.limit.acquire()
+            sending.create_task(one(bundle))
+    if deleter.stopped is not None:
+        sender.stop(deleter.stopped)
+    return deleted
+
+
+_FORGET = sa.delete(RESOURCES).where(
+    RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id")
+)

@@ -1,0 +1,148 @@
+"""`remove`: take away from a server exactly what the ledger says is ours."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from claims_pipeline.fhir import TIERS
+from claims_pipeline.load.client import FhirClient, connect
+from claims_pipeline.load.compare import held_types
+from claims_pipeline.load.interrupt import stopping_on_interrupt
+from claims_pipeline.load.ledger import PARTITIONS, RESOURCES, Ledger, open_ledger
+from claims_pipeline.load.limits import InFlightLimit
+from claims_pipeline.load.lock import holding_lock
+from claims_pipeline.load.marker import forget_marker, mismatch, read_marker
+from claims_pipeline.load.progress import OnProgress, Progress, silent
+from claims_pipeline.load.removal import delete
+from claims_pipeline.load.report import Failure
+from claims_pipeline.load.send import Sender
+from claims_pipeline.load.settle import Result
+from claims_pipeline.reports import aligned
+from claims_pipeline.settings import Settings
+
+FAILURES_SHOWN = 10
+ROWS_AT_ONCE = 5_000
+
+
+@dataclass(frozen=True)
+class RemoveReport:
+    """What was taken away.
+
+    Attributes:
+        server: base address.
+        by_type: resources deleted, by type.
+        left: resources of ours that are still there, because something else refers to them or the server refused.
+        failures: the first of these, with the server's reason.
+    """
+
+    kind: ClassVar[str] = "remove"
+
+    server: str
+    by_type: dict[str, int]
+    left: int
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 if nothing of ours is left, 1 if something is."""
+        return 1 if self.left else 0
+
+    def render(self) -> str:
+        """Return the lines that a person reads."""
+        rows = [("Removed from", self.server), *((name, f"{n:,}") for name, n in sorted(self.by_type.items()))]
+        rows.append(("left", f"{self.left:,}"))
+        lines = [aligned(rows), *(failure.render() for failure in self.failures)]
+        if self.left:
+            lines.append("try: remove what refers to these, then the same command again")
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the same facts as JSON values."""
+        return asdict(self) | {"failures": [asdict(failure) for failure in self.failures]}
+
+
+def remove(settings: Settings, *, ledger_path: Path | None = None, on_progress: OnProgress = silent) -> RemoveReport:
+    """Delete everything that the ledger says we loaded, in reverse order of references, and forget it.
+
+    Args:
+        settings: the server.
+        ledger_path: the ledger; `settings.ledger_path` if None.
+        on_progress: told where it is.
+
+    Raises:
+        LedgerMismatch: the server was wiped, restored or swapped since the last load: what it holds may not be ours.
+        LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
+    """
+    with open_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger):
+        return asyncio.run(_remove(ledger, settings, on_progress))
+
+
+async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -> RemoveReport:
+    async with connect(settings) as client:
+        marker = await read_marker(client, wait_seconds=0)
+        if problem := mismatch(ledger, marker, base_url=client.base_url):
+            raise problem
+        before = held_types(ledger)
+        sender = Sender(client, InFlightLimit(settings.workers), settings.fhir_patience_seconds, settings.batch_size)
+        with stopping_on_interrupt(sender):
+            failures = await _delete_all(ledger, sender, on_progress)
+        left = held_types(ledger)
+        if not left and sender.stopped is None:
+            await _forget(ledger, client)
+    if sender.stopped is not None:
+        raise sender.stopped
+    return RemoveReport(
+        server=client.base_url,
+        by_type={resource_type: held - left.get(resource_type, 0) for resource_type, held in before.items()},
+        left=sum(left.values()),
+        failures=tuple(
+            Failure("not deleted", result.resource.name, "ledger", result.http_status, result.text)
+            for result in failures[:FAILURES_SHOWN]
+        ),
+    )
+
+
+async def _delete_all(ledger: Ledger, sender: Sender, on_progress: OnProgress) -> list[Result]:
+    """Delete type after type; go round again while that gets any further, for unknown types have no known order."""
+    while True:
+        failures: list[Result] = []
+        done = 0
+        types = held_types(ledger)
+        for resource_type in sorted(types, key=_latest_first):
+            on_progress(Progress(f"deleting {resource_type}", settled=done, total=sum(types.values())))
+            last_id = ""
+            while sender.stopped is None and (ids := _ids(ledger, resource_type, last_id)):
+                last_id = ids[-1]
+                deleted = await delete(ledger, sender, [(resource_type, resource_id) for resource_id in ids])
+                done += deleted.done
+                failures += deleted.failures
+        if not failures or not done or sender.stopped is not None:
+            return failures
+
+
+def _latest_first(resource_type: str) -> int:
+    return -TIERS.index(resource_type) if resource_type in TIERS else -len(TIERS)
+
+
+def _ids(ledger: Ledger, resource_type: str, after: str) -> Sequence[str]:
+    query = sa.select(RESOURCES.c.resource_id).where(
+        RESOURCES.c.resource_type == resource_type,
+        RESOURCES.c.resource_id > after,
+        RESOURCES.c.content_hash.is_not(None),
+    )
+    with ledger.reading() as connection:
+        ids: Sequence[str] = (
+            connection.execute(query.order_by(RESOURCES.c.resource_id).limit(ROWS_AT_ONCE)).scalars().all()
+        )
+    return ids
+
+
+async def _forget(ledger: Ledger, client: FhirClient) -> None:
+    await forget_marker(ledger, client)
+    with ledger.writing() as connection:
+        connection.execute(sa.delete(RESOURCES))
+        connection.execute(sa.delete(PARTITIONS))

@@ -1,0 +1,83 @@
+"""`dead-letters retry`: send again what was rejected."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from claims_pipeline.errors import DataError
+from claims_pipeline.fhir import TIERS
+from claims_pipeline.load.dead_letters import UNREADABLE, open_dead_letters
+from claims_pipeline.load.diff import CHUNK_SCHEMA
+from claims_pipeline.load.ledger import open_ledger
+from claims_pipeline.load.options import DEFAULTS, LoadOptions
+from claims_pipeline.load.pipeline import Pipeline
+from claims_pipeline.load.progress import OnProgress, silent
+from claims_pipeline.load.report import LoadReport
+from claims_pipeline.load.session import Session
+from claims_pipeline.settings import Settings
+
+
+def retry_dead_letters(
+    names: Sequence[str],
+    settings: Settings,
+    *,
+    ledger_path: Path | None = None,
+    on_progress: OnProgress = silent,
+    options: LoadOptions = DEFAULTS,
+) -> LoadReport:
+    """Send open dead letters again: their cause may be gone.
+
+    Args:
+        names: "Type/id" of those to send; none for all.
+        settings: the server.
+        ledger_path: the ledger; `settings.ledger_path` if None.
+        on_progress: told where it is.
+        options: see `LoadOptions`.
+
+    Raises:
+        DataError: one of `names` is no open dead letter.
+        LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
+    """
+    session = Session(settings, ledger_path, full=True, wait=False, on_progress=on_progress, options=options)
+    with session.exclusive_ledger() as ledger:
+        letters = _chosen(open_dead_letters(settings.dead_letters_path, ledger), names)
+        return session.run(ledger, "dead letters", lambda pipeline: _send(pipeline, letters))
+
+
+def list_dead_letters(settings: Settings, *, ledger_path: Path | None = None) -> pl.DataFrame:
+    """Return everything that is rejected now, with the columns of `dead_letters.SCHEMA`, latest first."""
+    with open_ledger(ledger_path or settings.ledger_path) as ledger:
+        return open_dead_letters(settings.dead_letters_path, ledger)
+
+
+def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    sendable = letters.filter(pl.col("origin") != UNREADABLE)
+    if not names:
+        return sendable
+    name = pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))
+    chosen = sendable.filter(name.is_in(list(names)))
+    if absent := sorted(set(names) - set(chosen.select(name).to_series())):
+        raise DataError(f"no dead letter: {', '.join(absent)}", fix="claims dead-letters list")
+    return chosen
+
+
+async def _send(pipeline: Pipeline, letters: pl.DataFrame) -> None:
+    """Send in rounds: what lacked another dead letter comes after it."""
+    pipeline.total = letters.height
+    waiting = letters
+    while waiting.height and pipeline.sender.stopped is None:
+        names = waiting.select(pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))).to_series()
+        lacks_another = pl.col("missing_target").is_in(names.implode()).fill_null(False)
+        ready = waiting.filter(~lacks_another)
+        if ready.is_empty():
+            ready = waiting
+        waiting = waiting.join(ready, on=["resource_type", "resource_id"], how="anti", maintain_order="left")
+        for resource_type in sorted(ready["resource_type"].unique(), key=_order):
+            for origin in ready["origin"].unique().sort():
+                rows = ready.filter(resource_type=resource_type, origin=origin)
+                await pipeline.load([rows.select(CHUNK_SCHEMA.names())] if rows.height else [], origin)
+
+
+def _order(resource_type: str) -> tuple[int, str]:
+    return (TIERS.index(resource_type) if resource_type in TIERS else -1, resource_type)
