@@ -75,6 +75,7 @@ def test_the_status_says_what_runs_in_words_and_as_json(fhir_server: Settings) -
     assert json.loads(json.dumps(now.to_json()))["hapi"]["pid"] == now.hapi.pid
 
 
+@pytest.mark.server  # it needs the Java archives
 def test_a_server_that_cannot_boot_says_why_and_leaves_nothing_running(elsewhere: Settings) -> None:
     starved = elsewhere.model_copy(update={"fhir_memory": "1m"})
     with pytest.raises(ServiceError, match=r"HAPI FHIR ended while it booted: .*heap") as caught:
