@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from claims_pipeline.generate.days import day_number, month_of, weekday_of, year_of
+from claims_pipeline.generate.days import day_number, month_start, months_since_epoch, weekday_of, year_of
 from claims_pipeline.generate.draws import Floats, Integers
 from claims_pipeline.generate.population import population
 from claims_pipeline.lake import Feed
@@ -137,10 +137,21 @@ def service_weights(days: Integers) -> Floats:
         by_weekday = np.array([week[name] for name in WEEKDAYS], dtype=np.float64)
         by_month = np.array([season[name] for name in MONTHS], dtype=np.float64)
         weights[:, column] = (by_weekday / by_weekday.mean())[weekday_of(days)]
-        weights[:, column] *= (by_month / by_month.mean())[month_of(days)]
+        weights[:, column] *= _between_months(by_month / by_month.mean(), days)
         if week["keeps_holidays"]:
             weights[:, column] *= closed
     return weights
+
+
+def _between_months(by_month: Floats, days: Integers) -> Floats:
+    """Return a value for each day: that of the month in its middle, changing evenly from one middle to the next."""
+    months = months_since_epoch(days)
+    middle = (month_start(months) + month_start(months + 1)) / 2
+    other = np.where(days < middle, months - 1, months + 1)
+    other_middle = (month_start(other) + month_start(other + 1)) / 2
+    share = (days - middle) / (other_middle - middle)
+    values: Floats = by_month[months % 12] * (1 - share) + by_month[other % 12] * share
+    return values
 
 
 def _receipt_openness(days: Integers) -> Floats:

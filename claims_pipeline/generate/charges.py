@@ -6,7 +6,7 @@ import numpy as np
 
 from claims_pipeline.generate.days import year_of, year_start
 from claims_pipeline.generate.draws import Draws, Floats, Integers, pair
-from claims_pipeline.generate.lines import Lines, Visits
+from claims_pipeline.generate.lines import Encounters, Lines
 from claims_pipeline.reference import conversion_factors, read_table
 
 MODIFIERS = ("", "25", "95", "26", "TC", "GP", "25 95")
@@ -21,7 +21,7 @@ TECHNICAL_ONLY = 0.12
 FEE_YEAR = 2023
 
 
-def modifiers_of(visits: Visits, lines: Lines) -> Integers:
+def modifiers_of(visits: Encounters, lines: Lines) -> Integers:
     """Return the row of MODIFIERS of each line."""
     procedures = read_table("procedures")
     category = procedures["category"]
@@ -45,7 +45,7 @@ def modifiers_of(visits: Visits, lines: Lines) -> Integers:
 
 
 def unit_charges(
-    visits: Visits, lines: Lines, *, modifiers: Integers, service: Integers, practitioners: int
+    visits: Encounters, lines: Lines, *, modifiers: Integers, service: Integers, practitioners: int
 ) -> Integers:
     """Return the charge of one unit of each line in cents.
 

@@ -24,11 +24,6 @@ def year_of(days: Integers) -> Integers:
     return days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
 
 
-def month_of(days: Integers) -> Integers:
-    """Return the month (0 January to 11 December) of each day."""
-    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12
-
-
 def months_since_epoch(days: Integers) -> Integers:
     """Return the calendar month of each day, counted from January 1970."""
     return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)

@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.conditions import code_conditions, condition_names
-from claims_pipeline.generate.draws import Draws, Integers, WeightTable
+from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names
+from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.generate.population import population
 from claims_pipeline.reference import read_table
@@ -37,18 +37,16 @@ def diagnoses_of(plan: Plan, ages: Integers) -> Diagnoses:
     """Return the diagnoses of each claim of a plan, given the patients' ages on the day of service."""
     draws, people = Draws(plan.feed.seed), population(plan.feed)
     stories = read_table("stories")
-    masks = people.conditions[plan.person].astype(np.int64)
-    eligible = masks & _cluster_masks()[plan.story]
-    principal = _principal(plan, ages, people.is_female[plan.person], has_condition=eligible > 0)
-    (chronic,) = np.nonzero(principal == NONE)
-    condition = np.full(len(principal), NONE)
-    which = _condition_choice().choose(draws.bits("claim/condition", plan.episode[chronic]), eligible[chronic])
-    condition[chronic] = which
-    principal[chronic] = code_conditions(draws, plan.person[chronic], people.conditions[plan.person[chronic]], which)
+    fits = _Patients(draws, plan.person, people.conditions[plan.person], people.is_female[plan.person], ages)
+    principal, condition = fits.principal(plan.story, plan.episode)
+    (following,) = np.nonzero(plan.source_story >= 0)
+    reason, _ = fits.at(following).principal(plan.source_story[following], plan.source_episode[following])
+    shared = _options_of_stories()[plan.story[following], reason]
+    principal[following[shared]] = reason[shared]
     codes = np.full((len(principal), MOST_DIAGNOSES), NONE)
     codes[:, 0] = principal
     count = np.ones(len(principal), dtype=np.int64)
-    rest = masks & ~_own_condition()[principal]
+    rest = people.conditions[plan.person].astype(np.int64) & ~_own_condition()[principal]
     chance, most = (stories[name].to_numpy()[plan.story] for name in ("secondary", "secondary_most"))
     for further in range(1, MOST_DIAGNOSES):
         coded = draws.uniform(f"claim/secondary {further}", plan.counter) < chance
@@ -61,17 +59,51 @@ def diagnoses_of(plan: Plan, ages: Integers) -> Diagnoses:
     return Diagnoses(codes, count, condition)
 
 
-def _principal(
-    plan: Plan, ages: Integers, is_female: NDArray[np.bool_], *, has_condition: NDArray[np.bool_]
-) -> Integers:
-    """Return rows of diagnoses by story, sex and age; NONE where it is one of the patient's conditions."""
-    with_condition, without, options = _principal_choice()
-    row = (plan.story * 2 + is_female) * (OLDEST + 1) + np.minimum(ages, OLDEST)
-    bits = Draws(plan.feed.seed).bits("claim/principal", plan.episode)
-    option = with_condition.choose(bits, row)
-    (again,) = np.nonzero((options[option] == NONE) & ~has_condition)
-    option[again] = without.choose(bits[again], row[again])
-    return options[option]
+@dataclass(frozen=True)
+class _Patients:
+    """What decides about the reason of a visit: arrays with one element a claim."""
+
+    draws: Draws
+    person: Integers
+    conditions: Masks
+    is_female: NDArray[np.bool_]
+    ages: Integers
+
+    def at(self, rows: Integers) -> "_Patients":
+        """Return the patients of some claims."""
+        return _Patients(self.draws, self.person[rows], self.conditions[rows], self.is_female[rows], self.ages[rows])
+
+    def principal(self, story: Integers, episode: Bits) -> tuple[Integers, Integers]:
+        """Return the row of diagnoses of each visit's reason, and the condition it stands for, or NONE."""
+        with_condition, without, options = _principal_choice()
+        eligible = self.conditions.astype(np.int64) & _cluster_masks()[story]
+        row = (story * 2 + self.is_female) * (OLDEST + 1) + np.minimum(self.ages, OLDEST)
+        bits = self.draws.bits("claim/principal", episode)
+        option = with_condition.choose(bits, row)
+        (again,) = np.nonzero((options[option] == NONE) & (eligible == 0))
+        option[again] = without.choose(bits[again], row[again])
+        principal, condition = options[option], np.full(len(story), NONE)
+        (chronic,) = np.nonzero(principal == NONE)
+        which = _condition_choice().choose(self.draws.bits("claim/condition", episode[chronic]), eligible[chronic])
+        condition[chronic] = which
+        principal[chronic] = code_conditions(self.draws, self.person[chronic], self.conditions[chronic], which)
+        return principal, condition
+
+
+@cache
+def _options_of_stories() -> NDArray[np.bool_]:
+    """Return which diagnoses (columns) are reasons of which stories (rows)."""
+    stories, diagnoses = read_table("stories")["story"].to_list(), read_table("diagnoses")
+    codes, families = diagnoses["diagnosis_code"].to_list(), diagnoses["family"].to_list()
+    is_condition = np.isin(families, condition_names())
+    allowed = np.zeros((len(stories), len(codes)), dtype=np.bool_)
+    for row in read_table("story_diagnoses").iter_rows(named=True):
+        story = stories.index(row["story"])
+        if row["diagnosis_code"] == CONDITION:
+            allowed[story] |= is_condition
+        else:
+            allowed[story, codes.index(row["diagnosis_code"])] = True
+    return allowed
 
 
 @cache

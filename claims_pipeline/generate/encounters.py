@@ -11,7 +11,7 @@ from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, diagnoses_of
 from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.identifiers import dates
-from claims_pipeline.generate.lines import Lines, Visits, lines_of
+from claims_pipeline.generate.lines import Encounters, Lines, lines_of
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.providers import providers_of
@@ -32,7 +32,7 @@ def encounters_of(plan: Plan, *, birth_days: Integers, is_medicare: NDArray[np.b
     ages = ages_on(birth_days, plan.service)
     diagnoses = diagnoses_of(plan, ages)
     providers = providers_of(plan, diagnoses)
-    visits = Visits(
+    visits = Encounters(
         draws=Draws(plan.feed.seed),
         counter=plan.counter,
         story=plan.story,

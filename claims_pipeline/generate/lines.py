@@ -17,7 +17,7 @@ PATIENTS = ("established", "new", "emergency")
 
 
 @dataclass(frozen=True)
-class Visits:
+class Encounters:
     """What decides about the lines of claims: arrays with one element a claim.
 
     Attributes:
@@ -56,7 +56,7 @@ class Lines:
     units: Integers
 
 
-def lines_of(visits: Visits) -> Lines:
+def lines_of(visits: Encounters) -> Lines:
     """Return the lines of claims; `visits.diagnoses` gains the diagnoses that lines bring with them."""
     found: list[tuple[Integers, ...]] = []
     for number, story in enumerate(stories()):
@@ -73,7 +73,7 @@ def lines_of(visits: Visits) -> Lines:
 class _StoryLines:
     """Compares the claims of one story with its rules."""
 
-    def __init__(self, visits: Visits, claims: Integers) -> None:
+    def __init__(self, visits: Encounters, claims: Integers) -> None:
         self.visits, self.claims = visits, claims
         self.codes, self.count = visits.diagnoses.codes, visits.diagnoses.count
         self.counter, self.ages = visits.counter[claims], visits.ages[claims]
@@ -143,7 +143,7 @@ def _first(matches: NDArray[np.bool_]) -> Integers:
     return number + 1
 
 
-def _visit_codes(visits: Visits, claims: Integers, wanted: Integers) -> Integers:
+def _visit_codes(visits: Encounters, claims: Integers, wanted: Integers) -> Integers:
     """Return the row of procedures of visits whose level depends on the number of diagnoses."""
     table, codes = _visit_levels()
     emergency = read_table("specialties")["site"].to_list().index("emergency")

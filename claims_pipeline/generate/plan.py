@@ -6,47 +6,69 @@ A pure function of (feed, day): a claim's counter is (day received, index within
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.generate.calendar import LONGEST_LAG, calendar, claim_counts, cumulative_claims, lag_weights
-from claims_pipeline.generate.days import day_number
+from claims_pipeline.generate.days import day_number, weekday_of
 from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Floats, Integers, WeightTable, pair
 from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, versions_between
-from claims_pipeline.generate.turns import people_of
+from claims_pipeline.generate.turns import turns_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
+SOURCE_ATTEMPTS = 3
+"""Visits of the day tried as the one that a claim follows, before it stands alone."""
+LONGEST_WAIT = 4
+"""Days between a visit and the laboratory or imaging study that follows; half of them are on the same day."""
+SATURDAY = 5
+
 
 @dataclass(frozen=True)
-class Plan:
+class Visits:
+    """The visits behind claims, as arrays of equal length.
+
+    Attributes:
+        counter: the claim's counter for random draws.
+        episode: the same, but shared by all visits of a course of treatment.
+        is_first: whether it is the first visit of a course.
+        story: row of the stories table.
+        person: number of the patient, from 0.
+        service: day of the service.
+    """
+
+    counter: Bits
+    episode: Bits
+    is_first: NDArray[np.bool_]
+    story: Integers
+    person: Integers
+    service: Integers
+
+
+@dataclass(frozen=True)
+class Plan(Visits):
     """Claim versions as arrays of equal length, ordered by partition day, day received and index.
 
     Attributes:
         day: partition: the day on which the payer receives this version.
         received: day of the claim's first version.
         index: number of the claim within the day received, from 0.
-        counter: the claim's counter for random draws.
-        episode: the same, but shared by all visits of a course of treatment.
         version: 1 for the first version.
         status: position in lifecycle.STATUSES.
-        story: row of the stories table.
-        person: number of the patient, from 0.
-        service: day of the service.
+        source_story, source_episode: story and episode of the visit that the claim follows; -1 where it follows none.
     """
 
     feed: Feed
     day: Integers
     received: Integers
     index: Integers
-    counter: Bits
-    episode: Bits
     version: Integers
     status: Integers
-    story: Integers
-    person: Integers
-    service: Integers
+    source_story: Integers
+    source_episode: Bits
 
 
 def plan_of(feed: Feed, days: Sequence[date]) -> Plan:
@@ -63,22 +85,69 @@ def plan_of(feed: Feed, days: Sequence[date]) -> Plan:
     versions = versions_between(Draws(feed.seed), pair(received, index), received, first=first, last=last)
     order = np.lexsort((index[versions.claim], received[versions.claim], versions.day))
     received, index = received[versions.claim[order]], index[versions.claim[order]]
-    counter = pair(received, index)
-    story, ordinal = _stories(feed, received, index, earliest=earliest, last=last)
-    person, episode = people_of(feed, story=story, ordinal=ordinal, counter=counter)
+    visits = _visits(feed, received, index, earliest=earliest, last=last)
+    source_story, source_episode = _follow(feed, visits, received, earliest=earliest, last=last)
     return Plan(
+        **vars(visits),
         feed=feed,
         day=versions.day[order],
         received=received,
         index=index,
-        counter=counter,
-        episode=episode,
         version=versions.number[order],
         status=versions.status[order],
+        source_story=source_story,
+        source_episode=source_episode,
+    )
+
+
+def _visits(feed: Feed, received: Integers, index: Integers, *, earliest: int, last: int) -> Visits:
+    counter = pair(received, index)
+    story, ordinal = _stories(feed, received, index, earliest=earliest, last=last)
+    turns = turns_of(feed, story=story, ordinal=ordinal, counter=counter)
+    return Visits(
+        counter=counter,
+        episode=turns.episode,
+        is_first=turns.is_first,
         story=story,
-        person=person,
+        person=turns.person,
         service=_service_days(feed, received, story, counter, earliest=earliest, last=last),
     )
+
+
+def _follow(feed: Feed, visits: Visits, received: Integers, *, earliest: int, last: int) -> tuple[Integers, Bits]:
+    """Let laboratory and imaging claims follow a visit that the payer receives on the same day.
+
+    Their person becomes that of the visit, their service is on its day or soon after it. Returns the story and the
+    episode of the visit, -1 and 0 where none is followed.
+    """
+    draws, stories = Draws(feed.seed), read_table("stories")
+    follows, may_follow = stories["follows"].to_numpy(), _sources()
+    source_story, source_episode = np.full(len(received), -1), np.zeros_like(visits.counter)
+    (open_claims,) = np.nonzero(draws.uniform("claim/follows", visits.counter) < follows[visits.story])
+    counts = claim_counts(feed, earliest, last)
+    for attempt in range(SOURCE_ATTEMPTS):
+        counter = visits.counter[open_claims]
+        days = received[open_claims]
+        index = draws.below(f"claim/source {attempt}", counter, counts[days - earliest])
+        source = _visits(feed, days, index, earliest=earliest, last=last)
+        fits = may_follow[visits.story[open_claims], source.story]
+        claims, chosen = open_claims[fits], np.flatnonzero(fits)
+        visits.person[claims] = source.person[chosen]
+        wait = draws.below("claim/wait", visits.counter[claims], 2 * LONGEST_WAIT) - LONGEST_WAIT
+        after = source.service[chosen] + np.maximum(wait, 0)
+        can_wait = (after <= received[claims]) & (weekday_of(after) < SATURDAY)
+        visits.service[claims] = np.where(can_wait, after, source.service[chosen])
+        source_story[claims], source_episode[claims] = source.story[chosen], source.episode[chosen]
+        open_claims = open_claims[~fits]
+    return source_story, source_episode
+
+
+@cache
+def _sources() -> NDArray[np.bool_]:
+    """Return which story (row) may follow a visit of which (column)."""
+    stories = read_table("stories")
+    names = stories["story"].to_list()
+    return np.array([[name in (sources or "").split() for name in names] for sources in stories["sources"]])
 
 
 def _claims_received(feed: Feed, first: int, last: int) -> tuple[Integers, Integers]:

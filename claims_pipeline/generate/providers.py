@@ -52,15 +52,16 @@ def providers_of(plan: Plan, diagnoses: Diagnoses) -> Providers:
     specialty[referred] = _condition_specialties()[0][diagnoses.condition[referred]]
     new_chance[referred] = NEW_WITH_SPECIALIST
     is_new = draws.uniform("claim/new patient", plan.episode) < new_chance
+    is_course = (read_table("stories")["draw"] == "course").to_numpy()[plan.story]
     keeps = read_table("specialties")["keeps_patients"].to_numpy()[specialty] == 1
     known = pair(plan.person, city * len(keeps) + specialty)
-    key = np.where(keeps & ~is_new, known, plan.episode)
+    key = np.where(keeps & ~is_new & ~is_course, known, plan.episode)
     count = directory.practitioner_count[city, specialty]
     return Providers(
         practitioner=directory.first_practitioner[city, specialty] + draws.below("claim/practitioner", key, count),
         specialty=specialty,
         city=city,
-        is_new=is_new,
+        is_new=is_new | plan.is_first,
         is_video=draws.uniform("claim/video", plan.counter)
         < read_table("stories")["telehealth"].to_numpy()[plan.story],
     )

@@ -5,9 +5,11 @@ what happens at an interval, so there the story's claims, numbered through the w
 checkups go round the adherent people, a course's visits round a roster whose size is the rate times the interval.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from claims_pipeline.generate.calendar import cumulative_claims
 from claims_pipeline.generate.days import day_number
@@ -17,8 +19,23 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 
-def people_of(feed: Feed, *, story: Integers, ordinal: Integers, counter: Bits) -> tuple[Integers, Bits]:
-    """Return the person of each claim, and the counter that all visits of one episode share.
+@dataclass(frozen=True)
+class Turns:
+    """Arrays with one element a claim.
+
+    Attributes:
+        person: number of the patient, from 0.
+        episode: the claim's counter, or one that all visits of a course of treatment share.
+        is_first: whether it is the first visit of a course.
+    """
+
+    person: Integers
+    episode: Bits
+    is_first: NDArray[np.bool_]
+
+
+def turns_of(feed: Feed, *, story: Integers, ordinal: Integers, counter: Bits) -> Turns:
+    """Return whom each claim is about.
 
     Args:
         feed: the feed.
@@ -28,6 +45,7 @@ def people_of(feed: Feed, *, story: Integers, ordinal: Integers, counter: Bits) 
     """
     draws = Draws(feed.seed)
     person, episode = np.zeros(len(story), dtype=np.int64), counter.copy()
+    is_first = np.zeros(len(story), dtype=np.bool_)
     for number, row in enumerate(read_table("stories").iter_rows(named=True)):
         (mine,) = np.nonzero(story == number)
         if row["draw"] == "random":
@@ -37,17 +55,17 @@ def people_of(feed: Feed, *, story: Integers, ordinal: Integers, counter: Bits) 
             place = ordinal[mine].astype(np.uint64) * SCATTER % np.uint64(len(people))
             person[mine] = people[place.astype(np.int64)]
         else:
-            course = _courses(feed, number, row, ordinal[mine])
+            course, is_first[mine] = _courses(feed, number, row, ordinal[mine])
             person[mine] = choose_people(feed, row["people"], draws.uniform(f"course/{row['story']}", course))
             episode[mine] = draws.bits(f"episode/{row['story']}", course)
-    return person, episode
+    return Turns(person, episode, is_first)
 
 
-def _courses(feed: Feed, number: int, story: dict[str, Any], ordinal: Integers) -> Bits:
-    """Return which course of treatment each visit belongs to: a place in the roster and a number of visits before."""
+def _courses(feed: Feed, number: int, story: dict[str, Any], ordinal: Integers) -> tuple[Bits, NDArray[np.bool_]]:
+    """Return which course each visit belongs to (a place in the roster, a number of courses before), and the first."""
     days = (feed.end_date - feed.start_date).days + 1
     a_day = cumulative_claims(feed, day_number(feed.end_date))[days, number] / days
     roster = max(1, round(a_day * story["interval_days"]))
     place, turn = ordinal % roster, ordinal // roster
-    offset = Draws(feed.seed).below(f"roster/{story['story']}", place, story["course_visits"])
-    return pair(place, (turn + offset) // story["course_visits"])
+    visits = turn + Draws(feed.seed).below(f"roster/{story['story']}", place, story["course_visits"])
+    return pair(place, visits // story["course_visits"]), visits % story["course_visits"] == 0

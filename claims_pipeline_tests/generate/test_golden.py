@@ -13,7 +13,17 @@ from claims_pipeline.schema import TABLES
 
 FEED = Feed(seed=42, patients=50, claims=400, start_date=date(2025, 3, 1), end_date=date(2025, 4, 15))
 GOLDEN_VERSION = 1
-GOLDEN: dict[str, str] = {}
+GOLDEN = {
+    "payers": "2e17c9f60b760b20",
+    "plans": "6e59c93700b5b72a",
+    "organizations": "14955dc05331aa89",
+    "locations": "63a1a8f44557c6f8",
+    "practitioners": "ee8d7432c3288932",
+    "enrollment": "dd6a27b5e5e6e398",
+    "patients": "c06c016cad69dd71",
+    "coverages": "6bc5ee1d33c3353c",
+    "claims": "68a14febeca5d8b6",
+}
 
 
 @pytest.fixture(scope="module")
