@@ -66,20 +66,36 @@ def test_a_chart_says_which_claims_it_counts_and_charges(client: httpx.Client, c
     )
 
 
+def columns(rows: list[dict[str, Any]], *names: str) -> list[list[Any]]:
+    return [[row[name] for name in names] for row in rows]
+
+
 def test_months_are_counted_by_status(client: httpx.Client) -> None:
-    assert [list(row.values()) for row in values(client, "claims-by-month")] == [
-        ["2025-01-01", "active", 2, "January 2025: 2 active claims"],
-        ["2025-01-01", "cancelled", 1, "January 2025: 1 cancelled claims"],
-        ["2025-01-01", "draft", 0, "January 2025: 0 draft claims"],
-        ["2025-02-01", "active", 1, "February 2025: 1 active claims"],
-        ["2025-02-01", "cancelled", 0, "February 2025: 0 cancelled claims"],
-        ["2025-02-01", "draft", 1, "February 2025: 1 draft claims"],
+    assert columns(values(client, "claims-by-month"), "month", "claim_status", "claim_count") == [
+        ["2025-01-01", "active", 2],
+        ["2025-01-01", "cancelled", 1],
+        ["2025-01-01", "draft", 0],
+        ["2025-02-01", "active", 1],
+        ["2025-02-01", "cancelled", 0],
+        ["2025-02-01", "draft", 1],
     ]
+
+
+def test_a_month_that_is_not_complete_says_so(client: httpx.Client) -> None:
+    """The lake holds January 10 to February 3."""
+    for name in ("claims-by-month", "cost-trend"):
+        rows = values(client, name, "status=active")
+        assert columns(rows, "days", "is_partial") == [["22 of 31", True], ["3 of 28", True]]
+        assert rows[0]["description"].startswith("January 2025 (22 of 31 days): ")
+        assert " where a month is not complete" in spec(client, name)["title"]["subtitle"]
+    only_a_week = values(client, "cost-trend", "received_from=2025-01-05&received_to=2025-01-11")
+    assert columns(only_a_week, "days") == [["2 of 31"]]
 
 
 def test_the_cost_trend_charges_active_claims_unless_a_status_is_chosen(client: httpx.Client) -> None:
     def charges(query: str) -> list[list[Any]]:
-        return [list(row.values())[:4] for row in values(client, "cost-trend", query)]
+        rows = values(client, "cost-trend", query)
+        return columns(rows, "month", "charge_amount", "claim_count", "average_charge_amount")
 
     assert charges("") == [["2025-01-01", 350.0, 2, 175.0], ["2025-02-01", 150.5, 1, 150.5]]
     assert charges("status=draft") == [["2025-02-01", 140.0, 1, 140.0]]

@@ -1,6 +1,8 @@
 """Charts over time, by month of receipt."""
 
-from datetime import date
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from claims_pipeline.dashboard.analytics import Rows, View
@@ -32,7 +34,10 @@ MONTH = {
 }
 """In UTC: in local time the first of a month falls into the month before for everyone west of Greenwich."""
 
-IN_TOOLTIP = {"field": "month", "type": "temporal", "timeUnit": "utcyearmonth", "title": "Month", "format": "%B %Y"}
+IN_TOOLTIP = (
+    {"field": "month", "type": "temporal", "timeUnit": "utcyearmonth", "title": "Month", "format": "%B %Y"},
+    {"field": "days", "title": "Days"},
+)
 
 
 @chart(title="Claims received by month", place=1, width="two-thirds")
@@ -47,18 +52,18 @@ def claims_by_month(view: View, filters: Filters) -> Spec:
     )
     counts = {(row["month"], row["claim_status"]): row["claim_count"] for row in rows}
     values = [
-        {
-            "month": month.isoformat(),
+        month.columns
+        | {
             "claim_status": status,
-            "claim_count": (count := counts.get((month, status), 0)),
-            "description": f"{month:%B %Y}: {count:,} {status} claims",
+            "claim_count": (count := counts.get((month.first, status), 0)),
+            "description": f"{month.name}: {count:,} {status} claims",
         }
-        for month in _every_month(rows)
+        for month in _every_month(view, filters, rows)
         for status in filters.status or STATUS_COLORS
     ]
     return specification(
         "Claims received by month",
-        f"Number of {counted(filters)}, by their status today",
+        f"Number of {counted(filters)}, by their status today{_partial_months(values, 'faint')}",
         values,
         mark={"type": "bar", "cornerRadiusEnd": 2},
         encoding={
@@ -74,9 +79,10 @@ def claims_by_month(view: View, filters: Filters) -> Spec:
                 "scale": {"domain": list(STATUS_COLORS), "range": list(STATUS_COLORS.values())},
                 "legend": {"title": None, "orient": "top"},
             },
+            "opacity": {"condition": {"test": "datum.is_partial", "value": 0.5}, "value": 1},
             "order": {"field": "claim_status"},
             "tooltip": [
-                IN_TOOLTIP,
+                *IN_TOOLTIP,
                 {"field": "claim_status", "title": "Status"},
                 {"field": "claim_count", "type": "quantitative", "title": "Claims", "format": ",d"},
             ],
@@ -96,10 +102,11 @@ def cost_trend(view: View, filters: Filters) -> Spec:
         *filters.parameters,
     )
     by_month = {row["month"]: row for row in rows}
+    values = [_charges(month, by_month.get(month.first)) for month in _every_month(view, filters, rows)]
     return specification(
         "Cost trend",
-        f"By month of receipt, {charged(filters)}",
-        [_charges(month, by_month.get(month)) for month in _every_month(rows)],
+        f"By month of receipt, {charged(filters)}{_partial_months(values, 'hollow')}",
+        values,
         layer=[
             {
                 "mark": {
@@ -111,13 +118,16 @@ def cost_trend(view: View, filters: Filters) -> Spec:
                 },
                 "encoding": {"description": {"value": ""}},  # a field here would cut the area into one a month
             },
-            {"mark": {"type": "point", "color": ACCENT, "filled": True, "size": 50, "opacity": 1}},
+            {
+                "mark": {"type": "point", "color": ACCENT, "size": 50, "opacity": 1},
+                "encoding": {"fill": {"condition": {"test": "datum.is_partial", "value": "#fff"}, "value": ACCENT}},
+            },
         ],
         encoding={
             "x": MONTH,
             "y": {"field": "charge_amount", "type": "quantitative", "axis": {"title": None, "format": "$,.3~s"}},
             "tooltip": [
-                IN_TOOLTIP,
+                *IN_TOOLTIP,
                 {"field": "charge_amount", "type": "quantitative", "title": "Charges", "format": "$,.2f"},
                 {"field": "claim_count", "type": "quantitative", "title": "Claims charged", "format": ",d"},
                 {"field": "average_charge_amount", "type": "quantitative", "title": "Average", "format": "$,.2f"},
@@ -126,22 +136,57 @@ def cost_trend(view: View, filters: Filters) -> Spec:
     )
 
 
-def _every_month(rows: Rows) -> list[date]:
+@dataclass(frozen=True)
+class Month:
+    """A month, and how many of its days the lake and the filters let in."""
+
+    first: date
+    day_count: int
+    shown_day_count: int
+
+    @property
+    def name(self) -> str:
+        """As in May 2025, with the days if they are not all of them."""
+        days = "" if self.shown_day_count == self.day_count else f" ({self.days} days)"
+        return f"{self.first:%B %Y}{days}"
+
+    @property
+    def days(self) -> str:
+        """As in 7 of 30."""
+        return f"{self.shown_day_count} of {self.day_count}"
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What every row of a chart by month has."""
+        is_partial = self.shown_day_count < self.day_count
+        return {"month": self.first.isoformat(), "days": self.days, "is_partial": is_partial}
+
+
+def _every_month(view: View, filters: Filters, rows: Rows) -> list[Month]:
     """Return the months from the first row's to the last row's: one without claims is a zero, not a gap."""
+    first_shown = max(view.built_from.first_day, filters.received_from or date.min)
+    last_shown = min(view.built_from.last_day, filters.received_to or date.max)
     found = {row["month"] for row in rows}
-    months = [min(found)] if found else []
-    while months and months[-1] < max(found):
-        last = months[-1]
-        months.append(date(last.year + last.month // 12, last.month % 12 + 1, 1))
+    months: list[Month] = []
+    following = min(found, default=None)
+    while following and following <= max(found):
+        day_count = monthrange(following.year, following.month)[1]
+        last = following.replace(day=day_count)
+        shown = min(last, last_shown) - max(following, first_shown)
+        months.append(Month(following, day_count, max(shown.days + 1, 0)))
+        following = last + timedelta(days=1)
     return months
 
 
-def _charges(month: date, row: dict[str, Any] | None) -> dict[str, Any]:
+def _partial_months(values: Rows, look: str) -> str:
+    return f"; {look} where a month is not complete" if any(row["is_partial"] for row in values) else ""
+
+
+def _charges(month: Month, row: dict[str, Any] | None) -> dict[str, Any]:
     amount, count = (float(row["charge_amount"]), row["claim_count"]) if row else (0.0, 0)
-    return {
-        "month": month.isoformat(),
+    return month.columns | {
         "charge_amount": amount,
         "claim_count": count,
         "average_charge_amount": round(amount / count, 2) if count else None,
-        "description": f"{month:%B %Y}: ${amount:,.2f}, {count:,} claims",
+        "description": f"{month.name}: ${amount:,.2f}, {count:,} claims",
     }

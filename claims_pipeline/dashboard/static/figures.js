@@ -11,14 +11,14 @@ export function showFigures(stats, isFilteredByStatus) {
   const charged = `of ${formatCount(stats.charged_claim_count)} ${list.format(stats.charged_statuses)} claims`;
   const figures = [
     ["Claims", formatCount(stats.claim_count), statuses.join(" · ")],
-    ["Charges", formatLargeAmount(stats.charge_amount), charged],
+    ["Charges", formatLargeAmount(stats.charge_amount), charged, formatAmount(stats.charge_amount)],
     ["Average charge", formatAmount(stats.average_charge_amount), charged],
     ["Patients", formatCount(stats.patient_count), `seen, of a population of ${formatCount(stats.build.population_count)}`],
   ];
   document.getElementById("figures").replaceChildren(
-    ...figures.map(([name, value, note]) =>
+    ...figures.map(([name, value, note, exact = ""]) =>
       element("div", { className: "card" },
-        element("dt", {}, name), element("dd", { className: "figure" }, value), element("dd", { className: "note" }, note))));
+        element("dt", {}, name), element("dd", { className: "figure", title: exact }, value), element("dd", { className: "note" }, note))));
   document.getElementById("scope").textContent = isFilteredByStatus
     ? `Counts and charges are those of ${list.format(stats.charged_statuses)} claims, as chosen.`
     : "Counts are of claims of every status; charges add up active claims only. A status filter decides both.";

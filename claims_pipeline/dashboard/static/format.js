@@ -12,7 +12,7 @@ const moment = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeStyle
 
 export const formatCount = (value) => integer.format(value);
 export const formatAmount = (value) => (value === null ? "–" : dollars.format(value));
-export const formatLargeAmount = (value) => (value < 100_000 ? dollars : shortDollars).format(value);
+export const formatLargeAmount = (value) => (value < 1_000_000 ? dollars : shortDollars).format(value);
 export const formatDay = (value) => day.format(new Date(`${value}T00:00:00Z`));
 export const formatMoment = (value) => moment.format(new Date(`${value}Z`)); // the API's moments are UTC
 
