@@ -1,0 +1,103 @@
+"""claims generate, fidelity and quality as a person runs them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SMALL = ("--claims", "60", "--patients", "10", "--start-date", "2025-01-01", "--end-date", "2025-01-31")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def claims(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CLAIMS_")}
+    call = [sys.executable, "-m", "claims_pipeline.cli", *arguments]
+    return subprocess.run(
+        call, capture_output=True, text=True, check=False, env=environment | {"CLAIMS_HOME": str(home)}
+    )
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_lake_of_the_home_is_made_checked_and_left_alone_the_second_time(home: Path) -> None:
+    first = claims(home, "generate", *SMALL, "--json")
+    assert first.returncode == 0, first.stderr
+    assert "seed 20250101, 60 claims, 10 people, 2025-01-01..2025-01-31" in first.stderr
+    assert json.loads(first.stdout)["new_claims"] == 60
+    again = claims(home, "generate", "--json")
+    assert json.loads(again.stdout)["files_written"] == 0
+    assert claims(home, "quality").stdout.endswith("0 findings\n")
+    fidelity = claims(home, "fidelity", "--json")
+    assert fidelity.returncode == 0
+    assert json.loads(fidelity.stdout)["is_large_enough"] is False
+    kept = [path.name.split("-", 1)[1].rsplit("-", 1)[0] for path in (home / "runs").iterdir()]
+    assert sorted(kept) == ["fidelity", "generate", "generate", "quality"]
+
+
+def test_a_finding_makes_quality_fail(home: Path) -> None:
+    claims(home, "generate", *SMALL)
+    import polars as pl
+
+    file = next((home / "lake" / "claims").glob("day=2025-01-1*/part.parquet"))
+    pl.read_parquet(file, hive_partitioning=False).with_columns(claim_status=pl.lit("paid")).write_parquet(file)
+    done = claims(home, "quality")
+    assert done.returncode == 1
+    assert "complete_claims" in done.stdout
+
+
+def test_other_formats_go_where_they_are_told(home: Path, tmp_path: Path) -> None:
+    assert (
+        claims(home, "generate", *SMALL, "--format", "ndjson", "--gzip", "--output", str(tmp_path / "nd")).returncode
+        == 0
+    )
+    assert "Claim.ndjson.gz" in files(tmp_path / "nd")
+    assert claims(home, "generate", *SMALL, "--output", str(tmp_path / "one.json")).returncode == 0
+    assert json.loads((tmp_path / "one.json").read_text())["type"] == "collection"
+    assert json.loads((tmp_path / "one.stats.json").read_text())["claims"] == 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--start-date", "2025-02-01", "--end-date", "2025-01-01"), "lies before"),
+        (("--claims", "-5"), "greater than or equal to 1"),
+        (("--patients", "0"), "greater than or equal to 1"),
+        (("--start-date", "2025-02-30"), "2025-02-30"),
+        (("--format", "xml"), "unknown format 'xml'"),
+        (("--jobs", "0"), "greater than or equal to 1"),
+        (("--output", "/dev/null/lake"), "cannot be written"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_bad_input_is_named_and_writes_nothing(home: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = claims(home, "generate", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not home.exists()
+
+
+def test_other_settings_than_the_lakes_are_refused(home: Path) -> None:
+    claims(home, "generate", *SMALL)
+    before = files(home / "lake")
+    done = claims(home, "generate", "--claims", "61")
+    assert done.returncode == 2
+    assert "claims: the lake has 60, wanted 61" in done.stderr
+    assert files(home / "lake") == before
+
+
+@pytest.mark.parametrize("command", ["quality", "fidelity"])
+def test_a_home_without_a_lake_is_said(home: Path, command: str) -> None:
+    done = claims(home, command)
+    assert done.returncode == 1
+    assert "claims generate" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,198 @@
+"""Files of every format hold the current state, and refused outputs stay as they were."""
+
+import gzip
+import json
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from claims_pipeline.errors import ConfigError, FeedMismatch
+from claims_pipeline.export import FORMATS, produce, require_target, statistics, statistics_path
+from claims_pipeline.export.target import replaced
+from claims_pipeline.fhir import render
+from claims_pipeline.lake import Feed, Lake, require_feed
+from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, PRACTITIONERS
+
+FEED = Feed(seed=9, patients=80, claims=700, start_date=date(2025, 1, 1), end_date=date(2025, 3, 31))
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    output = tmp_path_factory.mktemp("export") / "lake"
+    produce(FEED, output)
+    return Lake(output)
+
+
+def latest(lake: Lake) -> dict[str, str]:
+    """Return the current claims as JSON by id, worked out a day after the other."""
+    state: dict[str, str] = {}
+    for day in lake.days(CLAIMS):
+        rendered = render(CLAIMS, lake.read(CLAIMS, day))
+        state |= dict(zip(rendered["resource_id"], rendered["body"], strict=True))
+    return state
+
+
+def resources(bundle: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry["resource"] for entry in bundle["entry"]]
+
+
+def test_ndjson_holds_each_claim_once_in_its_latest_version(lake: Lake, tmp_path: Path) -> None:
+    produce(FEED, tmp_path / "out", form="ndjson")
+    lines = (tmp_path / "out" / "Claim.ndjson").read_text().splitlines()
+    assert {json.loads(line)["id"]: line for line in lines} == latest(lake)
+    assert len(lines) == FEED.claims
+    assert len({line["status"] for line in map(json.loads, lines)}) == 3
+
+
+def test_ndjson_has_a_file_for_each_resource_type(lake: Lake, tmp_path: Path) -> None:
+    produce(FEED, tmp_path / "out", form="ndjson")
+    counts = {
+        path.stem: len({json.loads(line)["id"] for line in path.read_text().splitlines()})
+        for path in (tmp_path / "out").iterdir()
+    }
+    assert set(counts) == {"Claim", "Coverage", "Location", "Organization", "Patient", "Practitioner"}
+    assert counts["Patient"] == lake.scan(PATIENTS).select(pl.col("patient_id").n_unique()).collect().item()
+    assert counts["Coverage"] == lake.scan(COVERAGES).select(pl.col("coverage_id").n_unique()).collect().item()
+    assert counts["Practitioner"] == lake.read(PRACTITIONERS).height
+
+
+def test_compressed_files_hold_the_same_lines(tmp_path: Path) -> None:
+    produce(FEED, tmp_path / "plain", form="ndjson")
+    produce(FEED, tmp_path / "packed", form="ndjson", compress=True)
+    for path in (tmp_path / "plain").iterdir():
+        assert gzip.decompress((tmp_path / "packed" / f"{path.name}.gz").read_bytes()) == path.read_bytes()
+
+
+def test_bundles_are_transactions_in_the_order_of_references(lake: Lake, tmp_path: Path) -> None:
+    produce(FEED, tmp_path / "out", form="bundles")
+    bundles = [json.loads(path.read_text()) for path in sorted((tmp_path / "out").iterdir())]
+    seen: dict[str, str] = {}
+    for bundle in bundles:
+        assert (bundle["resourceType"], bundle["type"]) == ("Bundle", "transaction")
+        assert 1 <= len(bundle["entry"]) <= 500
+        for entry in bundle["entry"]:
+            resource = entry["resource"]
+            assert entry["request"] == {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"}
+            assert set(references(resource)) <= set(seen)
+            seen[entry["request"]["url"]] = resource["resourceType"]
+    assert Counter(seen.values())["Claim"] == len(latest(lake))
+
+
+def references(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["reference"]] if isinstance(node.get("reference"), str) else []
+        return own + [found for value in node.values() for found in references(value)]
+    return [found for value in node for found in references(value)] if isinstance(node, list) else []
+
+
+def test_one_file_is_a_collection_of_everything(lake: Lake, tmp_path: Path) -> None:
+    produce(FEED, tmp_path / "all.json", form="json")
+    bundle = json.loads((tmp_path / "all.json").read_text())
+    assert (bundle["resourceType"], bundle["type"]) == ("Bundle", "collection")
+    claims = [resource["id"] for resource in resources(bundle) if resource["resourceType"] == "Claim"]
+    assert sorted(claims) == sorted(latest(lake))
+    assert len({entry["fullUrl"] for entry in bundle["entry"]}) == len(bundle["entry"])
+
+
+@pytest.mark.parametrize(("form", "name"), [("ndjson", "out"), ("bundles", "out"), ("json", "out.json")])
+def test_the_same_feed_gives_the_same_bytes_also_over_an_earlier_output(tmp_path: Path, form: str, name: str) -> None:
+    other = FEED.model_copy(update={"claims": 900})
+    produce(other, tmp_path / name, form=form, compress=True)
+    produce(FEED, tmp_path / name, form=form, compress=True)
+    (tmp_path / "again").mkdir()
+    produce(FEED, tmp_path / "again" / name, form=form, compress=True)
+    assert contents(tmp_path / name) == contents(tmp_path / "again" / name)
+
+
+def contents(output: Path) -> dict[str, bytes]:
+    files = [output] if output.is_file() else sorted(output.iterdir())
+    return {file.name: file.read_bytes() for file in files}
+
+
+def test_statistics_stand_beside_every_output(lake: Lake, tmp_path: Path) -> None:
+    produce(FEED, tmp_path / "all.json", form="json")
+    produce(FEED, tmp_path / "feed.v2", form="ndjson")
+    assert statistics_path(lake.root).name == "lake.stats.json"
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"all.json", "all.stats.json", "feed.v2", "feed.v2.stats.json"}
+    of_lake, of_json = (
+        json.loads(path.read_text()) for path in (statistics_path(lake.root), tmp_path / "all.stats.json")
+    )
+    assert of_lake == of_json
+
+
+def test_statistics_count_what_the_lake_holds(lake: Lake) -> None:
+    facts = statistics(lake, FEED)
+    claims = [json.loads(body) for body in latest(lake).values()]
+    assert facts["claims"] == FEED.claims
+    assert {name: one["count"] for name, one in facts["status"].items()} == Counter(claim["status"] for claim in claims)
+    assert facts["patients_seen"] == len({claim["patient"]["reference"] for claim in claims})
+    assert facts["population"] == FEED.patients
+    assert sum(one["count"] for one in facts["state"].values()) == FEED.claims
+    assert sum(one["share"] for one in facts["plan_type"].values()) == pytest.approx(1, abs=0.001)
+    codes = Counter(item["productOrService"]["coding"][0]["code"] for claim in claims for item in claim["item"])
+    assert (facts["top_procedures"][0]["code"], facts["top_procedures"][0]["count"]) == codes.most_common(1)[0]
+    assert len(facts["top_diagnoses"]) == 10
+    assert all(one["label"] for one in facts["top_diagnoses"] + facts["top_procedures"])
+
+
+def test_a_lake_is_not_overwritten_by_files(lake: Lake) -> None:
+    before = contents_of(lake.root)
+    with pytest.raises(ConfigError, match="is a lake"):
+        produce(FEED, lake.root, form="ndjson")
+    assert contents_of(lake.root) == before
+
+
+def test_a_lake_of_another_feed_is_refused(lake: Lake) -> None:
+    before = contents_of(lake.root)
+    with pytest.raises(FeedMismatch, match="seed: the lake has 9"):
+        produce(FEED.model_copy(update={"seed": 10}), lake.root)
+    assert contents_of(lake.root) == before
+
+
+def contents_of(root: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in root.rglob("*")}
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("draft")
+    with pytest.raises(ConfigError, match=r"other files \(thesis.txt\)"):
+        produce(FEED, tmp_path / "mine", form="ndjson")
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine", "thesis.txt"]
+
+
+@pytest.mark.parametrize("form", ["parquet", "ndjson", "bundles", "json"])
+def test_an_output_below_a_file_is_refused_and_nothing_is_written(tmp_path: Path, form: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        produce(FEED, tmp_path / "file" / "out", form=form)
+    assert [path.name for path in tmp_path.rglob("*")] == ["file"]
+
+
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown format 'csv'"):
+        require_target(tmp_path / "out", "csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_while_writing_leaves_the_earlier_output(tmp_path: Path) -> None:
+    produce(FEED, tmp_path / "out", form="ndjson")
+    before = contents(tmp_path / "out")
+    with pytest.raises(OSError, match="No space"), replaced(tmp_path / "out", FORMATS["ndjson"]) as work:
+        (work / "output" / "Claim.ndjson").write_text("{")
+        raise OSError(28, "No space left on device")
+    assert contents(tmp_path / "out") == before
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "out.stats.json"}
+
+
+def test_a_folder_that_is_empty_or_bound_to_the_same_feed_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
+    require_feed(tmp_path / "lake", FEED)
+    report = produce(FEED, tmp_path / "lake", jobs=2)
+    assert report.new_claims == FEED.claims
+    assert Lake(tmp_path / "lake").days(CLAIMS)[-1] - FEED.start_date == timedelta(days=89)
