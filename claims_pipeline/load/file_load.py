@@ -36,7 +36,7 @@ async def load_read_files(pipeline: Pipeline, resources: FileResources, paths: S
 
 def _dangling(resources: FileResources) -> pl.DataFrame:
     """Return resources that name another by a `urn:` that nothing in the input has: no server can know it."""
-    unresolved = resources.unresolved().filter(pl.col("reference").str.starts_with("urn:"))
+    unresolved = resources.unresolved(starting_with="urn:")
     reason = pl.format("refers to {}, which is nowhere in the input", pl.col("reference"))
     return unresolved.unique(KEY, keep="first", maintain_order=True).select(
         "source", "resource_type", "resource_id", reason.alias("reason")

@@ -46,7 +46,7 @@ UNRESOLVED_SCHEMA = pl.Schema(
 """A resource and what it refers to."""
 
 CHUNK_ROWS = 5_000
-CHUNK_CHARACTERS = 16 * 1024 * 1024
+CHUNK_CHARACTERS = 8 * 1024 * 1024
 TOLD_EVERY = 10_000
 
 _REJECTED = """
@@ -70,6 +70,7 @@ FROM targets
 ANTI JOIN kept ON kept.key = targets.target
 JOIN located USING (seq)
 WHERE regexp_matches(targets.target, '^([A-Z][A-Za-z]+/[A-Za-z0-9\-.]+$|urn:)')
+    AND starts_with(targets.target, $starting_with)
 ORDER BY seq
 """
 
@@ -114,18 +115,16 @@ class FileResources:
             size = circular["n"].item()
             yield from _regrouped(pieces, self.spool.folder, size) if size else _merged(pieces)
 
-    def unresolved(self, known: Callable[[pl.Series], pl.Series] | None = None) -> pl.DataFrame:
+    def unresolved(self, starting_with: str = "") -> pl.DataFrame:
         """Return who refers to something that is nowhere in the input, with the columns of `UNRESOLVED_SCHEMA`.
 
-        Conditional references and absolute URLs are left to the server.
+        A server may have it, unless it is named by a `urn:`, which means an entry of the same Bundle. Conditional
+        references and absolute URLs are left to the server.
 
         Args:
-            known: given references ("Type/id") that are not in the input, returns those that the server has.
+            starting_with: only references that begin so.
         """
-        found = self.spool.frame(_UNRESOLVED).cast(UNRESOLVED_SCHEMA)
-        if known is None or found.is_empty():
-            return found
-        return found.filter(~pl.col("reference").is_in(known(found["reference"].unique()).implode()))
+        return self.spool.frame(_UNRESOLVED, starting_with=starting_with).cast(UNRESOLVED_SCHEMA)
 
     def _pieces(self, tier: int) -> Iterator[pl.DataFrame]:
         """Yield the resources of a tier part by part."""

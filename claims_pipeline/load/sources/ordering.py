@@ -8,7 +8,7 @@ import duckdb
 
 _START = """
 CREATE TABLE edges AS
-SELECT DISTINCT targets.seq AS source, kept.seq AS target
+SELECT targets.seq AS source, kept.seq AS target
 FROM targets JOIN kept ON kept.key = targets.target
 WHERE targets.seq <> kept.seq;
 

@@ -15,10 +15,10 @@ from claims_pipeline.fhir import content_hash
 from claims_pipeline.load.sources.admission import Admitted
 from claims_pipeline.load.sources.documents import Refusal
 
-PART_CHARACTERS = 16 * 1024 * 1024
+PART_CHARACTERS = 8 * 1024 * 1024
 PART_ROWS = 20_000
 
-_MEMORY = "160MB"
+_MEMORY = "200MB"
 _TABLES = """
 CREATE TABLE inputs (file INTEGER, name VARCHAR);
 CREATE TABLE resources (
@@ -64,7 +64,9 @@ class Spool:
         self._count = 0
         self._part = 0
         self.connection = duckdb.connect(str(folder / "keys.duckdb"))
-        self.connection.execute(f"SET memory_limit = '{_MEMORY}'; SET threads = 2")
+        self.connection.execute(
+            f"SET memory_limit = '{_MEMORY}'; SET threads = 2; SET preserve_insertion_order = false"
+        )
         self.connection.execute(_TABLES)
 
     def add_input(self, file: int, name: str) -> None:

@@ -165,16 +165,23 @@ def test_references_to_nothing_are_listed_with_file_and_line(tmp_path: Path) -> 
     }
     with reading(tmp_path, a__ndjson=ndjson(patient("p1"), claim)) as found:
         all_of_them = found.unresolved()
-        others = found.unresolved(lambda missing: missing.filter(missing.str.starts_with("Organization/")))
+        coverages = found.unresolved(starting_with="Coverage/")
 
     assert sorted(all_of_them["reference"]) == ["Coverage/nowhere", "Organization/on-the-server"]
-    (other,) = others.to_dicts()
+    (other,) = coverages.to_dicts()
     assert other["source"].endswith("a.ndjson:2")
     assert (other["resource_type"], other["resource_id"], other["reference"]) == (
         "Claim",
         "claim-1",
         "Coverage/nowhere",
     )
+
+
+def test_a_urn_that_no_entry_of_its_bundle_has_is_listed(tmp_path: Path) -> None:
+    entries = bundle(post(patient("p1"), "urn:uuid:aa"), post(observation("o1", "urn:uuid:bb"), "urn:uuid:cc"))
+
+    with reading(tmp_path, a__json=entries, b__json=bundle(post(patient("p2"), "urn:uuid:bb"))) as found:
+        assert found.unresolved(starting_with="urn:")["reference"].to_list() == ["urn:uuid:bb"]
 
 
 def test_contained_absolute_and_conditional_references_are_left_to_the_server(tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""Memory stays flat however large the input: measured in a process of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline_tests.load.sources.samples import observation, patient
+
+MEGABYTES = 500
+PEAK_OF_READING = f"""
+import resource, sys
+from pathlib import Path
+from claims_pipeline.load.sources import read_files
+
+with read_files([sys.argv[1]], Path(sys.argv[2])) as found:
+    rows = sum(chunk.height for chunk in found.chunks())
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+assert peak < {MEGABYTES}, peak
+print(rows, found.rejected.height)
+"""
+
+
+def lines(count: int) -> Iterator[str]:
+    note = [{"text": "x" * 3_000}]
+    for number in range(count):
+        yield json.dumps(observation(f"o{number}", f"Patient/p{number % 1000}", note=note))
+    for number in range(1000):
+        yield json.dumps(patient(f"p{number}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_bundle", [False, True], ids=["ndjson", "bundle"])
+def test_600_mb_are_read_in_less_than_500_mb(tmp_path: Path, as_bundle: bool) -> None:
+    count = 180_000
+    file = tmp_path / "input.json"
+    with file.open("w") as out:
+        if as_bundle:
+            out.write('{"resourceType":"Bundle","type":"collection","entry":[{"resource":')
+            out.writelines(f'{line}}},{{"resource":' for line in lines(count))
+            out.write(json.dumps(patient("last")) + "}]}")
+        else:
+            out.writelines(f"{line}\n" for line in lines(count))
+    assert file.stat().st_size > 550_000_000
+
+    command = [sys.executable, "-c", PEAK_OF_READING, str(file), str(tmp_path / "spool")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(count + 1000 + as_bundle), "0"]
