@@ -1,11 +1,13 @@
 """Bundles are unpacked, and the references inside them lead to ids that stay the same from run to run."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from claims_pipeline.load.sources import STANDARD_INPUT, read_files
 from claims_pipeline.load.sources import reading as reading_module
 from claims_pipeline_tests.load.sources.samples import (
     Resource,
@@ -221,3 +223,12 @@ def test_how_the_text_is_cut_into_pieces_does_not_matter(
         assert found.count == 5
         assert [source for source, _ in refusals(found)] == ["b.ndjson.gz:3"]
         assert bodies(found)["Patient/p1"]["name"] == [{"text": 'Zoë \U0001f600 \\ " é'}]
+
+
+def test_standard_input_is_read_like_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = gzipped(ndjson(patient("p1")) + "{bad\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    with read_files([STANDARD_INPUT], tmp_path) as found:
+        assert everything(found)["source"].to_list() == ["standard input:1"]
+        assert found.rejected["source"].to_list() == ["standard input:2"]
