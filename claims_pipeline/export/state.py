@@ -8,7 +8,7 @@ from claims_pipeline import fhir
 from claims_pipeline.lake import Lake
 from claims_pipeline.schema import Table
 
-ROWS_A_CHUNK = 50_000
+DAYS_A_CHUNK = 16
 
 
 def current_resources(lake: Lake, table: Table) -> Iterator[pl.DataFrame]:
@@ -26,15 +26,9 @@ def _current_rows(lake: Lake, table: Table) -> Iterator[pl.DataFrame]:
     if not table.is_daily:
         yield lake.read(table)
         return
-    rows = lake.scan(table)
-    is_last = rows.select(pl.col(table.key[0]).hash()).collect().to_series().is_last_distinct()
-    offset, pending = 0, []
-    for day in lake.days(table):
-        frame = lake.read(table, day)
-        pending.append(frame.filter(is_last.slice(offset, frame.height)).select(names))
+    is_last = lake.scan(table).select(pl.col(table.key[0]).hash()).collect().to_series().is_last_distinct()
+    days, offset = lake.days(table), 0
+    for start in range(0, len(days), DAYS_A_CHUNK):
+        frame = lake.scan(table, days[start : start + DAYS_A_CHUNK]).select(names).collect()
+        yield frame.filter(is_last.slice(offset, frame.height))
         offset += frame.height
-        if sum(part.height for part in pending) >= ROWS_A_CHUNK:
-            yield pl.concat(pending)
-            pending = []
-    if pending:
-        yield pl.concat(pending)

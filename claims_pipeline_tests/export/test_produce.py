@@ -183,11 +183,16 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
 def test_a_failure_while_writing_leaves_the_earlier_output(tmp_path: Path) -> None:
     produce(FEED, tmp_path / "out", form="ndjson")
     before = contents(tmp_path / "out")
-    with pytest.raises(OSError, match="No space"), replaced(tmp_path / "out", FORMATS["ndjson"]) as work:
-        (work / "output" / "Claim.ndjson").write_text("{")
-        raise OSError(28, "No space left on device")
+    with pytest.raises(OSError, match="No space"):
+        fill_the_disk(tmp_path / "out")
     assert contents(tmp_path / "out") == before
     assert {path.name for path in tmp_path.iterdir()} == {"out", "out.stats.json"}
+
+
+def fill_the_disk(output: Path) -> None:
+    with replaced(output, FORMATS["ndjson"]) as work:
+        (work / "output" / "Claim.ndjson").write_text("{")
+        raise OSError(28, "No space left on device")
 
 
 def test_a_folder_that_is_empty_or_bound_to_the_same_feed_is_taken(tmp_path: Path) -> None:
