@@ -61,8 +61,9 @@ def candidates(reader: JsonReader, bundle_numbers: Iterator[int]) -> Iterator[Ca
 
 def _begins_bundle(head: str) -> bool:
     """Tell a Bundle by its first characters, so that it is never read as a whole."""
-    first = _RESOURCE_TYPE.search(head)
-    return (first is not None and first[1] == "Bundle") or _SORTED_BUNDLE.match(head) is not None
+    own = head.partition("\n{")[0]  # what follows may be another value
+    first = _RESOURCE_TYPE.search(own)
+    return (first is not None and first[1] == "Bundle") or _SORTED_BUNDLE.match(own) is not None
 
 
 def _unpacked(reader: JsonReader, number: int) -> Iterator[Candidate | Refusal]:
@@ -84,7 +85,10 @@ def _unpacked(reader: JsonReader, number: int) -> Iterator[Candidate | Refusal]:
     except Unreadable as error:
         yield Refusal(reader.line, f"{error}; the rest of this Bundle is not read")
         reader.skip_to_next_value()
-    if "type" in head and head["type"] not in UNPACKED:
+        return
+    if head.get("resourceType") != "Bundle":
+        yield Refusal(first_line, "resourceType is missing")
+    elif "type" in head and head["type"] not in UNPACKED:
         yield Refusal(
             first_line, f"a Bundle of type {head['type']} is not loaded, only {', '.join(UNPACKED)}", "Bundle"
         )

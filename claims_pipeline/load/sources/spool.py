@@ -18,6 +18,9 @@ from claims_pipeline.load.sources.documents import Refusal
 PART_CHARACTERS = 8 * 1024 * 1024
 PART_ROWS = 20_000
 
+LONGEST_SHOWN = 500
+"""Characters of a reason or a name in it."""
+
 _MEMORY = "200MB"
 _TABLES = """
 CREATE TABLE inputs (file INTEGER, name VARCHAR);
@@ -59,7 +62,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._rows: list[tuple[int, int, int, int, int | None, str | None, str, str, str]] = []
-        self._refused: list[tuple[int, int, str | None, str | None, str]] = []
+        self._refused: list[tuple[int, int, str | None, str | None, str | None]] = []
         self._characters = 0
         self._count = 0
         self._part = 0
@@ -71,15 +74,17 @@ class Spool:
 
     def add_input(self, file: int, name: str) -> None:
         """Record the name of a file."""
-        self.connection.execute("INSERT INTO inputs VALUES (?, ?)", [file, name])
+        self.connection.execute("INSERT INTO inputs VALUES (?, ?)", [file, _valid(name)])
 
     def add(self, file: int, found: Admitted | Refusal) -> None:
         """Add one resource, or one place where none could be read."""
         if isinstance(found, Refusal):
-            self._refused.append((file, found.line, found.resource_type, found.resource_id, found.reason))
+            shown = (_shown(found.resource_type), _shown(found.resource_id), _shown(found.reason))
+            self._refused.append((file, found.line, *shown))
         else:
             key = (found.resource_type, found.resource_id, found.body)
-            self._rows.append((self._count, self._part, file, found.line, found.bundle, found.full_url, *key))
+            full_url = _valid(found.full_url)
+            self._rows.append((self._count, self._part, file, found.line, found.bundle, full_url, *key))
             self._count += 1
             self._characters += len(found.body)
         if self._characters >= PART_CHARACTERS or len(self._rows) + len(self._refused) >= PART_ROWS:
@@ -126,6 +131,16 @@ class Spool:
             self.connection.register("added", frame.to_arrow())
             self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM added")  # noqa: S608  our own names
             self.connection.unregister("added")
+
+
+def _valid(text: str | None) -> str | None:
+    """Return text from outside as it may be stored: what is not valid Unicode is written as an escape."""
+    return None if text is None else text.encode(errors="backslashreplace").decode()
+
+
+def _shown(text: str | None) -> str | None:
+    """Return text from bad input as it may be shown to a person."""
+    return _valid(text if text is None or len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
 
 
 def references_in(body: pl.Expr) -> pl.Expr:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.load.sources import read_files
@@ -65,12 +67,41 @@ def test_a_bad_line_costs_itself_only(tmp_path: Path, line: str, reason: str) ->
     assert said.startswith(reason)
 
 
+@pytest.mark.parametrize(("line", "reason"), [('{"id": "p1"}', "resourceType is missing"), ("{bad", "not JSON: ")])
+def test_a_bad_line_before_a_bundle_is_not_taken_for_one(tmp_path: Path, line: str, reason: str) -> None:
+    with reading(tmp_path, a__ndjson=f"{line}\n{json.dumps(bundle({'resource': patient('p1')}))}\n{GOOD}") as found:
+        assert sorted(bodies(found)) == ["Patient/good", "Patient/p1"]
+        ((source, said),) = refusals(found)
+
+    assert source == "a.ndjson:1"
+    assert said.startswith(reason)
+    assert "Bundle" not in said
+
+
+def test_an_object_that_only_looks_like_a_bundle_is_refused(tmp_path: Path) -> None:
+    with reading(tmp_path, a__json='{"entry": [{"resource": {"resourceType": "Patient", "id": "p1"}}]}') as found:
+        assert refusals(found) == [("a.json:1", "resourceType is missing")]
+
+
 def test_bytes_that_are_not_utf_8_cost_their_line_only(tmp_path: Path) -> None:
     latin_1 = '{"resourceType": "Patient", "id": "p1", "gender": "m\xe4nnlich"}\n'.encode("latin-1")
 
     with reading(tmp_path, patients__ndjson=latin_1 + GOOD.encode()) as found:
         assert list(bodies(found)) == ["Patient/good"]
         assert refusals(found) == [("patients.ndjson:1", "not valid UTF-8")]
+
+
+def test_names_in_bad_input_are_shown_as_far_as_they_can_be(tmp_path: Path) -> None:
+    type_ = b'{"resourceType": "Pat\xff", "id": "p1"}\n'
+    element = json.dumps(patient("p2") | {"x" * 9_000: 1}).encode() + b"\n"
+    full_url = b'{"resourceType": "Bundle", "entry": [{"fullUrl": "urn:\xff", "resource": ' + GOOD.encode() + b"}]}"
+
+    with reading(tmp_path, a__ndjson=type_ + element + full_url) as found:
+        assert list(bodies(found)) == ["Patient/good"]
+        first, second = (reason for _, reason in refusals(found))
+
+    assert first == "'Pat\\udcff' is not a resource type of FHIR R4"
+    assert len(second) < 600
 
 
 def test_json_nested_without_end_is_refused(tmp_path: Path) -> None:
@@ -252,3 +283,20 @@ def test_nothing_of_the_spool_is_left_behind(tmp_path: Path) -> None:
         assert [oct(folder.stat().st_mode & 0o777) for folder in (tmp_path / "spool").iterdir()] == ["0o700"]
 
     assert list((tmp_path / "spool").iterdir()) == []
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(broken=st.integers(0, 4), start=st.integers(0, 70), length=st.integers(0, 40), inserted=st.binary(max_size=6))
+def test_whatever_happens_to_one_line_the_others_are_read(
+    tmp_path: Path, broken: int, start: int, length: int, inserted: bytes
+) -> None:
+    lines = [json.dumps(observation(f"o{number}", "Patient/p1")).encode() for number in range(5)]
+    lines[broken] = lines[broken][:start] + inserted.replace(b"\n", b"") + lines[broken][start + length :]
+
+    with reading(tmp_path, a__ndjson=b"\n".join(lines) + b"\n") as found:
+        read = set(everything(found)["source"].str.extract(r":(\d+)$").cast(int))
+        refused = {int(source.rpartition(":")[2]) for source, _ in refusals(found)}
+
+    assert read | {broken + 1} == {1, 2, 3, 4, 5}
+    assert refused <= {broken + 1}
+    assert read | refused == {1, 2, 3, 4, 5}
