@@ -1,18 +1,14 @@
 """The Dagster entry point: `dagster dev`, `dagster asset materialize -m claims_pipeline.definitions`."""
 
-import warnings
-
 import dagster as dg
 
-# Backfill policies are marked beta on every asset that has one; build_schedule_from_partitioned_job warns of itself.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
-
-from claims_pipeline.orchestration import analytics_assets, feed_assets, jobs, load_assets  # noqa: E402
-from claims_pipeline.orchestration.resources import Installation  # noqa: E402
-from claims_pipeline.orchestration.run import plain_lines  # noqa: E402
+from claims_pipeline.orchestration import analytics_assets, checks, feed_assets, fidelity_asset, jobs, load_assets
+from claims_pipeline.orchestration.resources import Installation
+from claims_pipeline.orchestration.run import plain_lines
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([feed_assets, load_assets, analytics_assets]),
+    assets=dg.load_assets_from_modules([feed_assets, load_assets, analytics_assets, fidelity_asset]),
+    asset_checks=dg.load_asset_checks_from_modules([checks]),
     jobs=[jobs.daily_feed],
     schedules=[jobs.daily_schedule],
     resources={"installation": Installation()},

@@ -1,6 +1,7 @@
 """Where partitions are, and how to read them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -36,16 +37,10 @@ class Lake:
             DataError: the file is missing, is not Parquet, or has other columns or types.
         """
         path = self.path(table, day)
-        try:
+        if not path.exists():
+            raise DataError(f"the lake has no {path.relative_to(self.root)}", where=str(path), fix="claims generate")
+        with _readable(path):
             frame = pl.read_parquet(path, hive_partitioning=False)
-        except FileNotFoundError:
-            raise DataError(
-                f"the lake has no {path.relative_to(self.root)}", where=str(path), fix="claims generate"
-            ) from None
-        except pl.exceptions.PolarsError as error:
-            raise DataError(
-                f"not a readable Parquet file: {error}", where=str(path), fix="make the partition anew"
-            ) from error
         _require_columns(table, frame.schema, path)
         return frame
 
@@ -53,7 +48,7 @@ class Lake:
         """Return the rows of some days (default: all) with their `day`, lazily.
 
         Raises:
-            DataError: the table has no such partition.
+            DataError: there is no such partition, or it is not Parquet, or it has other columns or types.
         """
         chosen = self.days(table) if days is None else list(days)
         paths = [self.path(table, day) for day in chosen]
@@ -61,6 +56,9 @@ class Lake:
         if missing or not paths:
             where = str(missing[0] if missing else self.root / table.name)
             raise DataError(f"the lake has no partition of {table.name}", where=where, fix="claims generate")
+        for path in paths:
+            with _readable(path):
+                _require_columns(table, pl.Schema(pl.read_parquet_schema(path)), path)
         return pl.scan_parquet(paths, hive_partitioning=True, hive_schema={"day": pl.Date})
 
     def digest(self, table: Table, day: date | None = None) -> str:
@@ -70,6 +68,16 @@ class Lake:
     def writer(self) -> LakeWriter:
         """Return a context manager that publishes all that was added to it, or nothing."""
         return LakeWriter(self.root)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"not a readable Parquet file: {error}", where=str(path), fix="make the partition anew"
+        ) from error
 
 
 def _require_columns(table: Table, found: pl.Schema, path: Path) -> None:

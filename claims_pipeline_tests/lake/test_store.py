@@ -74,6 +74,8 @@ def test_a_file_with_other_columns_is_refused_with_all_differences(lake: Lake) -
 
     with pytest.raises(DataError) as caught:
         lake.read(PATIENTS, DAY)
+    with pytest.raises(DataError, match="city: missing"):
+        lake.scan(PATIENTS)
 
     assert "city: missing" in caught.value.message
     assert "birth_date: String instead of Date" in caught.value.message
@@ -84,6 +86,8 @@ def test_a_file_that_is_not_parquet_is_refused(lake: Lake) -> None:
 
     with pytest.raises(DataError, match="not a readable Parquet file"):
         lake.read(PATIENTS, DAY)
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        lake.scan(PATIENTS)
 
 
 def test_a_day_is_given_for_daily_tables_only(lake: Lake) -> None:

@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from claims_pipeline import quality
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.definitions import defs
 from claims_pipeline.orchestration.partitions import daily
@@ -13,6 +14,7 @@ FEED_AND_LOAD = {
     "coverages": {"enrollment", "patients"},
     "claims": {"directory", "patients", "coverages"},
     "fhir_load": {"directory", "patients", "coverages", "claims"},
+    "fidelity": {"enrollment", "claims"},
 }
 DAILY = {"patients", "coverages", "claims", "fhir_load"}
 
@@ -63,3 +65,12 @@ def test_the_schedule_runs_the_partition_of_yesterday() -> None:
 
     assert [request.partition_key for request in requests or []] == ["2025-03-01"]
     assert schedule.cron_schedule == "15 2 * * *"
+
+
+def test_every_quality_check_and_every_calibration_row_is_an_asset_check() -> None:
+    keys = defs.resolve_asset_graph().asset_check_keys
+    checks = {(name(key.asset_key), key.name) for key in keys}
+
+    assert {check for asset, check in checks if asset == "claims"} == {check.name for check in quality.CHECKS}
+    assert {f"row_{row:02}" for row in range(1, 15)} <= {check for asset, check in checks if asset == "fidelity"}
+    assert ("fhir_load", "server_holds_what_was_loaded") in checks

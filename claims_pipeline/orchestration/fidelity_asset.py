@@ -1,0 +1,69 @@
+"""How close the lake is to public figures, a check for each row of the calibration table."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import dagster as dg
+import polars as pl
+
+from claims_pipeline import fidelity as measuring
+from claims_pipeline.fidelity import Measurement
+from claims_pipeline.orchestration.failures import failing_as_dagster
+from claims_pipeline.orchestration.feed_assets import claims, enrollment
+from claims_pipeline.orchestration.partitions import one_run
+from claims_pipeline.orchestration.resources import Installation
+from claims_pipeline.reference import read_table
+
+
+def _check_name(row: int) -> str:
+    return f"row_{row:02}"
+
+
+def _specs() -> list[dg.AssetCheckSpec]:
+    metrics = pl.col("metric").unique(maintain_order=True).str.join("; ")
+    rows = read_table("calibration").group_by("row", maintain_order=True).agg(metrics)
+    return [
+        dg.AssetCheckSpec(_check_name(int(row)), asset="fidelity", description=metric)
+        for row, metric in rows.iter_rows()
+    ]
+
+
+@dg.asset(
+    group_name="analytics",
+    kinds={"polars"},
+    deps=[enrollment, claims],
+    check_specs=_specs(),
+    backfill_policy=one_run,
+)
+def fidelity(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[dg.MaterializeResult[None]]:
+    """The lake's figures beside public ones; a lake of under 24 months or 200,000 claims is measured, not judged."""
+    with failing_as_dagster():
+        report = measuring.measure(installation.lake)
+    context.log.info(report.render().splitlines()[-1])
+    judged = [one for one in report.measurements if one.verdict != "reported"]
+    held = sum(one.verdict == "holds" for one in judged)
+    by_row = groupby(sorted(report.measurements, key=lambda one: one.row), key=lambda one: one.row)
+    yield dg.MaterializeResult(
+        metadata={
+            "rows_held": held,
+            "rows_judged": len(judged),
+            "report": dg.MetadataValue.md(_table(report.measurements)),
+        },
+        check_results=[_result(row, list(group)) for row, group in by_row],
+    )
+
+
+def _result(row: int, measurements: list[Measurement]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=_check_name(row),
+        passed=all(one.verdict != "misses" for one in measurements),
+        metadata={one.part or one.metric: f"{one.generated} ({one.verdict})" for one in measurements},
+    )
+
+
+def _table(measurements: tuple[Measurement, ...]) -> str:
+    head = "| row | metric | part | target | generated | verdict |\n| --- | --- | --- | --- | --- | --- |\n"
+    return head + "\n".join(
+        f"| {one.row} | {one.metric} | {one.part} | {one.target} | {one.generated} | {one.verdict} |"
+        for one in measurements
+    )
