@@ -22,7 +22,7 @@ GOLDEN = {
     "enrollment": "dd6a27b5e5e6e398",
     "patients": "c06c016cad69dd71",
     "coverages": "6bc5ee1d33c3353c",
-    "claims": "68a14febeca5d8b6",
+    "claims": "a540177f3722cdee",
 }
 
 
