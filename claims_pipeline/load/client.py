@@ -65,9 +65,14 @@ class FhirClient:
         self.traffic.requests += 1
         return await self.http.put(f"{self.base_url}/{path}", content=content, headers={"Content-Type": FHIR_JSON})
 
-    async def post_bundle(self, content: bytes) -> httpx.Response:
-        """Send a transaction of resources."""
-        headers = {"Content-Type": FHIR_JSON, "X-Retry-On-Version-Conflict": "retry; max-retries=10"}
+    async def post_bundle(self, content: bytes, *, is_deletion: bool = False) -> httpx.Response:
+        """Send a transaction; the server tries one that meets another write again, but not a deletion.
+
+        (What is still referred to cannot be deleted: also a conflict to HAPI FHIR, and no repetition changes it.)
+        """
+        headers = {"Content-Type": FHIR_JSON}
+        if not is_deletion:
+            headers["X-Retry-On-Version-Conflict"] = "retry; max-retries=10"
         if self.has_gzip:
             content = await asyncio.to_thread(gzip.compress, content, 1)
             headers["Content-Encoding"] = "gzip"

@@ -114,7 +114,7 @@ def _known(ledger: Ledger, rows: pl.DataFrame, *, full: bool) -> pl.DataFrame:
     )
     is_same = sa.and_(
         RESOURCES.c.state == "loaded",
-        RESOURCES.c.content_hash == INCOMING.c.content_hash,
+        RESOURCES.c.content_hash.is_not_distinct_from(INCOMING.c.content_hash),
         RESOURCES.c.as_of >= INCOMING.c.as_of,
     )
     query = sa.select(INCOMING.c.row, *_KNOWN).join_from(INCOMING, RESOURCES, same_key)

@@ -9,6 +9,7 @@ from claims_pipeline.load.lake_chunks import LakeChunks, as_of, resource_type, r
 from claims_pipeline.load.options import LoadOptions
 from claims_pipeline.load.pipeline import Pipeline
 from claims_pipeline.load.sources import Partition, partitions
+from claims_pipeline.load.sources.lake import DAILY
 from claims_pipeline.load.vanished import Vanishing, settle_vanished
 from claims_pipeline.schema import CLAIMS
 
@@ -19,11 +20,14 @@ async def load_days(pipeline: Pipeline, lake: Lake, days: Sequence[date] | None,
     candidates = partitions(lake, chosen, newest_first=not options.has_every_version)
     digests = {partition.name: partition.digest() for partition in candidates}
     changed = _changed(pipeline, candidates, digests)
-    vanishing = Vanishing(pipeline, lake, is_whole_lake=days is None)
+    vanishing = Vanishing(pipeline, lake)
     for group in _every_version(changed) if options.has_every_version else _net_effect(changed):
         await _load_group(pipeline, group, digests, vanishing)
         if pipeline.sender.stopped is not None:
             return
+    if days is None and not pipeline.is_dry_run:
+        for table in DAILY:
+            await vanishing.settle_lost_days(table)
     await settle_vanished(pipeline, vanishing, options.vanished)
 
 

@@ -19,7 +19,7 @@ from claims_pipeline.load.answer import Answer, Meaning, read_answer, read_error
 from claims_pipeline.load.client import FhirClient
 from claims_pipeline.load.limits import InFlightLimit, backoff_seconds
 from claims_pipeline.load.outcome import missing_target
-from claims_pipeline.load.pack import Encode, halves, transaction
+from claims_pipeline.load.pack import Encode, deletion, halves, transaction
 from claims_pipeline.load.settle import Resource, Result
 
 SUSPECT_ATTEMPTS = 6
@@ -97,7 +97,8 @@ class Sender:
             if answer.meaning.is_final:
                 return answer
             errors += answer.meaning is Meaning.SERVER_ERROR
-            if errors >= attempts and self._last_success > began:
+            is_part = attempts == SUSPECT_PART_ATTEMPTS
+            if errors >= attempts and (is_part or self._last_success > began):
                 return Answer(Meaning.SUSPECT, answer.status, answer.text)
             if time.monotonic() - began > self.patience_seconds:
                 self._give_up(answer, began)
@@ -108,7 +109,7 @@ class Sender:
     async def _attempt(self, content: bytes, count: int) -> Answer:
         began = time.monotonic()
         try:
-            response = await self.client.post_bundle(content)
+            response = await self.client.post_bundle(content, is_deletion=self.encode is deletion)
         except httpx.TransportError as error:
             answer = read_error(error)
         else:

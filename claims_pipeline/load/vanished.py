@@ -38,13 +38,11 @@ class Vanishing:
     Attributes:
         pipeline: the load; what is found may go back to an older version.
         lake: where older versions are looked for.
-        is_whole_lake: partitions that the lake no longer has count as empty.
         candidates: by table, id -> the day of the partition that no longer holds it.
     """
 
     pipeline: Pipeline
     lake: Lake
-    is_whole_lake: bool
     candidates: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def watch(self, partition: Partition, frame: pl.DataFrame) -> None:
@@ -55,8 +53,6 @@ class Vanishing:
 
     async def send_older_versions(self, table: schema.Table) -> None:
         """Send, of each id that its last partition no longer holds, the latest version that the lake still has."""
-        if self.is_whole_lake and table.is_daily:
-            self._look_for_lost_days(table)
         left = self._still_candidates(table.name)
         self.candidates[table.name] = left
         if not left or not table.is_daily:
@@ -71,7 +67,8 @@ class Vanishing:
             await self.pipeline.load([chunk.filter(pl.col("resource_id").is_in(ids))], table.name)
         self.candidates[table.name] = self._still_candidates(table.name)
 
-    def _look_for_lost_days(self, table: schema.Table) -> None:
+    async def settle_lost_days(self, table: schema.Table) -> None:
+        """Treat the days that the lake no longer has as partitions that hold nothing."""
         present = {day.isoformat() for day in self.lake.days(table)}
         query = sa.select(RESOURCES.c.as_of).where(RESOURCES.c.origin == table.name).distinct()
         with self.pipeline.ledger.reading() as connection:
@@ -79,7 +76,9 @@ class Vanishing:
         lost = [day for day in known if day and day not in present]
         for day in lost:
             self._release(table.name, dict.fromkeys(self._recorded(table.name, day), day))
-        self.pipeline.ledger.forget_partitions([f"{table.name}/{day}" for day in lost])
+        if lost:
+            self.pipeline.ledger.forget_partitions([f"{table.name}/{day}" for day in lost])
+            await self.send_older_versions(table)
 
     def _recorded(self, table: str, day: str) -> Sequence[str]:
         query = sa.select(RESOURCES.c.resource_id).where(
@@ -108,12 +107,12 @@ async def settle_vanished(pipeline: Pipeline, vanishing: Vanishing, what: Vanish
         return
     _remember(pipeline, vanishing)
     vanished = _vanished(pipeline)
-    if what is Vanished.KEEP:
+    if what is Vanished.KEEP or not vanished:
         pipeline.tally.vanished.update({f"{resource_type} kept": len(ids) for resource_type, ids in vanished.items()})
         return
     await pipeline.open()
-    for resource_type in reversed(TIERS):
-        ids = vanished.get(resource_type, [])
+    for resource_type in filter(vanished.get, reversed(TIERS)):
+        ids = vanished[resource_type]
         if what is Vanished.DELETE:
             deleted = await delete(pipeline.ledger, pipeline.sender, [(resource_type, i) for i in ids])
             pipeline.tally.vanished[f"{resource_type} deleted"] += deleted.done
@@ -155,7 +154,14 @@ async def _withdraw(pipeline: Pipeline, resource_type: str, ids: Sequence[str]) 
         await pipeline.sender.deliver(part, collect)
         done = [result for result in results if result.outcome in LOADED]
         rows = [
-            (r.resource.content_hash, r.version_id or None, r.resource.resource_type, r.resource.resource_id)
+            (
+                "withdrawn",
+                r.resource.content_hash,
+                r.version_id or None,
+                "",
+                r.resource.resource_type,
+                r.resource.resource_id,
+            )
             for r in done
         ]
         with pipeline.ledger.writing() as connection:
@@ -177,6 +183,11 @@ _SET_STATE = (
 )
 _SET_WITHDRAWN = (
     sa.update(RESOURCES)
-    .values(content_hash=sa.bindparam("new_hash"), version_id=sa.bindparam("new_version"), state="withdrawn", as_of="")
+    .values(
+        state=sa.bindparam("new_state"),
+        content_hash=sa.bindparam("new_hash"),
+        version_id=sa.bindparam("new_version"),
+        as_of=sa.bindparam("new_day"),
+    )
     .where(RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id"))
 )

@@ -49,11 +49,13 @@ Rule = Callable[[Request], Fault | None]
 
 @dataclass
 class Proxy:
-    """A running proxy: its FHIR base address, and what it saw."""
+    """A running proxy: its FHIR base address, and what it saw; `bundles` and what is under way count transactions."""
 
     base_url: str
     rule: Rule
     bundles: int = 0
+    most_at_once: int = 0
+    under_way: int = 0
     seen: list[Request] = field(default_factory=list)
 
 
@@ -76,8 +78,11 @@ def faulty(upstream: str, rule: Rule) -> Iterator[Proxy]:
             started.set()
             await stop.wait()
             listener.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in serving:
             task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+        await asyncio.sleep(0.01)  # the transports are closed by callbacks of the loop
 
     thread = threading.Thread(target=loop.run_until_complete, args=(main(),))
     thread.start()
@@ -96,7 +101,10 @@ async def _serve(
     try:
         while (request := await _read(proxy, reader)) is not None:
             proxy.seen.append(request)
+            proxy.under_way += bool(request.number)
+            proxy.most_at_once = max(proxy.most_at_once, proxy.under_way)
             answer = await _answer(proxy, client, request)
+            proxy.under_way -= bool(request.number)
             if answer is None:
                 break
             content, is_whole = answer
