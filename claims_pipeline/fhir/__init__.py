@@ -9,4 +9,13 @@ from claims_pipeline.fhir.digest import mapping_digest
 from claims_pipeline.fhir.render import RENDERINGS, render
 from claims_pipeline.fhir.resource import ID_PATTERN, RESOURCE_SCHEMA, TIERS, content_hash
 
-__all__ = ["ID_PATTERN", "RENDERINGS", "RESOURCE_SCHEMA", "TIERS", "canonical_json", "content_hash", "mapping_digest", "render"]
+__all__ = [
+    "ID_PATTERN",
+    "RENDERINGS",
+    "RESOURCE_SCHEMA",
+    "TIERS",
+    "canonical_json",
+    "content_hash",
+    "mapping_digest",
+    "render",
+]

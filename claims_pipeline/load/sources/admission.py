@@ -52,7 +52,9 @@ def admit(candidate: Candidate) -> Admitted | Refusal:
         body = encode(without_volatile_meta(resource | {"id": resource_id}))
     except ValueError as error:
         return Refusal(candidate.line, str(error), resource_type, known_id)
-    return Admitted(resource_type, str(resource_id), body, candidate.line, candidate.bundle, entry.get("fullUrl"))
+    full_url = entry.get("fullUrl")
+    known_url = full_url if isinstance(full_url, str) else None
+    return Admitted(resource_type, str(resource_id), body, candidate.line, candidate.bundle, known_url)
 
 
 def _kind(value: Json) -> str:

@@ -108,6 +108,8 @@ def _problem(definition: Definition, element: Element, name: str, child: Any) ->
         return "is not a list" if element.is_list else "is a list"
     if not child and not isinstance(child, int):
         return "is empty"
+    if type(child) is dict and not element.content:
+        return "is an object"
     return "is empty" if type(child) is str and child.isspace() else ""
 
 

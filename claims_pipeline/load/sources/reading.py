@@ -71,7 +71,7 @@ class JsonReader:
         """
         while True:
             try:
-                return decode(self._text, self._at)
+                value, end = decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 if self._is_ended or not self._may_be_cut(error):
                     raise Unreadable(self._reason(error)) from error
@@ -79,8 +79,10 @@ class JsonReader:
                 raise Unreadable("nested too deeply") from error
             except ValueError as error:
                 raise Unreadable(f"not JSON: {error}") from error
-            if len(self._text) - self._at > LARGEST_VALUE:
-                raise Unreadable(f"larger than {LARGEST_VALUE // 2**20} MB, the most that is loaded")
+            else:
+                self._require_size(end - self._at)
+                return value, end
+            self._require_size(len(self._text) - self._at)
             self._refill()
 
     def move_to(self, end: int) -> None:
@@ -114,6 +116,10 @@ class JsonReader:
                 size += len(piece)
         self._text, self._at = "".join(pieces), 0
         return size > 0
+
+    def _require_size(self, size: int) -> None:
+        if size > LARGEST_VALUE:
+            raise Unreadable(f"larger than {LARGEST_VALUE // 2**20} MB, the most that is loaded")
 
     def _may_be_cut(self, error: json.JSONDecodeError) -> bool:
         return error.msg.startswith("Unterminated string") or error.pos >= len(self._text) - _TOKEN_CHARACTERS

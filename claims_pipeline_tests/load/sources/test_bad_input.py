@@ -118,6 +118,21 @@ def test_a_line_of_50_mb_is_refused_and_not_kept(tmp_path: Path) -> None:
         assert refusals(found) == [("binaries.ndjson:1", "larger than 16 MB, the most that is loaded")]
 
 
+def test_a_resource_just_over_the_largest_size_is_refused(tmp_path: Path) -> None:
+    attachment = '{"resourceType": "Binary", "id": "b1", "contentType": "x/y", "data": "%s"}' % ("A" * LARGEST_VALUE)
+
+    with reading(tmp_path, binaries__ndjson=attachment + "\n" + GOOD) as found:
+        assert list(bodies(found)) == ["Patient/good"]
+        assert refusals(found) == [("binaries.ndjson:1", "larger than 16 MB, the most that is loaded")]
+
+
+@pytest.mark.parametrize("odd", [{"fullUrl": 7}, {"request": "PUT"}, {"request": {"method": ["PUT"]}}, {"search": []}])
+def test_an_entry_of_an_odd_shape_is_no_accident(tmp_path: Path, odd: dict[str, Any]) -> None:
+    with reading(tmp_path, a__json=bundle({"resource": patient("p1"), **odd}, {"resource": patient("good")})) as found:
+        assert "Patient/good" in bodies(found)
+        assert found.count + found.rejected.height == 2
+
+
 def test_a_resource_of_nearly_the_largest_size_is_read(tmp_path: Path) -> None:
     attachment = '{"resourceType": "Binary", "id": "b1", "contentType": "x/y", "data": "%s"}' % (
         "A" * (LARGEST_VALUE // 2)

@@ -39,6 +39,7 @@ CLAIM: dict[str, Any] = {
         ),
         ({"type": {"code": "professional"}}, "Claim.type.code is not an element of FHIR R4"),
         ({"type": [{"text": "a"}]}, "Claim.type is a list"),
+        ({"use": {"code": "claim"}}, "Claim.use is an object"),
         ({"total": 12}, "Claim.total is not an object"),
         ({"contained": [{"resourceType": "Foo"}]}, "Claim.contained[0]: 'Foo' is not a resource type of FHIR R4"),
         ({"extension": [{"valueCode": "a"}]}, "Claim.extension[0].url is missing"),
