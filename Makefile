@@ -23,7 +23,10 @@ check: setup ## Lint, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check ## Everything: check, unit tests, integration tests on the embedded server, browser test.
+test: check ## Check, unit tests, integration tests on the embedded server, browser tests.
+	$(BIN)/pytest -m "not slow" $(ARGS)
+
+test-all: check ## The same with the long fault and scale tests.
 	$(BIN)/pytest $(ARGS)
 
 lock: ## Resolve the exact versions anew (needs uv).
@@ -35,8 +38,11 @@ lock-jars: setup ## Resolve the Java archives of the embedded server anew from i
 screenshot: setup ## The picture in docs/, from the dashboard that runs.
 	$(BIN)/python -m claims_pipeline_tests.dashboard.screenshot docs/dashboard.png
 
+generator-docs: setup ## The derived parts of docs/generator.md and its plots, from two years of the default feed.
+	$(BIN)/python docs/make_generator.py
+
 clean: ## Remove the environment and the caches.
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
-.PHONY: help setup demo check test lock lock-jars screenshot clean
+.PHONY: help setup demo check test test-all lock lock-jars screenshot generator-docs clean
 .DEFAULT_GOAL := help
