@@ -1,0 +1,148 @@
+"""Crashes of what the loader stands on: the disk, PostgreSQL, HAPI FHIR; and two loaders at once."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from claims_pipeline import server
+from claims_pipeline.lake import Lake
+from claims_pipeline.load import LoadReport, load_lake, reconcile
+from claims_pipeline.processes import ProcessIdentity
+from claims_pipeline.server.hapi import Hapi
+from claims_pipeline.server.postgres import Postgres
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.lakes import Shape, tiny_lake
+from claims_pipeline_tests.load.proxy import Fault, Request, faulty
+from claims_pipeline_tests.server_state import ids, version
+
+pytestmark = pytest.mark.server
+
+COMMAND = [sys.executable, "-m", "claims_pipeline.cli", "load", "--no-aggregate"]
+
+
+def slowly(request: Request) -> Fault | None:
+    return Fault(delay_seconds=0.05) if request.number else None
+
+
+def kill(process: ProcessIdentity | None) -> None:
+    assert process is not None
+    found = psutil.Process(process.pid)
+    found.kill()
+    found.wait(10)
+
+
+def load_meanwhile(target: Settings, lake: Lake, event: Callable[[], None]) -> LoadReport:
+    """Load in another thread, and let the event happen after some bundles."""
+    reports: list[LoadReport] = []
+    with faulty(target.fhir_base_url, slowly) as proxy:
+        settings = target.model_copy(
+            update={"fhir_base_url": proxy.base_url, "batch_size": 4, "fhir_patience_seconds": 180}
+        )
+        loading = threading.Thread(target=lambda: reports.append(load_lake(lake, settings)))
+        loading.start()
+        while proxy.bundles < 15 and loading.is_alive():
+            time.sleep(0.01)
+        event()
+        loading.join(240)
+    return reports[0]
+
+
+def require_equal(target: Settings, shape: Shape, report: LoadReport) -> None:
+    assert report.exit_code == 0
+    claims = ids(target.fhir_base_url, "Claim", shape.prefix)
+    assert len(claims) == shape.days * shape.claims_a_day
+    assert {version(target.fhir_base_url, f"Claim/{claim_id}") for claim_id in claims} == {1}
+    assert reconcile(target, deep=True).is_equal
+
+
+def test_postgresql_killed_and_restarted_in_mid_load_loses_nothing(target: Settings, fhir_server: Settings) -> None:
+    shape = Shape("pgkill", days=8, claims_a_day=15, patients=15)
+    lake = tiny_lake(target.lake_path, shape)
+
+    def crash() -> None:
+        kill(Postgres.of(fhir_server).process())
+        time.sleep(1.0)
+        Postgres.of(fhir_server).start(lambda _: None)
+
+    require_equal(target, shape, load_meanwhile(target, lake, crash))
+
+
+@pytest.mark.slow
+def test_hapi_killed_and_restarted_in_mid_load_loses_nothing(target: Settings, fhir_server: Settings) -> None:
+    shape = Shape("hapikill", days=8, claims_a_day=15, patients=15)
+    lake = tiny_lake(target.lake_path, shape)
+
+    def crash() -> None:
+        kill(Hapi.of(fhir_server).process())
+        server.start(fhir_server)
+
+    require_equal(target, shape, load_meanwhile(target, lake, crash))
+
+
+def test_a_full_disk_at_the_ledger_ends_in_a_clear_error_and_goes_on_later(target: Settings) -> None:
+    shape = Shape("full-disk", days=30, claims_a_day=40, patients=40)
+    lake = tiny_lake(target.lake_path, shape)
+    environment = {
+        "CLAIMS_HOME": str(target.home),
+        "CLAIMS_FHIR_BASE_URL": target.fhir_base_url,
+        "PATH": "/usr/bin:/bin",
+    }
+    limited = ["bash", "-c", 'ulimit -f 300; exec "$@"', "bash", *COMMAND]  # files of at most 300 KiB
+
+    done = subprocess.run(limited, env=environment, capture_output=True, text=True, check=False)
+
+    told = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "the ledger cannot be used" in told
+    assert "Traceback" not in told
+    require_equal(target, shape, load_lake(lake, target))
+
+
+@pytest.mark.skipif("os.geteuid() == 0", reason="root may write anywhere")
+def test_a_ledger_that_cannot_be_written_is_said(target: Settings, tmp_path: Path) -> None:
+    lake = tiny_lake(target.lake_path, Shape("read-only", days=1))
+    (tmp_path / "closed").mkdir(mode=0o500)
+    environment = {
+        "CLAIMS_HOME": str(target.home),
+        "CLAIMS_FHIR_BASE_URL": target.fhir_base_url,
+        "PATH": "/usr/bin:/bin",
+    }
+
+    done = subprocess.run(
+        [*COMMAND, "--hash-file", str(tmp_path / "closed" / "ledger.sqlite")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert lake.root.exists()
+    assert done.returncode == 1
+    assert "make the file and its folder writable" in done.stderr
+
+
+def test_of_two_loaders_at_once_one_is_told_and_nothing_is_loaded_twice(target: Settings) -> None:
+    shape = Shape("two", days=6, claims_a_day=15, patients=15)
+    lake = tiny_lake(target.lake_path, shape)
+    with faulty(target.fhir_base_url, lambda r: Fault(delay_seconds=0.5) if r.number else None) as proxy:
+        environment = {"CLAIMS_HOME": str(target.home), "CLAIMS_FHIR_BASE_URL": proxy.base_url, "PATH": "/usr/bin:/bin"}
+        command = [*COMMAND, "--batch-size", "4"]
+        first = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while proxy.bundles < 1 and first.poll() is None:
+            time.sleep(0.01)
+        refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        waiting = subprocess.run([*command, "--wait"], env=environment, capture_output=True, text=True, check=False)
+        first_out, first_err = first.communicate(timeout=60)
+
+    assert (first.returncode, first_err.count("Traceback")) == (0, 0), first_out
+    assert refused.returncode == 1
+    assert f"another loader writes with this ledger: process {first.pid}" in refused.stderr
+    assert waiting.returncode == 0
+    assert "nothing was sent, all of it is unchanged" in waiting.stdout
+    require_equal(target, shape, load_lake(lake, target))

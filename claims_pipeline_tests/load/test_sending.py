@@ -1,0 +1,202 @@
+"""How answers are judged, how many requests are under way, how a report reads: without a server."""
+
+import json
+import random
+from typing import Any
+
+import httpx
+import pytest
+
+from claims_pipeline.errors import ServerUnavailable
+from claims_pipeline.load.answer import Meaning, read_answer
+from claims_pipeline.load.limits import InFlightLimit, backoff_seconds
+from claims_pipeline.load.report import Counts, Failure, Latency, LoadReport
+
+REQUEST = httpx.Request("POST", "http://127.0.0.1/fhir")
+OUTCOME = {
+    "resourceType": "OperationOutcome",
+    "issue": [{"severity": "error", "code": "processing", "diagnostics": "HAPI-1094: Resource Patient/nope not found"}],
+}
+NO_CHANGE = {
+    "resourceType": "OperationOutcome",
+    "issue": [{"details": {"coding": [{"code": "SUCCESSFUL_UPDATE_NO_CHANGE"}]}}],
+}
+
+
+def answer(status: int, body: Any = None, **headers: str) -> httpx.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.Response(status, content=content, headers=headers, request=REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("response", "meaning"),
+    [
+        (answer(400, OUTCOME), Meaning.REFUSED),
+        (answer(404, OUTCOME), Meaning.REFUSED),
+        (answer(412, OUTCOME), Meaning.REFUSED),
+        (answer(422, OUTCOME), Meaning.REFUSED),
+        (answer(400, b"<html>"), Meaning.SERVER_ERROR),
+        (answer(404, b"<html>"), Meaning.STOP),
+        (answer(405, b""), Meaning.STOP),
+        (answer(401, OUTCOME), Meaning.STOP),
+        (answer(403, OUTCOME), Meaning.STOP),
+        (answer(302, b"", location="https://elsewhere"), Meaning.STOP),
+        (answer(413, b""), Meaning.TOO_LARGE),
+        (answer(408, b""), Meaning.PASSING),
+        (answer(425, b""), Meaning.PASSING),
+        (answer(409, OUTCOME), Meaning.SERVER_ERROR),
+        (answer(429, b""), Meaning.OVERLOADED),
+        (answer(503, b""), Meaning.OVERLOADED),
+        (answer(500, OUTCOME), Meaning.SERVER_ERROR),
+        (answer(200, b"OK"), Meaning.SERVER_ERROR),
+        (answer(200, {"resourceType": "Bundle", "entry": []}), Meaning.SERVER_ERROR),
+    ],
+    ids=lambda value: str(value.status_code) if isinstance(value, httpx.Response) else value.name,
+)
+def test_an_answer_says_what_to_do_next(response: httpx.Response, meaning: Meaning) -> None:
+    assert read_answer(response, 1).meaning is meaning
+
+
+def test_created_updated_and_already_equal_are_told_apart() -> None:
+    entries = [
+        {"response": {"status": "201 Created", "etag": 'W/"1"'}},
+        {"response": {"status": "200 OK", "etag": 'W/"2"'}},
+        {"response": {"status": "200 OK", "etag": 'W/"1"', "outcome": NO_CHANGE}},
+    ]
+
+    read = read_answer(answer(200, {"resourceType": "Bundle", "entry": entries}), 3)
+
+    assert [(entry.outcome, entry.version_id) for entry in read.entries] == [
+        ("created", "1"),
+        ("updated", "2"),
+        ("already_equal", "1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("7", 7.0), ("9999", 120.0), ("soon", None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0)]
+)
+def test_retry_after_is_a_number_or_a_date_and_never_an_hour(value: str, seconds: float | None) -> None:
+    assert read_answer(answer(503, b"", **{"Retry-After": value}), 1).retry_after == seconds
+
+
+def test_the_pause_grows_is_random_and_respects_retry_after() -> None:
+    randomness = random.Random(1)  # noqa: S311 - a test repeats itself
+
+    assert all(0 <= backoff_seconds(1, None, randomness) <= 0.5 for _ in range(100))
+    assert max(backoff_seconds(20, None, randomness) for _ in range(100)) <= 20
+    assert min(backoff_seconds(1, 3.0, randomness) for _ in range(100)) >= 3.0
+
+
+def test_more_requests_are_under_way_while_latency_holds_and_half_after_an_overload() -> None:
+    limit = InFlightLimit(8)
+    assert limit.size == 2
+
+    for _ in range(50):
+        limit.on_answer(0.1)
+    assert limit.size == 8
+
+    limit.on_overload(began=float("inf"))
+    assert limit.size == 4
+
+
+def test_no_more_requests_are_added_when_the_server_slows_down() -> None:
+    limit = InFlightLimit(8)
+    for _ in range(5):
+        limit.on_answer(0.1)
+    reached = limit.size
+
+    for _ in range(50):
+        limit.on_answer(1.0)
+
+    assert limit.size == reached
+
+
+def test_one_overload_halves_once_however_many_requests_tell_of_it() -> None:
+    limit = InFlightLimit(16)
+    for _ in range(200):
+        limit.on_answer(0.1)
+
+    for _ in range(10):
+        limit.on_overload(began=0.0)
+
+    assert limit.size == 8
+
+
+def report(**values: Any) -> LoadReport:
+    facts: dict[str, Any] = {
+        "source": "lake",
+        "server": "http://127.0.0.1:8080/fhir",
+        "by_type": {},
+        "by_day": {},
+        "vanished": {},
+        "requests": 1,
+        "requests_with_resources": 0,
+        "retries": 0,
+        "sent_bytes": 0,
+        "seconds": 0.3,
+        "sending_seconds": 0.0,
+        "latency": Latency(),
+    }
+    return LoadReport(**(facts | values))
+
+
+def test_a_report_reads_like_this() -> None:
+    text = report(
+        by_type={
+            "Claim": Counts(read=1200, unchanged=197, created=1000, rejected=1, failed=2),
+            "Patient": Counts(5, 5),
+        },
+        requests=14,
+        requests_with_resources=11,
+        retries=1,
+        sent_bytes=2_400_000,
+        seconds=2.5,
+        sending_seconds=2.0,
+        latency=Latency.of([0.1, 0.2, 0.3]),
+        status_codes={"200": 10, "503": 1},
+        in_flight=[(0.0, 2), (1.0, 3)],
+        failures=[Failure("rejected", "Claim/c-1", "claims/2025-01-01", 400, "error processing: HAPI-1821")],
+    ).render()
+
+    assert text == "\n".join(
+        [
+            "Load: lake -> http://127.0.0.1:8080/fhir",
+            "          read  unchanged  superseded  created  updated  equal  rejected  failed",
+            "Claim    1,200        197           0    1,000        0      0         1       2",
+            "Patient      5          5           0        0        0      0         0       0",
+            "total    1,205        202           0    1,000        0      0         1       2",
+            "Requests with resources   11",
+            "Requests in all, retries  14 1",
+            "Answers by status         200:10 503:1",
+            "Sent                      2.3 MiB",
+            "Time in all, sending      2.5 s, 2.0 s",
+            "Claims/s, resources/s     500 500",
+            "Latency p50 p95 p99 max   200 ms 300 ms 300 ms 300 ms",
+            "In flight at most         3",
+            "rejected Claim/c-1 from claims/2025-01-01 (HTTP 400)",
+            "  error processing: HAPI-1821",
+            "... and 2 more",
+            "try: claims dead-letters list   (rejected: not sent again until they change)",
+            "try: the same command again   (failed: still to do, it goes on where it was)",
+        ]
+    )
+
+
+def test_an_unchanged_lake_is_said_to_be_so() -> None:
+    assert "Requests with resources   0 (nothing was sent, all of it is unchanged)" in report().render()
+
+
+def test_exit_codes_say_how_the_load_ended() -> None:
+    assert report().exit_code == 0
+    assert report(by_type={"Claim": Counts(read=1, rejected=1)}).exit_code == 1
+    assert report(by_type={"Claim": Counts(read=1, failed=1)}).exit_code == 1
+    assert report(by_type={"Claim": Counts(read=1, failed=1)}, is_dry_run=True).exit_code == 0
+    assert report(stopped=ServerUnavailable("it took nothing")).exit_code == 3
+
+
+def test_a_report_is_json() -> None:
+    value = json.loads(json.dumps(report(by_type={"Claim": Counts(read=1, created=1)}).to_json()))
+
+    assert value["total"]["loaded"] == 1
+    assert value["requests_with_resources"] == 0
