@@ -16,9 +16,9 @@ MEDICARE_AGE = 65
 DISABLED = 0.03
 """Share of those below 65 who have Medicare on the grounds of disability: programme rules, CMS 2023."""
 WORKING_ON = 0.03
-"""Share of persons who stay in their employer's plan after 65."""
+"""Share of persons with an employer's plan who keep it as their only coverage after 65: by judgement, few do."""
 PLAN_CHANGES_A_YEAR = 0.12
-"""Share of members who choose another plan at renewal: KFF 2023 (Medicare Advantage), EBRI 2022, rounded."""
+"""Share of members who choose another plan at renewal: by judgement, most stay where they are."""
 KINDS = ("employer", "medicaid", "marketplace", "medicare")
 INCOMES = ("low", "middle", "high")
 

@@ -21,7 +21,7 @@ USE_SPREAD = 1.05
 USE_LIMIT = 2.8
 """Propensities are cut at so many standard deviations."""
 ADHERENT = 0.72
-"""Share of adults who had a routine checkup within the past year: CDC BRFSS 2022, rounded."""
+"""Share of adults who go to routine checkups: about three quarters had one within the year (CDC BRFSS 2022)."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from claims_pipeline.reference import read_table
 
 OWN_DOCTOR = "own_doctor"
 NEW_WITH_SPECIALIST = 0.15
-"""Share of the follow-ups of a chronic condition with a specialist that are the first visit there (NAMCS 2019)."""
+"""Share of the follow-ups of a chronic condition with a specialist that are the first visit there: by judgement."""
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ GOLDEN = {
     "locations": "63a1a8f44557c6f8",
     "practitioners": "ee8d7432c3288932",
     "enrollment": "dd6a27b5e5e6e398",
-    "patients": "c06c016cad69dd71",
-    "coverages": "6bc5ee1d33c3353c",
-    "claims": "a540177f3722cdee",
+    "patients": "f20681daf1590c37",
+    "coverages": "a35154f21d9cc7a8",
+    "claims": "fd9d83686163d732",
 }
 
 
