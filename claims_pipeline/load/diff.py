@@ -1,6 +1,5 @@
 """What of a chunk of resources the server does not have yet: the join of content hashes with the ledger."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -117,21 +116,17 @@ def _known(ledger: Ledger, rows: pl.DataFrame, *, full: bool) -> pl.DataFrame:
         RESOURCES.c.content_hash.is_not_distinct_from(INCOMING.c.content_hash),
         RESOURCES.c.as_of >= INCOMING.c.as_of,
     )
-    query = sa.select(INCOMING.c.row, *_KNOWN).join_from(INCOMING, RESOURCES, same_key)
+    query = sa.select(INCOMING.c.row, *_KNOWN).join_from(INCOMING, RESOURCES, same_key, isouter=True)
+    if not full:
+        query = query.where(sa.or_(RESOURCES.c.resource_id.is_(None), sa.not_(is_same)))
     with ledger.reading() as connection:
         INCOMING.create(connection, checkfirst=True)
         connection.execute(sa.delete(INCOMING))
         execute_many(connection, _INSERT_INCOMING, incoming.rows())
-        if full:
-            known = connection.execute(query).all()
-            return pl.DataFrame([tuple(row) for row in known], schema=_KNOWN_SCHEMA, orient="row")
-        known = connection.execute(query.where(sa.not_(is_same))).all()
-        absent = sa.select(INCOMING.c.row).join_from(INCOMING, RESOURCES, same_key, isouter=True)
-        new: Sequence[int] = connection.execute(absent.where(RESOURCES.c.resource_id.is_(None))).scalars().all()
-    differing = pl.DataFrame([tuple(row) for row in known], schema=_KNOWN_SCHEMA, orient="row")
-    seen = pl.concat([differing["row"], pl.Series("row", new, dtype=pl.UInt32())])
-    same = rows.filter(~pl.col("row").is_in(seen.implode())).select("row", known_state=pl.lit("same"))
-    return pl.concat([differing, same], how="diagonal")
+        found = connection.execute(query).all()
+    known = pl.DataFrame([tuple(row) for row in found], schema=_KNOWN_SCHEMA, orient="row")
+    same = rows.join(known, on="row", how="anti").select("row", known_state=pl.lit("same"))
+    return pl.concat([known, same], how="diagonal")
 
 
 def _verdict(released: frozenset[str], *, full: bool) -> pl.Expr:
