@@ -142,9 +142,14 @@ def test_a_table_without_a_resource_is_refused() -> None:
         render(schema.ENROLLMENT, pl.DataFrame(schema=schema.ENROLLMENT.polars_schema))
 
 
-def test_the_mapping_digest_is_stable_within_a_version() -> None:
-    assert mapping_digest() == mapping_digest()
-    assert len(mapping_digest()) == 64
+def test_the_mapping_digest_changes_with_a_label_and_with_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    compute = mapping_digest.__wrapped__
+    before = compute()
+    assert before == compute() == mapping_digest()
+
+    monkeypatch.setattr("claims_pipeline.fhir.digest.procedure_labels", lambda: {"99213": "Another label"})
+
+    assert compute() != before
 
 
 def references_in(element: Any) -> set[str]:
