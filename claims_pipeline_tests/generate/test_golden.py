@@ -19,7 +19,7 @@ GOLDEN = {
     "organizations": "14955dc05331aa89",
     "locations": "63a1a8f44557c6f8",
     "practitioners": "ee8d7432c3288932",
-    "enrollment": "dd6a27b5e5e6e398",
+    "enrollment": "b1c5589e48a40870",
     "patients": "f20681daf1590c37",
     "coverages": "a35154f21d9cc7a8",
     "claims": "fd9d83686163d732",
