@@ -19,6 +19,8 @@ from claims_pipeline.errors import ConfigError
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 APP = "claims_pipeline"
+EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+"""Days that a feed may have: its people are born, and its claims change, within a calendar that every tool knows."""
 
 
 def default_home() -> Path:
@@ -43,8 +45,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CLAIMS_", frozen=True, extra="ignore")
 
-    home: Path = Field(default_factory=default_home)
-    cache: Path = Field(default_factory=default_cache)
+    home: Path = Field(default_factory=default_home, validate_default=True)
+    cache: Path = Field(default_factory=default_cache, validate_default=True)
 
     seed: int = Field(default=20250101, ge=0, lt=2**63)
     claims: int = Field(default=10_000, ge=1)
@@ -75,7 +77,24 @@ class Settings(BaseSettings):
     @field_validator("home", "cache")
     @classmethod
     def _absolute(cls, path: Path) -> Path:
-        return path.expanduser().absolute()
+        try:
+            return path.expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError(f"no home directory to put for the ~ of {str(path)!r}") from error
+
+    @field_validator("start_date", "end_date", mode="before")
+    @classmethod
+    def _written_as_a_day(cls, day: Any) -> Any:
+        if isinstance(day, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", day):  # 20250101 would be seconds since 1970
+            raise ValueError(f"not a day such as 2025-01-31: {day!r}")
+        return day
+
+    @field_validator("start_date", "end_date")
+    @classmethod
+    def _within_the_calendar(cls, day: date) -> date:
+        if not EARLIEST <= day <= LATEST:
+            raise ValueError(f"not a day from {EARLIEST} to {LATEST}: {day}")
+        return day
 
     @field_validator("fhir_memory")
     @classmethod
@@ -87,6 +106,8 @@ class Settings(BaseSettings):
     @field_validator("fhir_base_url")
     @classmethod
     def _usable_address(cls, url: str) -> str:
+        if "@" in url.partition("//")[2].partition("/")[0]:  # would show the password in each message about the server
+            raise ValueError("a user or password in the address; use CLAIMS_FHIR_USER and CLAIMS_FHIR_PASSWORD")
         if url and not _is_http_url(url):
             raise ValueError(f"not the address of a FHIR server such as http://127.0.0.1:8080/fhir: {url!r}")
         return url.rstrip("/")
@@ -111,6 +132,12 @@ class Settings(BaseSettings):
     def embedded_fhir_base_url(self) -> str:
         """Address of the embedded FHIR server."""
         return f"http://127.0.0.1:{self.fhir_port}/fhir"
+
+    @property
+    def dashboard_url(self) -> str:
+        """Address to open the dashboard at; one that listens everywhere is also on this machine's own."""
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.dashboard_host, self.dashboard_host)  # noqa: S104 - shown, not bound
+        return f"http://{f'[{shown}]' if ':' in shown else shown}:{self.dashboard_port}"
 
     @property
     def lake_path(self) -> Path:
@@ -155,6 +182,9 @@ def load_settings(**overrides: Any) -> Settings:
         ConfigError: a value is not valid; the message names each variable.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
+    if empty := [name for name, value in given.items() if value == ""]:
+        message = "".join(f"{_variable((name,))}empty; " for name in empty).removesuffix("; ")
+        raise ConfigError(message, fix="leave the option out to have the default")
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -176,5 +206,5 @@ def _is_http_url(text: str) -> bool:
         port = parts.port
     except ValueError:
         return False
-    is_plain = not parts.query and not parts.fragment and not any(map(str.isspace, text))
+    is_plain = not {"?", "#"} & set(text) and not any(map(str.isspace, text))
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and is_plain and (port is None or port > 0)

@@ -65,8 +65,56 @@ def test_an_end_before_the_start_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1:8080/fhir", "ftp://host/fhir", "http://", "http://host:99999/fhir", "h t"]
+    "address",
+    [
+        "127.0.0.1:8080/fhir",
+        "ftp://host/fhir",
+        "http://",
+        "http://host:99999/fhir",
+        "h t",
+        "http://host/fhir?",
+        "http://[::1",
+    ],
 )
 def test_an_address_that_is_not_one_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match="CLAIMS_FHIR_BASE_URL: not the address of a FHIR server"):
         load_settings(fhir_base_url=address)
+
+
+def test_a_password_in_the_address_is_refused_and_not_shown() -> None:
+    for address in ("http://me:secret@host/fhir", "https://me:secret@host"):
+        with pytest.raises(ConfigError, match="use CLAIMS_FHIR_USER and CLAIMS_FHIR_PASSWORD") as caught:
+            load_settings(fhir_base_url=address)
+        assert "secret" not in caught.value.render()
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "20250101", "1735689600", "2025-W01-1", "soon"])
+def test_a_day_that_no_feed_can_have_is_refused(monkeypatch: pytest.MonkeyPatch, day: str) -> None:
+    monkeypatch.setenv("CLAIMS_START_DATE", day)
+
+    with pytest.raises(ConfigError, match="CLAIMS_START_DATE: not a day"):
+        load_settings()
+
+
+def test_an_option_without_a_value_is_refused_and_not_the_default() -> None:
+    with pytest.raises(ConfigError, match="CLAIMS_FHIR_BASE_URL: empty"):
+        load_settings(fhir_base_url="")
+
+
+def test_a_home_of_an_unknown_user_is_refused() -> None:
+    with pytest.raises(ConfigError, match="CLAIMS_HOME: no home directory"):
+        load_settings(home="~no-such-user/claims")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:5000"),
+        ("0.0.0.0", "http://127.0.0.1:5000"),  # noqa: S104 - shown, not bound
+        ("::", "http://[::1]:5000"),
+        ("::1", "http://[::1]:5000"),
+        ("claims.example.org", "http://claims.example.org:5000"),
+    ],
+)
+def test_the_dashboard_has_an_address_for_a_browser(host: str, url: str) -> None:
+    assert load_settings(dashboard_host=host, dashboard_port=5000).dashboard_url == url

@@ -21,11 +21,9 @@ def dashboard(
     Example: claims dashboard --port 5001
     """
     from claims_pipeline.dashboard import serve
-    from claims_pipeline.dashboard.serve import address
     from claims_pipeline.settings import load_settings
 
     settings = load_settings(dashboard_host=host, dashboard_port=port)
     if not settings.analytics_path.exists():
         err.print("The analytics are not built yet; the page fills when they are: claims aggregate")
-    err.print(f"Dashboard: {address(settings)}  (Ctrl+C ends it)")
-    serve(settings)
+    serve(settings, lambda: err.print(f"Dashboard: {settings.dashboard_url}  (Ctrl+C ends it)", markup=False))

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from collections.abc import Callable
 
 import uvicorn
 
@@ -13,8 +14,12 @@ from claims_pipeline.processes import port_holder
 from claims_pipeline.settings import Settings
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, on_listening: Callable[[], None]) -> None:
     """Answer on `settings.dashboard_host` and `dashboard_port` until interrupted.
+
+    Args:
+        settings: the installation.
+        on_listening: called once the address is ours.
 
     Raises:
         ConfigError: the address is not this machine's, or is open to others and there is no password.
@@ -23,17 +28,11 @@ def serve(settings: Settings) -> None:
     """
     require_password_beyond_this_machine(settings)
     with _listening_socket(settings) as listener:
+        on_listening()
         vega_bundle(settings.cache)
         # no access log: the addresses in it name patients
         config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False)
         uvicorn.Server(config).run(sockets=[listener])
-
-
-def address(settings: Settings) -> str:
-    """Return the address to open in a browser."""
-    host = settings.dashboard_host
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)  # noqa: S104 - shown, not bound
-    return f"http://{shown}:{settings.dashboard_port}"
 
 
 def _listening_socket(settings: Settings) -> socket.socket:

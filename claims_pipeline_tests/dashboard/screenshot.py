@@ -8,7 +8,6 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from claims_pipeline.dashboard.serve import address
 from claims_pipeline.settings import load_settings
 from claims_pipeline_tests.dashboard.chromium import chromium_path
 
@@ -29,7 +28,7 @@ def main() -> None:
             color_scheme="dark" if given.dark else "light",
             reduced_motion="reduce",
         )
-        page.goto(f"{address(load_settings())}/{given.query and '?'}{given.query}")
+        page.goto(f"{load_settings().dashboard_url}/{given.query and '?'}{given.query}")
         _wait_until_drawn(page)
         page.screenshot(path=given.file, full_page=not given.height)
         browser.close()
