@@ -5,6 +5,7 @@ as dead, because containers without an init may never reap one. What a pid file 
 and is treated as if the file were not there.
 """
 
+import errno
 import json
 import os
 import socket
@@ -85,11 +86,36 @@ def write_pid_file(path: Path, process: ProcessIdentity) -> None:
 
 def read_pid_file(path: Path) -> ProcessIdentity | None:
     """Return the living process that a pid file names; None if the file is missing, unreadable or stale."""
+    process = _recorded(path)
+    return process if process and is_running(process) else None
+
+
+def survivors(path: Path) -> list[ProcessIdentity]:
+    """Return what the process of a pid file started and left behind when it was killed; nothing while it lives."""
+    process = _recorded(path)
+    if process is None or identify(process.pid) or process.started < psutil.boot_time() - START_TOLERANCE_SECONDS:
+        return []
+    return [member for member in _session(process.pid) if member.started > process.started - START_TOLERANCE_SECONDS]
+
+
+def _recorded(path: Path) -> ProcessIdentity | None:
     try:
-        process = ProcessIdentity(**json.loads(path.read_text(encoding="utf-8")))
-        return process if is_running(process) else None
-    except (FileNotFoundError, ValueError, TypeError):
+        recorded = json.loads(path.read_text(encoding="utf-8"))
+        return ProcessIdentity(int(recorded["pid"]), float(recorded["started"]))
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
         return None
+
+
+def _session(leader: int) -> list[ProcessIdentity]:
+    """Return the living processes of a session; while it has one, its leader's pid is not given to another program."""
+    if not hasattr(os, "getsid"):
+        return []
+    found = []
+    for pid in psutil.pids():
+        with suppress(OSError):
+            if os.getsid(pid) == leader:
+                found.append(identify(pid))
+    return [process for process in found if process]
 
 
 def start_detached(
@@ -133,9 +159,19 @@ def stop(process: ProcessIdentity, *, seconds: float) -> bool:
     Returns:
         True if nothing had to be killed.
     """
-    family = _family(process)
-    with suppress(psutil.Error):
-        if is_running(process):
+    return _end([process] if is_running(process) else [], _family(process), seconds=seconds)
+
+
+def stop_survivors(path: Path, *, seconds: float) -> bool:
+    """End what the killed process of a pid file left behind, and tell whether there was anything."""
+    left = survivors(path)
+    _end(left, left, seconds=seconds)
+    return bool(left)
+
+
+def _end(asked: list[ProcessIdentity], family: list[ProcessIdentity], *, seconds: float) -> bool:
+    for process in asked:
+        with suppress(psutil.Error):
             psutil.Process(process.pid).terminate()
     if wait_until(lambda: not any(map(is_running, family)), seconds=seconds):
         _children[:] = [child for child in _children if child.poll() is None]
@@ -168,13 +204,13 @@ def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
 
 def port_holder(port: int, host: str = "127.0.0.1") -> PortHolder | None:
     """Return who listens on a port, None if it is free."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         if os.name == "posix":  # connections that were just closed do not count
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return _listener(port)
+        except OSError as error:
+            return _listener(port) if error.errno == errno.EADDRINUSE else None
     return None
 
 

@@ -3,15 +3,18 @@
 import os
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
 import httpx
+import psutil
 
 from claims_pipeline import processes
 from claims_pipeline.errors import ServiceError
+from claims_pipeline.processes import ProcessIdentity
 from claims_pipeline.settings import Settings
 
 START_SECONDS = 120
@@ -25,22 +28,22 @@ class Service:
 
     Attributes:
         name: name in messages, of its log and of its pid file.
-        command: program and arguments.
-        port: port on 127.0.0.1.
-        setting: environment variable that moves the port.
+        command: program and arguments, its port among them.
+        url: address for a browser.
         health_path: path that answers 200 once the service is ready.
+        setting: environment variable that moves the port.
     """
 
     name: str
     command: tuple[str, ...]
-    port: int
-    setting: str
+    url: str
     health_path: str
+    setting: str
 
     @property
-    def url(self) -> str:
-        """Address for a browser."""
-        return f"http://127.0.0.1:{self.port}"
+    def port(self) -> int:
+        """Port that it listens on."""
+        return httpx.URL(self.url).port or 80
 
 
 @dataclass(frozen=True)
@@ -55,63 +58,84 @@ class ServiceStatus:
 
 def services(settings: Settings) -> tuple[Service, ...]:
     """Return the dashboard and the Dagster UI."""
-    python = sys.executable
-    dagster_port = str(settings.dagster_port)
-    dagster = (
-        python,
-        "-m",
-        "dagster",
-        "dev",
-        "-m",
-        "claims_pipeline.definitions",
-        "-h",
-        "127.0.0.1",
-        "-p",
-        dagster_port,
-    )
+    dashboard_port, dagster_port = str(settings.dashboard_port), str(settings.dagster_port)
+    dashboard = ("-m", "claims_pipeline.cli", "dashboard", "--host", settings.dashboard_host, "--port", dashboard_port)
+    dagster = ("-m", "dagster", "dev", "-m", "claims_pipeline.definitions", "-h", "127.0.0.1", "-p", dagster_port)
     return (
         Service(
             "dashboard",
-            (python, "-m", "claims_pipeline.cli", "dashboard"),
-            settings.dashboard_port,
-            "CLAIMS_DASHBOARD_PORT",
+            (sys.executable, *dashboard),
+            settings.dashboard_url,
             "/health",
+            "CLAIMS_DASHBOARD_PORT",
         ),
-        Service("dagster", dagster, settings.dagster_port, "CLAIMS_DAGSTER_PORT", "/server_info"),
+        Service(
+            "dagster",
+            (sys.executable, *dagster),
+            f"http://127.0.0.1:{dagster_port}",
+            "/server_info",
+            "CLAIMS_DAGSTER_PORT",
+        ),
     )
 
 
 def start(service: Service, settings: Settings) -> None:
-    """Start a service, unless it runs, and return once it answers.
+    """Start a service, unless it runs, and return once it answers. Not for two processes at once.
 
     Raises:
         PortTaken: another program listens on its port.
-        ServiceError: it ended, or did not answer in time; its log is named.
+        ServiceError: it runs on another port, ended, or did not answer in time; its log is named.
     """
-    log, pid_file = _log(service, settings), _pid_file(service, settings)
-    process = processes.read_pid_file(pid_file)
-    if process is None:
-        processes.require_free_port(f"the {service.name}", service.port, setting=service.setting)
-        process = processes.start_detached(service.command, log=log, env=_environment(settings), cwd=settings.home)
-        processes.write_pid_file(pid_file, process)
-    started = process
-    if processes.wait_until(lambda: _answers(service) or not processes.is_running(started), seconds=START_SECONDS) and (
-        processes.is_running(started)
-    ):
+    pid_file = _pid_file(service, settings)
+    if process := processes.read_pid_file(pid_file):
+        _require_same_port(service, process)
+        _wait_until_it_answers(service, process, settings)
         return
-    processes.stop(started, seconds=STOP_SECONDS)
-    pid_file.unlink(missing_ok=True)
-    raise ServiceError(f"the {service.name} did not start", where=str(log), fix=f"read the end of {log}")
+    processes.stop_survivors(pid_file, seconds=STOP_SECONDS)
+    processes.require_free_port(f"the {service.name}", service.port, setting=service.setting)
+    log = _log(service, settings)
+    if log.exists():
+        log.replace(log.with_suffix(".1.log"))
+    process = processes.start_detached(service.command, log=log, env=_environment(settings), cwd=settings.home)
+    processes.write_pid_file(pid_file, process)
+    try:
+        _wait_until_it_answers(service, process, settings)
+    except ServiceError:
+        stop(service, settings)
+        raise
+
+
+def _require_same_port(service: Service, process: ProcessIdentity) -> None:
+    with suppress(psutil.Error):
+        if str(service.port) not in psutil.Process(process.pid).cmdline():
+            raise ServiceError(
+                f"the {service.name} runs (pid {process.pid}), but not on port {service.port}",
+                fix="claims down, then claims up",
+            )
+
+
+def _wait_until_it_answers(service: Service, process: ProcessIdentity, settings: Settings) -> None:
+    processes.wait_until(lambda: _answers(service) or not processes.is_running(process), seconds=START_SECONDS)
+    log = _log(service, settings)
+    if not processes.is_running(process):
+        raise ServiceError(f"the {service.name} did not start: {_last_words(log)}", where=str(log))
+    if not _answers(service):
+        raise ServiceError(
+            f"the {service.name} does not answer after {START_SECONDS} s",
+            where=str(log),
+            fix="read the end of that log; claims down, then claims up",
+        )
 
 
 def stop(service: Service, settings: Settings) -> bool:
-    """Stop a service and tell whether it ran."""
+    """Stop a service with all that it started, and tell whether anything of it ran."""
     pid_file = _pid_file(service, settings)
     process = processes.read_pid_file(pid_file)
     if process:
         processes.stop(process, seconds=STOP_SECONDS)
+    left_behind = processes.stop_survivors(pid_file, seconds=STOP_SECONDS)
     pid_file.unlink(missing_ok=True)
-    return process is not None
+    return process is not None or left_behind
 
 
 def status(service: Service, settings: Settings) -> ServiceStatus:
@@ -142,6 +166,12 @@ def _answers(service: Service) -> bool:
         return httpx.get(service.url + service.health_path, timeout=5, trust_env=False).is_success
     except httpx.HTTPError:
         return False
+
+
+def _last_words(log: Path) -> str:
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (said or lines or ["it left no log"])[-1].strip()[:300]
 
 
 def _log(service: Service, settings: Settings) -> Path:
