@@ -99,6 +99,19 @@ def test_a_tier_refers_to_earlier_tiers_only() -> None:
         assert {resource_type for resource_type, _ in rendering.references} <= set(earlier)
 
 
+def test_many_rows_come_out_in_their_order() -> None:
+    few = frame(schema.CLAIMS, [CLAIM | {"claim_id": f"claim-{number}", "lines": None} for number in range(3)])
+    number = pl.int_range(25_000).cast(pl.String)
+    many = pl.concat([few.head(1)] * 25_000).with_columns(claim_id=pl.lit("claim-") + number)
+
+    resources = render(schema.CLAIMS, many)
+
+    assert resources["resource_id"].equals(many["claim_id"].alias("resource_id"))
+    assert resources.head(3).equals(render(schema.CLAIMS, few))
+    with pytest.raises(DataError, match="'claim_24999' in claim_24999"):
+        render(schema.CLAIMS, many.with_columns(pl.col("claim_id").replace("claim-24999", "claim_24999")))
+
+
 def test_no_row_is_no_resource() -> None:
     for table in RENDERED:
         assert render(table, pl.DataFrame(schema=table.polars_schema)).is_empty()
