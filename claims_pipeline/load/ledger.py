@@ -1,8 +1,8 @@
 """The ledger: what one FHIR server holds of what we sent, in SQLite (WAL) through SQLAlchemy Core.
 
 Grain: `resources` one row per (resource_type, resource_id); `partitions` one row per file of the lake that was
-loaded completely; `info` one row per fact about the ledger itself; `lock` at most one row. What the rows mean is
-decided in diff.py and settle.py; this module opens, reads and writes.
+loaded completely; `info` one row per fact about the ledger itself; `holder` the loader at work, if any. What the rows
+mean is decided in diff.py and settle.py; this module opens, reads and writes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,12 +54,11 @@ RESOURCES = sa.Table(
     sqlite_with_rowid=False,
 )
 
-LOCK = sa.Table(
-    "lock",
+HOLDER = sa.Table(
+    "holder",
     METADATA,
-    sa.Column("name", sa.Text, primary_key=True),
     sa.Column("host", sa.Text, nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("pid", sa.Integer, primary_key=True),
     sa.Column("process_started", sa.Float, nullable=False),
     sa.Column("acquired_at", sa.Text, nullable=False),
 )
@@ -181,13 +180,14 @@ def _engine(path: Path) -> sa.Engine:
 def _prepare(ledger: Ledger) -> None:
     with ledger.reading() as connection:
         layout: int = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        is_complete = set(METADATA.tables) <= set(sa.inspect(connection).get_table_names())
     if layout > LAYOUT_VERSION:
         raise LedgerUnusable(
             "the ledger was written by a later version of this program",
             where=str(ledger.path),
             fix="update the program",
         )
-    if layout < LAYOUT_VERSION:
+    if layout < LAYOUT_VERSION or not is_complete:
         with ledger.writing() as connection:
             METADATA.create_all(connection)
             connection.execute(sa.insert(INFO).prefix_with("OR IGNORE").values(name="ledger_id", value=str(uuid4())))

@@ -71,6 +71,10 @@ class InFlightLimit:
         if self._answers >= self.size and self._latency <= LATENCY_TOLERANCE * self._best_latency:
             self._resize(min(self.maximum, self.size + 1))
 
+    def expect_other_latency(self) -> None:
+        """Forget what was learnt of the latency: what is sent from now on takes another time."""
+        self._latency, self._best_latency = 0.0, float("inf")
+
     def on_overload(self, began: float) -> None:
         """Halve, once for all the requests that were under way together.
 

@@ -1,23 +1,24 @@
-"""One loader at a time writes with a ledger: a row with the process's id and start time.
+"""One loader at a time writes with a ledger.
 
-A process that was killed leaves its row behind; the next loader sees that it no longer runs and takes over.
+The kernel holds the lock, on a file beside the ledger, and lets it go when its process dies, however it dies and in
+whatever container. A row in the ledger says who holds it.
 """
 
 import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
+import psutil
 import sqlalchemy as sa
+from filelock import FileLock, Timeout
 
-from claims_pipeline.errors import LoaderLocked
-from claims_pipeline.load.ledger import LOCK, Ledger
-from claims_pipeline.processes import ProcessIdentity, identify, is_running
+from claims_pipeline.errors import LedgerUnusable, LoaderLocked
+from claims_pipeline.load.ledger import HOLDER, Ledger
 
 POLL_SECONDS = 0.5
-NAME = "loader"
 
 
 @contextmanager
@@ -30,44 +31,57 @@ def holding_lock(ledger: Ledger, *, wait: bool = False) -> Iterator[None]:
 
     Raises:
         LoaderLocked: another loader holds it; the message says which.
+        LedgerUnusable: the ledger cannot be written.
     """
-    me = identify(os.getpid())
-    if me is None:
-        raise LoaderLocked("this process cannot be identified", fix="see whether /proc is readable")
-    while (holder := _acquire(ledger, me)) is not None:
+    lock = FileLock(f"{ledger.path}.lock", is_singleton=False)
+    while not _is_acquired(lock):
         if not wait:
             raise LoaderLocked(
-                f"another loader writes with this ledger: process {holder.pid} on {holder.host} "
-                f"since {holder.acquired_at}",
+                f"another loader writes with this ledger{_holder(ledger)}",
                 where=str(ledger.path),
                 fix="wait until it is done (--wait), or end it and run the same command again",
             )
         time.sleep(POLL_SECONDS)
     try:
+        _sign(ledger)
         yield
     finally:
-        with ledger.writing() as connection:
-            connection.execute(sa.delete(LOCK).where(LOCK.c.pid == me.pid, LOCK.c.process_started == me.started))
+        with suppress(LedgerUnusable):  # the lock is what counts, not the name on it
+            _unsign(ledger)
+        lock.release()
 
 
-def _acquire(ledger: Ledger, me: ProcessIdentity) -> "sa.Row[tuple[str, int, float, str]] | None":
+def _is_acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise LedgerUnusable(
+            f"the ledger cannot be locked: {error.strerror}", where=str(lock.lock_file), fix="make its folder writable"
+        ) from error
+    return True
+
+
+def _holder(ledger: Ledger) -> str:
+    with ledger.reading() as connection:
+        row = connection.execute(sa.select(HOLDER)).first()
+    return f": process {row.pid} on {row.host} since {row.acquired_at}" if row else ""
+
+
+def _sign(ledger: Ledger) -> None:
     with ledger.writing() as connection:
-        columns = (LOCK.c.host, LOCK.c.pid, LOCK.c.process_started, LOCK.c.acquired_at)
-        holder = connection.execute(sa.select(*columns)).first()
-        if holder is not None and _lives(holder):
-            return holder
-        connection.execute(sa.delete(LOCK))
-        now = datetime.now(UTC).isoformat(timespec="seconds")
+        connection.execute(sa.delete(HOLDER))
         connection.execute(
-            sa.insert(LOCK).values(
-                name=NAME, host=socket.gethostname(), pid=me.pid, process_started=me.started, acquired_at=now
+            sa.insert(HOLDER).values(
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                process_started=psutil.Process().create_time(),
+                acquired_at=datetime.now(UTC).isoformat(timespec="seconds"),
             )
         )
-    return None
 
 
-def _lives(holder: "sa.Row[tuple[str, int, float, str]]") -> bool:
-    """A process of another machine cannot be looked at, so it counts as alive."""
-    if holder.host != socket.gethostname():
-        return True
-    return is_running(ProcessIdentity(holder.pid, holder.process_started))
+def _unsign(ledger: Ledger) -> None:
+    with ledger.writing() as connection:
+        connection.execute(sa.delete(HOLDER))

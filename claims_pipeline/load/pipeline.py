@@ -78,6 +78,7 @@ class Pipeline:
         Returns when each of them has its end. `origin` is the lake's table, or "files".
         """
         self._stage = origin
+        self.sender.limit.expect_other_latency()
         source = iter(chunks)
         following = asyncio.create_task(asyncio.to_thread(self._plan_next, source))
         async with asyncio.TaskGroup() as sending:

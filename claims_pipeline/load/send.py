@@ -119,7 +119,8 @@ class Sender:
         if answer.meaning is Meaning.ACCEPTED:
             self._last_success = time.monotonic()
             self.client.traffic.latencies.append(seconds)
-            self.limit.on_answer(seconds)
+            if 2 * count >= self.largest:  # the last few of a chunk say nothing about the others
+                self.limit.on_answer(seconds)
         elif answer.is_overload:
             self.limit.on_overload(began)
         return answer
