@@ -4,7 +4,7 @@ Belongs here: templates of resources, code systems, hashes of content, the mappi
 Does not: where resources are read from (load.sources) or sent to (load).
 """
 
-from claims_pipeline.fhir.canonical import canonical_json
+from claims_pipeline.fhir.canonical import decode, encode, without_volatile_meta
 from claims_pipeline.fhir.digest import mapping_digest
 from claims_pipeline.fhir.render import RENDERINGS, render
 from claims_pipeline.fhir.resource import ID_PATTERN, RESOURCE_SCHEMA, TIERS, content_hash
@@ -14,8 +14,10 @@ __all__ = [
     "RENDERINGS",
     "RESOURCE_SCHEMA",
     "TIERS",
-    "canonical_json",
     "content_hash",
+    "decode",
+    "encode",
     "mapping_digest",
     "render",
+    "without_volatile_meta",
 ]

@@ -61,16 +61,3 @@ def without_volatile_meta(resource: Resource) -> Resource:
     kept = {name: value for name, value in meta.items() if name not in _VOLATILE_META}
     others = {name: value for name, value in resource.items() if name != "meta"}
     return others | {"meta": kept} if kept else others
-
-
-def canonical_json(text: str) -> str:
-    """Return one resource as canonical JSON.
-
-    Raises:
-        ValueError: not JSON, or not an object.
-    """
-    value, end = decode(text, len(text) - len(text.lstrip()))
-    if text[end:].strip() or not isinstance(value, dict):
-        msg = "not one JSON object"
-        raise ValueError(msg)
-    return encode(without_volatile_meta(value))
