@@ -15,6 +15,15 @@ LARGEST_VALUE = 16 * 1024 * 1024
 """Characters of one resource. Far above any but an embedded file, far below what would endanger server or loader."""
 
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*")  # with the byte order mark, which also stands inside concatenated files
+_OTHER_FORMATS = (
+    ("<", "XML or HTML, only FHIR JSON is read"),
+    ("\udcff\udcfe", "UTF-16, FHIR JSON is UTF-8"),
+    ("\udcfe\udcff", "UTF-16, FHIR JSON is UTF-8"),
+    ("PK\x03\x04", "a zip archive, unpack it first"),
+    ("PAR1", "Parquet, only FHIR JSON is read"),
+)
+"""How files begin that people take for FHIR JSON; bytes that are not UTF-8 are lone surrogates here."""
+
 _REFILL = 1 << 22
 _TOKEN_CHARACTERS = 16
 """More than any token but a string or number has: an error so near the end may come from the end."""
@@ -128,6 +137,9 @@ class JsonReader:
         if self.ending and self._may_be_cut(error):
             reason, self.ending = self.ending, ""
             return reason
+        for start, format_ in _OTHER_FORMATS:
+            if self._text.startswith(start, self._at):
+                return format_
         if (next_line := self._text.find("\n{", self._at, error.pos)) >= 0:
             return f"not JSON: it does not end before line {self._line_of(next_line + 1)}"
         column = error.pos - self._text.rfind("\n", 0, error.pos)

@@ -171,6 +171,20 @@ def test_a_damaged_gzip_file_is_named(tmp_path: Path) -> None:
         assert refusals(found) == [("patients.ndjson.gz:1", "the gzip data is damaged")]
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'<?xml version="1.0"?>\n<Patient xmlns="http://hl7.org/fhir"/>', "XML or HTML, only FHIR JSON is read"),
+        (GOOD.encode("utf-16"), "UTF-16, FHIR JSON is UTF-8"),
+        (b"PK\x03\x04\x14\x00", "a zip archive, unpack it first"),
+        (b"PAR1\x15\x04", "Parquet, only FHIR JSON is read"),
+    ],
+)
+def test_files_that_are_taken_for_fhir_json_are_told_apart(tmp_path: Path, content: bytes, reason: str) -> None:
+    with reading(tmp_path, a__json=content) as found:
+        assert refusals(found) == [("a.json:1", reason)]
+
+
 def test_what_is_not_fhir_at_all_is_one_refusal(tmp_path: Path) -> None:
     image = bytes(range(256)) * 50
     with reading(tmp_path, image__json=image, page__json="<html><body>502</body></html>\n") as found:
