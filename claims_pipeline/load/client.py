@@ -22,6 +22,7 @@ from claims_pipeline.settings import Settings
 FHIR_JSON = "application/fhir+json"
 CONNECT_SECONDS = 10.0
 READY_POLL_SECONDS = 1.0
+NOT_TRUSTED = "CERTIFICATE_VERIFY_FAILED"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 HTTP_UNAUTHORIZED, HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_GONE = 401, 403, 404, 410
 
@@ -123,6 +124,8 @@ async def wait_until_ready(client: FhirClient, path: str, *, seconds: float) -> 
             if (problem := _not_ready(answer)) is None:
                 return answer
         except httpx.TransportError as error:
+            if NOT_TRUSTED in str(error):
+                raise _untrusted(client) from error
             problem = plain(error)
         if time.monotonic() + READY_POLL_SECONDS > deadline:
             waited = f" within {seconds:.0f} s" if seconds else ""
@@ -132,6 +135,14 @@ async def wait_until_ready(client: FhirClient, path: str, *, seconds: float) -> 
                 fix="claims server start, or point --fhir-base at a server that runs",
             )
         await asyncio.sleep(READY_POLL_SECONDS)
+
+
+def _untrusted(client: FhirClient) -> FhirError:
+    return FhirError(
+        "the server's certificate is not trusted",
+        where=client.base_url,
+        fix="set CLAIMS_FHIR_CA_FILE to the certificate of the authority that signed it",
+    )
 
 
 def _not_ready(answer: httpx.Response) -> str | None:

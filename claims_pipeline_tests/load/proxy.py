@@ -1,6 +1,7 @@
 """A proxy in front of the real FHIR server that does what the real one will not do on demand."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,8 +61,8 @@ class Proxy:
 
 
 @contextmanager
-def faulty(upstream: str, rule: Rule) -> Iterator[Proxy]:
-    """Run a proxy to the FHIR base address `upstream` while the block runs."""
+def faulty(upstream: str, rule: Rule, *, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """Run a proxy to the FHIR base address `upstream` while the block runs, with TLS if a context is given."""
     loop = asyncio.new_event_loop()
     proxy = Proxy("", rule)
     started = threading.Event()
@@ -72,9 +73,9 @@ def faulty(upstream: str, rule: Rule) -> Iterator[Proxy]:
         async with httpx.AsyncClient(
             base_url=f"{parts.scheme}://{parts.netloc}", timeout=120, trust_env=False
         ) as client:
-            listener = await asyncio.start_server(lambda r, w: _serve(proxy, client, r, w), "127.0.0.1", 0)
+            listener = await asyncio.start_server(lambda r, w: _serve(proxy, client, r, w), "127.0.0.1", 0, ssl=tls)
             port = listener.sockets[0].getsockname()[1]
-            proxy.base_url = f"http://127.0.0.1:{port}{parts.path}"
+            proxy.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{parts.path}"
             started.set()
             await stop.wait()
             listener.close()
