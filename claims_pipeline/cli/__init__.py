@@ -20,7 +20,7 @@ from claims_pipeline.cli import (
     stack,
 )
 from claims_pipeline.cli.app import app
-from claims_pipeline.errors import ClaimsPipelineError
+from claims_pipeline.errors import ClaimsPipelineError, Interrupted
 
 __all__ = [
     "aggregate",
@@ -45,5 +45,9 @@ def main() -> None:
     except ClaimsPipelineError as error:
         sys.stderr.write(error.render() + "\n")
         sys.exit(error.exit_code)
+    except OSError as error:  # a folder that is closed to us, a full disk: of the machine, not of ours
+        where = f"\nwhere: {error.filename}" if error.filename else ""
+        sys.stderr.write(f"error: {error.strerror or error}{where}\n")
+        sys.exit(ClaimsPipelineError.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(Interrupted.exit_code)

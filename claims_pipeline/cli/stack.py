@@ -33,7 +33,7 @@ def demo(
     with steps() as on_step:
         report = stack.demo(settings, serve=not once, on_step=on_step)
     finish(report, settings, as_json=as_json)
-    if not report.is_equal:
+    if not report.is_complete:
         raise typer.Exit(1)
 
 

@@ -9,9 +9,8 @@ from claims_pipeline import load, quality
 from claims_pipeline.orchestration.failures import failing_as_dagster
 from claims_pipeline.orchestration.feed_assets import claims
 from claims_pipeline.orchestration.load_assets import fhir_load
+from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START
 from claims_pipeline.orchestration.resources import Installation
-
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
 @dg.multi_asset_check(

@@ -13,3 +13,6 @@ daily = dg.DailyPartitionsDefinition(start_date=load_settings().start_date.isofo
 
 one_run = dg.BackfillPolicy.single_run()
 """A range of days is one run: a run of its own for each day costs seconds of process start."""
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+"""Tags of a run that say which days it is for, both included."""

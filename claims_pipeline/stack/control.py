@@ -1,38 +1,60 @@
 """All services of an installation: start, stop, look."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from claims_pipeline import server
+from claims_pipeline.locks import one_at_a_time
 from claims_pipeline.reports import aligned
 from claims_pipeline.settings import Settings
-from claims_pipeline.stack import services
+from claims_pipeline.stack import fhir_server, services
 from claims_pipeline.stack.services import ServiceStatus
+
+LOCK_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class StackStatus:
-    """What runs of an installation."""
+    """What runs of an installation.
+
+    Attributes:
+        home: its folder.
+        fhir_base_url: address of the FHIR server that it loads into.
+        is_fhir_answering: whether that server answers.
+        server: the embedded server, None if the settings name another one.
+        services: the web services.
+    """
 
     home: str
-    server: server.ServerStatus
+    fhir_base_url: str
+    is_fhir_answering: bool
+    server: server.ServerStatus | None
     services: tuple[ServiceStatus, ...]
 
     @property
     def is_up(self) -> bool:
         """Whether everything runs and answers."""
-        return self.server.is_healthy and all(service.is_healthy for service in self.services)
+        return self.is_fhir_answering and all(service.is_healthy for service in self.services)
 
     def render(self) -> str:
         """Return the lines that a person reads."""
+        answers = "answers" if self.is_fhir_answering else "does not answer"
+        foreign = aligned([("FHIR server", f"{answers}, {self.fhir_base_url}")])
         rows = [(service.name, _state(service)) for service in self.services]
-        return "\n".join((self.server.render(), aligned([*rows, ("home", self.home)])))
+        return "\n".join((self.server.render() if self.server else foreign, aligned([*rows, ("home", self.home)])))
 
     def to_json(self) -> dict[str, Any]:
         """Return the same facts as JSON values."""
-        found = [asdict(service) for service in self.services]
-        return {"home": self.home, "is_up": self.is_up, "server": self.server.to_json(), "services": found}
+        return {
+            "home": self.home,
+            "is_up": self.is_up,
+            "fhir_base_url": self.fhir_base_url,
+            "is_fhir_answering": self.is_fhir_answering,
+            "server": self.server.to_json() if self.server else None,
+            "services": [asdict(service) for service in self.services],
+        }
 
 
 def up(settings: Settings, on_step: Callable[[str], None]) -> StackStatus:
@@ -41,33 +63,55 @@ def up(settings: Settings, on_step: Callable[[str], None]) -> StackStatus:
     Raises:
         ServiceError: a service did not start, or its port is taken.
     """
-    if uses_embedded_server(settings):
+    if fhir_server.is_embedded(settings):
         server.start(settings, on_step)
-    for service in services.services(settings):
-        on_step(f"{service.name}: starting")
-        services.start(service, settings)
-        on_step(f"{service.name}: {service.url}")
+    with _one_command(settings, on_step):
+        for service in services.services(settings):
+            on_step(f"{service.name}: starting")
+            services.start(service, settings)
+            on_step(f"{service.name}: {service.url}")
     return status(settings)
 
 
 def down(settings: Settings, on_step: Callable[[str], None]) -> bool:
-    """Stop what runs, in the reverse order, and tell whether anything did."""
+    """Stop what runs, in the reverse order, and tell whether anything did.
+
+    Raises:
+        ServiceError: the embedded server did not stop.
+    """
+    if not settings.home.exists():
+        return False
     was_running = False
-    for service in reversed(services.services(settings)):
-        on_step(f"{service.name}: stopping")
-        was_running |= services.stop(service, settings)
+    with _one_command(settings, on_step):
+        for service in reversed(services.services(settings)):
+            if services.stop(service, settings):
+                on_step(f"{service.name}: stopped")
+                was_running = True
     return server.stop(settings, on_step) or was_running
 
 
 def status(settings: Settings) -> StackStatus:
-    """Return what runs now."""
-    found = tuple(services.status(service, settings) for service in services.services(settings))
-    return StackStatus(str(settings.home), server.status(settings), found)
+    """Return what runs now.
+
+    Raises:
+        ServiceError: the embedded server belongs to another user.
+    """
+    embedded = server.status(settings) if fhir_server.is_embedded(settings) else None
+    return StackStatus(
+        home=str(settings.home),
+        fhir_base_url=settings.fhir_base_url,
+        is_fhir_answering=embedded.is_healthy if embedded else fhir_server.answers(settings),
+        server=embedded,
+        services=tuple(services.status(service, settings) for service in services.services(settings)),
+    )
 
 
-def uses_embedded_server(settings: Settings) -> bool:
-    """Tell whether the FHIR server of these settings is ours to start."""
-    return settings.fhir_base_url == settings.embedded_fhir_base_url
+@contextmanager
+def _one_command(settings: Settings, on_step: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock of the web services; while another command holds it, say so and wait."""
+    lock = settings.home / "services.lock"
+    with one_at_a_time(lock, on_wait=lambda holder: on_step(f"services: waiting for {holder}"), seconds=LOCK_SECONDS):
+        yield
 
 
 def _state(service: ServiceStatus) -> str:

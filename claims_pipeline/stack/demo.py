@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-import httpx
-
 from claims_pipeline import aggregate, server
 from claims_pipeline.definitions import defs
+from claims_pipeline.errors import ConfigError
 from claims_pipeline.lake import Feed, Lake, resolve_feed
 from claims_pipeline.orchestration.run import materialize_range
 from claims_pipeline.reports import aligned
 from claims_pipeline.settings import Settings, load_settings
-from claims_pipeline.stack.control import up, uses_embedded_server
+from claims_pipeline.stack import fhir_server
+from claims_pipeline.stack.control import up
 from claims_pipeline.stack.services import dagster_instance
 
 CURRENT_STATE = {"Patient": "patients_current", "Coverage": "coverages_current", "Claim": "claims_current"}
@@ -45,9 +45,15 @@ class DemoReport:
         """Whether lake and server hold the same number of each type."""
         return self.lake_counts == self.server_counts
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the server holds as many of each type as the lake, or more: it may hold other data too."""
+        return all(self.server_counts.get(name, 0) >= count for name, count in self.lake_counts.items())
+
     def render(self) -> str:
         """Return the lines that a person reads."""
-        verdict = "equal" if self.is_equal else "NOT equal: claims reconcile"
+        more_or_fewer = "more: other data too" if self.is_complete else "FEWER than the lake: claims reconcile"
+        verdict = "equal" if self.is_equal else more_or_fewer
         rows = [
             ("feed", f"{self.feed.start_date} to {self.feed.end_date}, seed {self.feed.seed}"),
             ("lake", _counts(self.lake_counts)),
@@ -65,6 +71,7 @@ class DemoReport:
             "lake_counts": dict(self.lake_counts),
             "server_counts": dict(self.server_counts),
             "is_equal": self.is_equal,
+            "is_complete": self.is_complete,
             "addresses": dict(self.addresses),
         }
 
@@ -82,7 +89,7 @@ def demo(settings: Settings, *, serve: bool, on_step: Callable[[str], None]) -> 
         ServiceError: a service did not start, or the run failed.
     """
     feed = resolve_feed(settings.lake_path, settings)
-    if uses_embedded_server(settings):
+    if fhir_server.is_embedded(settings):
         server.start(settings, on_step)
     on_step(f"Dagster: {feed.start_date} to {feed.end_date}, {feed.claims:,} claims, {feed.patients:,} patients")
     run_id = materialize_range(
@@ -96,21 +103,22 @@ def demo(settings: Settings, *, serve: bool, on_step: Callable[[str], None]) -> 
         feed=feed,
         run_id=run_id,
         lake_counts={name: models[model] for name, model in CURRENT_STATE.items()},
-        server_counts={name: _server_count(settings, name) for name in CURRENT_STATE},
+        server_counts=fhir_server.resource_counts(settings, CURRENT_STATE),
         addresses=addresses,
     )
 
 
 def demo_settings(*, days: int | None, claims: int | None, patients: int | None) -> Settings:
-    """Return the settings of a demo of `days` days from the start date; a size that is None stays as it is."""
-    last_day = None if days is None else load_settings().start_date + timedelta(days=days - 1)
+    """Return the settings of a demo of `days` days from the start date; a size that is None stays as it is.
+
+    Raises:
+        ConfigError: there are no such days, or a setting is wrong.
+    """
+    try:
+        last_day = None if days is None else load_settings().start_date + timedelta(days=days - 1)
+    except OverflowError as error:
+        raise ConfigError(f"--days {days} leads beyond the calendar") from error
     return load_settings(claims=claims, patients=patients, end_date=last_day)
-
-
-def _server_count(settings: Settings, resource_type: str) -> int:
-    url = f"{settings.fhir_base_url}/{resource_type}?_summary=count"
-    answer = httpx.get(url, headers={"Cache-Control": "no-cache"}, timeout=60)
-    return int(answer.raise_for_status().json()["total"])
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -12,6 +12,7 @@ import pytest
 from claims_pipeline import generate
 from claims_pipeline.lake import Feed, Lake, require_feed
 from claims_pipeline.orchestration import checks, feed_assets, fidelity_asset, load_assets
+from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.schema import CLAIMS, USD
 from claims_pipeline.settings import Settings
@@ -47,7 +48,7 @@ def run(selection: dg.AssetSelection, lake: Lake, instance: dg.DagsterInstance) 
         selection=selection,
         instance=instance,
         resources={"installation": Installation(home=str(lake.root.parent))},
-        tags={checks.RANGE_START: FIRST.isoformat(), checks.RANGE_END: LAST.isoformat()},
+        tags={RANGE_START: FIRST.isoformat(), RANGE_END: LAST.isoformat()},
     )
 
 

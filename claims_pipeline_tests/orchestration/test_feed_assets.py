@@ -8,6 +8,7 @@ import pytest
 from claims_pipeline import generate
 from claims_pipeline.lake import Feed, Lake, require_feed
 from claims_pipeline.orchestration import analytics_assets, feed_assets
+from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, PATIENTS
 
@@ -36,8 +37,8 @@ def materialize(
         instance=instance,
         resources={"installation": Installation(home=str(home))},
         tags={
-            "dagster/asset_partition_range_start": first.isoformat(),
-            "dagster/asset_partition_range_end": last.isoformat(),
+            RANGE_START: first.isoformat(),
+            RANGE_END: last.isoformat(),
         },
         raise_on_error=raise_on_error,
     )

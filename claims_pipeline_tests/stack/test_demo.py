@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from claims_pipeline import stack
+from claims_pipeline.errors import ConfigError
 from claims_pipeline.lake import Feed
 from claims_pipeline.settings import Settings
 from claims_pipeline.stack import DemoReport
@@ -40,14 +41,22 @@ def test_the_demo_loads_its_feed_and_a_second_one_sends_nothing(
 
 def test_a_report_says_whether_the_server_holds_what_the_lake_does() -> None:
     equal = DemoReport(FEED, "run", {"Claim": 100}, {"Claim": 100}, {"FHIR server": "http://127.0.0.1:8080/fhir"})
-    other = DemoReport(FEED, "run", {"Claim": 100}, {"Claim": 99}, {})
+    fewer = DemoReport(FEED, "run", {"Claim": 100}, {"Claim": 99}, {})
+    shared = DemoReport(FEED, "run", {"Claim": 100}, {"Claim": 101}, {})
 
     assert "Claim 100  (equal)" in equal.render()
-    assert "Claim 99  (NOT equal: claims reconcile)" in other.render()
-    assert other.to_json()["is_equal"] is False
+    assert "Claim 99  (FEWER than the lake: claims reconcile)" in fewer.render()
+    assert "Claim 101  (more: other data too)" in shared.render()
+    assert [report.is_complete for report in (equal, fewer, shared)] == [True, False, True]
+    assert [report.to_json()["is_equal"] for report in (equal, fewer, shared)] == [True, False, False]
 
 
 def test_the_size_of_a_demo_is_that_of_its_options() -> None:
     settings = stack.demo_settings(days=30, claims=1_000, patients=None)
 
     assert (settings.end_date, settings.claims, settings.patients) == (date(2025, 1, 30), 1_000, 1_000)
+
+
+def test_a_demo_beyond_the_calendar_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--days 100000000"):
+        stack.demo_settings(days=100_000_000, claims=None, patients=None)

@@ -102,7 +102,8 @@ def test_what_a_killed_service_left_behind_is_stopped(settings: Settings, tmp_pa
     assert wait_until(lambda: port_holder(port) is not None, seconds=10)
 
     os.kill(process.pid, signal.SIGKILL)
-    assert wait_until(lambda: services.status(service, settings).since is None, seconds=5)
+    assert wait_until(lambda: identify(process.pid) is None, seconds=5)
+    assert services.status(service, settings).since is None
     assert port_holder(port)
 
     assert services.stop(service, settings)
