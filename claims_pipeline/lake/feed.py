@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 from typing import Self
 
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from claims_pipeline.errors import DataError, FeedMismatch
@@ -88,13 +89,22 @@ def require_feed(root: Path, feed: Feed) -> None:
     Raises:
         FeedMismatch: the lake belongs to a feed with other settings; all differences are listed.
     """
-    stored = read_feed(root)
-    if stored is None:
-        root.mkdir(parents=True, exist_ok=True)
-        write_atomically(root / FEED_FILE, feed.model_dump_json(indent=2).encode() + b"\n")
-    elif differences := stored.differences(feed):
+    stored = read_feed(root) or _bind(root, feed)
+    if differences := stored.differences(feed):
+        is_version_equal = stored.version == feed.version
+        go_on = "leave these settings out to go on with this lake" if is_version_equal else "make the lake anew"
         raise FeedMismatch(
             f"the lake belongs to another feed ({'; '.join(differences)})",
             where=str(root / FEED_FILE),
-            fix="leave these settings out to go on with this lake, or choose another folder: CLAIMS_HOME, --output",
+            fix=f"{go_on}, or choose another folder: CLAIMS_HOME, --output",
         )
+
+
+def _bind(root: Path, feed: Feed) -> Feed:
+    """Write feed.json unless another process was first, and return the feed that it holds."""
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / f".{FEED_FILE}.lock"):
+        if stored := read_feed(root):
+            return stored
+        write_atomically(root / FEED_FILE, feed.model_dump_json(indent=2).encode() + b"\n")
+    return feed

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,8 +37,11 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """Return a name beside `path` that no reader looks at and no other process uses."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Return a name beside `path` that no reader looks at and no other process uses.
+
+    With the host's name: on shared storage each container has a process 1.
+    """
+    return path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.tmp")
 
 
 def file_digest(path: Path) -> str:

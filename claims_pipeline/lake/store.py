@@ -1,7 +1,7 @@
 """Where partitions are, and how to read them."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,9 +26,13 @@ class Lake:
         return partition_path(self.root, table, day)
 
     def days(self, table: Table) -> list[date]:
-        """Return the days that have a partition, in order."""
+        """Return the days that have a partition, in order.
+
+        Raises:
+            DataError: a partition is named for something else than a day.
+        """
         files = (self.root / table.name).glob("day=*/part.parquet")
-        return sorted(date.fromisoformat(file.parent.name.removeprefix("day=")) for file in files)
+        return sorted(_day_of(file.parent) for file in files)
 
     def read(self, table: Table, day: date | None = None) -> pl.DataFrame:
         """Return one file's rows with the declared columns.
@@ -68,6 +72,15 @@ class Lake:
     def writer(self) -> LakeWriter:
         """Return a context manager that publishes all that was added to it, or nothing."""
         return LakeWriter(self.root)
+
+
+def _day_of(folder: Path) -> date:
+    name = folder.name.removeprefix("day=")
+    with suppress(ValueError):
+        day = date.fromisoformat(name)
+        if name == day.isoformat():  # 20250101 is a day too, but no name of ours
+            return day
+    raise DataError(f"not a day such as 2025-01-31: {name!r}", where=str(folder), fix="rename or remove the folder")
 
 
 @contextmanager

@@ -76,7 +76,7 @@ class LakeWriter:
         sync(temporary_name(path) for path in self._pending)
         for path in self._pending:
             temporary_name(path).replace(path)
-        sync({path.parent for path in self._pending})
+        sync({folder for path in self._pending for folder in (path.parent, path.parent.parent)})  # a day's may be new
         self.written = len(self._pending)
         for table, partitions in self._manifest.items():
             _merge_manifest(self.root, table, partitions)

@@ -1,5 +1,7 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -42,6 +44,33 @@ def test_a_setting_that_was_given_must_agree_with_the_lake(tmp_path: Path) -> No
 
     with pytest.raises(FeedMismatch, match="patients: the lake has 10, wanted 11"):
         resolve_feed(tmp_path, load_settings(patients=11))
+
+
+def test_of_two_feeds_at_once_one_gets_the_lake_and_the_other_is_refused(tmp_path: Path) -> None:
+    feeds = [FEED.model_copy(update={"seed": seed}) for seed in range(8)]
+    together = Barrier(len(feeds))
+
+    def bind(feed: Feed) -> Feed | None:
+        together.wait()
+        try:
+            require_feed(tmp_path / "lake", feed)
+        except FeedMismatch:
+            return None
+        return feed
+
+    with ThreadPoolExecutor(len(feeds)) as pool:
+        accepted = [feed for feed in pool.map(bind, feeds) if feed]
+
+    assert accepted == [read_feed(tmp_path / "lake")]
+
+
+def test_a_lake_of_another_generator_is_not_said_to_need_other_settings(tmp_path: Path) -> None:
+    require_feed(tmp_path, FEED.model_copy(update={"version": 0}))
+
+    with pytest.raises(FeedMismatch, match="version: the lake has 0") as caught:
+        require_feed(tmp_path, FEED)
+
+    assert "make the lake anew" in caught.value.fix
 
 
 def test_a_damaged_feed_file_is_named(tmp_path: Path) -> None:

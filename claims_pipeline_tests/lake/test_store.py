@@ -90,6 +90,16 @@ def test_a_file_that_is_not_parquet_is_refused(lake: Lake) -> None:
         lake.scan(PATIENTS)
 
 
+@pytest.mark.parametrize("name", ["day=20250101", "day=2025-02-30", "day=__HIVE_DEFAULT_PARTITION__"])
+def test_a_partition_that_is_not_named_for_a_day_is_refused(lake: Lake, name: str) -> None:
+    lake.path(PATIENTS, DAY).parent.rename(lake.root / "patients" / name)
+
+    with pytest.raises(DataError, match="not a day") as caught:
+        lake.days(PATIENTS)
+
+    assert caught.value.where.endswith(name)
+
+
 def test_a_day_is_given_for_daily_tables_only(lake: Lake) -> None:
     with pytest.raises(ValueError, match="payers is not partitioned by day"):
         lake.path(PAYERS, DAY)
