@@ -1,5 +1,6 @@
 """The build: all models into a temporary file, which then takes the place of the published one."""
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -64,7 +65,10 @@ def _is_built_from(analytics_path: Path, state: LakeState) -> bool:
 
 def _publish(lake: Lake, state: LakeState, analytics_path: Path, on_progress: Progress | None) -> None:
     for left_by_a_killed_build in analytics_path.parent.glob(f".{analytics_path.name}.*.tmp*"):
-        left_by_a_killed_build.unlink()
+        if left_by_a_killed_build.is_dir():
+            shutil.rmtree(left_by_a_killed_build)
+        else:
+            left_by_a_killed_build.unlink()
     temporary = temporary_name(analytics_path)
     try:
         _build_file(lake, state, temporary, on_progress)
@@ -78,7 +82,7 @@ def _publish(lake: Lake, state: LakeState, analytics_path: Path, on_progress: Pr
 
 def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: Progress | None) -> None:
     with (
-        tempfile.TemporaryDirectory(prefix="claims-aggregate-", dir=file.parent) as spill,
+        tempfile.TemporaryDirectory(prefix=f"{file.name}-spill-", dir=file.parent) as spill,
         duckdb.connect(file, config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
     ):
         attach_lake(connection, lake)

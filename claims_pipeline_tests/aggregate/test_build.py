@@ -118,6 +118,8 @@ def test_a_build_that_fails_leaves_the_published_file_and_nothing_else(tmp_path:
 def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None:
     (tmp_path / ".a.duckdb.4711.tmp").write_bytes(b"half")
     (tmp_path / ".a.duckdb.4711.tmp.wal").write_bytes(b"half")
+    (tmp_path / ".a.duckdb.4711.tmp-spill-x").mkdir()
+    (tmp_path / ".a.duckdb.4711.tmp-spill-x" / "duckdb_temp_storage-0.tmp").write_bytes(b"half")
     aggregate.build(write_example_lake(tmp_path / "lake"), tmp_path / "a.duckdb")
     assert {path.name for path in tmp_path.iterdir()} == {"lake", "a.duckdb", ".a.duckdb.lock"}
 
