@@ -18,8 +18,6 @@ from claims_pipeline.dashboard.problems import add_problem_handlers
 from claims_pipeline.settings import Settings
 
 STATIC = Path(str(files(__package__).joinpath("static")))
-REVALIDATE = {"Cache-Control": "no-cache"}
-"""A browser keeps the files and asks whether they changed: after an upgrade nobody sees an old page."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -39,15 +37,15 @@ def create_app(settings: Settings) -> FastAPI:
 
     @app.get("/", include_in_schema=False)
     def get_page() -> FileResponse:
-        return FileResponse(STATIC / "index.html", headers=REVALIDATE)
+        return FileResponse(STATIC / "index.html")
 
     @app.get("/docs", include_in_schema=False)
     def get_docs() -> FileResponse:
-        return FileResponse(STATIC / "docs.html", headers=REVALIDATE)
+        return FileResponse(STATIC / "docs.html")
 
     @app.get("/assets/vega.js", include_in_schema=False)
     def get_vega() -> FileResponse:
-        return FileResponse(vega_bundle(settings.cache), media_type="text/javascript", headers=REVALIDATE)
+        return FileResponse(vega_bundle(settings.cache), media_type="text/javascript")
 
     app.mount("/assets", StaticFiles(directory=STATIC), name="assets")
     return app

@@ -14,7 +14,8 @@ from claims_pipeline.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:",
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",  # addresses of the page name patients
@@ -45,7 +46,13 @@ def add_guards(app: FastAPI, settings: Settings) -> None:
         refusal = _refusal(request, password) if request.url.path != "/health" else None
         response = refusal or await call_next(request)
         response.headers.update(HEADERS)
+        response.headers.setdefault("Cache-Control", _caching(request.url.path))
         return response
+
+
+def _caching(path: str) -> str:
+    """Figures are not kept; the page's files are, but asked for each time: after an upgrade nobody sees an old page."""
+    return "no-store" if path == "/health" or path.startswith("/api/") else "no-cache"
 
 
 def _refusal(request: Request, password: str) -> Response | None:

@@ -59,6 +59,21 @@ def test_an_open_address_needs_a_password(tmp_path: Path, host: str) -> None:
 def test_every_answer_has_the_strict_policy(client: httpx.Client, route: str) -> None:
     headers = client.get(route).headers
     assert headers["content-security-policy"] == (
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
     assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("route", ["/", "/docs", "/assets/main.js", "/assets/style.css"])
+def test_a_browser_asks_whether_a_file_changed_before_it_uses_its_own(client: httpx.Client, route: str) -> None:
+    first = client.get(route)
+    again = client.get(route, headers={"If-None-Match": first.headers["etag"]})
+
+    assert first.headers["cache-control"] == "no-cache"
+    assert again.status_code in {200, 304}
+    assert again.headers["cache-control"] == "no-cache"
+
+
+def test_answers_with_figures_are_not_kept(client: httpx.Client) -> None:
+    assert client.get("/api/claims").headers["cache-control"] == "no-store"
