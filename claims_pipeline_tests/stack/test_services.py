@@ -12,6 +12,7 @@ from claims_pipeline.errors import PortTaken, ServiceError
 from claims_pipeline.processes import (
     ProcessIdentity,
     free_port,
+    identify,
     port_holder,
     start_detached,
     wait_until,
