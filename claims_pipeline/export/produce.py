@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from claims_pipeline.errors import DataError
 from claims_pipeline.export.formats import FORMATS
 from claims_pipeline.export.statistics import statistics, write_statistics
 from claims_pipeline.export.target import replaced, require_target, statistics_path
@@ -12,6 +13,7 @@ from claims_pipeline.generate import GenerateReport, generate_range
 from claims_pipeline.lake import Feed, Lake
 
 PARQUET = "parquet"
+Progress = Callable[[int, int], None]
 
 
 def produce(
@@ -21,7 +23,7 @@ def produce(
     form: str = PARQUET,
     compress: bool = False,
     jobs: int = 1,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> GenerateReport:
     """Write a feed's whole range to `output` in a format, and its statistics beside it.
 
@@ -37,22 +39,35 @@ def produce(
 
     Raises:
         ConfigError: the output is refused (see `require_target`), or the lake belongs to another feed.
+        DataError: the disk is full, or fails; the output is as it was.
     """
     began = time.perf_counter()
     require_target(output, form)
+    try:
+        report = _produced(feed, output, form=form, compress=compress, jobs=jobs, on_progress=on_progress)
+    except OSError as error:
+        raise DataError(
+            f"writing failed: {error.strerror or error}",
+            where=str(output),
+            fix="free disk space, or choose another output",
+        ) from error
+    return replace(report, output=str(output), seconds=time.perf_counter() - began)
 
+
+def _produced(
+    feed: Feed, output: Path, *, form: str, compress: bool, jobs: int, on_progress: Progress | None
+) -> GenerateReport:
     def generated(lake: Lake) -> GenerateReport:
         return generate_range(lake, feed, start=feed.start_date, end=feed.end_date, jobs=jobs, on_progress=on_progress)
 
     if form == PARQUET:
-        report = generated(Lake(output))
-        facts = statistics(Lake(output), feed)
-        files = report.files_written
+        report, facts = generated(Lake(output)), statistics(Lake(output), feed)
     else:
         with replaced(output, FORMATS[form]) as work:
             lake = Lake(work / "lake")
             report = generated(lake)
             files = FORMATS[form].write(lake, work / "output", compress)
             facts = statistics(lake, feed)
+        report = replace(report, files_written=files)
     write_statistics(statistics_path(output), facts)
-    return replace(report, output=str(output), files_written=files, seconds=time.perf_counter() - began)
+    return report

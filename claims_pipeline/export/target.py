@@ -24,10 +24,11 @@ def require_target(output: Path, form: str) -> None:
     """
     if form != "parquet" and form not in FORMATS:
         raise ConfigError(f"unknown format {form!r}", fix=f"one of parquet, {', '.join(FORMATS)}")
+    if not output.name:
+        raise ConfigError("the output needs a name of its own", where=str(output), fix="choose a folder below it")
     _require_writable(output)
     if form == "parquet":
-        if output.is_file():
-            raise ConfigError("the output is a file, a lake is a folder", where=str(output), fix="choose a folder")
+        _require_lake_or_nothing(output)
         return
     if output.is_dir() and read_feed(output) is not None:
         raise ConfigError("the output is a lake", where=str(output), fix="choose another output, or --format parquet")
@@ -67,16 +68,25 @@ def replaced(output: Path, form: Format) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def _require_lake_or_nothing(output: Path) -> None:
+    if output.is_file():
+        raise ConfigError("the output is a file, a lake is a folder", where=str(output), fix="choose a folder")
+    if output.is_dir() and read_feed(output) is None and any(output.iterdir()):
+        raise ConfigError("the output holds other files and no lake", where=str(output), fix="choose a new folder")
+
+
 def _require_writable(output: Path) -> None:
+    """Make and remove a folder beside the output, and in it where it exists: the only sure way to know."""
     existing = next(folder for folder in (output.parent, *output.parent.parents) if folder.exists())
-    probe = existing / f".{output.name}.{os.getpid()}.probe"
-    try:
-        probe.mkdir()
-        probe.rmdir()
-    except OSError as error:
-        raise ConfigError(
-            f"the output cannot be written: {error.strerror}", where=str(existing), fix="choose another output"
-        ) from error
+    for folder in (existing, output) if output.is_dir() else (existing,):
+        probe = folder / f".{output.name}.{os.getpid()}.probe"
+        try:
+            probe.mkdir()
+            probe.rmdir()
+        except OSError as error:
+            raise ConfigError(
+                f"the output cannot be written: {error.strerror}", where=str(folder), fix="choose another output"
+            ) from error
 
 
 def _others(output: Path, form: Format) -> set[str]:

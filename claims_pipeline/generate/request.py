@@ -11,6 +11,8 @@ from claims_pipeline.settings import Settings
 
 NAMES = ("seed", "patients", "claims", "start_date", "end_date")
 DEFAULT_DAYS = 365
+MOST = {"claims": 10**9, "patients": 10**8}
+"""Counters of draws hold numbers below 2**32, and a population must fit into memory."""
 
 
 def requested_feed(settings: Settings, root: Path, *, today: date) -> Feed:
@@ -42,10 +44,14 @@ def requested_feed(settings: Settings, root: Path, *, today: date) -> Feed:
 
 def _feed(values: dict[str, object]) -> Feed:
     try:
-        return Feed.model_validate(values)
+        feed = Feed.model_validate(values)
     except ValidationError as error:
         problems = [problem["msg"].removeprefix("Value error, ") for problem in error.errors(include_url=False)]
         raise ConfigError("; ".join(problems), fix="claims generate --help") from error
+    for name, most in MOST.items():
+        if getattr(feed, name) > most:
+            raise ConfigError(f"{name}: at most {most:,}", fix="claims generate --help")
+    return feed
 
 
 def _a_year_before(day: date) -> date:

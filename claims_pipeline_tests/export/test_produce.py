@@ -166,6 +166,18 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["mine", "thesis.txt"]
 
 
+def test_a_lake_is_not_made_among_other_files(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("draft")
+    with pytest.raises(ConfigError, match="other files and no lake"):
+        produce(FEED, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_the_root_folder_is_refused() -> None:
+    with pytest.raises(ConfigError, match="name of its own"):
+        require_target(Path("/"), "parquet")
+
+
 @pytest.mark.parametrize("form", ["parquet", "ndjson", "bundles", "json"])
 def test_an_output_below_a_file_is_refused_and_nothing_is_written(tmp_path: Path, form: str) -> None:
     (tmp_path / "file").write_text("")

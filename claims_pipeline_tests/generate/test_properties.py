@@ -64,8 +64,19 @@ def test_any_day_alone_is_the_day_in_the_range(feed: Feed, data: st.DataObject) 
         (10, 5, date(2025, 1, 1), date(2025, 6, 30)),
         (30, 90, date(2024, 2, 29), date(2024, 2, 29)),
         (30, 90, date(2024, 2, 1), date(2024, 3, 1)),
+        (30, 90, date(1900, 1, 1), date(1900, 1, 31)),
+        (30, 90, date(2199, 12, 1), date(2199, 12, 31)),
     ],
-    ids=["one of each", "one patient", "more patients than claims", "fewer claims than days", "leap day", "over it"],
+    ids=[
+        "one of each",
+        "one patient",
+        "more patients than claims",
+        "fewer claims than days",
+        "leap day",
+        "over it",
+        "earliest",
+        "latest",
+    ],
 )
 def test_edges_hold_exactly_the_claims_asked_for(
     tmp_path: Path, patients: int, claims: int, start: date, end: date

@@ -43,6 +43,18 @@ def test_an_end_before_the_start_is_refused(tmp_path: Path) -> None:
         requested_feed(load_settings(end_date=date(2025, 1, 1)), tmp_path, today=TODAY)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"patients": 10**9}, "patients: at most 100,000,000"),
+        ({"claims": 10**10}, "claims: at most 1,000,000,000"),
+    ],
+)
+def test_what_no_feed_can_be_is_refused(tmp_path: Path, given: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        requested_feed(load_settings(**given), tmp_path, today=TODAY)
+
+
 def test_what_is_not_given_is_the_lakes(tmp_path: Path) -> None:
     feed = Feed(seed=4, patients=10, claims=50, start_date=date(2024, 5, 1), end_date=date(2024, 5, 31))
     require_feed(tmp_path, feed)
