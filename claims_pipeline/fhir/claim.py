@@ -12,6 +12,7 @@ from claims_pipeline.fhir.resource import ID_PATTERN
 from claims_pipeline.fhir.template import (
     Optional,
     Template,
+    array,
     code,
     compile_template,
     date,
@@ -64,9 +65,9 @@ CLAIM: Template = {
             "role": concept(f"{TERMINOLOGY}/claimcareteamrole", "primary"),
         }
     ],
-    "diagnosis": Optional(json_column("diagnoses")),
+    "diagnosis": Optional(array("diagnoses")),
     "insurance": [{"sequence": 1, "focal": True, "coverage": reference("Coverage", "coverage_id")}],
-    "item": Optional(json_column("items")),
+    "item": Optional(array("items")),
     "total": _money("total_charge_amount"),
 }
 
@@ -81,12 +82,12 @@ DIAGNOSIS: Template = {
 ITEM: Template = {
     "sequence": number("claim_line_number"),
     "careTeamSequence": [1],
-    "diagnosisSequence": Optional(json_column("diagnosis_sequences")),
+    "diagnosisSequence": Optional(array("diagnosis_sequences")),
     "productOrService": {
         **concept(json_column("procedure_system"), code("hcpcs_code", _HCPCS_PATTERN)),
         "text": Optional(escaped_text("procedure_label")),
     },
-    "modifier": Optional(json_column("modifier_concepts")),
+    "modifier": Optional(array("modifier_concepts")),
     "servicedDate": date("line_service_date"),
     "locationCodeableConcept": {
         **concept(PLACE_OF_SERVICE, code("place_of_service_code")),
@@ -101,7 +102,7 @@ MODIFIER: Template = concept(json_column("modifier_system"), code("modifier", _M
 
 
 def with_diagnoses_and_items(claims: pl.DataFrame) -> pl.DataFrame:
-    """Add `diagnoses` and `items`, each the JSON array of a claim, null where it would be empty.
+    """Add `diagnoses` and `items`, the elements of a claim's arrays, null where an array would be empty.
 
     Raises:
         DataError: a diagnosis or a line has a code that is missing or not allowed.
@@ -133,7 +134,7 @@ def _items(claims: pl.DataFrame) -> pl.DataFrame:
         .unnest("lines")
         .with_row_index("line_row")
         .with_columns(
-            diagnosis_sequences=pl.when(pointers.list.len() > 0).then(_bracketed(pointers.list.join(","))),
+            diagnosis_sequences=pl.when(pointers.list.len() > 0).then(pointers.list.join(",")),
             procedure_system=_system("hcpcs_code"),
             procedure_label=label("hcpcs_code", procedure_labels()),
             facility_place=pl.col("facility_city") + pl.lit(", ") + pl.col("facility_state"),
@@ -154,19 +155,15 @@ def _modifiers(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _arrays(flat: pl.DataFrame, template: Template, *, by: str, name: str) -> pl.DataFrame:
-    """Render every row of `flat` and join those of one `by` to an array called `name`."""
+    """Render every row of `flat` and join those of one `by` as the elements of an array, in the column `name`."""
     require_allowed_values(flat, template, id_column="claim_id")
     rendered = flat.select(pl.col(by).set_sorted(), compile_template(template).alias(name))
     grouped = rendered.group_by(by, maintain_order=True).agg(name)  # of a sorted key: slices, nothing is copied
-    return grouped.with_columns(_bracketed(pl.col(name).list.join(",")).alias(name))
+    return grouped.with_columns(pl.col(name).list.join(","))
 
 
 def _joined(frame: pl.DataFrame, arrays: pl.DataFrame, on: str) -> pl.DataFrame:
     return frame.join(arrays, on=on, how="left", maintain_order="left")
-
-
-def _bracketed(elements: pl.Expr) -> pl.Expr:
-    return pl.lit("[") + elements + pl.lit("]")
 
 
 def _system(column: str) -> pl.Expr:

@@ -83,8 +83,13 @@ def number(column: str) -> Slot:
 
 
 def json_column(column: str) -> Slot:
-    """Return JSON that an earlier template made."""
+    """Return JSON that is in the column."""
     return Slot(column, pl.col(column), before="", after="")
+
+
+def array(column: str) -> Slot:
+    """Return an array whose elements, JSON with commas between, are in the column."""
+    return Slot(column, pl.col(column), before="[", after="]")
 
 
 def escaped(value: pl.Expr) -> pl.Expr:
