@@ -18,6 +18,17 @@ FASTER_BOOT = "-XX:TieredStopAtLevel=1"
 """Half the CPU time to boot, for a lower rate of a warm server; the launcher of Java reads it from JDK_JAVA_OPTIONS."""
 
 
+def pytest_configure() -> None:
+    """Let no test see the settings of whoever runs it: before any module is imported, for some read them then."""
+    for name in [name for name in os.environ if name.startswith("CLAIMS_") and name != "CLAIMS_CACHE"]:
+        del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_installation_of_whoever_runs_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.environ["CLAIMS_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
 @pytest.fixture(scope="session")
 def fhir_server() -> Iterator[Settings]:
     """The settings of a running, at first empty server with its own CLAIMS_HOME and ports; removed after the run.
