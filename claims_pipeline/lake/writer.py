@@ -13,6 +13,7 @@ from typing import Self
 import polars as pl
 from filelock import FileLock
 
+from claims_pipeline.errors import DataError
 from claims_pipeline.lake.files import sync, temporary_name, write_atomically
 from claims_pipeline.lake.paths import partition_path
 from claims_pipeline.schema import Table
@@ -94,7 +95,19 @@ def _merge_manifest(root: Path, table: str, partitions: dict[str, dict[str, int 
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{table}.json"
     with FileLock(folder / ".lock"):
-        known = json.loads(file.read_bytes()) if file.exists() else {}
+        known = _known(file)
         merged = dict(sorted((known | partitions).items()))
         if merged != known:
             write_atomically(file, json.dumps(merged, indent=1).encode() + b"\n")
+
+
+def _known(manifest: Path) -> dict[str, dict[str, int | str]]:
+    try:
+        known: dict[str, dict[str, int | str]] = json.loads(manifest.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise DataError(
+            "the manifest is not JSON", where=str(manifest), fix="remove it; generating the days again names them anew"
+        ) from error
+    return known

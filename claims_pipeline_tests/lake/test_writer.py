@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from claims_pipeline.errors import DataError
 from claims_pipeline.lake import Lake
 from claims_pipeline.schema import PATIENTS
 from claims_pipeline_tests.lake.test_store import DAY, NEXT_DAY, patients
@@ -59,6 +60,17 @@ def test_the_manifest_names_every_partition_with_rows_and_digest(tmp_path: Path)
 
     assert {day: entry["rows"] for day, entry in manifest.items()} == {"2025-01-01": 2, "2025-01-02": 1}
     assert manifest["2025-01-01"]["sha256"] == lake.digest(PATIENTS, DAY)
+
+
+def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest" / "patients.json"
+    manifest.parent.mkdir()
+    manifest.write_text("{half")
+
+    with pytest.raises(DataError, match="the manifest is not JSON") as caught, Lake(tmp_path).writer() as writer:
+        writer.add(PATIENTS, patients(1), DAY)
+
+    assert caught.value.where == str(manifest)
 
 
 def test_a_long_range_is_published_whole(tmp_path: Path) -> None:
