@@ -92,7 +92,7 @@ def start(service: Service, settings: Settings) -> None:
         _wait_until_it_answers(service, process, settings)
         return
     processes.stop_survivors(pid_file, seconds=STOP_SECONDS)
-    processes.require_free_port(f"the {service.name}", service.port, setting=service.setting)
+    processes.require_free_port(service.name, service.port, setting=service.setting)
     log = _log(service, settings)
     if log.exists():
         log.replace(log.with_suffix(".1.log"))
@@ -109,7 +109,7 @@ def _require_same_port(service: Service, process: ProcessIdentity) -> None:
     with suppress(psutil.Error):
         if str(service.port) not in psutil.Process(process.pid).cmdline():
             raise ServiceError(
-                f"the {service.name} runs (pid {process.pid}), but not on port {service.port}",
+                f"{service.name} runs (pid {process.pid}), but not on port {service.port}",
                 fix="claims down, then claims up",
             )
 
@@ -118,10 +118,10 @@ def _wait_until_it_answers(service: Service, process: ProcessIdentity, settings:
     processes.wait_until(lambda: _answers(service) or not processes.is_running(process), seconds=START_SECONDS)
     log = _log(service, settings)
     if not processes.is_running(process):
-        raise ServiceError(f"the {service.name} did not start: {_last_words(log)}", where=str(log))
+        raise ServiceError(f"{service.name} did not start: {_last_words(log)}", where=str(log))
     if not _answers(service):
         raise ServiceError(
-            f"the {service.name} does not answer after {START_SECONDS} s",
+            f"{service.name} does not answer after {START_SECONDS} s",
             where=str(log),
             fix="read the end of that log; claims down, then claims up",
         )

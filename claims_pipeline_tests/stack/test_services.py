@@ -76,7 +76,7 @@ def test_what_the_dashboard_refuses_is_said(settings: Settings) -> None:
     open_to_all = load_settings(home=settings.home, dashboard_port=free_port(), dashboard_host="0.0.0.0")  # noqa: S104
     dashboard, _ = services.services(open_to_all)
 
-    with pytest.raises(ServiceError, match="the dashboard needs a password"):
+    with pytest.raises(ServiceError, match="dashboard needs a password"):
         services.start(dashboard, open_to_all)
 
     assert services.status(dashboard, open_to_all).since is None
