@@ -91,10 +91,9 @@ def read_error(error: httpx.TransportError) -> Answer:
 
 def read_answer(response: httpx.Response, count: int) -> Answer:
     """Judge the answer to a transaction of `count` entries."""
-    status = response.status_code
-    text = outcome_of(response)
     if response.is_success:
         return _read_success(response, count)
+    status, text = response.status_code, outcome_of(response)
     if status in {401, 403}:
         error = refused(response)
         return Answer(Meaning.STOP, status, error.message, fix=error.fix)

@@ -98,7 +98,7 @@ async def connect(settings: Settings) -> AsyncIterator[FhirClient]:
         headers=_headers(settings),
         timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds), pool=None),
         limits=httpx.Limits(max_connections=settings.workers + 2, max_keepalive_connections=settings.workers + 2),
-        verify=_tls(settings) if base_url.startswith("https") else True,
+        verify=_tls(settings) if base_url.startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         trust_env=host not in LOOPBACK,  # a proxy of the environment cannot reach this machine's own server
     )
     async with http:

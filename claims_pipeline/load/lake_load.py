@@ -5,7 +5,7 @@ from datetime import date
 from itertools import groupby
 
 from claims_pipeline.lake import Lake
-from claims_pipeline.load.lake_chunks import LakeChunks, as_of, resource_type, row_count
+from claims_pipeline.load.lake_chunks import LakeChunks, as_of, resource_type, rows_by_manifest
 from claims_pipeline.load.options import LoadOptions
 from claims_pipeline.load.pipeline import Pipeline
 from claims_pipeline.load.sources import Partition, partitions
@@ -41,8 +41,8 @@ def _changed(pipeline: Pipeline, candidates: Sequence[Partition], digests: dict[
             pipeline.tally.add_partition(resource_type(partition), as_of(partition), rows_loaded)
         else:
             changed.append(partition)
-    pipeline.total = sum(map(row_count, changed))
-    pipeline.total += pipeline.tally.settled
+    rows = rows_by_manifest(candidates[0].lake)
+    pipeline.total = pipeline.tally.settled + sum(rows.get(partition.name, 0) for partition in changed)
     return changed
 
 

@@ -109,7 +109,7 @@ class Pipeline:
     async def _account(self, plan: Plan, origin: str) -> list[Resource]:
         """Count what needs no request, and return the rest."""
         delta = plan.delta
-        self.tally.add_rows(plan.chunk, "read")
+        self.tally.add_read(plan.chunk)
         self.tally.add_rows(delta.unchanged, "unchanged")
         self.tally.add_rows(delta.superseded, "superseded")
         self.tally.add_still_rejected(delta.still_rejected)

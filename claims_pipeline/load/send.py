@@ -61,17 +61,18 @@ class Sender:
             on_results: told what became of resources, each of them once.
             attempts: errors of the server after which it is the bundle that is suspected.
         """
-        parts = halves(resources) or ()
-        if parts and len(resources) > self.largest:
+        if len(resources) > self.largest and halves(resources):
             answer = Answer(Meaning.TOO_LARGE)
         else:
             answer = await self._send_until_decided(resources, attempts)
-        if answer.meaning is Meaning.TOO_LARGE and parts:
-            self.largest = min(self.largest, (len(resources) + 1) // 2)
         if answer.meaning is Meaning.ACCEPTED:
             entries = zip(resources, answer.entries, strict=True)
             await on_results([Result(resource, *entry) for resource, entry in entries])
-        elif answer.meaning.is_about_content and parts and self.stopped is None:
+            return
+        parts = halves(resources) or ()
+        if answer.meaning is Meaning.TOO_LARGE and parts:
+            self.largest = min(self.largest, (len(resources) + 1) // 2)
+        if answer.meaning.is_about_content and parts and self.stopped is None:
             fewer = SUSPECT_PART_ATTEMPTS if answer.meaning is Meaning.SUSPECT else attempts
             for part in parts:
                 await self.deliver(part, on_results, attempts=fewer)

@@ -23,6 +23,7 @@ class Tally:
         incomplete: sources of which something was rejected or failed.
         failures: the first failures and rejections.
         failed: "Type/id" of what failed, for what refers to it.
+        settled: resources whose end is known.
         vanished: what was done about what no partition holds any more, such as "Claim kept": count.
     """
 
@@ -30,23 +31,29 @@ class Tally:
     incomplete: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
+    settled: int = 0
     vanished: Counter[str] = field(default_factory=Counter)
 
+    def add_read(self, rows: pl.DataFrame) -> None:
+        """Count rows (columns resource_type and as_of) as read."""
+        for resource_type, day, count in _by_type_and_day(rows):
+            self.counts[resource_type, day]["read"] += count
+
     def add_rows(self, rows: pl.DataFrame, outcome: str) -> None:
-        """Count rows with columns resource_type and as_of."""
-        for resource_type, day, count in rows.group_by("resource_type", "as_of").len().rows():
-            self.counts[resource_type, day][outcome] += count
+        """Count the end of rows with columns resource_type and as_of."""
+        for resource_type, day, count in _by_type_and_day(rows):
+            self._count(resource_type, day, outcome, count)
 
     def add_partition(self, resource_type: str, day: str, count: int) -> None:
         """Count a partition that was not opened, for its digest is the one that was loaded."""
         self.counts[resource_type, day]["read"] += count
-        self.counts[resource_type, day]["unchanged"] += count
+        self._count(resource_type, day, "unchanged", count)
 
     def add_results(self, results: Iterable[Result]) -> None:
         """Count what became of resources that were to be sent."""
         for result in results:
             resource = result.resource
-            self.counts[resource.resource_type, resource.as_of][result.outcome] += 1
+            self._count(resource.resource_type, resource.as_of, result.outcome, 1)
             if result.outcome in {"rejected", "failed"}:
                 self.incomplete.add(resource.source)
                 self.add_failures([result])
@@ -70,9 +77,8 @@ class Tally:
     def add_unreadable(self, rejected: pl.DataFrame) -> None:
         """Count input that cannot be sent (columns of `sources.REJECTED_SCHEMA`)."""
         for source, resource_type, resource_id, reason in rejected.iter_rows():
-            counter = self.counts[resource_type or NO_TYPE, NO_DAY]
-            counter["read"] += 1
-            counter["rejected"] += 1
+            self.counts[resource_type or NO_TYPE, NO_DAY]["read"] += 1
+            self._count(resource_type or NO_TYPE, NO_DAY, "rejected", 1)
             if len(self.failures) < FAILURES_KEPT:
                 name = f"{resource_type or 'input'}/{resource_id}" if resource_id else resource_type or "input"
                 self.failures.append(Failure("rejected", name, source, 0, reason))
@@ -80,9 +86,8 @@ class Tally:
     def add_superseded_input(self, superseded: pl.DataFrame) -> None:
         """Count resources that came again later in the input (columns of `sources.REJECTED_SCHEMA`)."""
         for resource_type in superseded["resource_type"]:
-            counter = self.counts[resource_type, NO_DAY]
-            counter["read"] += 1
-            counter["superseded"] += 1
+            self.counts[resource_type, NO_DAY]["read"] += 1
+            self._count(resource_type, NO_DAY, "superseded", 1)
 
     def by_type(self) -> dict[str, Counts]:
         """Return the counts of each resource type."""
@@ -99,7 +104,10 @@ class Tally:
                 days[day][resource_type] = Counts(**counter)
         return dict(days)
 
-    @property
-    def settled(self) -> int:
-        """Resources whose end is known."""
-        return sum(counter.total() - counter["read"] for counter in self.counts.values())
+    def _count(self, resource_type: str, day: str, outcome: str, number: int) -> None:
+        self.counts[resource_type, day][outcome] += number
+        self.settled += number
+
+
+def _by_type_and_day(rows: pl.DataFrame) -> list[tuple[str, str, int]]:
+    return rows.group_by("resource_type", "as_of").len().rows()

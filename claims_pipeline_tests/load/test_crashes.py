@@ -86,14 +86,14 @@ def test_hapi_killed_and_restarted_in_mid_load_loses_nothing(target: Settings, f
 
 
 def test_a_full_disk_at_the_ledger_ends_in_a_clear_error_and_goes_on_later(target: Settings) -> None:
-    shape = Shape("full-disk", days=30, claims_a_day=40, patients=40)
+    shape = Shape("nospace", days=10, claims_a_day=40, patients=40)
     lake = tiny_lake(target.lake_path, shape)
     environment = {
         "CLAIMS_HOME": str(target.home),
         "CLAIMS_FHIR_BASE_URL": target.fhir_base_url,
         "PATH": "/usr/bin:/bin",
     }
-    limited = ["bash", "-c", 'ulimit -f 300; exec "$@"', "bash", *COMMAND]  # files of at most 300 KiB
+    limited = ["bash", "-c", 'ulimit -f 150; exec "$@"', "bash", *COMMAND]  # files of at most 150 KiB
 
     done = subprocess.run(limited, env=environment, capture_output=True, text=True, check=False)
 
