@@ -59,8 +59,14 @@ class Draws:
 
 
 def pair(first: ArrayLike, second: ArrayLike) -> Bits:
-    """Return one counter for two numbers below 2**32."""
-    return (np.asarray(first, dtype=np.uint64) << np.uint64(32)) | np.asarray(second, dtype=np.uint64)
+    """Return one counter for two numbers: the first within 32 bits with a sign, the second below 2**32."""
+    return (np.asarray(first).astype(np.uint64) << np.uint64(32)) | np.asarray(second).astype(np.uint64)
+
+
+def unpair(counters: Bits) -> tuple[Integers, Integers]:
+    """Return the two numbers that `pair` made counters of."""
+    first = (counters >> np.uint64(32)).astype(np.uint32).view(np.int32)
+    return first.astype(np.int64), (counters & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 class WeightTable:

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.coverage import span_on
-from claims_pipeline.generate.draws import Draws, pair
+from claims_pipeline.generate.draws import Draws, pair, unpair
 from claims_pipeline.generate.encounters import encounters_of
 from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, dates, numbered
 from claims_pipeline.generate.lifecycle import STATUSES
@@ -21,8 +21,7 @@ def patients_of(plan: Plan) -> pl.DataFrame:
     if not len(plan.day):
         return _nothing(PATIENTS)
     feed, people = plan.feed, population(plan.feed)
-    seen = np.unique(pair(plan.day, plan.person))
-    day, person = (seen >> np.uint64(32)).astype(np.int64), (seen & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    day, person = unpair(np.unique(pair(plan.day, plan.person)))
     first, last = names_of(
         feed, "patient", person, is_female=people.is_female[person], birth_days=people.birth_day[person]
     )

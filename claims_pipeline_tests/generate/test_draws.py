@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from claims_pipeline.generate.draws import SCATTER, Draws, WeightTable, pair
+from claims_pipeline.generate.draws import SCATTER, Draws, WeightTable, pair, unpair
 
 DRAWS = Draws(5)
 MANY = np.arange(200_000)
@@ -54,7 +54,10 @@ def test_a_choice_does_not_depend_on_the_other_rows_of_the_table() -> None:
 
 
 def test_a_pair_of_numbers_is_one_counter() -> None:
-    assert len(np.unique(pair(MANY % 500, MANY // 500))) == len(MANY)
+    first, second = MANY % 500 - 250, MANY // 500
+    counters = pair(first, second)
+    assert len(np.unique(counters)) == len(MANY)
+    assert all((back == given).all() for back, given in zip(unpair(counters), (first, second), strict=True))
 
 
 @pytest.mark.parametrize("size", [1, 2, 10, 97, 1_000])
