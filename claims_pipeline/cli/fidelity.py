@@ -7,7 +7,7 @@ import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish
 
-LakeArgument = Annotated[Path | None, typer.Argument(help="Folder of a lake. [default: the lake of CLAIMS_HOME]")]
+LakeArgument = Annotated[Path | None, typer.Argument(show_default="the lake of CLAIMS_HOME", help="Folder of a lake.")]
 
 
 @app.command()

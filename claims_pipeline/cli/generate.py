@@ -14,26 +14,27 @@ _DAY = ["%Y-%m-%d"]
 
 @app.command()
 def generate(
-    claims: Annotated[int | None, typer.Option(min=1, help="Claims over the range. [default: 10000]")] = None,
-    patients: Annotated[int | None, typer.Option(min=1, help="People in the population. [default: 1000]")] = None,
+    claims: Annotated[int | None, typer.Option(min=1, show_default="10000", help="Claims over the range.")] = None,
+    patients: Annotated[int | None, typer.Option(min=1, show_default="1000", help="People in the population.")] = None,
     start_date: Annotated[
-        datetime | None, typer.Option(formats=_DAY, help="First day received. [default: one year ago]")
+        datetime | None, typer.Option(formats=_DAY, show_default="one year ago", help="First day received.")
     ] = None,
     end_date: Annotated[
-        datetime | None, typer.Option(formats=_DAY, help="Last day received. [default: 365 days, at most yesterday]")
+        datetime | None,
+        typer.Option(formats=_DAY, show_default="365 days, yesterday at the latest", help="Last day received."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Another seed gives other people and claims. [default: 20250101]")
+        int | None, typer.Option(min=0, show_default="20250101", help="Another seed gives other people and claims.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder, or file x.json for one Bundle. [default: the lake of CLAIMS_HOME]")
+        Path | None, typer.Option(show_default="the lake of CLAIMS_HOME", help="Folder, or file x.json for one Bundle.")
     ] = None,
     form: Annotated[
         str | None,
         typer.Option(
             "--format",
-            help="parquet (a lake), ndjson (FHIR Bulk Data), bundles (transactions) or json (one Bundle). "
-            "[default: parquet, or json for x.json]",
+            show_default="parquet, or json for x.json",
+            help="parquet (a lake), ndjson (FHIR Bulk Data), bundles (transactions) or json (one Bundle).",
         ),
     ] = None,
     compress: Annotated[bool, typer.Option("--gzip", help="Compress ndjson, bundles and json.")] = False,
