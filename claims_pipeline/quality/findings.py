@@ -11,7 +11,8 @@ from claims_pipeline.quality import content, structure
 from claims_pipeline.quality.chunk import FINDING, Chunk, read_chunk, read_directory
 from claims_pipeline.schema import CLAIMS
 
-DAYS_A_CHUNK = 31
+VERSIONS_A_CHUNK = 100_000
+"""About so many claim versions are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,24 @@ def findings(lake: Lake, days: Iterable[date] | None = None) -> pl.DataFrame:
     chosen = sorted(lake.days(CLAIMS) if days is None else set(days))
     directory = read_directory(lake)
     parts = [FINDING.to_frame()]
-    for chunk in _chunks(chosen):
+    for chunk in _chunks(lake, chosen):
         rows = read_chunk(lake, chunk, directory)
         parts += [check.find(rows) for check in CHECKS]
     return pl.concat(parts).unique().sort(FINDING.names(), nulls_last=True)
 
 
-def _chunks(days: Sequence[date]) -> Iterable[Sequence[date]]:
-    return (days[start : start + DAYS_A_CHUNK] for start in range(0, len(days), DAYS_A_CHUNK))
+def _chunks(lake: Lake, days: Sequence[date]) -> Iterable[Sequence[date]]:
+    """Split days into runs with about VERSIONS_A_CHUNK claim versions each."""
+    if not days:
+        return
+    versions = dict(lake.scan(CLAIMS, days).group_by("day").len().collect().iter_rows())
+    chunk: list[date] = []
+    size = 0
+    for day in days:
+        chunk.append(day)
+        size += versions.get(day, 0)
+        if size >= VERSIONS_A_CHUNK:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
