@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -115,12 +116,9 @@ def reconcile(
         LedgerMismatch: the server was wiped, restored or swapped since the last load.
         LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
     """
-    with open_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger):
-        return asyncio.run(
-            _reconcile(
-                ledger, settings, _Wish(deep or repair, repair, settings.fhir_wait_seconds if wait else 0), on_progress
-            )
-        )
+    wish = _Wish(deep or repair, repair, settings.fhir_wait_seconds if wait else 0)
+    with open_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger) if repair else nullcontext():
+        return asyncio.run(_reconcile(ledger, settings, wish, on_progress))
 
 
 @dataclass(frozen=True)
