@@ -76,6 +76,14 @@ def is_running(process: ProcessIdentity) -> bool:
     return now is not None and abs(now.started - process.started) < START_TOLERANCE_SECONDS
 
 
+def command_line(process: ProcessIdentity) -> list[str]:
+    """Return the program and arguments of a process, nothing if it has ended meanwhile."""
+    try:
+        return psutil.Process(process.pid).cmdline()
+    except psutil.Error:
+        return []
+
+
 def write_pid_file(path: Path, process: ProcessIdentity) -> None:
     """Record a process in a pid file, replaced as a whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -223,12 +231,7 @@ def _listener(port: int) -> PortHolder:
 
 
 def require_free_port(service: str, port: int, *, setting: str) -> None:
-    """Check that `service` can listen on a port of 127.0.0.1.
-
-    Args:
-        service: what needs the port, as the message shall call it.
-        port: the port.
-        setting: environment variable that moves it.
+    """Check that `service` can listen on a port of 127.0.0.1, which the variable `setting` moves.
 
     Raises:
         PortTaken: another program listens there; the message names it.

@@ -43,10 +43,15 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, default=str))
 
 
+def show(answer: Report, *, as_json: bool) -> None:
+    """Print an answer as lines, or as JSON."""
+    if as_json:
+        print_json(answer.to_json())
+    else:
+        typer.echo(answer.render())
+
+
 def finish(report: Report, settings: Settings, *, as_json: bool) -> None:
     """Print a report and keep it under `runs/`."""
     save_report(report, settings.runs_path)
-    if as_json:
-        print_json(report.to_json())
-    else:
-        typer.echo(report.render())
+    show(report, as_json=as_json)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from claims_pipeline.cli.app import JsonOption, app, print_json
+from claims_pipeline.cli.app import JsonOption, app, show
 
 NOT_REACHED = 3
 
@@ -26,10 +26,7 @@ def start(as_json: JsonOption = False) -> None:
 
     with steps() as on_step:
         now = server.start(load_settings(), on_step)
-    if as_json:
-        print_json(now.to_json())
-    else:
-        typer.echo(now.render())
+    show(now, as_json=as_json)
 
 
 @server_app.command()
@@ -59,10 +56,7 @@ def status(as_json: JsonOption = False) -> None:
     from claims_pipeline.settings import load_settings
 
     now = server.status(load_settings())
-    if as_json:
-        print_json(now.to_json())
-    else:
-        typer.echo(now.render())
+    show(now, as_json=as_json)
     if not now.is_healthy:
         raise typer.Exit(NOT_REACHED)
 

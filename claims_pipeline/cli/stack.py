@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from claims_pipeline.cli.app import JsonOption, app, finish, print_json
+from claims_pipeline.cli.app import JsonOption, app, finish, show
 
 Days = Annotated[int | None, typer.Option(min=1, help="Days of the feed, from CLAIMS_START_DATE.", show_default="365")]
 Claims = Annotated[int | None, typer.Option(min=1, help="Claims over these days.", show_default="10000")]
@@ -49,7 +49,7 @@ def up(as_json: JsonOption = False) -> None:
 
     with steps() as on_step:
         now = stack.up(load_settings(), on_step)
-    print_json(now.to_json()) if as_json else typer.echo(now.render())
+    show(now, as_json=as_json)
 
 
 @app.command()
@@ -77,6 +77,6 @@ def status(as_json: JsonOption = False) -> None:
     from claims_pipeline.settings import load_settings
 
     now = stack.status(load_settings())
-    print_json(now.to_json()) if as_json else typer.echo(now.render())
+    show(now, as_json=as_json)
     if not now.is_up:
         raise typer.Exit(3)

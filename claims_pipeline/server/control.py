@@ -45,7 +45,7 @@ def start(settings: Settings, on_step: OnStep = _unheard) -> ServerStatus:
         hapi.require_startable()
         postgres.require_startable()
         if hapi.process() and postgres.process() and hapi.is_healthy():
-            on_step("already running")
+            on_step("FHIR server: already running")
         else:
             _start(settings, postgres, hapi, on_step)
         install_search_parameters(settings.embedded_fhir_base_url)
@@ -124,7 +124,7 @@ def _one_command(settings: Settings, on_step: OnStep) -> Iterator[None]:
         try:
             held.enter_context(
                 one_at_a_time(
-                    lock, on_wait=lambda holder: on_step(f"waiting for {holder} on this server"), seconds=LOCK_SECONDS
+                    lock, on_wait=lambda holder: on_step(f"FHIR server: waiting for {holder}"), seconds=LOCK_SECONDS
                 )
             )
         except OSError as error:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.processes import (
     ProcessIdentity,
+    command_line,
     is_running,
     read_pid_file,
     require_free_port,
@@ -82,7 +81,7 @@ class Hapi:
         """
         if (process := self.process()) is None:
             require_free_port("HAPI FHIR", self.port, setting="CLAIMS_FHIR_PORT")
-        elif self._port_option not in psutil.Process(process.pid).cmdline():
+        elif self._port_option not in command_line(process):
             raise ServiceError(
                 f"HAPI FHIR runs (pid {process.pid}), but not on port {self.port}",
                 fix="claims server stop, then claims server start",

@@ -160,7 +160,9 @@ class Postgres:
     def query(self, sql: str) -> str | None:
         """Return the one value that a statement yields, None if PostgreSQL does not answer or refuses it."""
         address = ("-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", DATABASE)
-        done = self.run("psql", "-XAtq", *address, "-c", sql, environment={"PGPASSWORD": self.password()})
+        done = self.run(
+            "psql", "-XAtq", *address, "-c", sql, environment={"PGPASSWORD": self.password(), "PGCONNECT_TIMEOUT": "10"}
+        )
         return done.stdout.strip() if done.returncode == 0 else None
 
     def run(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from claims_pipeline import server
 from claims_pipeline.locks import one_at_a_time
@@ -26,6 +26,8 @@ class StackStatus:
         server: the embedded server, None if the settings name another one.
         services: the web services.
     """
+
+    kind: ClassVar[str] = "status"
 
     home: str
     fhir_base_url: str

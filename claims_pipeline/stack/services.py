@@ -3,14 +3,12 @@
 import os
 import shutil
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
 import httpx
-import psutil
 
 from claims_pipeline import processes
 from claims_pipeline.errors import ServiceError
@@ -106,12 +104,11 @@ def start(service: Service, settings: Settings) -> None:
 
 
 def _require_same_port(service: Service, process: ProcessIdentity) -> None:
-    with suppress(psutil.Error):
-        if str(service.port) not in psutil.Process(process.pid).cmdline():
-            raise ServiceError(
-                f"{service.name} runs (pid {process.pid}), but not on port {service.port}",
-                fix="claims down, then claims up",
-            )
+    if str(service.port) not in processes.command_line(process):
+        raise ServiceError(
+            f"{service.name} runs (pid {process.pid}), but not on port {service.port}",
+            fix="claims down, then claims up",
+        )
 
 
 def _wait_until_it_answers(service: Service, process: ProcessIdentity, settings: Settings) -> None:

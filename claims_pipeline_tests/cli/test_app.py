@@ -1,15 +1,17 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from claims_pipeline import __version__
 
 
-def claims(*arguments: str) -> subprocess.CompletedProcess[str]:
+def claims(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command as a person does, in a process of its own."""
     call = [sys.executable, "-c", "from claims_pipeline.cli import main; main()", *arguments]
-    return subprocess.run(call, capture_output=True, text=True, check=False)
+    return subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ | variables)
 
 
 def test_version_is_printed() -> None:
@@ -21,4 +23,15 @@ def test_wrong_usage_exits_with_2_and_no_traceback(arguments: list[str]) -> None
     done = claims(*arguments)
 
     assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_named_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    done = claims("demo", "--once", CLAIMS_HOME=str(tmp_path / "file" / "home"))
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: Not a directory\nwhere: ")
+    assert str(tmp_path / "file") in done.stderr
     assert "Traceback" not in done.stderr

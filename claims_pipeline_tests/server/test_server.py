@@ -123,5 +123,5 @@ def test_a_second_start_finds_the_server_running(fhir_server: Settings) -> None:
     before = server.status(fhir_server)
     heard: list[str] = []
     after = server.start(fhir_server, heard.append)
-    assert heard == ["already running"]
+    assert heard == ["FHIR server: already running"]
     assert (after.hapi, after.postgres) == (before.hapi, before.postgres)
