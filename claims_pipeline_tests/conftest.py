@@ -55,7 +55,8 @@ def fhir_server() -> Iterator[Settings]:
 @pytest.fixture(scope="module", autouse=True)
 def _no_ledger_fills_the_server(request: pytest.FixtureRequest) -> None:
     """Let each module that uses the server begin with a ledger of its own: a server belongs to one ledger."""
-    if any("fhir_server" in item.fixturenames for item in request.node.collect() if isinstance(item, pytest.Function)):
+    chosen = (item for item in request.session.items if isinstance(item, pytest.Function))
+    if any("fhir_server" in item.fixturenames for item in chosen if item.module is request.module):
         forget_marker(request.getfixturevalue("fhir_server").fhir_base_url)
 
 
