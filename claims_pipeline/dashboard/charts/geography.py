@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.charts.registry import Spec, charged, chart, counted, specification
 from claims_pipeline.dashboard.filters import Filters
 
@@ -41,25 +41,12 @@ def geography(view: View, filters: Filters) -> Spec:
     )
     found = {row["facility_state"]: (row["claim_count"], float(row["charge_amount"])) for row in rows}
     most = max((count for count, _ in found.values()), default=0)
-    values = [
-        {
-            "state": state,
-            "column": column,
-            "row": row,
-            "claim_count": count,
-            "charge_amount": amount,
-            "description": f"{state}: {count:,} claims, ${amount:,.2f}",
-            "is_full": count > 0.7 * most,
-        }
-        for state, (column, row) in GRID.items()
-        for count, amount in [found.get(state, (0, 0.0))]
-    ]
     elsewhere = sum(count for state, (count, _) in found.items() if state not in GRID)
     outside = f"; {elsewhere:,} outside the states" if elsewhere else ""
     return specification(
         "Geography",
         f"Number of {counted(filters)} by state of the site of care{outside}; the figures have {charged(filters)}",
-        values,
+        _tiles(found, most),
         height=300,
         encoding={
             "x": _position("column", COLUMNS),
@@ -92,6 +79,23 @@ def geography(view: View, filters: Filters) -> Spec:
             },
         ],
     )
+
+
+def _tiles(found: dict[str, tuple[int, float]], most: int) -> Rows:
+    """Return a row for each tile from the claims and charges of the states that have some."""
+    return [
+        {
+            "state": state,
+            "column": column,
+            "row": row,
+            "claim_count": count,
+            "charge_amount": amount,
+            "description": f"{state}: {count:,} claims, ${amount:,.2f}",
+            "is_full": count > 0.7 * most,
+        }
+        for state, (column, row) in GRID.items()
+        for count, amount in [found.get(state, (0, 0.0))]
+    ]
 
 
 def _position(field: str, tile_count: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Charts of what was done."""
 
-from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.charts.registry import ACCENT, Spec, charged, chart, counted, specification
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.reference import procedure_labels
@@ -19,22 +19,10 @@ def top_procedures(view: View, filters: Filters) -> Spec:
         """,
         *filters.parameters,
     )
-    labels = procedure_labels()
-    values = [
-        {
-            "hcpcs_code": (code := row["hcpcs_code"]),
-            "label": (label := labels.get(code, "")),
-            "line_count": (count := row["line_count"]),
-            "charge_amount": (amount := float(row["charge_amount"])),
-            "text": f"{count:,} · {code} {label}",
-            "description": f"{code} {label}: {count:,} service lines, ${amount:,.2f}",
-        }
-        for row in rows
-    ]
     return specification(
         "Top procedures",
         f"Service lines of {counted(filters)}; the figures have {charged(filters)}",
-        values,
+        _bars(rows, procedure_labels()),
         height={"step": 34},
         encoding={
             "y": {"field": "hcpcs_code", "type": "nominal", "sort": None, "axis": None},
@@ -58,3 +46,17 @@ def top_procedures(view: View, filters: Filters) -> Spec:
             },
         ],
     )
+
+
+def _bars(rows: Rows, labels: dict[str, str]) -> Rows:
+    return [
+        {
+            "hcpcs_code": (code := row["hcpcs_code"]),
+            "label": (label := labels.get(code, "")),
+            "line_count": (count := row["line_count"]),
+            "charge_amount": (amount := float(row["charge_amount"])),
+            "text": f"{count:,} · {code} {label}",
+            "description": f"{code} {label}: {count:,} service lines, ${amount:,.2f}",
+        }
+        for row in rows
+    ]

@@ -1,6 +1,6 @@
 """Charts of what the claims consist of."""
 
-from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.charts.registry import ACCENT, STATUS_COLORS, Spec, chart, counted, specification
 from claims_pipeline.dashboard.filters import Filters
 
@@ -38,19 +38,6 @@ def _shares(
         f"from {filters.claims_by_day} {filters.where} group by all",
         *filters.parameters,
     )
-    total = sum(row["claim_count"] for row in rows)
-    counts = {row["category"]: row["claim_count"] for row in rows}
-    values = [
-        {
-            "label": label,
-            "claim_count": counts[category],
-            "share_ratio": counts[category] / total,
-            "text": f"{counts[category]:,} ({counts[category] / total:.1%})",
-            "description": f"{label}: {counts[category]:,} claims, {counts[category] / total:.1%}",
-        }
-        for category, label in labels.items()
-        if category in counts
-    ]
     position = {
         "field": "label",
         "type": "nominal",
@@ -60,7 +47,7 @@ def _shares(
     return specification(
         title,
         f"Number and share of {counted(filters)}",
-        values,
+        _bars(rows, labels),
         height={"step": 68},
         encoding={
             "y": position,
@@ -84,3 +71,19 @@ def _shares(
             },
         ],
     )
+
+
+def _bars(rows: Rows, labels: dict[str, str]) -> Rows:
+    total = sum(row["claim_count"] for row in rows)
+    counts = {row["category"]: row["claim_count"] for row in rows}
+    return [
+        {
+            "label": label,
+            "claim_count": counts[category],
+            "share_ratio": counts[category] / total,
+            "text": f"{counts[category]:,} ({counts[category] / total:.1%})",
+            "description": f"{label}: {counts[category]:,} claims, {counts[category] / total:.1%}",
+        }
+        for category, label in labels.items()
+        if category in counts
+    ]
