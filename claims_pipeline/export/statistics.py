@@ -51,8 +51,10 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
 
 
 def write_statistics(path: Path, facts: dict[str, Any]) -> None:
-    """Write statistics as JSON, the whole file or nothing."""
-    write_atomically(path, json.dumps(facts, indent=2).encode() + b"\n")
+    """Write statistics as JSON, the whole file or nothing; an equal file is left untouched."""
+    content = json.dumps(facts, indent=2).encode() + b"\n"
+    if not path.exists() or path.read_bytes() != content:
+        write_atomically(path, content)
 
 
 def _shares(counts: pl.DataFrame) -> dict[str, dict[str, float]]:

@@ -64,7 +64,10 @@ class ReceiptDays:
         return received, np.arange(len(received)) - np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
 
     def visits(self, received: Integers, index: Integers) -> Visits:
-        """Return what the claims with these days and indices are about."""
+        """Return what the claims with these days and indices are about.
+
+        A course is billed with one delay throughout, so that its visits keep their distance.
+        """
         counter = pair(received, index)
         story, ordinal = self._stories(received, index)
         turns = turns_of(self.feed, story=story, ordinal=ordinal, counter=counter)
@@ -75,7 +78,7 @@ class ReceiptDays:
             is_first=turns.is_first,
             story=story,
             person=turns.person,
-            service=received - self._lag.choose(self._draws.bits("claim/lag", counter), lag_row),
+            service=received - self._lag.choose(self._draws.bits("claim/lag", turns.episode), lag_row),
         )
 
     def _stories(self, received: Integers, index: Integers) -> tuple[Integers, Integers]:

@@ -21,8 +21,8 @@ GOLDEN = {
     "practitioners": "ee8d7432c3288932",
     "enrollment": "b1c5589e48a40870",
     "patients": "f20681daf1590c37",
-    "coverages": "a35154f21d9cc7a8",
-    "claims": "fd9d83686163d732",
+    "coverages": "a7de80375c50c7e9",
+    "claims": "4efaa1707dae3aea",
 }
 
 
