@@ -20,6 +20,7 @@ from claims_pipeline.load.pack import bundles
 from claims_pipeline.load.progress import OnProgress, Progress
 from claims_pipeline.load.reads import on_server
 from claims_pipeline.load.references import split_by_missing, unknown_targets, why_missing
+from claims_pipeline.load.report import TO_SEND
 from claims_pipeline.load.send import Sender
 from claims_pipeline.load.settle import LOADED, Resource, Result, settle, touch
 from claims_pipeline.load.tally import Tally
@@ -79,15 +80,19 @@ class Pipeline:
         """
         self._stage = origin
         self.sender.limit.expect_other_latency()
-        source = iter(chunks)
-        following = asyncio.create_task(asyncio.to_thread(self._plan_next, source))
         async with asyncio.TaskGroup() as sending:
-            while self.sender.stopped is None and (plan := await following) is not None:
-                to_send = await self._account(plan, origin)
-                following = asyncio.create_task(asyncio.to_thread(self._plan_next, source))
-                await self._send(to_send, origin, sending)
-        if self.sender.stopped is not None:
-            await following  # what it read was not counted as read, so nothing is lost by leaving it
+            try:
+                await self._send_all(iter(chunks), origin, sending)
+            except ClaimsPipelineError as error:  # what is in flight may end
+                self.sender.stop(error)
+
+    async def _send_all(self, chunks: Iterator[pl.DataFrame], origin: str, sending: asyncio.TaskGroup) -> None:
+        plan = await asyncio.to_thread(self._plan_next, chunks)
+        while plan is not None and self.sender.stopped is None:
+            to_send = await self._account(plan, origin)
+            following = asyncio.create_task(asyncio.to_thread(self._plan_next, chunks))
+            await self._send(to_send, origin, sending)
+            plan = await following  # if nothing more is sent, it is not counted as read, and nothing is lost
 
     def _plan_next(self, chunks: Iterator[pl.DataFrame]) -> Plan | None:
         chunk = next(chunks, None)
@@ -107,22 +112,21 @@ class Pipeline:
         return Plan(chunk, delta, unknown)
 
     async def _account(self, plan: Plan, origin: str) -> list[Resource]:
-        """Count what needs no request, and return the rest."""
+        """Count what needs no request, and return the rest; what can go wrong comes before the counting."""
         delta = plan.delta
+        missing = await self._missing(plan.unknown)
+        if not self.is_dry_run:
+            touch(self.ledger, delta.to_touch, origin)
         self.tally.add_read(plan.chunk)
         self.tally.add_rows(delta.unchanged, "unchanged")
         self.tally.add_rows(delta.superseded, "superseded")
         self.tally.add_still_rejected(delta.still_rejected)
-        missing = await self._missing(plan.unknown)
         may_go, lacking = split_by_missing(delta.to_send, missing)
         results = [
             Result(Resource(*row), _end_of_lacking(target, self.tally), "", 0, missing[target], target)
             for *row, target in lacking.select(*_RESOURCE_COLUMNS, "missing_target").rows()
         ]
-        if not self.is_dry_run:
-            self._record(results, origin)
-            if not delta.to_touch.is_empty():
-                touch(self.ledger, delta.to_touch, origin)
+        self._record(results, origin)
         resources = [Resource(*row) for row in may_go.select(_RESOURCE_COLUMNS).rows()]
         self._on_their_way.update({resource[:2]: resource.content_hash for resource in resources})
         self._tell()
@@ -140,7 +144,7 @@ class Pipeline:
 
     async def _send(self, resources: Sequence[Resource], origin: str, sending: asyncio.TaskGroup) -> None:
         if self.is_dry_run:
-            self.tally.add_results(Result(resource, "failed", text="would be sent") for resource in resources)
+            self.tally.add_results(Result(resource, "failed", text=TO_SEND) for resource in resources)
             return
         if resources:
             await self.open()

@@ -8,6 +8,7 @@ from claims_pipeline.errors import ClaimsPipelineError
 from claims_pipeline.reports import aligned
 
 FAILURES_SHOWN = 20
+TO_SEND = "to send"
 MEBIBYTE = 1 << 20
 
 
@@ -49,6 +50,8 @@ class Failure:
 
     def render(self) -> str:
         """Return it as a person reads it."""
+        if self.outcome == TO_SEND:
+            return f"would send {self.name} from {self.source}"
         status = f" (HTTP {self.http_status})" if self.http_status else ""
         said = self.text.replace("\n", "\n  ")
         return f"{self.outcome} {self.name} from {self.source}{status}\n  {said}"
@@ -200,7 +203,7 @@ class LoadReport:
 
     def _advice(self, shown: int) -> list[str]:
         total, lines = self.total, []
-        hidden = total.rejected + (0 if self.is_dry_run else total.failed) - shown
+        hidden = total.rejected + total.failed - shown
         if hidden > 0:
             lines.append(f"... and {hidden:,} more")
         if total.rejected:

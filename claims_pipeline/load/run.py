@@ -42,10 +42,11 @@ def load_lake(
         options: see `LoadOptions`.
 
     Returns:
-        The report; it also says what was rejected, what failed, and why the load ended early if it did.
+        The report; it also says what was rejected, what failed, and what stopped the load if something did while it
+        ran: the server, a signal, a file of the lake that cannot be read.
 
     Raises:
-        DataError: there is no lake, or a file of it cannot be loaded.
+        DataError: there is no lake, or not all of `days` in it.
         FeedMismatch: the ledger knows another feed, whose ids would collide with this one's.
         LedgerUnusable: the ledger's file cannot be used.
         LoaderLocked: another loader writes with this ledger.

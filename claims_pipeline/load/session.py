@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from claims_pipeline.errors import FeedMismatch
+from claims_pipeline.errors import ClaimsPipelineError, FeedMismatch
 from claims_pipeline.lake import Feed
 from claims_pipeline.load.adopt import adopt, reset
 from claims_pipeline.load.client import FhirClient, connect
@@ -98,6 +98,8 @@ class Session:
             try:
                 with stopping_on_interrupt(sender):
                     await work(pipeline)
+            except ClaimsPipelineError as error:
+                sender.stop(error)
             finally:
                 pipeline.dead_letters.close()
             return _report(pipeline, source, time.monotonic() - began)
@@ -105,7 +107,7 @@ class Session:
     async def _require_belonging(self, ledger: Ledger, client: FhirClient) -> None:
         self.on_progress(Progress(f"waiting for {client.base_url}"))
         marker = await read_marker(client, wait_seconds=self.settings.fhir_wait_seconds if self.wait else 0)
-        match self.options.on_mismatch:
+        match OnMismatch.REFUSE if self.options.is_dry_run else self.options.on_mismatch:
             case OnMismatch.ADOPT:
                 self.on_progress(Progress("comparing the ledger with the server"))
                 await adopt(ledger, client, marker, workers=self.settings.workers)

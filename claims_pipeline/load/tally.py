@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from claims_pipeline.load.report import Counts, Failure
+from claims_pipeline.load.report import TO_SEND, Counts, Failure
 from claims_pipeline.load.settle import Result
 
 FAILURES_KEPT = 200
@@ -65,9 +65,8 @@ class Tally:
         for result in results:
             resource = result.resource
             if len(self.failures) < FAILURES_KEPT:
-                self.failures.append(
-                    Failure(result.outcome, resource.name, resource.source, result.http_status, result.text)
-                )
+                outcome = TO_SEND if result.text == TO_SEND else result.outcome
+                self.failures.append(Failure(outcome, resource.name, resource.source, result.http_status, result.text))
 
     def add_still_rejected(self, rows: pl.DataFrame) -> None:
         """Count rows that were rejected before and have not changed."""

@@ -8,7 +8,7 @@ import pytest
 
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError, FeedMismatch, LedgerMismatch, LoaderLocked
-from claims_pipeline.load import Counts, load_lake
+from claims_pipeline.load import Counts, LoadOptions, load_lake
 from claims_pipeline.load.ledger import open_ledger
 from claims_pipeline.load.lock import holding_lock
 from claims_pipeline.settings import Settings
@@ -182,13 +182,12 @@ def test_another_feed_with_the_same_ledger_is_refused(target: Settings, tmp_path
 
 
 def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(target: Settings) -> None:
-    from claims_pipeline.load import LoadOptions
-
     lake = tiny_lake(target.lake_path, Shape("dry"))
 
     report = load_lake(lake, target, options=LoadOptions(is_dry_run=True))
 
     assert report.total == Counts(read=40, unchanged=14, failed=26)
+    assert "would send Patient/dry-patient-001 from patients/2025-01-02" in report.render()
     assert report.exit_code == 0
     assert report.requests_with_resources == 0
     assert ids(target.fhir_base_url, "Claim", "dry-") == []
@@ -214,3 +213,21 @@ def test_a_new_version_of_a_claim_replaces_the_old_one(target: Settings) -> None
 
     assert report.by_type["Claim"] == Counts(read=1, updated=1)
     assert read(target.fhir_base_url, f"Claim/{changed['claim_id']}")["status"] == "cancelled"
+
+
+def test_a_partition_that_cannot_be_read_stops_the_load_and_what_was_sent_is_kept(target: Settings) -> None:
+    shape = Shape("broken")
+    lake = tiny_lake(target.lake_path, shape)
+    path = lake.path(schema.CLAIMS, shape.dates[1])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+
+    report = load_lake(lake, target)
+
+    assert isinstance(report.stopped, DataError)
+    assert report.exit_code == 1
+    assert "not a readable Parquet file" in report.render()
+    assert str(path) in report.render()
+    assert report.by_type["Patient"].created == 5
+    path.write_bytes(whole)
+    assert load_lake(lake, target).by_type["Claim"] == Counts(read=12, created=12)
