@@ -82,11 +82,11 @@ def start(service: Service, settings: Settings) -> None:
 
     Raises:
         PortTaken: another program listens on its port.
-        ServiceError: it runs on another port, ended, or did not answer in time; its log is named.
+        ServiceError: it runs at another address, ended, or did not answer in time; its log is named.
     """
     pid_file = _pid_file(service, settings)
     if process := processes.read_pid_file(pid_file):
-        _require_same_port(service, process)
+        _require_same_address(service, process)
         _wait_until_it_answers(service, process, settings)
         return
     processes.stop_survivors(pid_file, seconds=STOP_SECONDS)
@@ -103,11 +103,10 @@ def start(service: Service, settings: Settings) -> None:
         raise
 
 
-def _require_same_port(service: Service, process: ProcessIdentity) -> None:
-    if str(service.port) not in processes.command_line(process):
+def _require_same_address(service: Service, process: ProcessIdentity) -> None:
+    if not set(service.command[1:]) <= set(processes.command_line(process)) and processes.is_running(process):
         raise ServiceError(
-            f"{service.name} runs (pid {process.pid}), but not on port {service.port}",
-            fix="claims down, then claims up",
+            f"{service.name} runs (pid {process.pid}), but not at {service.url}", fix="claims down, then claims up"
         )
 
 

@@ -87,7 +87,7 @@ def test_a_running_dashboard_is_not_moved_and_not_stopped_for_another_port(setti
     services.start(dashboard, settings)
     moved = load_settings(home=settings.home, dashboard_port=free_port())
 
-    with pytest.raises(ServiceError, match=f"runs .*but not on port {moved.dashboard_port}"):
+    with pytest.raises(ServiceError, match=f"runs .*but not at {moved.dashboard_url}"):
         services.start(services.services(moved)[0], moved)
 
     assert services.status(dashboard, settings).is_healthy
