@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from claims_pipeline.processes import identify
+
 SYNC_ALL_ABOVE = 16
 """More files than this are synced by one sync(2): 1,095 fsyncs take seconds, one sync takes one flush."""
 
@@ -42,6 +44,14 @@ def temporary_name(path: Path) -> Path:
     With the host's name: on shared storage each container has a process 1.
     """
     return path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.tmp")
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of `path` that processes of this machine left when they were killed."""
+    for leftover in path.parent.glob(f".{path.name}.{socket.gethostname()}-*.tmp"):
+        pid = leftover.stem.rpartition("-")[2]
+        if pid.isdigit() and identify(int(pid)) is None:
+            leftover.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> str:

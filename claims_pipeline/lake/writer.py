@@ -14,7 +14,7 @@ import polars as pl
 from filelock import FileLock
 
 from claims_pipeline.errors import DataError
-from claims_pipeline.lake.files import sync, temporary_name, write_atomically
+from claims_pipeline.lake.files import remove_leftovers, sync, temporary_name, write_atomically
 from claims_pipeline.lake.paths import partition_path
 from claims_pipeline.schema import Table
 
@@ -49,6 +49,7 @@ class LakeWriter:
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
         }
+        remove_leftovers(path)
         is_equal = path.exists() and path.stat().st_size == len(content) and path.read_bytes() == content
         if not is_equal:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,8 @@
 import json
+import os
+import socket
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -60,6 +64,24 @@ def test_the_manifest_names_every_partition_with_rows_and_digest(tmp_path: Path)
 
     assert {day: entry["rows"] for day, entry in manifest.items()} == {"2025-01-01": 2, "2025-01-02": 1}
     assert manifest["2025-01-01"]["sha256"] == lake.digest(PATIENTS, DAY)
+
+
+def test_what_a_killed_writer_left_is_removed_and_what_another_writes_now_is_not(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    path = lake.path(PATIENTS, DAY)
+    path.parent.mkdir(parents=True)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    left = path.with_name(f".{path.name}.{socket.gethostname()}-{ended.pid}.tmp")
+    in_work = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getppid()}.tmp")
+    elsewhere = path.with_name(f".{path.name}.another-machine-{ended.pid}.tmp")
+    for file in (left, in_work, elsewhere):
+        file.write_bytes(b"half")
+
+    with lake.writer() as writer:
+        writer.add(PATIENTS, patients(1), DAY)
+
+    assert {file.name for file in path.parent.iterdir()} == {path.name, in_work.name, elsewhere.name}
 
 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
