@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from claims_pipeline.lake import Lake
 from claims_pipeline.lake.writer import MANIFEST_FOLDER
 from claims_pipeline.load.diff import CHUNK_SCHEMA
 from claims_pipeline.load.sources import Partition
+from claims_pipeline.schema import Table
 
 CHUNK_ROWS = 20_000
 """Enough that reading, rendering and comparing cost little a row; about 100 MB at a time."""
@@ -32,23 +34,57 @@ class LakeChunks:
     row_counts: dict[str, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        waiting: list[tuple[Partition, pl.DataFrame]] = []
-        rows = 0
-        for partition in self.partitions:
-            frame = partition.lake.read(partition.table, partition.day)
-            self.on_partition(partition, frame)
-            self.row_counts[partition.name] = frame.height
-            waiting.append((partition, frame))
-            rows += frame.height
-            if rows >= CHUNK_ROWS:
-                yield from _slices(waiting)
-                waiting, rows = [], 0
-        if rows:
-            yield from _slices(waiting)
+        for batch in _batches(self.partitions):
+            read = _read(batch)
+            for partition, frame in read:
+                self.on_partition(partition, frame)
+                self.row_counts[partition.name] = frame.height
+            if any(frame.height for _, frame in read):
+                yield from _slices(read)
+
+
+def _batches(partitions: Sequence[Partition]) -> Iterator[list[Partition]]:
+    """Yield partitions that make one chunk together, as far as the manifest knows their size."""
+    rows = rows_by_manifest(partitions[0].lake) if partitions else {}
+    batch: list[Partition] = []
+    expected = 0
+    for partition in partitions:
+        batch.append(partition)
+        expected += rows.get(partition.name, CHUNK_ROWS)
+        if expected >= CHUNK_ROWS:
+            yield batch
+            batch, expected = [], 0
+    if batch:
+        yield batch
+
+
+def _read(batch: Sequence[Partition]) -> list[tuple[Partition, pl.DataFrame]]:
+    """Read small files together, which takes a third of the time; one by one where something is wrong with one."""
+    lake, table = batch[0].lake, batch[0].table
+    days = [partition.day for partition in batch if partition.day]
+    together = _together(lake, table, days) if len(days) > 1 else None
+    if together is None:
+        return [(partition, lake.read(table, partition.day)) for partition in batch]
+    counts = dict(together.group_by("day").len().rows())
+    rows = together.select(table.polars_schema.names())
+    read, start = [], 0
+    for partition in batch:
+        height = counts.get(partition.day, 0)
+        read.append((partition, rows.slice(start, height)))
+        start += height
+    return read
+
+
+def _together(lake: Lake, table: Table, days: Sequence[date]) -> pl.DataFrame | None:
+    try:
+        frame = lake.scan(table, days).collect()
+    except (DataError, pl.exceptions.PolarsError):
+        return None
+    return frame if all(frame.schema.get(name) == dtype for name, dtype in table.polars_schema.items()) else None
 
 
 def rows_by_manifest(lake: Lake) -> dict[str, int]:
-    """Return the number of rows by partition name, as the lake's manifest says; good enough for a progress bar."""
+    """Return the number of rows by partition name, as the lake's manifest says: an estimate."""
     rows = {}
     for file in (lake.root / MANIFEST_FOLDER).glob("*.json"):
         for day, facts in json.loads(file.read_bytes()).items():

@@ -1,0 +1,56 @@
+"""Partitions as chunks: read together, each row keeps the day and the file that it came from."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from claims_pipeline import schema
+from claims_pipeline.errors import DataError
+from claims_pipeline.load import lake_chunks
+from claims_pipeline.load.lake_chunks import LakeChunks
+from claims_pipeline.load.sources import Partition, partitions
+from claims_pipeline_tests.lakes import Shape, tiny_lake, write
+
+KEY = ["resource_id", "content_hash", "as_of", "source"]
+
+
+def claims_partitions(root: Path, *, newest_first: bool) -> list[Partition]:
+    """Return the partitions of a lake whose days have 0, 1, 2 ... claims."""
+    shape = Shape("chunks", days=6, claims_a_day=5)
+    lake = tiny_lake(root, shape)
+    for number, day in enumerate(shape.dates):
+        write(lake, schema.CLAIMS, lake.read(schema.CLAIMS, day).head(number).to_dicts(), day)
+    return [p for p in partitions(lake, shape.dates, newest_first=newest_first) if p.table is schema.CLAIMS]
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("rows_at_once", [1, 4, 20_000])
+def test_each_row_keeps_its_day_and_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newest_first: bool, rows_at_once: int
+) -> None:
+    monkeypatch.setattr(lake_chunks, "CHUNK_ROWS", rows_at_once)
+    of_claims = claims_partitions(tmp_path, newest_first=newest_first)
+    seen: dict[str, int] = {}
+
+    chunks = LakeChunks(of_claims, lambda partition, frame: seen.update({partition.name: frame.height}))
+    together = pl.concat(list(chunks)).select(KEY)
+
+    alone = pl.concat(
+        partition.render().with_columns(as_of=pl.lit(str(partition.day)), source=pl.lit(partition.name)).select(KEY)
+        for partition in of_claims
+    )
+    assert together.equals(alone)
+    assert chunks.row_counts == seen
+    assert sorted(seen.values()) == [0, 1, 2, 3, 4, 5]
+
+
+def test_of_files_read_together_the_broken_one_is_named(tmp_path: Path) -> None:
+    of_claims = claims_partitions(tmp_path, newest_first=True)
+    broken = of_claims[2].lake.path(schema.CLAIMS, of_claims[2].day)
+    broken.write_bytes(b"PAR1 not really")
+
+    with pytest.raises(DataError) as caught:
+        list(LakeChunks(of_claims, lambda *_: None))
+
+    assert caught.value.where == str(broken)
