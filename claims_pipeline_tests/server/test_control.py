@@ -44,7 +44,7 @@ def test_a_killed_server_is_seen_and_two_starts_at_once_bring_it_back_once(fhir_
     assert first.postgres == before.postgres
     assert first.is_healthy
     assert first.resource_counts == before.resource_counts
-    assert f"FHIR server: waiting for another command (pid {os.getpid()})" in steps
+    assert any(step.startswith("FHIR server: waiting for another command") for step in steps)
     assert "FHIR server: already running" in steps
 
 
