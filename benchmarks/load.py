@@ -39,7 +39,7 @@ from claims_pipeline.load.ledger import open_ledger
 from claims_pipeline.load.pack import transaction
 from claims_pipeline.load.settle import Resource, Result, settle
 from claims_pipeline.load.sources import partitions
-from claims_pipeline.processes import free_port
+from claims_pipeline.ports import free_port
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from claims_pipeline import server
-from claims_pipeline.processes import free_port
+from claims_pipeline.ports import free_port
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.server_state import forget_marker
 

@@ -10,7 +10,7 @@ from claims_pipeline.dashboard.app import create_app
 from claims_pipeline.dashboard.bundle import vega_bundle
 from claims_pipeline.dashboard.guards import require_password_beyond_this_machine
 from claims_pipeline.errors import ConfigError, PortTaken, ServiceError
-from claims_pipeline.processes import port_holder
+from claims_pipeline.ports import port_holder
 from claims_pipeline.settings import Settings
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from claims_pipeline.errors import ServiceError
+from claims_pipeline.ports import require_free_port
 from claims_pipeline.processes import (
     ProcessIdentity,
     command_line,
     is_running,
     read_pid_file,
-    require_free_port,
     start_detached,
     stop,
     wait_until,

@@ -16,7 +16,8 @@ from pathlib import Path
 import psutil
 
 from claims_pipeline.errors import ServiceError
-from claims_pipeline.processes import ProcessIdentity, identify, require_free_port, wait_until
+from claims_pipeline.ports import require_free_port
+from claims_pipeline.processes import ProcessIdentity, identify, wait_until
 from claims_pipeline.server.binaries import (
     UNPRIVILEGED_USER,
     as_unprivileged_user,

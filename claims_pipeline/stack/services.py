@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from claims_pipeline import processes
+from claims_pipeline import ports, processes
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.processes import ProcessIdentity
 from claims_pipeline.settings import Settings
@@ -90,7 +90,7 @@ def start(service: Service, settings: Settings) -> None:
         _wait_until_it_answers(service, process, settings)
         return
     processes.stop_survivors(pid_file, seconds=STOP_SECONDS)
-    processes.require_free_port(service.name, service.port, setting=service.setting)
+    ports.require_free_port(service.name, service.port, setting=service.setting)
     log = _log(service, settings)
     if log.exists():
         log.replace(log.with_suffix(".1.log"))

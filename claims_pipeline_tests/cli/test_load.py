@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claims_pipeline.processes import free_port
+from claims_pipeline.ports import free_port
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 
 COMMAND = [sys.executable, "-m", "claims_pipeline.cli", "load"]

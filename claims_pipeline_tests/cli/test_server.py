@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from claims_pipeline.processes import free_port
+from claims_pipeline.ports import free_port
 from claims_pipeline.settings import Settings
 
 

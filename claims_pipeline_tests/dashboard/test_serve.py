@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from claims_pipeline.processes import free_port
+from claims_pipeline.ports import free_port
 
 COMMAND = [sys.executable, "-m", "claims_pipeline.cli", "dashboard"]
 

@@ -14,7 +14,7 @@ from claims_pipeline.definitions import defs
 from claims_pipeline.errors import ConfigError, FeedMismatch, ServerUnavailable
 from claims_pipeline.lake import Feed, require_feed
 from claims_pipeline.orchestration.run import materialize_range
-from claims_pipeline.processes import free_port
+from claims_pipeline.ports import free_port
 
 FEED = Feed(seed=7, patients=20, claims=40, start_date=date(2025, 1, 1), end_date=date(2025, 1, 3))
 

@@ -12,7 +12,8 @@ import pytest
 
 from claims_pipeline import server
 from claims_pipeline.errors import PortTaken, ServiceError
-from claims_pipeline.processes import free_port, is_running, wait_until
+from claims_pipeline.ports import free_port
+from claims_pipeline.processes import is_running, wait_until
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from claims_pipeline.errors import PortTaken, ServiceError
-from claims_pipeline.processes import free_port, is_running, wait_until
+from claims_pipeline.ports import free_port
+from claims_pipeline.processes import is_running, wait_until
 from claims_pipeline.server.binaries import require_reachable
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import IS_ROOT

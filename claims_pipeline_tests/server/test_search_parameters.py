@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
-from claims_pipeline.processes import free_port
+from claims_pipeline.ports import free_port
 from claims_pipeline.server import install_search_parameters
 from claims_pipeline.server.search_parameters import CLAIM_DIAGNOSIS
 from claims_pipeline.settings import Settings

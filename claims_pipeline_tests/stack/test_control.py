@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from claims_pipeline import stack
 from claims_pipeline.errors import ServerUnavailable
-from claims_pipeline.processes import free_port
+from claims_pipeline.ports import free_port
 from claims_pipeline.settings import Settings, load_settings
 from claims_pipeline.stack import fhir_server as looked_at
 

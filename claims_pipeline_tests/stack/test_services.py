@@ -9,15 +9,8 @@ import httpx
 import pytest
 
 from claims_pipeline.errors import PortTaken, ServiceError
-from claims_pipeline.processes import (
-    ProcessIdentity,
-    free_port,
-    identify,
-    port_holder,
-    start_detached,
-    wait_until,
-    write_pid_file,
-)
+from claims_pipeline.ports import free_port, port_holder
+from claims_pipeline.processes import ProcessIdentity, identify, start_detached, wait_until, write_pid_file
 from claims_pipeline.settings import Settings, load_settings
 from claims_pipeline.stack import services
 from claims_pipeline.stack.services import Service
