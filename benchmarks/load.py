@@ -33,12 +33,13 @@ from claims_pipeline import server
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.load import LoadReport, load_lake
-from claims_pipeline.load.diff import diff
-from claims_pipeline.load.lake_chunks import LakeChunks
-from claims_pipeline.load.ledger import open_ledger
-from claims_pipeline.load.pack import transaction
-from claims_pipeline.load.settle import Resource, Result, settle
+from claims_pipeline.load.ledger.diff import diff
+from claims_pipeline.load.ledger.settle import settle
+from claims_pipeline.load.ledger.store import open_ledger
+from claims_pipeline.load.resource import Resource, Result
+from claims_pipeline.load.sending.pack import transaction
 from claims_pipeline.load.sources import partitions
+from claims_pipeline.load.sources.lake_chunks import LakeChunks
 from claims_pipeline.ports import free_port
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings

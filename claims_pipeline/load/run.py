@@ -6,9 +6,9 @@ from pathlib import Path
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.lake import Feed, Lake, read_feed
-from claims_pipeline.load.file_load import load_read_files
-from claims_pipeline.load.lake_load import load_days
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
+from claims_pipeline.load.pipeline.file_load import load_read_files
+from claims_pipeline.load.pipeline.lake_load import load_days
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.report import LoadReport
 from claims_pipeline.load.session import Session, require_feed

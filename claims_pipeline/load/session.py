@@ -9,20 +9,20 @@ from pathlib import Path
 
 from claims_pipeline.errors import ClaimsPipelineError, FeedMismatch
 from claims_pipeline.lake import Feed
-from claims_pipeline.load.adopt import adopt, reset
-from claims_pipeline.load.client import FhirClient, connect
 from claims_pipeline.load.dead_letters import DeadLetters
-from claims_pipeline.load.interrupt import stopping_on_interrupt
-from claims_pipeline.load.ledger import Ledger, open_ledger
-from claims_pipeline.load.limits import InFlightLimit
-from claims_pipeline.load.lock import holding_lock
-from claims_pipeline.load.marker import mismatch, read_marker
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
-from claims_pipeline.load.pipeline import Pipeline
+from claims_pipeline.load.pipeline.pipeline import Pipeline
+from claims_pipeline.load.pipeline.tally import Tally
 from claims_pipeline.load.progress import OnProgress, Progress, silent
+from claims_pipeline.load.reconciling.adopt import adopt, reset
+from claims_pipeline.load.reconciling.marker import mismatch, read_marker
 from claims_pipeline.load.report import Latency, LoadReport
-from claims_pipeline.load.send import Sender
-from claims_pipeline.load.tally import Tally
+from claims_pipeline.load.sending.client import FhirClient, connect
+from claims_pipeline.load.sending.interrupt import stopping_on_interrupt
+from claims_pipeline.load.sending.limits import InFlightLimit
+from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.settings import Settings
 
 Work = Callable[[Pipeline], Awaitable[None]]

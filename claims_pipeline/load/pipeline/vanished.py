@@ -16,16 +16,16 @@ from claims_pipeline import schema
 from claims_pipeline.fhir import RENDERINGS, TIERS
 from claims_pipeline.fhir.canonical import decode, encode
 from claims_pipeline.lake import Lake
-from claims_pipeline.load.lake_chunks import LakeChunks, as_of
-from claims_pipeline.load.ledger import RESOURCES, execute_many
+from claims_pipeline.load.ledger.store import RESOURCES, execute_many
 from claims_pipeline.load.options import Vanished
-from claims_pipeline.load.pack import bundles
-from claims_pipeline.load.pipeline import Pipeline
-from claims_pipeline.load.reads import Stored, stored
-from claims_pipeline.load.removal import delete
-from claims_pipeline.load.settle import LOADED, Resource, Result
+from claims_pipeline.load.pipeline.pipeline import Pipeline
+from claims_pipeline.load.reconciling.reads import Stored, stored
+from claims_pipeline.load.removing.removal import delete
+from claims_pipeline.load.resource import LOADED, Resource, Result
+from claims_pipeline.load.sending.pack import bundles
 from claims_pipeline.load.sources import Partition
 from claims_pipeline.load.sources.lake import DAILY, DIRECTORY
+from claims_pipeline.load.sources.lake_chunks import LakeChunks, as_of
 
 CAN_BE_ENTERED_IN_ERROR = frozenset({"Claim", "Coverage"})
 IN_ERROR = "entered-in-error"

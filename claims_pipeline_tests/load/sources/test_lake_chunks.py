@@ -7,9 +7,8 @@ import pytest
 
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError
-from claims_pipeline.load import lake_chunks
-from claims_pipeline.load.lake_chunks import LakeChunks
-from claims_pipeline.load.sources import Partition, partitions
+from claims_pipeline.load.sources import Partition, lake_chunks, partitions
+from claims_pipeline.load.sources.lake_chunks import LakeChunks
 from claims_pipeline_tests.lakes import Shape, tiny_lake, write
 
 KEY = ["resource_id", "content_hash", "as_of", "source"]

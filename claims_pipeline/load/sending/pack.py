@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from claims_pipeline.load.settle import Resource
+from claims_pipeline.load.resource import Resource
 
 Encode = Callable[[Sequence[Resource]], bytes]
 

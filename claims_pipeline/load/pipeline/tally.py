@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from claims_pipeline.load.report import TO_SEND, Counts, Failure
-from claims_pipeline.load.settle import Result
+from claims_pipeline.load.resource import Result
 
 FAILURES_KEPT = 200
 NO_DAY = ""

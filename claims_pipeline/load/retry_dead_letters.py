@@ -8,12 +8,12 @@ import polars as pl
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.dead_letters import UNREADABLE, open_dead_letters
-from claims_pipeline.load.diff import CHUNK_SCHEMA
-from claims_pipeline.load.ledger import open_ledger
+from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
-from claims_pipeline.load.pipeline import Pipeline
+from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, silent
 from claims_pipeline.load.report import LoadReport
+from claims_pipeline.load.resource import CHUNK_SCHEMA
 from claims_pipeline.load.session import Session
 from claims_pipeline.settings import Settings
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from claims_pipeline.errors import LedgerUnusable, LoaderLocked
-from claims_pipeline.load.ledger import HOLDER, Ledger
+from claims_pipeline.load.ledger.store import HOLDER, Ledger
 
 POLL_SECONDS = 0.5
 

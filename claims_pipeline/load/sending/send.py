@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 import httpx
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError, ServerUnavailable
-from claims_pipeline.load.answer import Answer, Meaning, read_answer, read_error
-from claims_pipeline.load.client import FhirClient
-from claims_pipeline.load.limits import InFlightLimit, backoff_seconds
-from claims_pipeline.load.outcome import missing_target
-from claims_pipeline.load.pack import Encode, deletion, halves, transaction
-from claims_pipeline.load.settle import Resource, Result
+from claims_pipeline.load.resource import Resource, Result
+from claims_pipeline.load.sending.answer import Answer, Meaning, read_answer, read_error
+from claims_pipeline.load.sending.client import FhirClient
+from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
+from claims_pipeline.load.sending.outcome import missing_target
+from claims_pipeline.load.sending.pack import Encode, deletion, halves, transaction
 
 SUSPECT_ATTEMPTS = 6
 """A bundle that the server answers with an error this often, while it takes others, holds the cause itself."""

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from claims_pipeline.load.client import FhirClient, connect
-from claims_pipeline.load.compare import compare, held_types, mark
-from claims_pipeline.load.ledger import Ledger, open_ledger
-from claims_pipeline.load.lock import holding_lock
-from claims_pipeline.load.marker import mismatch, read_marker
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.progress import OnProgress, Progress, silent
-from claims_pipeline.load.reads import count
+from claims_pipeline.load.reconciling.compare import compare, held_types, mark
+from claims_pipeline.load.reconciling.marker import mismatch, read_marker
+from claims_pipeline.load.reconciling.reads import count
+from claims_pipeline.load.sending.client import FhirClient, connect
 from claims_pipeline.reports import aligned
 from claims_pipeline.settings import Settings
 

@@ -5,14 +5,8 @@ from dataclasses import dataclass
 import polars as pl
 import sqlalchemy as sa
 
-from claims_pipeline.fhir import RESOURCE_SCHEMA
-from claims_pipeline.load.ledger import RESOURCES, Ledger, execute_many
-
-CHUNK_SCHEMA = pl.Schema({**RESOURCE_SCHEMA, "as_of": pl.String(), "source": pl.String(), "together": pl.Int64()})
-"""`as_of`: the day of a daily partition (ISO), else empty. `source`: partition, or "file:line". `together`: null, or a
-number that resources share which follow one another and must be in one transaction."""
-
-KEY = ("resource_type", "resource_id")
+from claims_pipeline.load.ledger.store import RESOURCES, Ledger, execute_many
+from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY
 
 INCOMING = sa.Table(
     "incoming",

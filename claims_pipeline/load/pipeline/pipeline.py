@@ -13,17 +13,18 @@ import polars as pl
 
 from claims_pipeline.errors import ClaimsPipelineError
 from claims_pipeline.load.dead_letters import DeadLetters
-from claims_pipeline.load.diff import KEY, Delta, diff
-from claims_pipeline.load.ledger import Ledger
-from claims_pipeline.load.marker import raise_generation
-from claims_pipeline.load.pack import bundles
+from claims_pipeline.load.ledger.diff import Delta, diff
+from claims_pipeline.load.ledger.references import split_by_missing, unknown_targets, why_missing
+from claims_pipeline.load.ledger.settle import settle, touch
+from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.pipeline.tally import Tally
 from claims_pipeline.load.progress import OnProgress, Progress
-from claims_pipeline.load.reads import on_server
-from claims_pipeline.load.references import split_by_missing, unknown_targets, why_missing
+from claims_pipeline.load.reconciling.marker import raise_generation
+from claims_pipeline.load.reconciling.reads import on_server
 from claims_pipeline.load.report import TO_SEND
-from claims_pipeline.load.send import Sender
-from claims_pipeline.load.settle import LOADED, Resource, Result, settle, touch
-from claims_pipeline.load.tally import Tally
+from claims_pipeline.load.resource import KEY, LOADED, Resource, Result
+from claims_pipeline.load.sending.pack import bundles
+from claims_pipeline.load.sending.send import Sender
 
 _RESOURCE_COLUMNS = list(Resource._fields)
 
@@ -74,7 +75,7 @@ class Pipeline:
     _stage: str = ""
 
     async def load(self, chunks: Iterable[pl.DataFrame], origin: str) -> None:
-        """Load chunks (columns of `diff.CHUNK_SCHEMA`) of resources that do not refer to later ones.
+        """Load chunks (columns of `resource.CHUNK_SCHEMA`) of resources that do not refer to later ones.
 
         Returns when each of them has its end. `origin` is the lake's table, or "files".
         """

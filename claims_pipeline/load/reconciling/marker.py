@@ -12,8 +12,15 @@ from typing import Any
 import httpx
 
 from claims_pipeline.errors import FhirError, LedgerMismatch, ServerUnavailable
-from claims_pipeline.load.client import HTTP_GONE, HTTP_NOT_FOUND, FhirClient, outcome_of, plain, wait_until_ready
-from claims_pipeline.load.ledger import Ledger
+from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.sending.client import (
+    HTTP_GONE,
+    HTTP_NOT_FOUND,
+    FhirClient,
+    outcome_of,
+    plain,
+    wait_until_ready,
+)
 
 MARKER_ID = "claims-pipeline-ledger"
 MARKER_PATH = f"Basic/{MARKER_ID}"

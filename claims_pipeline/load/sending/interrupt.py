@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from claims_pipeline.errors import Interrupted
-from claims_pipeline.load.send import Sender
+from claims_pipeline.load.sending.send import Sender
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

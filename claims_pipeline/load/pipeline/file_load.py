@@ -7,8 +7,8 @@ from itertools import groupby
 import polars as pl
 
 from claims_pipeline.load.dead_letters import forget_unreadable
-from claims_pipeline.load.diff import CHUNK_SCHEMA, KEY
-from claims_pipeline.load.pipeline import Pipeline
+from claims_pipeline.load.pipeline.pipeline import Pipeline
+from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY
 from claims_pipeline.load.sources import FileResources
 from claims_pipeline.load.sources.opening import inputs
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from claims_pipeline.load.ledger import RESOURCES, Ledger, execute_many
-from claims_pipeline.load.pack import bundles, deletion
-from claims_pipeline.load.send import Sender
-from claims_pipeline.load.settle import LOADED, Resource, Result
+from claims_pipeline.load.ledger.store import RESOURCES, Ledger, execute_many
+from claims_pipeline.load.resource import LOADED, Resource, Result
+from claims_pipeline.load.sending.pack import bundles, deletion
+from claims_pipeline.load.sending.send import Sender
 
 
 @dataclass

@@ -9,18 +9,18 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from claims_pipeline.fhir import TIERS
-from claims_pipeline.load.client import FhirClient, connect
-from claims_pipeline.load.compare import held_types
-from claims_pipeline.load.interrupt import stopping_on_interrupt
-from claims_pipeline.load.ledger import PARTITIONS, RESOURCES, Ledger, open_ledger
-from claims_pipeline.load.limits import InFlightLimit
-from claims_pipeline.load.lock import holding_lock
-from claims_pipeline.load.marker import forget_marker, mismatch, read_marker
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import PARTITIONS, RESOURCES, Ledger, open_ledger
 from claims_pipeline.load.progress import OnProgress, Progress, silent
-from claims_pipeline.load.removal import delete
+from claims_pipeline.load.reconciling.compare import held_types
+from claims_pipeline.load.reconciling.marker import forget_marker, mismatch, read_marker
+from claims_pipeline.load.removing.removal import delete
 from claims_pipeline.load.report import Failure
-from claims_pipeline.load.send import Sender
-from claims_pipeline.load.settle import Result
+from claims_pipeline.load.resource import Result
+from claims_pipeline.load.sending.client import FhirClient, connect
+from claims_pipeline.load.sending.interrupt import stopping_on_interrupt
+from claims_pipeline.load.sending.limits import InFlightLimit
+from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.reports import aligned
 from claims_pipeline.settings import Settings
 

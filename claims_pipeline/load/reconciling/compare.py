@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from claims_pipeline.load.client import FhirClient
-from claims_pipeline.load.ledger import PARTITIONS, RESOURCES, Ledger, execute_many
-from claims_pipeline.load.reads import VERSIONS_ONLY, Stored, stored
+from claims_pipeline.load.ledger.store import PARTITIONS, RESOURCES, Ledger, execute_many
+from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, Stored, stored
+from claims_pipeline.load.sending.client import FhirClient
 
 ROWS_AT_ONCE = 5_000
 

@@ -1,56 +1,13 @@
 """Writing into the ledger what the server confirmed or refused."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from claims_pipeline.load.ledger import RESOURCES, Ledger, execute_many
-
-
-class Resource(NamedTuple):
-    """One resource on its way to the server, see `diff.CHUNK_SCHEMA`; `body` is its canonical JSON."""
-
-    resource_type: str
-    resource_id: str
-    content_hash: str
-    as_of: str
-    source: str
-    body: str
-    references: list[str]
-    together: int | None = None
-
-    @property
-    def name(self) -> str:
-        """`Type/id`."""
-        return f"{self.resource_type}/{self.resource_id}"
-
-
-class Result(NamedTuple):
-    """What became of one resource.
-
-    Attributes:
-        resource: what was sent.
-        outcome: created, updated, already_equal, rejected or failed.
-        version_id: version on the server, empty if it holds none of ours or did not say.
-        http_status: status that decided it, 0 if no answer did.
-        text: what the server or the loader says about a rejection or failure.
-        missing_target: "Type/id" whose absence is the reason.
-        bundle: number of the bundle that it was sent in, empty if it was not sent.
-    """
-
-    resource: Resource
-    outcome: str
-    version_id: str = ""
-    http_status: int = 0
-    text: str = ""
-    missing_target: str = ""
-    bundle: str = ""
-
-
-LOADED = frozenset({"created", "updated", "already_equal"})
+from claims_pipeline.load.ledger.store import RESOURCES, Ledger, execute_many
+from claims_pipeline.load.resource import LOADED, Result
 
 
 def settle(ledger: Ledger, results: Sequence[Result], origin: str) -> None:
@@ -64,7 +21,7 @@ def settle(ledger: Ledger, results: Sequence[Result], origin: str) -> None:
 
 
 def touch(ledger: Ledger, unchanged: pl.DataFrame, origin: str) -> None:
-    """Record the later partition that holds what the server has already (columns of `diff.CHUNK_SCHEMA`)."""
+    """Record the later partition that holds what the server has already (columns of `resource.CHUNK_SCHEMA`)."""
     columns = ("resource_type", "resource_id", "content_hash", "as_of")
     rows = [
         (type_, id_, "loaded", content_hash, None, as_of, origin, None, None)

@@ -11,7 +11,7 @@ from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import RENDERINGS, render
 from claims_pipeline.lake import Lake
 from claims_pipeline.lake.writer import MANIFEST_FOLDER
-from claims_pipeline.load.diff import CHUNK_SCHEMA
+from claims_pipeline.load.resource import CHUNK_SCHEMA
 from claims_pipeline.load.sources import Partition
 from claims_pipeline.schema import Table
 

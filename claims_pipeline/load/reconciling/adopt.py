@@ -2,10 +2,10 @@
 
 import sqlalchemy as sa
 
-from claims_pipeline.load.client import FhirClient
-from claims_pipeline.load.compare import compare, mark
-from claims_pipeline.load.ledger import PARTITIONS, RESOURCES, Ledger
-from claims_pipeline.load.marker import Marker, raise_generation
+from claims_pipeline.load.ledger.store import PARTITIONS, RESOURCES, Ledger
+from claims_pipeline.load.reconciling.compare import compare, mark
+from claims_pipeline.load.reconciling.marker import Marker, raise_generation
+from claims_pipeline.load.sending.client import FhirClient
 
 
 async def adopt(ledger: Ledger, client: FhirClient, marker: Marker | None, *, workers: int) -> None:

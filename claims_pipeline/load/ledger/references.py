@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 import polars as pl
 import sqlalchemy as sa
 
-from claims_pipeline.load.ledger import RESOURCES, Ledger, execute_many
+from claims_pipeline.load.ledger.store import RESOURCES, Ledger, execute_many
 
 TARGETS = sa.Table(
     "targets",
@@ -26,7 +26,7 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, bool]:
 
     Args:
         ledger: what the server holds of ours.
-        resources: columns of `diff.CHUNK_SCHEMA`; what they hold themselves counts as known.
+        resources: columns of `resource.CHUNK_SCHEMA`; what they hold themselves counts as known.
 
     Returns:
         By "Type/id": whether the ledger knows that it was rejected.
@@ -51,7 +51,7 @@ def split_by_missing(resources: pl.DataFrame, missing: Mapping[str, str]) -> tup
     """Split resources into those that may be sent and those that refer to something missing.
 
     Args:
-        resources: columns of `diff.CHUNK_SCHEMA`.
+        resources: columns of `resource.CHUNK_SCHEMA`.
         missing: why, by "Type/id".
 
     Returns:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from claims_pipeline.load.client import outcome_of, plain, refused
+from claims_pipeline.load.sending.client import outcome_of, plain, refused
 
 NO_CHANGE = "SUCCESSFUL_UPDATE_NO_CHANGE"
 """HAPI FHIR's word, in an entry's outcome, for a PUT of what it holds already."""

@@ -5,25 +5,22 @@ Bodies never reach a log or an error message; what a server says about them (an 
 
 import asyncio
 import gzip
-import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
-from claims_pipeline.errors import ConfigError, FhirError, ServerUnavailable
-from claims_pipeline.load.outcome import operation_outcome_text
+from claims_pipeline.errors import FhirError, ServerUnavailable
+from claims_pipeline.fhir_access import FHIR_JSON, client_options
+from claims_pipeline.load.sending.outcome import operation_outcome_text
 from claims_pipeline.settings import Settings
 
-FHIR_JSON = "application/fhir+json"
 CONNECT_SECONDS = 10.0
 READY_POLL_SECONDS = 1.0
 NOT_TRUSTED = "CERTIFICATE_VERIFY_FAILED"
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 HTTP_UNAUTHORIZED, HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_GONE = 401, 403, 404, 410
 
 
@@ -92,14 +89,10 @@ async def connect(settings: Settings) -> AsyncIterator[FhirClient]:
     """
     base_url = settings.fhir_base_url
     seconds = settings.fhir_request_seconds
-    host = urlsplit(base_url).hostname
     http = httpx.AsyncClient(
-        auth=_basic_auth(settings),
-        headers=_headers(settings),
+        **client_options(settings),
         timeout=httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds), pool=None),
         limits=httpx.Limits(max_connections=settings.workers + 2, max_keepalive_connections=settings.workers + 2),
-        verify=_tls(settings) if base_url.startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        trust_env=host not in LOOPBACK,  # a proxy of the environment cannot reach this machine's own server
     )
     async with http:
         yield FhirClient(base_url, http, settings.fhir_gzip)
@@ -200,33 +193,3 @@ def outcome_of(answer: httpx.Response) -> str:
         return operation_outcome_text(answer.json())
     except ValueError:
         return ""
-
-
-def _headers(settings: Settings) -> dict[str, str]:
-    headers = {"Accept": FHIR_JSON}
-    if settings.fhir_token:
-        headers["Authorization"] = f"Bearer {settings.fhir_token.get_secret_value()}"
-    return headers
-
-
-def _basic_auth(settings: Settings) -> httpx.BasicAuth | None:
-    if not settings.fhir_user:
-        return None
-    if settings.fhir_token:
-        raise ConfigError("both CLAIMS_FHIR_USER and CLAIMS_FHIR_TOKEN are set", fix="set one of them")
-    return httpx.BasicAuth(
-        settings.fhir_user, settings.fhir_password.get_secret_value() if settings.fhir_password else ""
-    )
-
-
-def _tls(settings: Settings) -> ssl.SSLContext:
-    """Return the system's trust store, with the certificates of CLAIMS_FHIR_CA_FILE beside it."""
-    context = ssl.create_default_context()
-    if settings.fhir_ca_file:
-        try:
-            context.load_verify_locations(settings.fhir_ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"CLAIMS_FHIR_CA_FILE holds no certificates: {error}", where=str(settings.fhir_ca_file)
-            ) from error
-    return context

@@ -1,0 +1,1 @@
+"""Deleting from the server what the ledger says is ours."""

@@ -1,0 +1,56 @@
+"""A resource on its way to the server, alone and as a row of a chunk, and what becomes of it."""
+
+from typing import NamedTuple
+
+import polars as pl
+
+from claims_pipeline.fhir import RESOURCE_SCHEMA
+
+CHUNK_SCHEMA = pl.Schema({**RESOURCE_SCHEMA, "as_of": pl.String(), "source": pl.String(), "together": pl.Int64()})
+"""`as_of`: the day of a daily partition (ISO), else empty. `source`: partition, or "file:line". `together`: null, or a
+number that resources share which follow one another and must be in one transaction."""
+
+KEY = ("resource_type", "resource_id")
+
+
+class Resource(NamedTuple):
+    """One resource on its way to the server, see `CHUNK_SCHEMA`; `body` is its canonical JSON."""
+
+    resource_type: str
+    resource_id: str
+    content_hash: str
+    as_of: str
+    source: str
+    body: str
+    references: list[str]
+    together: int | None = None
+
+    @property
+    def name(self) -> str:
+        """`Type/id`."""
+        return f"{self.resource_type}/{self.resource_id}"
+
+
+class Result(NamedTuple):
+    """What became of one resource.
+
+    Attributes:
+        resource: what was sent.
+        outcome: created, updated, already_equal, rejected or failed.
+        version_id: version on the server, empty if it holds none of ours or did not say.
+        http_status: status that decided it, 0 if no answer did.
+        text: what the server or the loader says about a rejection or failure.
+        missing_target: "Type/id" whose absence is the reason.
+        bundle: number of the bundle that it was sent in, empty if it was not sent.
+    """
+
+    resource: Resource
+    outcome: str
+    version_id: str = ""
+    http_status: int = 0
+    text: str = ""
+    missing_target: str = ""
+    bundle: str = ""
+
+
+LOADED = frozenset({"created", "updated", "already_equal"})
