@@ -5,37 +5,11 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from claims_pipeline.errors import ClaimsPipelineError
+from claims_pipeline.load.counts import Counts, counts_table
 from claims_pipeline.reports import aligned
 
 FAILURES_SHOWN = 20
-TO_SEND = "to send"
 MEBIBYTE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What became of the resources of one type; raises ValueError unless each has exactly one end."""
-
-    read: int = 0
-    unchanged: int = 0
-    superseded: int = 0
-    created: int = 0
-    updated: int = 0
-    already_equal: int = 0
-    rejected: int = 0
-    failed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.read != self.unchanged + self.superseded + self.loaded + self.rejected + self.failed:
-            raise ValueError(f"resources are unaccounted for: {asdict(self)}")
-
-    @property
-    def loaded(self) -> int:
-        """Resources that the server confirmed."""
-        return self.created + self.updated + self.already_equal
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -50,11 +24,21 @@ class Failure:
 
     def render(self) -> str:
         """Return it as a person reads it."""
-        if self.outcome == TO_SEND:
-            return f"would send {self.name} from {self.source}"
         status = f" (HTTP {self.http_status})" if self.http_status else ""
         said = self.text.replace("\n", "\n  ")
         return f"{self.outcome} {self.name} from {self.source}{status}\n  {said}"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """One resource that a dry run would have sent: its name, and where it came from."""
+
+    name: str
+    source: str
+
+    def render(self) -> str:
+        """Return it as a person reads it."""
+        return f"would send {self.name} from {self.source}"
 
 
 @dataclass(frozen=True)
@@ -96,9 +80,12 @@ class LoadReport:
         status_codes: answers by HTTP status, or by the kind of error.
         in_flight: (seconds since the start, most requests at once) at each change.
         failures: the first rejections and failures.
+        would_send: the first resources that a dry run would have sent.
         remarks: what a person should know though nothing is lost.
         stopped: why the load ended early, None if it did not.
-        is_dry_run: nothing was sent; what would be sent counts as failed.
+        is_dry_run: nothing was sent; what would be sent counts as `to_send`.
+
+    Raises ValueError if something is still to be sent though this was no dry run.
     """
 
     kind: ClassVar[str] = "load"
@@ -118,9 +105,14 @@ class LoadReport:
     status_codes: Mapping[str, int] = field(default_factory=dict)
     in_flight: Sequence[tuple[float, int]] = ()
     failures: Sequence[Failure] = ()
+    would_send: Sequence[Pending] = ()
     remarks: Sequence[str] = ()
     stopped: ClaimsPipelineError | None = None
     is_dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        if self.total.to_send and not self.is_dry_run:
+            raise ValueError(f"resources were left to send: {self.total}")
 
     @property
     def total(self) -> Counts:
@@ -132,7 +124,7 @@ class LoadReport:
         """0 all is done, 1 something was rejected or failed, or the code of what stopped the load."""
         if self.stopped is not None:
             return self.stopped.exit_code
-        return 1 if self.total.rejected or (self.total.failed and not self.is_dry_run) else 0
+        return 1 if self.total.rejected or self.total.failed else 0
 
     @property
     def resources_per_second(self) -> float | None:
@@ -149,12 +141,13 @@ class LoadReport:
         """Return the lines that a person reads."""
         parts = [
             ("Dry run of a load: " if self.is_dry_run else "Load: ") + f"{self.source} -> {self.server}",
-            _table(self.by_type, self.total, is_dry_run=self.is_dry_run),
+            counts_table(self.by_type, self.total, is_dry_run=self.is_dry_run),
             aligned(self._figures()),
         ]
         parts += [f"note: {remark}" for remark in self.remarks]
-        shown = sorted(self.failures, key=lambda failure: (failure.source, failure.name))[:FAILURES_SHOWN]
-        parts += [failure.render() for failure in shown]
+        named: list[Failure | Pending] = [*self.failures, *self.would_send]
+        shown = sorted(named, key=lambda one: (one.source, one.name))[:FAILURES_SHOWN]
+        parts += [one.render() for one in shown]
         parts += self._advice(len(shown))
         return "\n".join(parts)
 
@@ -166,14 +159,15 @@ class LoadReport:
             values
             | rates
             | {
-                "by_type": {name: _with_loaded(counts) for name, counts in sorted(self.by_type.items())},
+                "by_type": {name: counts.to_json() for name, counts in sorted(self.by_type.items())},
                 "by_day": {
-                    day: {name: _with_loaded(counts) for name, counts in types.items()}
+                    day: {name: counts.to_json() for name, counts in types.items()}
                     for day, types in self.by_day.items()
                 },
-                "total": _with_loaded(self.total),
+                "total": self.total.to_json(),
                 "latency": asdict(self.latency),
                 "failures": [asdict(failure) for failure in self.failures],
+                "would_send": [asdict(pending) for pending in self.would_send],
                 "remarks": list(self.remarks),
                 "in_flight": [list(change) for change in self.in_flight],
                 "status_codes": dict(self.status_codes),
@@ -203,36 +197,16 @@ class LoadReport:
 
     def _advice(self, shown: int) -> list[str]:
         total, lines = self.total, []
-        hidden = total.rejected + total.failed - shown
+        hidden = total.rejected + total.failed + total.to_send - shown
         if hidden > 0:
             lines.append(f"... and {hidden:,} more")
         if total.rejected:
             lines.append("try: claims dead-letters list   (rejected: not sent again until they change)")
-        if total.failed and not self.is_dry_run:
+        if total.failed:
             lines.append("try: the same command again   (failed: still to do, it goes on where it was)")
         if self.stopped is not None:
             lines.append(self.stopped.render())
         return lines
-
-
-def _table(by_type: Mapping[str, Counts], total: Counts, *, is_dry_run: bool) -> str:
-    headings = ["", "read", "unchanged", "superseded", "created", "updated", "equal", "rejected"]
-    headings.append("to send" if is_dry_run else "failed")
-    rows = [headings]
-    rows += [[name, *(f"{value:,}" for value in asdict(counts).values())] for name, counts in sorted(by_type.items())]
-    rows.append(["total", *(f"{value:,}" for value in asdict(total).values())])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
-
-
-def _with_loaded(counts: Counts) -> dict[str, int]:
-    return asdict(counts) | {"loaded": counts.loaded}
 
 
 def _rate(value: float | None) -> str:

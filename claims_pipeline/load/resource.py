@@ -36,7 +36,7 @@ class Result(NamedTuple):
 
     Attributes:
         resource: what was sent.
-        outcome: created, updated, already_equal, rejected or failed.
+        outcome: created, updated, already_equal, rejected or failed; to_send in a dry run.
         version_id: version on the server, empty if it holds none of ours or did not say.
         http_status: status that decided it, 0 if no answer did.
         text: what the server or the loader says about a rejection or failure.

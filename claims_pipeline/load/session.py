@@ -155,6 +155,7 @@ def _report(pipeline: Pipeline, source: str, seconds: float) -> LoadReport:
         status_codes=traffic.status_codes,
         in_flight=sender.limit.history if pipeline.sending_since else (),
         failures=pipeline.tally.failures,
+        would_send=pipeline.tally.would_send,
         remarks=tuple(pipeline.remarks),
         stopped=sender.stopped,
         is_dry_run=pipeline.is_dry_run,

@@ -186,7 +186,7 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(target: Settings) -
 
     report = load_lake(lake, target, options=LoadOptions(is_dry_run=True))
 
-    assert report.total == Counts(read=40, unchanged=14, failed=26)
+    assert report.total == Counts(read=40, unchanged=14, to_send=26)
     assert "would send Patient/dry-patient-001 from patients/2025-01-02" in report.render()
     assert report.exit_code == 0
     assert report.requests_with_resources == 0

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from claims_pipeline.errors import ServerUnavailable
-from claims_pipeline.load.report import Counts, Failure, Latency, LoadReport
+from claims_pipeline.load.counts import Counts
+from claims_pipeline.load.report import Failure, Latency, LoadReport, Pending
 from claims_pipeline.load.sending.answer import Meaning, read_answer
 from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
 
@@ -191,7 +192,7 @@ def test_exit_codes_say_how_the_load_ended() -> None:
     assert report().exit_code == 0
     assert report(by_type={"Claim": Counts(read=1, rejected=1)}).exit_code == 1
     assert report(by_type={"Claim": Counts(read=1, failed=1)}).exit_code == 1
-    assert report(by_type={"Claim": Counts(read=1, failed=1)}, is_dry_run=True).exit_code == 0
+    assert report(by_type={"Claim": Counts(read=1, to_send=1)}, is_dry_run=True).exit_code == 0
     assert report(stopped=ServerUnavailable("it took nothing")).exit_code == 3
 
 
@@ -200,3 +201,28 @@ def test_a_report_is_json() -> None:
 
     assert value["total"]["loaded"] == 1
     assert value["requests_with_resources"] == 0
+
+
+def test_a_dry_run_tells_what_it_would_send_apart_from_what_failed() -> None:
+    dry = report(
+        by_type={"Patient": Counts(read=3, unchanged=1, to_send=2)},
+        would_send=[Pending("Patient/p-1", "patients/2025-01-01")],
+        is_dry_run=True,
+    )
+
+    assert dry.render().splitlines()[:4] == [
+        "Dry run of a load: lake -> http://127.0.0.1:8080/fhir",
+        "         read  unchanged  superseded  rejected  failed  to send",
+        "Patient     3          1           0         0       0        2",
+        "total       3          1           0         0       0        2",
+    ]
+    assert dry.render().splitlines()[-2:] == ["would send Patient/p-1 from patients/2025-01-01", "... and 1 more"]
+    assert dry.to_json()["total"]["to_send"] == 2
+    assert dry.to_json()["total"]["failed"] == 0
+    assert dry.to_json()["failures"] == []
+    assert dry.to_json()["would_send"] == [{"name": "Patient/p-1", "source": "patients/2025-01-01"}]
+
+
+def test_only_a_dry_run_leaves_something_to_send() -> None:
+    with pytest.raises(ValueError, match="resources were left to send"):
+        report(by_type={"Patient": Counts(read=1, to_send=1)})

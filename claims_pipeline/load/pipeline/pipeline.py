@@ -21,7 +21,6 @@ from claims_pipeline.load.pipeline.tally import Tally
 from claims_pipeline.load.progress import OnProgress, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.reconciling.reads import on_server
-from claims_pipeline.load.report import TO_SEND
 from claims_pipeline.load.resource import KEY, LOADED, Resource, Result
 from claims_pipeline.load.sending.pack import bundles
 from claims_pipeline.load.sending.send import Sender
@@ -145,7 +144,7 @@ class Pipeline:
 
     async def _send(self, resources: Sequence[Resource], origin: str, sending: asyncio.TaskGroup) -> None:
         if self.is_dry_run:
-            self.tally.add_results(Result(resource, "failed", text=TO_SEND) for resource in resources)
+            self.tally.add_results(Result(resource, "to_send") for resource in resources)
             return
         if resources:
             await self.open()

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from claims_pipeline.load.report import TO_SEND, Counts, Failure
+from claims_pipeline.load.counts import Counts
+from claims_pipeline.load.report import Failure, Pending
 from claims_pipeline.load.resource import Result
 
 FAILURES_KEPT = 200
@@ -22,6 +23,7 @@ class Tally:
         counts: outcomes by (resource type, day); `read` is counted on its own, so that the sum can be checked.
         incomplete: sources of which something was rejected or failed.
         failures: the first failures and rejections.
+        would_send: the first resources that a dry run would have sent.
         failed: "Type/id" of what failed, for what refers to it.
         settled: resources whose end is known.
         vanished: what was done about what no partition holds any more, such as "Claim kept": count.
@@ -30,6 +32,7 @@ class Tally:
     counts: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     incomplete: set[str] = field(default_factory=set)
     failures: list[Failure] = field(default_factory=list)
+    would_send: list[Pending] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
     settled: int = 0
     vanished: Counter[str] = field(default_factory=Counter)
@@ -50,7 +53,7 @@ class Tally:
         self._count(resource_type, day, "unchanged", count)
 
     def add_results(self, results: Iterable[Result]) -> None:
-        """Count what became of resources that were to be sent."""
+        """Count what became of resources that were to be sent, or would be."""
         for result in results:
             resource = result.resource
             self._count(resource.resource_type, resource.as_of, result.outcome, 1)
@@ -59,14 +62,17 @@ class Tally:
                 self.add_failures([result])
             if result.outcome == "failed":
                 self.failed.add(resource.name)
+            if result.outcome == "to_send" and len(self.would_send) < FAILURES_KEPT:
+                self.would_send.append(Pending(resource.name, resource.source))
 
     def add_failures(self, results: Iterable[Result]) -> None:
         """Keep what went wrong with resources that were not read, and so are not counted."""
         for result in results:
             resource = result.resource
             if len(self.failures) < FAILURES_KEPT:
-                outcome = TO_SEND if result.text == TO_SEND else result.outcome
-                self.failures.append(Failure(outcome, resource.name, resource.source, result.http_status, result.text))
+                self.failures.append(
+                    Failure(result.outcome, resource.name, resource.source, result.http_status, result.text)
+                )
 
     def add_still_rejected(self, rows: pl.DataFrame) -> None:
         """Count rows that were rejected before and have not changed."""
