@@ -1,6 +1,6 @@
 """Time and memory of the generator, each case in a process of its own.
 
-Run: python benchmarks/generate.py [--largest 1000000] [--rounds 3]
+Run: python -m benchmarks.generate [--largest 1000000] [--rounds 3]
 Cases above `--largest` claims are left out. Prints a Markdown table: wall and CPU seconds (user and system) with
 Python's start, medians over the rounds, and the greatest resident memory.
 """

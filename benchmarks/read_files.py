@@ -1,6 +1,6 @@
 """FHIR files read, checked, resolved and ordered: megabytes and resources a second, and the peak of memory.
 
-Run: python benchmarks/read_files.py [claims] [ndjson|bundle]   (default 200,000 claims as NDJSON, one round)
+Run: python -m benchmarks.read_files [claims] [ndjson|bundle]   (default 200,000 claims as NDJSON, one round)
 """
 
 import json
@@ -11,8 +11,7 @@ import time
 from multiprocessing import get_context
 from pathlib import Path
 
-from render import sample_claims
-
+from benchmarks.render import sample_claims
 from claims_pipeline import schema
 from claims_pipeline.fhir import render
 from claims_pipeline.load.sources import read_files

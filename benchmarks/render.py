@@ -1,6 +1,6 @@
 """Claims rendered and hashed per second.
 
-Run: python benchmarks/render.py [claims]   (default 200,000 claims with two lines each; median of five rounds)
+Run: python -m benchmarks.render [claims]   (default 200,000 claims with two lines each; median of five rounds)
 """
 
 import statistics
@@ -80,7 +80,7 @@ def main() -> None:
         resources = render(schema.CLAIMS, claims)
         seconds.append(time.perf_counter() - begin)
     median = statistics.median(seconds)
-    size = resources["body"].str.len_bytes().mean()
+    size = resources["body"].str.len_bytes().sum() / count
     print(f"{count:,} claims of {size:,.0f} bytes: {median:.2f} s, {count / median:,.0f} claims/s")
 
 

@@ -1,0 +1,1 @@
+"""Speed and memory, measured. Run from the repository: `python -m benchmarks.load --help`, and so on."""
