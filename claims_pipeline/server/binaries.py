@@ -1,4 +1,4 @@
-"""PostgreSQL's programs and the user they run as."""
+"""PostgreSQL's programs, the user they run as, and their processes."""
 
 import hashlib
 import importlib.util
@@ -8,6 +8,8 @@ import stat
 import subprocess
 from pathlib import Path
 from typing import TypedDict
+
+import psutil
 
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.settings import IS_ROOT
@@ -101,3 +103,15 @@ def _copied(package: Path, server_path: Path) -> Path:
                 shutil.copytree(part, temporary / part.name)
         temporary.rename(copy)
     return copy / package.name
+
+
+def serves(process: psutil.Process, data: Path) -> bool:
+    """Tell whether a living process is a part of the PostgreSQL cluster in `data`: each of them works there."""
+    try:
+        return (
+            process.status() != psutil.STATUS_ZOMBIE
+            and process.name().startswith("postgres")
+            and Path(process.cwd()) == data.resolve()
+        )
+    except (psutil.Error, OSError):
+        return False

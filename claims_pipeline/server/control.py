@@ -21,11 +21,11 @@ LOCK_SECONDS = 900
 OnStep = Callable[[str], None]
 
 
-def _unheard(_: str) -> None:
+def unheard(_: str) -> None:
     """Tell nobody."""
 
 
-def start(settings: Settings, on_step: OnStep = _unheard) -> ServerStatus:
+def start(settings: Settings, on_step: OnStep = unheard) -> ServerStatus:
     """Start what does not run of PostgreSQL and HAPI FHIR, and return when claims can be searched by diagnosis.
 
     The first start downloads about 250 MB of Java archives; later ones download nothing. A start that fails stops
@@ -41,7 +41,7 @@ def start(settings: Settings, on_step: OnStep = _unheard) -> ServerStatus:
         ConfigError: the folder cannot be written.
     """
     postgres, hapi = Postgres.of(settings), Hapi.of(settings)
-    with _one_command(settings, on_step):
+    with one_command(settings, on_step):
         hapi.require_startable()
         postgres.require_startable()
         if hapi.process() and postgres.process() and hapi.is_healthy():
@@ -68,7 +68,7 @@ def _start(settings: Settings, postgres: Postgres, hapi: Hapi, on_step: OnStep) 
         undo.pop_all()
 
 
-def stop(settings: Settings, on_step: OnStep = _unheard) -> bool:
+def stop(settings: Settings, on_step: OnStep = unheard) -> bool:
     """Stop the embedded server; data stay.
 
     Returns:
@@ -80,7 +80,7 @@ def stop(settings: Settings, on_step: OnStep = _unheard) -> bool:
     postgres, hapi = Postgres.of(settings), Hapi.of(settings)
     if not settings.server_path.exists():
         return False
-    with _one_command(settings, on_step):
+    with one_command(settings, on_step):
         return _stop(postgres, hapi, on_step)
 
 
@@ -95,7 +95,7 @@ def _stop(postgres: Postgres, hapi: Hapi, on_step: OnStep) -> bool:
     return is_any_running
 
 
-def wipe(settings: Settings, on_step: OnStep = _unheard) -> bool:
+def wipe(settings: Settings, on_step: OnStep = unheard) -> bool:
     """Stop the embedded server and delete all that it holds; the next start begins empty.
 
     Returns:
@@ -107,7 +107,7 @@ def wipe(settings: Settings, on_step: OnStep = _unheard) -> bool:
     postgres, hapi = Postgres.of(settings), Hapi.of(settings)
     if not postgres.home.exists():
         return False
-    with _one_command(settings, on_step):
+    with one_command(settings, on_step):
         _stop(postgres, hapi, on_step)
         on_step("deleting the database")
         shutil.rmtree(postgres.home)
@@ -116,7 +116,7 @@ def wipe(settings: Settings, on_step: OnStep = _unheard) -> bool:
 
 
 @contextmanager
-def _one_command(settings: Settings, on_step: OnStep) -> Iterator[None]:
+def one_command(settings: Settings, on_step: OnStep) -> Iterator[None]:
     """Hold the server's lock; while another command holds it, say so and wait."""
     require_own(settings.server_path)
     lock = settings.server_path / "command.lock"

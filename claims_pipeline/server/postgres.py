@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -23,6 +24,7 @@ from claims_pipeline.server.binaries import (
     as_unprivileged_user,
     postgres_programs,
     require_reachable,
+    serves,
 )
 from claims_pipeline.settings import IS_ROOT, Settings
 
@@ -93,7 +95,7 @@ class Postgres:
         try:
             pid = int(self._pid_file.read_text(encoding="utf-8").split("\n", 1)[0])
             process = psutil.Process(pid)
-            return identify(pid) if _serves(process, self.data) else None
+            return identify(pid) if serves(process, self.data) else None
         except (FileNotFoundError, ValueError, psutil.Error):
             return None
 
@@ -160,22 +162,41 @@ class Postgres:
 
     def query(self, sql: str) -> str | None:
         """Return the one value that a statement yields, None if PostgreSQL does not answer or refuses it."""
-        address = ("-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", DATABASE)
-        done = self.run(
-            "psql", "-XAtq", *address, "-c", sql, environment={"PGPASSWORD": self.password(), "PGCONNECT_TIMEOUT": "10"}
-        )
+        done = self.run_client("psql", "-XAtq", "-c", sql)
         return done.stdout.strip() if done.returncode == 0 else None
 
-    def run(
-        self, program: str, *arguments: str | Path, stdin: str = "", environment: dict[str, str] | None = None
+    def run_client(
+        self,
+        program: str,
+        *arguments: str | Path,
+        database: str = DATABASE,
+        stdin: str | BinaryIO = "",
+        stdout: BinaryIO | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run one of PostgreSQL's programs as PostgreSQL's user; output and errors come back together as text."""
+        """Run one of PostgreSQL's clients against a database of the running cluster, as `run` does."""
+        address = ("-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database)
+        login = {"PGPASSWORD": self.password(), "PGCONNECT_TIMEOUT": "10"}
+        return self.run(program, *address, *arguments, stdin=stdin, stdout=stdout, environment=login)
+
+    def run(
+        self,
+        program: str,
+        *arguments: str | Path,
+        stdin: str | BinaryIO = "",
+        stdout: BinaryIO | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of PostgreSQL's programs as PostgreSQL's user, which needs no right to the files opened here.
+
+        Output and errors come back together as text; with a file for the output, the errors alone.
+        """
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         return subprocess.run(
             [postgres_programs(self.home.parent) / program, *arguments],
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            input=stdin if isinstance(stdin, str) else None,
+            stdin=None if isinstance(stdin, str) else stdin,
+            stdout=stdout or subprocess.PIPE,
+            stderr=subprocess.PIPE if stdout else subprocess.STDOUT,
             text=True,
             env=ours | {"LC_ALL": "C", "TZ": "UTC", "HOME": str(self.home)} | (environment or {}),
             cwd=self.home.anchor,
@@ -213,22 +234,10 @@ class Postgres:
         """
         if not self._pid_file.exists() or self.process() is not None:
             return
-        wait_until(lambda: not any(_serves(process, self.data) for process in psutil.process_iter()), seconds=20)
+        wait_until(lambda: not any(serves(process, self.data) for process in psutil.process_iter()), seconds=20)
         self._pid_file.unlink(missing_ok=True)
 
     def _last_words(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
         fatal = [line for line in lines if "FATAL" in line or "ERROR" in line]
         return (fatal or lines or ["it left no log"])[-1].split("UTC", 1)[-1].strip()
-
-
-def _serves(process: psutil.Process, data: Path) -> bool:
-    """Tell whether a living process is a part of the PostgreSQL cluster in `data`: each of them works there."""
-    try:
-        return (
-            process.status() != psutil.STATUS_ZOMBIE
-            and process.name().startswith("postgres")
-            and Path(process.cwd()) == data.resolve()
-        )
-    except (psutil.Error, OSError):
-        return False
