@@ -7,13 +7,13 @@ from datetime import date
 
 import polars as pl
 
+from claims_pipeline import schema
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import RENDERINGS, render
 from claims_pipeline.lake import Lake
 from claims_pipeline.lake.writer import MANIFEST_FOLDER
 from claims_pipeline.load.resource import CHUNK_SCHEMA
 from claims_pipeline.load.sources import Partition
-from claims_pipeline.schema import Table
 
 CHUNK_ROWS = 20_000
 """Enough that reading, rendering and comparing cost little a row; about 100 MB at a time."""
@@ -75,7 +75,7 @@ def _read(batch: Sequence[Partition]) -> list[tuple[Partition, pl.DataFrame]]:
     return read
 
 
-def _together(lake: Lake, table: Table, days: Sequence[date]) -> pl.DataFrame | None:
+def _together(lake: Lake, table: schema.Table, days: Sequence[date]) -> pl.DataFrame | None:
     try:
         frame = lake.scan(table, days).collect()
     except (DataError, pl.exceptions.PolarsError):
@@ -103,25 +103,35 @@ def as_of(partition: Partition) -> str:
 
 
 def _slices(read: Sequence[tuple[Partition, pl.DataFrame]]) -> Iterator[pl.DataFrame]:
-    labelled = pl.concat(
-        pl.select(
-            pl.repeat(as_of(partition), frame.height).alias("as_of"),
-            pl.repeat(partition.name, frame.height).alias("source"),
-            pl.repeat(None, frame.height, dtype=pl.Int64).alias("together"),
-        )
-        for partition, frame in read
-    )
+    partitions = pl.DataFrame(
+        {
+            "as_of": [as_of(partition) for partition, _ in read],
+            "source": [partition.name for partition, _ in read],
+            "height": [frame.height for _, frame in read],
+        }
+    ).filter(pl.col("height") > 0)
+    labels = partitions.select(pl.col("as_of", "source").repeat_by("height").explode())
+    labels = labels.with_columns(together=pl.lit(None, dtype=pl.Int64))
     frames = pl.concat([frame for _, frame in read])
     for start in range(0, frames.height, CHUNK_ROWS):
-        part = frames.slice(start, CHUNK_ROWS)
-        labels = labelled.slice(start, CHUNK_ROWS)
-        yield pl.concat([_rendered(read, part), labels], how="horizontal").select(CHUNK_SCHEMA.names())
+        resources = _rendered(read, frames.slice(start, CHUNK_ROWS))
+        part = pl.concat([resources, labels.slice(start, CHUNK_ROWS)], how="horizontal")
+        yield part.select(CHUNK_SCHEMA.names())
 
 
 def _rendered(read: Sequence[tuple[Partition, pl.DataFrame]], rows: pl.DataFrame) -> pl.DataFrame:
+    table = read[0][0].table
     try:
-        return render(read[0][0].table, rows)
+        return render(table, rows) if table is schema.CLAIMS else _rendered_once(table, rows)
     except DataError:
         for partition, _ in read:
             partition.render()  # names the file
         raise
+
+
+def _rendered_once(table: schema.Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """Render equal rows once: a person's row is the same on most of the days that it stands in."""
+    distinct = rows.unique(maintain_order=True)
+    numbered = distinct.with_row_index("number")
+    same = rows.join(numbered, on=rows.columns, how="left", nulls_equal=True, maintain_order="left")
+    return render(table, distinct)[same["number"]]
