@@ -1,5 +1,6 @@
 """`claims server`: the embedded FHIR server."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -95,6 +96,50 @@ def prepare(
         typer.echo("Claim?diagnosis= answers now; claims stored before are found once the server has indexed them anew")
     else:
         typer.echo("Claim?diagnosis= answered already")
+
+
+@server_app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to, for example fhir.backup.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write all that the server holds, as of this moment, into one file. The server goes on meanwhile.
+
+    Example: claims server backup fhir.backup
+    """
+    from claims_pipeline import server
+    from claims_pipeline.cli.steps import steps
+    from claims_pipeline.settings import load_settings
+
+    with steps() as on_step:
+        size = server.backup(load_settings(), file, has_force=force, on_step=on_step)
+    typer.echo(f"wrote {file}, {size / 1e6:,.1f} MB")
+
+
+@server_app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file of `claims server backup`, from somebody you trust.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Replace all that the server holds by a backup. A file that cannot be restored changes nothing.
+
+    Loads that came after the backup are undone on the server; `claims load --adopt` brings it up to date again.
+
+    Example: claims server restore fhir.backup
+    """
+    from claims_pipeline import server
+    from claims_pipeline.cli.steps import steps
+    from claims_pipeline.settings import load_settings
+
+    settings = load_settings()
+    made_at = server.require_backup(settings, file)
+    if not yes:
+        question = f"Replace all that the FHIR server in {settings.server_path} holds by the backup of {made_at}?"
+        typer.confirm(question, abort=True, err=True)
+    with steps() as on_step:
+        is_running = server.restore(settings, file, on_step)
+    typer.echo(f"restored the backup of {made_at}" + ("" if is_running else "; start it with claims server start"))
+    typer.echo("to bring the server up to date again: claims load --adopt")
 
 
 @server_app.command()

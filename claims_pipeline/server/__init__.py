@@ -4,9 +4,22 @@ Belongs here: downloads, processes, their state, the search parameters that the 
 Does not: what is loaded into it (load/), how commands print (cli/), processes in general (processes.py).
 """
 
+from claims_pipeline.server.backup import backup, require_backup, restore
 from claims_pipeline.server.control import start, stop, wipe
 from claims_pipeline.server.logs import log_files, log_lines
 from claims_pipeline.server.search_parameters import install_search_parameters
 from claims_pipeline.server.status import ServerStatus, status
 
-__all__ = ["ServerStatus", "install_search_parameters", "log_files", "log_lines", "start", "status", "stop", "wipe"]
+__all__ = [
+    "ServerStatus",
+    "backup",
+    "install_search_parameters",
+    "log_files",
+    "log_lines",
+    "require_backup",
+    "restore",
+    "start",
+    "status",
+    "stop",
+    "wipe",
+]
