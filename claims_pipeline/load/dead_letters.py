@@ -16,7 +16,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from claims_pipeline.errors import DataError
-from claims_pipeline.load.ledger.store import RESOURCES, Ledger
+from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.ledger.tables import RESOURCES
 from claims_pipeline.load.resource import Resource, Result
 
 SCHEMA = pl.Schema(

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import polars as pl
 import sqlalchemy as sa
 
-from claims_pipeline.load.ledger.store import RESOURCES, Ledger, execute_many
+from claims_pipeline.load.ledger.store import Ledger, execute_many
+from claims_pipeline.load.ledger.tables import RESOURCES
 from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY
 
 INCOMING = sa.Table(
     "incoming",
     sa.MetaData(),
-    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("resource_type", sa.Text),
     sa.Column("resource_id", sa.Text),
     sa.Column("content_hash", sa.Text),

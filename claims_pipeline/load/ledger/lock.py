@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from claims_pipeline.errors import LedgerUnusable, LoaderLocked
-from claims_pipeline.load.ledger.store import HOLDER, Ledger
+from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.ledger.tables import HOLDER
 
 POLL_SECONDS = 0.5
 

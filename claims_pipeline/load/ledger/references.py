@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 import polars as pl
 import sqlalchemy as sa
 
-from claims_pipeline.load.ledger.store import RESOURCES, Ledger, execute_many
+from claims_pipeline.load.ledger.store import Ledger, execute_many
+from claims_pipeline.load.ledger.tables import RESOURCES
 
 TARGETS = sa.Table(
     "targets",

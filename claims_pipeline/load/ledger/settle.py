@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 import polars as pl
-import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
-from claims_pipeline.load.ledger.store import RESOURCES, Ledger, execute_many
+from claims_pipeline.load.ledger.store import Ledger, execute_many
+from claims_pipeline.load.ledger.tables import RESOURCES, upsert
 from claims_pipeline.load.resource import LOADED, Result
 
 
@@ -49,15 +48,7 @@ def _row(result: Result, origin: str) -> tuple[str | None, ...]:
     )
 
 
-def _upsert(*columns: str) -> sa.Insert:
-    """Insert a row of `resources`; where it is there, replace only these columns."""
-    statement = insert(RESOURCES)
-    return statement.on_conflict_do_update(
-        index_elements=["resource_type", "resource_id"], set_={name: statement.excluded[name] for name in columns}
-    )
-
-
 _REJECTION = ("rejected_hash", "missing_target")
-_UPSERT_LOADED = _upsert("state", "content_hash", "version_id", "as_of", "origin", *_REJECTION)
-_UPSERT_REJECTED = _upsert("state", "as_of", "origin", *_REJECTION)  # what the server holds, it still holds
-_UPSERT_TOUCHED = _upsert("state", "as_of", "origin", *_REJECTION)
+_UPSERT_LOADED = upsert(RESOURCES, "state", "content_hash", "version_id", "as_of", "origin", *_REJECTION)
+_UPSERT_REJECTED = upsert(RESOURCES, "state", "as_of", "origin", *_REJECTION)  # what the server holds, it still holds
+_UPSERT_TOUCHED = upsert(RESOURCES, "state", "as_of", "origin", *_REJECTION)

@@ -16,7 +16,8 @@ from claims_pipeline import schema
 from claims_pipeline.fhir import RENDERINGS, TIERS
 from claims_pipeline.fhir.canonical import decode, encode
 from claims_pipeline.lake import Lake
-from claims_pipeline.load.ledger.store import RESOURCES, execute_many
+from claims_pipeline.load.ledger.store import execute_many
+from claims_pipeline.load.ledger.tables import RESOURCES
 from claims_pipeline.load.options import Vanished
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.reconciling.reads import Stored, stored
@@ -44,12 +45,18 @@ class Vanishing:
     pipeline: Pipeline
     lake: Lake
     candidates: dict[str, dict[str, str]] = field(default_factory=dict)
+    _days: dict[str, set[str]] = field(default_factory=dict)
 
     def watch(self, partition: Partition, frame: pl.DataFrame) -> None:
         """Look at the rows of a partition that is about to be loaded."""
-        known = self._recorded(partition.table.name, as_of(partition))
+        table = partition.table.name
+        if table not in self._days:
+            self._days[table] = set(self._recorded_days(table))
+        if as_of(partition) not in self._days[table]:
+            return
+        known = self._recorded(table, as_of(partition))
         present = set(frame[RENDERINGS[partition.table.name].id_column].to_list())
-        self._release(partition.table.name, {i: as_of(partition) for i in known if i not in present})
+        self._release(table, {i: as_of(partition) for i in known if i not in present})
 
     async def send_older_versions(self, table: schema.Table) -> None:
         """Send, of each id that its last partition no longer holds, the latest version that the lake still has."""
@@ -70,15 +77,18 @@ class Vanishing:
     async def settle_lost_days(self, table: schema.Table) -> None:
         """Treat the days that the lake no longer has as partitions that hold nothing."""
         present = {day.isoformat() for day in self.lake.days(table)}
-        query = sa.select(RESOURCES.c.as_of).where(RESOURCES.c.origin == table.name).distinct()
-        with self.pipeline.ledger.reading() as connection:
-            known: Sequence[str] = connection.execute(query).scalars().all()
-        lost = [day for day in known if day and day not in present]
+        lost = [day for day in self._recorded_days(table.name) if day and day not in present]
         for day in lost:
             self._release(table.name, dict.fromkeys(self._recorded(table.name, day), day))
         if lost:
             self.pipeline.ledger.forget_partitions([f"{table.name}/{day}" for day in lost])
             await self.send_older_versions(table)
+
+    def _recorded_days(self, table: str) -> Sequence[str]:
+        query = sa.select(RESOURCES.c.as_of).where(RESOURCES.c.origin == table).distinct()
+        with self.pipeline.ledger.reading() as connection:
+            days: Sequence[str] = connection.execute(query).scalars().all()
+        return days
 
     def _recorded(self, table: str, day: str) -> Sequence[str]:
         query = sa.select(RESOURCES.c.resource_id).where(

@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from claims_pipeline.load.ledger.store import PARTITIONS, RESOURCES, Ledger
+from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES
 from claims_pipeline.load.reconciling.compare import compare, mark
 from claims_pipeline.load.reconciling.marker import Marker, raise_generation
 from claims_pipeline.load.sending.client import FhirClient

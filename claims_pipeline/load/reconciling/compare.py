@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from claims_pipeline.load.ledger.store import PARTITIONS, RESOURCES, Ledger, execute_many
+from claims_pipeline.load.ledger.store import Ledger, execute_many
+from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES
 from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, Stored, stored
 from claims_pipeline.load.sending.client import FhirClient
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from claims_pipeline.load.ledger.store import RESOURCES, Ledger, execute_many
+from claims_pipeline.load.ledger.store import Ledger, execute_many
+from claims_pipeline.load.ledger.tables import RESOURCES
 from claims_pipeline.load.resource import LOADED, Resource, Result
 from claims_pipeline.load.sending.pack import bundles, deletion
 from claims_pipeline.load.sending.send import Sender

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.store import PARTITIONS, RESOURCES, Ledger, open_ledger
+from claims_pipeline.load.ledger.store import Ledger, open_ledger
+from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import held_types
 from claims_pipeline.load.reconciling.marker import forget_marker, mismatch, read_marker
