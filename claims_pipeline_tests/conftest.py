@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,19 @@ def fhir_server() -> Iterator[Settings]:
 
     Tests share it: each uses ids of its own, or counts before and after.
     """
+    with _running_server() as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def spare_server() -> Iterator[Settings]:
+    """The settings of a second server, for tests that wipe, restore or stop it; they leave it running."""
+    with _running_server() as settings:
+        yield settings
+
+
+@contextmanager
+def _running_server() -> Iterator[Settings]:
     home = open_home()
     settings = Settings(home=home, fhir_port=free_port(), postgres_port=free_port())
     options = os.environ.get("JDK_JAVA_OPTIONS", "")

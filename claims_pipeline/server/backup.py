@@ -5,6 +5,7 @@ PostgreSQL's programs read and write what is opened here: for root they run as a
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +72,7 @@ def require_backup(settings: Settings, file: Path) -> str:
         raise DataError(f"the backup cannot be read: {error.strerror}", where=str(file)) from error
     created_at = CREATED_AT.search(listed.stdout)
     if listed.returncode or created_at is None:
-        raise DataError(f"this is no backup of a server: {_last_words(listed.stdout)}", where=str(file))
+        raise DataError(f"this is no backup of a server: {_reason(listed)}", where=str(file))
     if RESOURCES_TABLE not in listed.stdout:
         raise DataError("this is the backup of another database, not of a FHIR server", where=str(file))
     return created_at[1].strip()
@@ -141,10 +142,10 @@ def _dump(postgres: Postgres, file: Path) -> None:
     remove_leftovers(file)
     temporary = temporary_name(file)
     try:
-        with open(temporary, "wb", opener=lambda path, flags: os.open(path, flags, OWNER_ONLY)) as target:
+        with open(temporary, "xb", opener=lambda path, flags: os.open(path, flags, OWNER_ONLY)) as target:
             done = postgres.run_client("pg_dump", "--format=custom", "--no-owner", "--no-privileges", stdout=target)
         if done.returncode:
-            raise ServiceError(f"the backup could not be made: {_last_words(done.stderr)}", where=str(file))
+            raise ServiceError(f"the backup could not be made: {_reason(done)}", where=str(file))
         sync([temporary])
         temporary.replace(file)
         sync([file.parent])
@@ -168,7 +169,7 @@ def _restored(postgres: Postgres, file: Path, on_step: OnStep) -> Iterator[None]
             done = postgres.run_client("pg_restore", *options, database=RESTORING, stdin=source)
         if done.returncode:
             raise DataError(
-                f"the backup cannot be restored: {_last_words(done.stdout)}",
+                f"the backup cannot be restored: {_reason(done)}",
                 where=str(file),
                 fix="another backup; what the server holds has not been touched",
             )
@@ -195,11 +196,11 @@ def _drop(postgres: Postgres, *databases: str) -> None:
 def _must(postgres: Postgres, sql: str, *, database: str = MAINTENANCE) -> None:
     done = postgres.run_client("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, database=database)
     if done.returncode:
-        raise ServiceError(f"PostgreSQL refused: {_last_words(done.stdout)}", where=str(postgres.log))
+        raise ServiceError(f"PostgreSQL refused: {_reason(done)}", where=str(postgres.log))
 
 
-def _last_words(output: str) -> str:
-    """Return the reason that a program of PostgreSQL gave, without its own name."""
-    lines = [line for line in output.splitlines() if line.strip()]
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    """Return why a program of PostgreSQL failed, in its words but without its name."""
+    lines = [line for line in (done.stderr or done.stdout or "").splitlines() if line.strip()]
     errors = [line for line in lines if "error: " in line.lower()]
-    return (errors or lines or ["it gave no reason"])[0].split("rror: ", 1)[-1].strip()
+    return (errors or lines or [f"it ended with code {done.returncode}"])[0].split("rror: ", 1)[-1].strip()

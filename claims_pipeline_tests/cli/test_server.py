@@ -85,6 +85,24 @@ def test_a_wipe_asks_first(tmp_path: Path) -> None:
     assert "Delete all resources" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["start", "stop", "status", "logs", "prepare", "wipe"])
+def test_restoring_what_is_no_backup_is_two_lines_and_asks_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "claims.csv"
+    file.write_text("id,amount")
+    done = claims_server("restore", str(file), CLAIMS_HOME=str(tmp_path / "home"))
+    assert done.returncode == 1
+    what, where = done.stderr.splitlines()
+    assert "this is no backup of a server" in what
+    assert str(file) in where
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_backup_of_no_server_is_refused(tmp_path: Path) -> None:
+    done = claims_server("backup", str(tmp_path / "fhir.backup"), CLAIMS_HOME=str(tmp_path / "home"))
+    assert done.returncode == 1
+    assert "there is no server to back up yet" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "status", "logs", "prepare", "backup", "restore", "wipe"])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     assert "Example: " in claims_server(command, "--help").stdout
