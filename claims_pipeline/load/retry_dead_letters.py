@@ -17,6 +17,8 @@ from claims_pipeline.load.resource import CHUNK_SCHEMA
 from claims_pipeline.load.session import Session
 from claims_pipeline.settings import Settings
 
+_NAME = pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))
+
 
 def retry_dead_letters(
     names: Sequence[str],
@@ -55,20 +57,20 @@ def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     sendable = letters.filter(pl.col("origin") != UNREADABLE)
     if not names:
         return sendable
-    name = pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))
-    chosen = sendable.filter(name.is_in(list(names)))
-    if absent := sorted(set(names) - set(chosen.select(name).to_series())):
+    chosen = sendable.filter(_NAME.is_in(list(names)))
+    if absent := sorted(set(names) - set(chosen.select(_NAME).to_series())):
         raise DataError(f"no dead letter: {', '.join(absent)}", fix="claims dead-letters list")
     return chosen
 
 
 async def _send(pipeline: Pipeline, letters: pl.DataFrame) -> None:
-    """Send in rounds: what lacked another dead letter comes after it."""
+    """Send in rounds: what refers to another dead letter comes after it."""
     pipeline.total = letters.height
     waiting = letters
     while waiting.height and pipeline.sender.stopped is None:
-        names = waiting.select(pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))).to_series()
-        lacks_another = pl.col("missing_target").is_in(names.implode()).fill_null(False)
+        names = waiting.select(_NAME).to_series().implode()
+        others = pl.col("references").list.set_difference(pl.concat_list(_NAME))
+        lacks_another = others.list.set_intersection(names).list.len().fill_null(0) > 0
         ready = waiting.filter(~lacks_another)
         if ready.is_empty():
             ready = waiting

@@ -5,6 +5,7 @@ search parameter at all (`Claim.insurance.coverage`), so we look at all of them.
 """
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import polars as pl
 import sqlalchemy as sa
@@ -22,7 +23,19 @@ TARGETS = sa.Table(
 _INSERT_TARGET = sa.insert(TARGETS)
 
 
-def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, bool]:
+class Unknown(NamedTuple):
+    """What the ledger says of a target that it does not know to be on the server.
+
+    Attributes:
+        was_rejected: it was rejected.
+        lacked: "Type/id" of what it was rejected for, if that is something else that was missing.
+    """
+
+    was_rejected: bool
+    lacked: str | None
+
+
+def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, Unknown]:
     """Return the targets of `resources` that the ledger does not know to be on the server.
 
     Args:
@@ -30,7 +43,7 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, bool]:
         resources: columns of `resource.CHUNK_SCHEMA`; what they hold themselves counts as known.
 
     Returns:
-        By "Type/id": whether the ledger knows that it was rejected.
+        By "Type/id", those that lacked nothing themselves first.
     """
     own = resources.select(_name().alias("target"))
     targets = resources.select(pl.col("references").explode().alias("target")).drop_nulls().unique()
@@ -43,9 +56,13 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, bool]:
         same = sa.and_(
             RESOURCES.c.resource_type == TARGETS.c.resource_type, RESOURCES.c.resource_id == TARGETS.c.resource_id
         )
-        query = sa.select(TARGETS, RESOURCES.c.state).join_from(TARGETS, RESOURCES, same, isouter=True)
-        unknown = connection.execute(query.where(RESOURCES.c.content_hash.is_(None)))
-        return {f"{row.resource_type}/{row.resource_id}": row.state is not None for row in unknown}
+        columns = (TARGETS, RESOURCES.c.state, RESOURCES.c.missing_target)
+        query = sa.select(*columns).join_from(TARGETS, RESOURCES, same, isouter=True)
+        rows = connection.execute(query.where(RESOURCES.c.content_hash.is_(None)))
+        unknown = {
+            f"{row.resource_type}/{row.resource_id}": Unknown(row.state is not None, row.missing_target) for row in rows
+        }
+    return dict(sorted(unknown.items(), key=lambda item: item[1].lacked is not None))
 
 
 def split_by_missing(resources: pl.DataFrame, missing: Mapping[str, str]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -53,20 +70,21 @@ def split_by_missing(resources: pl.DataFrame, missing: Mapping[str, str]) -> tup
 
     Args:
         resources: columns of `resource.CHUNK_SCHEMA`.
-        missing: why, by "Type/id".
+        missing: why, by "Type/id", those first that count where a resource refers to several.
 
     Returns:
-        The first with the columns of `resources`; the second also with `missing_target`, the first one missing.
+        The first with the columns of `resources`; the second also with `missing_target`, the one that counts.
     """
     if not missing:
         return resources, resources.clear().with_columns(missing_target=pl.lit(None, dtype=pl.String()))
+    order = pl.DataFrame({"missing_target": list(missing)}).with_row_index("order")
     lacking = (
         resources.lazy()
         .with_row_index("row")
         .explode("references")
-        .filter(pl.col("references").is_in(list(missing)))
+        .join(order.lazy(), left_on="references", right_on="missing_target")
         .group_by("row")
-        .agg(pl.col("references").first().alias("missing_target"))
+        .agg(pl.col("references").sort_by("order").first().alias("missing_target"))
         .collect()
     )
     marked = resources.with_row_index("row").join(lacking, on="row", how="left", maintain_order="left").drop("row")
@@ -74,12 +92,13 @@ def split_by_missing(resources: pl.DataFrame, missing: Mapping[str, str]) -> tup
     return marked.filter(may_go).select(resources.columns), marked.filter(~may_go)
 
 
-def why_missing(target: str, *, was_rejected: bool, failed: Collection[str]) -> str:
+def why_missing(target: str, unknown: Unknown, *, failed: Collection[str]) -> str:
     """Return why a resource that refers to `target` cannot be loaded."""
     if target in failed:
         return f"refers to {target}, which could not be loaded yet"
-    if was_rejected:
-        return f"refers to {target}, which was rejected"
+    if unknown.was_rejected:
+        lacked = f" for it refers to {unknown.lacked}" if unknown.lacked else ""
+        return f"refers to {target}, which was rejected{lacked}"
     return f"refers to {target}, which is neither in the input nor on the server"
 
 

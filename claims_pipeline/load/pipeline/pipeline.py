@@ -14,7 +14,7 @@ import polars as pl
 from claims_pipeline.errors import ClaimsPipelineError
 from claims_pipeline.load.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.diff import Delta, diff
-from claims_pipeline.load.ledger.references import split_by_missing, unknown_targets, why_missing
+from claims_pipeline.load.ledger.references import Unknown, split_by_missing, unknown_targets, why_missing
 from claims_pipeline.load.ledger.settle import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.pipeline.tally import Tally
@@ -35,12 +35,12 @@ class Plan:
     Attributes:
         chunk: what was read.
         delta: what of it the server lacks.
-        unknown: targets that the ledger does not know, and whether they were rejected.
+        unknown: targets that the ledger does not know to be on the server.
     """
 
     chunk: pl.DataFrame
     delta: Delta
-    unknown: dict[str, bool]
+    unknown: dict[str, Unknown]
 
 
 @dataclass
@@ -132,13 +132,13 @@ class Pipeline:
         self._tell()
         return resources
 
-    async def _missing(self, unknown: dict[str, bool]) -> dict[str, str]:
+    async def _missing(self, unknown: dict[str, Unknown]) -> dict[str, str]:
         to_ask = [target for target in unknown if target not in self._on_server]
         found = await on_server(self.sender.client, to_ask) if to_ask else set()
         self._on_server.update({target: target in found for target in to_ask})
         return {
-            target: why_missing(target, was_rejected=was_rejected, failed=self.tally.failed)
-            for target, was_rejected in unknown.items()
+            target: why_missing(target, what, failed=self.tally.failed)
+            for target, what in unknown.items()
             if not self._on_server[target]
         }
 

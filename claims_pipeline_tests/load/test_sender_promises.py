@@ -1,0 +1,148 @@
+"""Promises of the sender that hold whatever the server refuses and whatever happens on the way.
+
+Against a fake server, for the real one neither fails nor refuses as the property asks.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil, log2
+
+import httpx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claims_pipeline.load.resource import LOADED, Resource, Result
+from claims_pipeline.load.sending.client import FhirClient
+from claims_pipeline.load.sending.limits import InFlightLimit
+from claims_pipeline.load.sending.pack import bundles
+from claims_pipeline.load.sending.send import Sender
+
+BASE = "http://127.0.0.1/fhir"
+REFUSAL = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "diagnostics": "HAPI-0450: poison"}]}
+PASSING = st.sampled_from(["503", "429", "reset", "answer lost", "timeout", "408"])
+
+culprits_among = st.integers(1, 150).flatmap(
+    lambda count: st.tuples(st.just(count), st.sets(st.integers(0, count - 1), max_size=8))
+)
+
+
+class NoPause(random.Random):
+    """Chance that always says the shortest pause."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return min(a, b)
+
+
+@dataclass
+class FakeServer:
+    """Takes a transaction of PUT or refuses it as a whole, for it holds a culprit, and says not which.
+
+    Attributes:
+        culprits: ids that it refuses.
+        faults: what happens to the first requests instead.
+        held: how often each id was written.
+        requests: transactions that arrived.
+    """
+
+    culprits: set[str]
+    faults: list[str] = field(default_factory=list)
+    held: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests += 1
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault.isdigit():
+            return httpx.Response(int(fault))
+        if fault == "reset":
+            raise httpx.ReadError("reset")
+        if fault == "timeout":
+            raise httpx.ReadTimeout("late")
+        answer = self._transaction([entry["resource"]["id"] for entry in json.loads(request.content)["entry"]])
+        if fault == "answer lost":
+            raise httpx.RemoteProtocolError("closed")
+        return answer
+
+    def _transaction(self, ids: Sequence[str]) -> httpx.Response:
+        if self.culprits & set(ids):
+            return httpx.Response(400, json=REFUSAL)
+        self.held.update({resource_id: self.held.get(resource_id, 0) + 1 for resource_id in ids})
+        entries = [{"response": {"status": "201 Created", "etag": 'W/"1"'}} for _ in ids]
+        return httpx.Response(200, json={"resourceType": "Bundle", "entry": entries})
+
+
+def sent(server: FakeServer, count: int, size: int) -> list[Result]:
+    """Send `count` resources in bundles of `size`, all of them at once, and return what became of each."""
+    results: list[Result] = []
+
+    async def on_results(settled: Sequence[Result]) -> None:
+        results.extend(settled)
+
+    async def send() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as http:
+            client = FhirClient(BASE, http, has_gzip=False)
+            sender = Sender(client, InFlightLimit(4), 60.0, size, randomness=NoPause())
+            resources = [Resource("Patient", str(n), "", "", "test", f'{{"id":"{n}"}}', []) for n in range(count)]
+            await asyncio.gather(*(sender.deliver(bundle, on_results) for bundle in bundles(resources, size)))
+
+    asyncio.run(send())
+    return results
+
+
+def ids_of(results: Sequence[Result], *outcomes: str) -> list[str]:
+    return sorted(result.resource.resource_id for result in results if result.outcome in outcomes)
+
+
+@settings(deadline=None)
+@given(culprits_among)
+def test_exactly_the_culprits_are_rejected_in_a_bounded_number_of_requests(drawn: tuple[int, set[int]]) -> None:
+    count, culprits = drawn
+    server = FakeServer({str(number) for number in culprits})
+
+    results = sent(server, count, size=count)
+
+    everything = {str(number) for number in range(count)}
+    assert ids_of(results, "rejected") == sorted(server.culprits)
+    assert ids_of(results, *LOADED) == sorted(everything - server.culprits) == sorted(server.held)
+    assert set(server.held.values()) <= {1}
+    further = server.requests - 1
+    assert further <= len(culprits) * 2 * ceil(log2(count))
+    assert further <= 2 * count - 2
+
+
+@settings(deadline=None)
+@given(culprits_among, st.integers(1, 40), st.lists(PASSING, max_size=12))
+def test_whatever_passes_on_the_way_each_resource_has_one_end_and_no_neighbour_is_harmed(
+    drawn: tuple[int, set[int]], size: int, faults: list[str]
+) -> None:
+    count, culprits = drawn
+    server = FakeServer({str(number) for number in culprits}, list(faults))
+
+    results = sent(server, count, size)
+
+    everything = sorted(map(str, range(count)))
+    assert sorted(result.resource.resource_id for result in results) == everything
+    assert ids_of(results, "rejected") == sorted(server.culprits)
+    assert ids_of(results, *LOADED) == sorted(server.held)
+    bound = ceil(count / size) + len(culprits) * 2 * ceil(log2(size)) + len(faults)
+    assert server.requests <= bound
+
+
+@given(st.integers(1, 32), st.lists(st.one_of(st.floats(0.001, 10.0), st.none()), max_size=200))
+def test_however_answers_come_the_server_gets_at_least_one_and_at_most_the_allowed_requests(
+    maximum: int, answers: list[float | None]
+) -> None:
+    limit = InFlightLimit(maximum)
+
+    for seconds in answers:
+        before = limit.size
+        if seconds is None:
+            limit.on_overload(began=float("inf"))
+            assert limit.size == max(1, before // 2)
+        else:
+            limit.on_answer(seconds)
+            assert before <= limit.size <= before + 1
+        assert 1 <= limit.size <= maximum
