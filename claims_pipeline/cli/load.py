@@ -1,5 +1,6 @@
 """`claims load`."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,65 +13,74 @@ from claims_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from claims_pipeline.lake import Lake
-    from claims_pipeline.load import Vanished
+    from claims_pipeline.load import OnMismatch, Vanished
 
 WHAT = "What to load"
 HOW = "How to send"
 DOUBT = "When the ledger and the server do not belong together"
 
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="A lake; or FHIR R4 files and folders of them: NDJSON, Bundles, .gz of either, - for standard input.",
+        show_default="CLAIMS_HOME/lake",
+    ),
+]
+Day = Annotated[str | None, typer.Option(help="Only this day, YYYY-MM-DD.", rich_help_panel=WHAT)]
+StartDate = Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.", rich_help_panel=WHAT)]
+EndDate = Annotated[str | None, typer.Option(help="Last day, YYYY-MM-DD.", rich_help_panel=WHAT)]
+Full = Annotated[
+    bool, typer.Option("--full/--delta", help="Send everything, or what the server lacks.", rich_help_panel=WHAT)
+]
+EveryVersion = Annotated[
+    bool, typer.Option("--every-version", help="Day after day, for the server's history.", rich_help_panel=WHAT)
+]
+VanishedIds = Annotated[
+    str,
+    typer.Option(help="What no partition holds any more: keep, entered-in-error or delete.", rich_help_panel=WHAT),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.", rich_help_panel=WHAT)
+]
+NoAggregate = Annotated[
+    bool, typer.Option("--no-aggregate", help="Leave the analytics file as it is.", rich_help_panel=WHAT)
+]
+BatchSize = Annotated[int | None, typer.Option(help="Resources in a bundle.", show_default="100", rich_help_panel=HOW)]
+Workers = Annotated[int | None, typer.Option(help="Most requests at once.", show_default="4", rich_help_panel=HOW)]
+Wait = Annotated[
+    bool | None,
+    typer.Option(
+        "--wait/--no-wait",
+        help="Wait for another loader too; or for nothing, not even a server that is not ready.",
+        show_default="for the server only",
+        rich_help_panel=HOW,
+    ),
+]
+Adopt = Annotated[
+    bool, typer.Option("--adopt", help="Compare the ledger with what the server holds.", rich_help_panel=DOUBT)
+]
+Reset = Annotated[bool, typer.Option("--reset", help="Forget the ledger and send everything.", rich_help_panel=DOUBT)]
+
 
 @app.command()
 def load(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[PATH]...",
-            help="A lake; or FHIR R4 files and folders of them: NDJSON, Bundles, .gz of either, - for standard input.",
-            show_default="CLAIMS_HOME/lake",
-        ),
-    ] = None,
-    day: Annotated[str | None, typer.Option(help="Only this day, YYYY-MM-DD.", rich_help_panel=WHAT)] = None,
-    start_date: Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.", rich_help_panel=WHAT)] = None,
-    end_date: Annotated[str | None, typer.Option(help="Last day, YYYY-MM-DD.", rich_help_panel=WHAT)] = None,
-    full: Annotated[
-        bool, typer.Option("--full/--delta", help="Send everything, or what the server lacks.", rich_help_panel=WHAT)
-    ] = False,
-    every_version: Annotated[
-        bool, typer.Option("--every-version", help="Day after day, for the server's history.", rich_help_panel=WHAT)
-    ] = False,
-    vanished: Annotated[
-        str,
-        typer.Option(help="What no partition holds any more: keep, entered-in-error or delete.", rich_help_panel=WHAT),
-    ] = "keep",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.", rich_help_panel=WHAT)
-    ] = False,
-    no_aggregate: Annotated[
-        bool, typer.Option("--no-aggregate", help="Leave the analytics file as it is.", rich_help_panel=WHAT)
-    ] = False,
+    paths: Paths = None,
+    day: Day = None,
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    full: Full = False,
+    every_version: EveryVersion = False,
+    vanished: VanishedIds = "keep",
+    dry_run: DryRun = False,
+    no_aggregate: NoAggregate = False,
     fhir_base: FhirBaseOption = None,
     ledger: LedgerOption = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Resources in a bundle.", show_default="100", rich_help_panel=HOW)
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Most requests at once.", show_default="4", rich_help_panel=HOW)
-    ] = None,
-    wait: Annotated[
-        bool | None,
-        typer.Option(
-            "--wait/--no-wait",
-            help="Wait for another loader too; or for nothing, not even a server that is not ready.",
-            show_default="for the server only",
-            rich_help_panel=HOW,
-        ),
-    ] = None,
-    adopt: Annotated[
-        bool, typer.Option("--adopt", help="Compare the ledger with what the server holds.", rich_help_panel=DOUBT)
-    ] = False,
-    reset: Annotated[
-        bool, typer.Option("--reset", help="Forget the ledger and send everything.", rich_help_panel=DOUBT)
-    ] = False,
+    batch_size: BatchSize = None,
+    workers: Workers = None,
+    wait: Wait = None,
+    adopt: Adopt = False,
+    reset: Reset = False,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a FHIR server to what the lake, or files, hold, by sending only what it does not have yet.
@@ -82,48 +92,42 @@ def load(
 
     Example: claims load ./bulk-export
     """
-    from claims_pipeline.load import LoadOptions, OnMismatch, load_files, load_lake
+    from claims_pipeline.load import LoadOptions, load_files, load_lake
 
-    if adopt and reset:
-        raise ConfigError("--adopt and --reset exclude each other", fix="claims load --help")
-    settings = load_settings(fhir_base_url=fhir_base, batch_size=batch_size, workers=workers)
     options = LoadOptions(
         is_dry_run=dry_run,
         wait_for_lock=wait is True,
-        on_mismatch=OnMismatch.ADOPT if adopt else OnMismatch.RESET if reset else OnMismatch.REFUSE,
+        on_mismatch=_on_mismatch(adopt=adopt, reset=reset),
         has_every_version=every_version,
         vanished=_vanished(vanished),
     )
+    settings = load_settings(fhir_base_url=fhir_base, batch_size=batch_size, workers=workers)
     days = days_between(day, start_date, end_date)
     lake = _lake(paths, settings)
+    if lake is None and days is not None:
+        raise ConfigError("--day, --start-date and --end-date choose days of a lake, not of files")
+    load_it = partial(load_files, paths or []) if lake is None else partial(load_lake, lake, days=days)
     with load_progress() as on_progress:
-        if lake is None:
-            if days is not None:
-                raise ConfigError("--day, --start-date and --end-date choose days of a lake, not of files")
-            report = load_files(
-                paths or [],
-                settings,
-                full=full,
-                ledger_path=ledger,
-                wait=wait is not False,
-                on_progress=on_progress,
-                options=options,
-            )
-        else:
-            report = load_lake(
-                lake,
-                settings,
-                days=days,
-                full=full,
-                ledger_path=ledger,
-                wait=wait is not False,
-                on_progress=on_progress,
-                options=options,
-            )
+        report = load_it(
+            settings,
+            full=full,
+            ledger_path=ledger,
+            wait=wait is not False,
+            on_progress=on_progress,
+            options=options,
+        )
     finish(report, settings, as_json=as_json)
     if lake is not None and not no_aggregate and not dry_run and report.stopped is None:
         _aggregate(lake, settings, is_silent=as_json)
     raise typer.Exit(report.exit_code)
+
+
+def _on_mismatch(*, adopt: bool, reset: bool) -> "OnMismatch":
+    from claims_pipeline.load import OnMismatch
+
+    if adopt and reset:
+        raise ConfigError("--adopt and --reset exclude each other", fix="claims load --help")
+    return OnMismatch.ADOPT if adopt else OnMismatch.RESET if reset else OnMismatch.REFUSE
 
 
 def _lake(paths: list[str] | None, settings: Settings) -> "Lake | None":
