@@ -1,5 +1,6 @@
 """What the server holds, read without the loader's own code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -19,6 +20,12 @@ def read(base_url: str, name: str) -> dict[str, Any]:
     answer.raise_for_status()
     resource: dict[str, Any] = answer.json()
     return resource
+
+
+def put(base_url: str, resource: Mapping[str, Any]) -> None:
+    """Write a resource as somebody else would."""
+    name = f"{resource['resourceType']}/{resource['id']}"
+    httpx.put(f"{base_url}/{name}", json=resource, trust_env=False).raise_for_status()
 
 
 def version(base_url: str, name: str) -> int:

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from claims_pipeline.errors import ClaimsPipelineError, FeedMismatch
+from claims_pipeline.errors import ClaimsPipelineError, FeedMismatch, FhirError
 from claims_pipeline.lake import Feed
 from claims_pipeline.load.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.lock import holding_lock
@@ -17,7 +17,7 @@ from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.pipeline.tally import Tally
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.adopt import adopt, reset
-from claims_pipeline.load.reconciling.marker import mismatch, read_marker
+from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker
 from claims_pipeline.load.report import Latency, LoadReport
 from claims_pipeline.load.sending.client import FhirClient, connect
 from claims_pipeline.load.sending.interrupt import stopping_on_interrupt
@@ -102,6 +102,7 @@ class Session:
                 sender.stop(error)
             finally:
                 pipeline.dead_letters.close()
+            await _close(pipeline)
             return _report(pipeline, source, time.monotonic() - began)
 
     async def _require_belonging(self, ledger: Ledger, client: FhirClient) -> None:
@@ -116,6 +117,14 @@ class Session:
             case OnMismatch.REFUSE:
                 if problem := mismatch(ledger, marker, base_url=client.base_url):
                     raise problem
+
+
+async def _close(pipeline: Pipeline) -> None:
+    """Raise the generation once more, so that a backup made while this load was sending counts as older than it."""
+    if pipeline.sending_since is None or isinstance(pipeline.sender.stopped, FhirError):
+        return
+    with suppress(ClaimsPipelineError):  # all is recorded; without this, such a backup is not told from a later one
+        await raise_generation(pipeline.ledger, pipeline.sender.client)
 
 
 def require_feed(ledger: Ledger, feed: Feed, options: LoadOptions) -> None:

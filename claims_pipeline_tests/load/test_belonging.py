@@ -1,7 +1,5 @@
 """The ledger and the server: whether they belong together, and what can be done if not."""
 
-from collections.abc import Mapping
-
 import httpx
 import polars as pl
 import pytest
@@ -11,7 +9,7 @@ from claims_pipeline.errors import LedgerMismatch
 from claims_pipeline.load import Counts, LoadOptions, OnMismatch, load_lake, reconcile, remove
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import START, Shape, patient_of, rewrite, tiny_lake
-from claims_pipeline_tests.server_state import forget_marker, ids, read
+from claims_pipeline_tests.server_state import forget_marker, ids, put, read
 
 pytestmark = pytest.mark.server
 
@@ -22,11 +20,6 @@ RESET = LoadOptions(on_mismatch=OnMismatch.RESET)
 def delete(base_url: str, *names: str) -> None:
     for name in names:
         httpx.delete(f"{base_url}/{name}", trust_env=False).raise_for_status()
-
-
-def put(base_url: str, resource: Mapping[str, object]) -> None:
-    name = f"{resource['resourceType']}/{resource['id']}"
-    httpx.put(f"{base_url}/{name}", json=resource, trust_env=False).raise_for_status()
 
 
 def test_adopting_finds_out_what_a_restored_server_lacks_and_sends_that(target: Settings) -> None:

@@ -1,8 +1,9 @@
 """The marker: a `Basic` resource on the server that says which ledger knows it, and a generation.
 
-The generation rises before each load that sends. A missing marker, another ledger's, or a lower generation mean a
-server that was wiped, that another ledger fills, or that was restored from a backup: the ledger's hashes then say
-nothing about it. A higher generation means that the ledger itself was restored.
+The generation rises before each load that sends, and after it, for a backup may be made in between. A missing
+marker, another ledger's, or a lower generation mean a server that was wiped, that another ledger fills, or that was
+restored from a backup: the ledger's hashes then say nothing about it. A higher generation means that the ledger
+itself was restored.
 """
 
 import json
