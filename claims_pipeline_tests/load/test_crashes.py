@@ -12,7 +12,7 @@ import pytest
 
 from claims_pipeline import server
 from claims_pipeline.lake import Lake
-from claims_pipeline.load import LoadReport, load_lake, reconcile
+from claims_pipeline.load import LoadReport, list_dead_letters, load_files, load_lake, reconcile
 from claims_pipeline.processes import ProcessIdentity
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.postgres import Postgres
@@ -37,12 +37,12 @@ def kill(process: ProcessIdentity | None) -> None:
     found.wait(10)
 
 
-def load_meanwhile(target: Settings, lake: Lake, event: Callable[[], None]) -> LoadReport:
+def load_meanwhile(target: Settings, lake: Lake, event: Callable[[], None], **values: object) -> LoadReport:
     """Load in another thread, and let the event happen after some bundles."""
     reports: list[LoadReport] = []
     with faulty(target.fhir_base_url, slowly) as proxy:
         settings = target.model_copy(
-            update={"fhir_base_url": proxy.base_url, "batch_size": 4, "fhir_patience_seconds": 180}
+            update={"fhir_base_url": proxy.base_url, "batch_size": 4, "fhir_patience_seconds": 180, **values}
         )
         loading = threading.Thread(target=lambda: reports.append(load_lake(lake, settings)))
         loading.start()
@@ -83,6 +83,46 @@ def test_hapi_killed_and_restarted_in_mid_load_loses_nothing(target: Settings, f
         server.start(fhir_server)
 
     require_equal(target, shape, load_meanwhile(target, lake, crash))
+
+
+def test_hapi_that_hangs_in_mid_load_and_writes_later_loses_nothing(target: Settings, fhir_server: Settings) -> None:
+    shape = Shape("hang", days=8, claims_a_day=15, patients=15)
+    lake = tiny_lake(target.lake_path, shape)
+    hapi = Hapi.of(fhir_server).process()
+    assert hapi is not None
+
+    def hang() -> None:
+        process = psutil.Process(hapi.pid)
+        process.suspend()
+        time.sleep(3.0)
+        process.resume()
+
+    report = load_meanwhile(target, lake, hang, fhir_request_seconds=1.0)
+
+    assert report.status_codes["timeout"] > 0
+    require_equal(target, shape, report)
+
+
+def test_a_rejection_that_cannot_be_written_down_stops_the_load_and_is_not_lost(
+    target: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "patients.ndjson"
+    file.write_text(
+        '{"resourceType":"Patient","id":"unwritten-1","gender":"nonsense"}\n{"resourceType":"Patient","id":"unwritten-2"}\n'
+    )
+    target.dead_letters_path.parent.mkdir(parents=True)
+    target.dead_letters_path.write_text("not a folder")
+
+    report = load_files([str(file)], target)
+
+    assert report.exit_code == 1
+    assert "dead letters cannot be written" in report.render()
+    assert (report.total.rejected, report.total.failed) == (0, 2)
+    target.dead_letters_path.unlink()
+    again = load_files([str(file)], target)
+    assert (again.total.rejected, again.total.failed) == (1, 0)
+    assert list_dead_letters(target)["resource_id"].to_list() == ["unwritten-1"]
+    assert ids(target.fhir_base_url, "Patient", "unwritten-") == ["unwritten-2"]
 
 
 def test_a_full_disk_at_the_ledger_ends_in_a_clear_error_and_goes_on_later(target: Settings) -> None:

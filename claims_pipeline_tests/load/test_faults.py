@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from claims_pipeline.load import Counts, LoadReport, load_lake, reconcile
+from claims_pipeline.errors import FhirError
+from claims_pipeline.load import Counts, LoadReport, list_dead_letters, load_lake, reconcile
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.proxy import Fault, Request, Rule, faulty
@@ -90,7 +91,15 @@ def test_a_write_whose_answer_was_lost_counts_as_already_equal(target: Settings)
     assert loaded.report.exit_code == 0
 
 
-@pytest.mark.parametrize(("status", "message"), [(401, "refuses us: HTTP 401"), (403, "refuses us: HTTP 403")])
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (401, "refuses us: HTTP 401"),
+        (403, "refuses us: HTTP 403"),
+        (404, "this address takes no transactions: HTTP 404"),
+        (405, "this address takes no transactions: HTTP 405"),
+    ],
+)
 def test_a_server_that_lets_us_in_no_longer_stops_the_load_and_condemns_nothing(
     target: Settings, status: int, message: str
 ) -> None:
@@ -104,6 +113,18 @@ def test_a_server_that_lets_us_in_no_longer_stops_the_load_and_condemns_nothing(
     assert report.total.rejected == 0
     assert report.total.failed > 0
     assert load_lake(tiny_lake(target.lake_path, shape), target).exit_code == 0
+
+
+@pytest.mark.parametrize("path", ["/fhir/nowhere", "/nowhere", ""])
+def test_a_wrong_base_path_of_a_real_server_is_said_at_once(target: Settings, path: str) -> None:
+    lake = tiny_lake(target.lake_path, Shape("path", days=1))
+    base_url = target.fhir_base_url.removesuffix("/fhir") + path
+
+    with pytest.raises(FhirError, match=r"there is no FHIR (R4 )?server at this address"):
+        load_lake(lake, target.model_copy(update={"fhir_base_url": base_url}))
+
+    assert ids(target.fhir_base_url, "Claim", "path-") == []
+    assert list_dead_letters(target).is_empty()
 
 
 def test_a_bundle_that_is_too_large_is_halved(target: Settings) -> None:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from claims_pipeline.load import load_lake
+from claims_pipeline.load import load_lake, reconcile
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.proxy import Fault, Proxy, Request, faulty
@@ -65,6 +65,7 @@ def test_a_load_killed_at_random_moments_ends_in_the_same_state(target: Settings
     claims = ids(target.fhir_base_url, "Claim", shape.prefix)
     assert claims == sorted(f"{shape.prefix}-claim-{day:%Y%m%d}-{i:06d}" for day in shape.dates for i in range(20))
     assert {version(target.fhir_base_url, f"Claim/{claim_id}") for claim_id in claims} == {1}
+    assert reconcile(target, deep=True).is_equal
 
 
 def test_ctrl_c_waits_for_what_is_in_flight_and_prints_the_report(target: Settings) -> None:
