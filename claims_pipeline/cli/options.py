@@ -12,9 +12,11 @@ from claims_pipeline.cli.app import err
 from claims_pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from claims_pipeline.load import OnProgress
+    from claims_pipeline.load import OnProgress, Progress
 
 LINE_SECONDS = 10.0
+STAGE_WIDTH = 13
+WIDE = 100
 
 FhirBaseOption = Annotated[
     str | None,
@@ -63,16 +65,38 @@ def load_progress() -> Iterator["OnProgress"]:
         yield at_most_every(LINE_SECONDS, lambda line: err.print(line, markup=False))
         return
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[detail]}", markup=False), console=err, transient=True) as bar:
-        task = bar.add_task("", total=None, detail="")
+    texts = (TextColumn(f"{{task.fields[{name}]}}", markup=False) for name in ("where", "detail"))
+    stage = TextColumn("{task.description}", markup=False)
+    with Progress(stage, BarColumn(bar_width=None), *texts, console=err, transient=True, expand=True) as bar:
+        task = bar.add_task("", total=None, where="", detail="")
 
         def show(event: Event) -> None:
-            left = f"  {event.seconds_left:,.0f} s left" if event.seconds_left is not None else ""
-            rate = f"{event.claims_per_second:,.0f} claims/s  "
-            detail = f"{rate}{event.in_flight} in flight  {event.retries} retries{left}"
-            bar.update(task, description=event.stage, completed=event.settled, total=event.total or None, detail=detail)
+            bar.update(
+                task,
+                description=event.stage.ljust(STAGE_WIDTH),
+                completed=event.settled,
+                total=event.total or None,
+                where=_where(event),
+                detail=_detail(event),
+            )
 
         yield show
+
+
+def _where(event: "Progress") -> str:
+    """Return how far it is: both numbers where there is room for them, else the share."""
+    if not event.total:
+        return f"{event.settled:,}" if event.settled else ""
+    if err.width >= WIDE:
+        return f"{event.settled:,}/{event.total:,}"
+    return f"{event.settled / event.total:4.0%}"
+
+
+def _detail(event: "Progress") -> str:
+    """Return how fast it is, where something is sent, in a width that hardly changes: the bar takes the rest."""
+    if event.in_flight is None:
+        return event.time_left
+    speed = f"{event.claims_per_second:>6,.0f} claims/s  {event.in_flight:>2} in flight"
+    return f"{speed}  {event.retries:,} retries  {event.time_left:>9}"

@@ -1,8 +1,16 @@
 """What a load tells while it runs."""
 
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+PACE_SECONDS = 30.0
+"""A server warms up and types differ: what was a minute ago says little of what is to come."""
+
+SURE_SECONDS = 3.0
+"""The pace of less time than this is no ground for a forecast."""
 
 
 @dataclass(frozen=True)
@@ -13,30 +21,73 @@ class Progress:
         stage: what is being loaded, or waited for.
         settled: resources whose end is known.
         total: resources to look at in all, 0 if not known.
-        claims_per_second: claims loaded a second so far.
-        in_flight: requests under way.
+        claims_per_second: claims loaded a second, of late.
+        in_flight: requests under way, None where none with resources are sent.
         retries: requests that repeated an earlier one.
-        seconds_left: at the rate so far, None if not known.
+        seconds_left: at the pace of late, None if not known.
     """
 
     stage: str
     settled: int = 0
     total: int = 0
     claims_per_second: float = 0.0
-    in_flight: int = 0
+    in_flight: int | None = None
     retries: int = 0
     seconds_left: float | None = None
+
+    @property
+    def time_left(self) -> str:
+        """Such as "1:02:03 left" or "0:42 left"; empty if not known."""
+        if self.seconds_left is None:
+            return ""
+        minutes, seconds = divmod(round(self.seconds_left), 60)
+        hours, minutes = divmod(minutes, 60)
+        return (f"{hours}:{minutes:02}" if hours else f"{minutes}") + f":{seconds:02} left"
 
     def __str__(self) -> str:
         if not self.total and not self.settled:
             return self.stage
         parts = [f"{self.stage}: {self.settled:,}" + (f" of {self.total:,}" if self.total else "") + " resources"]
-        if self.in_flight or self.claims_per_second:
+        if self.in_flight is not None:
             parts.append(f"{self.claims_per_second:,.0f} claims/s")
             parts.append(f"{self.in_flight} in flight, {self.retries:,} retries")
-        if self.seconds_left is not None:
-            parts.append(f"{self.seconds_left:,.0f} s left")
-        return ", ".join(parts)
+        return ", ".join([*parts, self.time_left] if self.time_left else parts)
+
+
+class _Sample(NamedTuple):
+    time: float
+    settled: int
+    claims: int
+
+
+@dataclass
+class Pace:
+    """How fast a load was over the last `PACE_SECONDS`."""
+
+    _samples: deque[_Sample] = field(default_factory=deque)
+
+    def add(self, now: float, settled: int, claims: int) -> None:
+        """Note how many resources are settled and how many claims loaded at a time in seconds."""
+        self._samples.append(_Sample(now, settled, claims))
+        while self._samples[0] is not self._samples[-1] and self._samples[1].time <= now - PACE_SECONDS:
+            self._samples.popleft()
+
+    @property
+    def claims_per_second(self) -> float:
+        """Claims loaded a second, since the first were sent if that was of late; 0 before."""
+        if not self._samples:
+            return 0.0
+        without = [sample for sample in self._samples if not sample.claims]
+        first, last = without[-1] if without else self._samples[0], self._samples[-1]
+        return (last.claims - first.claims) / (last.time - first.time) if last.time > first.time else 0.0
+
+    def seconds_left(self, remaining: int) -> float | None:
+        """Return how long `remaining` resources take; None if it is too early to say."""
+        if not self._samples or not remaining:
+            return None
+        first, last = self._samples[0], self._samples[-1]
+        seconds, settled = last.time - first.time, last.settled - first.settled
+        return seconds * remaining / settled if settled and seconds >= SURE_SECONDS else None
 
 
 OnProgress = Callable[[Progress], None]

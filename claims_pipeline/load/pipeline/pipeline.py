@@ -18,12 +18,15 @@ from claims_pipeline.load.ledger.references import Unknown, split_by_missing, un
 from claims_pipeline.load.ledger.settle import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.pipeline.tally import Tally
-from claims_pipeline.load.progress import OnProgress, Progress
+from claims_pipeline.load.progress import OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.reconciling.reads import on_server
 from claims_pipeline.load.resource import KEY, LOADED, Resource, Result
 from claims_pipeline.load.sending.pack import bundles
 from claims_pipeline.load.sending.send import Sender
+
+TELL_SECONDS = 1.0
+"""Where a load is, is told at least this often: a server that takes nothing is news too."""
 
 _RESOURCE_COLUMNS = list(Resource._fields)
 
@@ -72,6 +75,7 @@ class Pipeline:
     _claims: int = 0
     _bundles: int = 0
     _stage: str = ""
+    _pace: Pace = field(default_factory=Pace)
 
     async def load(self, chunks: Iterable[pl.DataFrame], origin: str) -> None:
         """Load chunks (columns of `resource.CHUNK_SCHEMA`) of resources that do not refer to later ones.
@@ -80,11 +84,15 @@ class Pipeline:
         """
         self._stage = origin
         self.sender.limit.expect_other_latency()
-        async with asyncio.TaskGroup() as sending:
-            try:
-                await self._send_all(iter(chunks), origin, sending)
-            except ClaimsPipelineError as error:  # what is in flight may end
-                self.sender.stop(error)
+        telling = asyncio.create_task(self._keep_telling())
+        try:
+            async with asyncio.TaskGroup() as sending:
+                try:
+                    await self._send_all(iter(chunks), origin, sending)
+                except ClaimsPipelineError as error:  # what is in flight may end
+                    self.sender.stop(error)
+        finally:
+            telling.cancel()
 
     async def _send_all(self, chunks: Iterator[pl.DataFrame], origin: str, sending: asyncio.TaskGroup) -> None:
         plan = await asyncio.to_thread(self._plan_next, chunks)
@@ -187,19 +195,23 @@ class Pipeline:
         self.tally.add_results(results)
         self._claims += sum(result.outcome in LOADED and result.resource.resource_type == "Claim" for result in results)
 
+    async def _keep_telling(self) -> None:
+        while True:
+            self._tell()
+            await asyncio.sleep(TELL_SECONDS)
+
     def _tell(self) -> None:
-        elapsed = max(time.monotonic() - (self.sending_since or time.monotonic()), 0.001)
         settled = self.tally.settled
-        left = elapsed * (self.total - settled) / settled if settled and self.total > settled else None
+        self._pace.add(time.monotonic(), settled, self._claims)
         self.on_progress(
             Progress(
                 stage=self._stage,
                 settled=settled,
                 total=self.total,
-                claims_per_second=self._claims / elapsed,
+                claims_per_second=self._pace.claims_per_second,
                 in_flight=self.sender.limit.in_flight,
                 retries=self.sender.client.traffic.retries,
-                seconds_left=left,
+                seconds_left=self._pace.seconds_left(self.total - settled),
             )
         )
 

@@ -1,0 +1,70 @@
+"""What a load tells while it runs."""
+
+import pytest
+
+from claims_pipeline.load.progress import Pace, Progress, at_most_every
+
+
+@pytest.mark.parametrize(
+    ("progress", "line"),
+    [
+        (Progress("waiting for http://127.0.0.1:8080/fhir"), "waiting for http://127.0.0.1:8080/fhir"),
+        (Progress("reading", settled=12_000), "reading: 12,000 resources"),
+        (Progress("comparing Claim", settled=200, total=1_000), "comparing Claim: 200 of 1,000 resources"),
+        (
+            Progress("claims", 1_500, 18_665, claims_per_second=412.4, in_flight=4, retries=12, seconds_left=3_723),
+            "claims: 1,500 of 18,665 resources, 412 claims/s, 4 in flight, 12 retries, 1:02:03 left",
+        ),
+    ],
+)
+def test_a_line_says_where_a_load_is(progress: Progress, line: str) -> None:
+    assert str(progress) == line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, ""), (0.4, "0:00 left"), (59.6, "1:00 left"), (61, "1:01 left"), (3_600, "1:00:00 left")],
+)
+def test_time_left_reads_like_a_clock(seconds: float | None, text: str) -> None:
+    assert Progress("claims", seconds_left=seconds).time_left == text
+
+
+def test_the_pace_is_that_of_late_and_not_of_the_start() -> None:
+    pace = Pace()
+    for second in range(61):
+        settled = second if second <= 30 else 30 + 100 * (second - 30)
+        pace.add(float(second), settled, settled)
+
+    assert pace.claims_per_second == pytest.approx(100.0)
+    assert pace.seconds_left(1_000) == pytest.approx(10.0)
+
+
+def test_claims_a_second_count_from_when_the_first_were_sent() -> None:
+    pace = Pace()
+    for second in range(11):
+        pace.add(float(second), second * 10, 0)
+    pace.add(12.0, 300, 200)
+
+    assert pace.claims_per_second == pytest.approx(100.0)
+
+
+def test_there_is_no_forecast_from_a_moment_or_from_nothing() -> None:
+    pace = Pace()
+    assert pace.seconds_left(10) is None
+    pace.add(0.0, 0, 0)
+    pace.add(1.0, 1, 0)
+    assert pace.seconds_left(18_664) is None
+    pace.add(5.0, 1, 0)
+    assert pace.seconds_left(18_664) == pytest.approx(5.0 * 18_664)
+    assert pace.seconds_left(0) is None
+
+
+def test_lines_come_when_the_stage_changes_and_not_with_each_event() -> None:
+    lines: list[str] = []
+    tell = at_most_every(60.0, lines.append)
+
+    for settled in range(5):
+        tell(Progress("patients", settled, 10))
+    tell(Progress("claims", 5, 10))
+
+    assert lines == ["patients: 0 of 10 resources", "claims: 5 of 10 resources"]
