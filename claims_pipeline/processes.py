@@ -1,11 +1,13 @@
 """Processes of ours that go on after the command that started them.
 
-A process is known by its pid and its start time: a pid alone may belong to another program by now. A zombie counts
-as dead, because containers without an init may never reap one. What a pid file names and no longer runs is stale,
-and is treated as if the file were not there.
+A process is known by its pid and its start time: a pid alone may belong to another program by now. On Linux the start
+time moves when the clock is set, and the one since the boot does not, so either may tell. A zombie counts as dead,
+because containers without an init may never reap one. What a pid file names and no longer runs is stale, and is treated
+as if the file were not there.
 """
 
 import json
+import math
 import os
 import subprocess
 import time
@@ -22,6 +24,9 @@ from claims_pipeline.errors import ServiceError
 START_TOLERANCE_SECONDS = 2.0
 """The kernel derives start times from the clock, so a corrected clock moves them a little."""
 
+TICK_SECONDS = 0.02
+"""Two of the kernel's ticks: so exactly is a start since the boot the same each time."""
+
 POLL_SECONDS = 0.1
 
 _children: list[subprocess.Popen[bytes]] = []  # held, and so polled and reaped by subprocess, while we live
@@ -33,11 +38,13 @@ class ProcessIdentity:
 
     Attributes:
         pid: process id.
-        started: start time, seconds since 1970 (UTC).
+        started: start time by the clock, seconds since 1970 (UTC).
+        since_boot: start time in seconds since the boot, nan if not known.
     """
 
     pid: int
     started: float
+    since_boot: float = math.nan
 
     @property
     def started_at(self) -> datetime:
@@ -51,15 +58,24 @@ def identify(pid: int) -> ProcessIdentity | None:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return ProcessIdentity(pid, process.create_time())
+        started = process.create_time()
+        return ProcessIdentity(pid, started, round(started - psutil.boot_time(), 3))
     except (psutil.Error, ValueError):
         return None
 
 
 def is_running(process: ProcessIdentity) -> bool:
     """Tell whether this very process lives."""
+    return _found_again(process) is not None
+
+
+def _found_again(process: ProcessIdentity) -> ProcessIdentity | None:
+    """Return this very process as it is now, None if it has ended."""
     now = identify(process.pid)
-    return now is not None and abs(now.started - process.started) < START_TOLERANCE_SECONDS
+    if now is None:
+        return None
+    is_by_clock = abs(now.started - process.started) < START_TOLERANCE_SECONDS
+    return now if is_by_clock or abs(now.since_boot - process.since_boot) < TICK_SECONDS else None
 
 
 def command_line(process: ProcessIdentity) -> list[str]:
@@ -81,7 +97,7 @@ def write_pid_file(path: Path, process: ProcessIdentity) -> None:
 def read_pid_file(path: Path) -> ProcessIdentity | None:
     """Return the living process that a pid file names; None if the file is missing, unreadable or stale."""
     process = _recorded(path)
-    return process if process and is_running(process) else None
+    return _found_again(process) if process else None
 
 
 def survivors(path: Path) -> list[ProcessIdentity]:
@@ -95,8 +111,9 @@ def survivors(path: Path) -> list[ProcessIdentity]:
 def _recorded(path: Path) -> ProcessIdentity | None:
     try:
         recorded = json.loads(path.read_text(encoding="utf-8"))
-        return ProcessIdentity(int(recorded["pid"]), float(recorded["started"]))
-    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
+        since_boot = float(recorded.get("since_boot", math.nan))
+        return ProcessIdentity(int(recorded["pid"]), float(recorded["started"]), since_boot)
+    except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

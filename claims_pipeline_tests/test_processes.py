@@ -1,5 +1,6 @@
 """Processes that outlive a command."""
 
+import json
 import os
 import signal
 import subprocess
@@ -50,8 +51,32 @@ def test_a_started_process_has_a_session_of_its_own(sleeper: ProcessIdentity) ->
 
 
 def test_a_pid_that_another_program_has_by_now_is_not_ours(sleeper: ProcessIdentity, tmp_path: Path) -> None:
-    write_pid_file(tmp_path / "pid", replace(sleeper, started=sleeper.started - 3600))
+    earlier = replace(sleeper, started=sleeper.started - 3600, since_boot=sleeper.since_boot - 3600)
+    write_pid_file(tmp_path / "pid", earlier)
     assert read_pid_file(tmp_path / "pid") is None
+
+
+@pytest.mark.parametrize("seconds", [-31_536_000.0, 31_536_000.0], ids=["back", "on"])
+def test_a_process_is_found_again_when_the_clock_was_set_meanwhile(
+    sleeper: ProcessIdentity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    write_pid_file(tmp_path / "pid", sleeper)
+    create_time, boot_time = psutil.Process.create_time, psutil.boot_time  # Linux counts both from the clock
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: create_time(process) + seconds)
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot_time() + seconds)
+
+    found = read_pid_file(tmp_path / "pid")
+
+    assert found is not None
+    assert found.started == pytest.approx(sleeper.started + seconds)
+    assert is_running(sleeper)
+    assert stop(sleeper, seconds=5)
+    assert read_pid_file(tmp_path / "pid") is None
+
+
+def test_a_pid_file_without_the_start_since_the_boot_is_understood(sleeper: ProcessIdentity, tmp_path: Path) -> None:
+    (tmp_path / "pid").write_text(json.dumps({"pid": sleeper.pid, "started": sleeper.started}))
+    assert read_pid_file(tmp_path / "pid") == sleeper
 
 
 @pytest.mark.parametrize("content", ["", "12", "{}", '{"pid": "x", "started": 1}', '{"pid": -5, "started": 1}'])

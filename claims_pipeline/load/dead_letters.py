@@ -2,7 +2,8 @@
 
 Grain: one row per rejection. A dead letter is open while the ledger says that this very content is rejected; input
 that could not be read has no id and is open until its file is loaded again. Files are written before the ledger, so
-that no rejection is without its reason; those of one run become one file when the run ends.
+that no rejection is without its reason; those of one run become one file when the run ends. Files are numbered, for
+the clock may go back: what was rejected later is in a file of a higher number, or further down in the same one.
 """
 
 import os
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from claims_pipeline.errors import DataError
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.ledger.tables import RESOURCES
-from claims_pipeline.load.resource import Resource, Result
+from claims_pipeline.load.resource import Result
 
 SCHEMA = pl.Schema(
     {
@@ -51,9 +52,8 @@ class DeadLetters:
     """The dead letters of one run."""
 
     folder: Path
-    run: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}")
     _parts: list[Path] = field(default_factory=list)
-    _number: int = 0
+    _run: str = ""
 
     def add(self, results: Iterable[Result], origin: str) -> None:
         """Write the rejected ones among `results`.
@@ -85,19 +85,20 @@ class DeadLetters:
             self.close()
 
     def _put(self, letters: pl.DataFrame) -> None:
-        self._number += 1
-        part = self.folder / f"{self.run}-{self._number:06d}.parquet"
+        files = _in_order(self.folder)
+        self._run = self._run or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        part = self.folder / f"{_number(files[-1]) + 1 if files else 1:08d}-{self._run}.parquet"
         _write(letters, part)
         self._parts.append(part)
 
 
 def read_dead_letters(folder: Path) -> pl.DataFrame:
     """Return all dead letters, also those that are no longer open, with the columns of `SCHEMA`, latest first."""
-    files = sorted(folder.glob("*.parquet"))
+    files = _in_order(folder)
     if not files:
         return pl.DataFrame(schema=SCHEMA)
     try:
-        return pl.read_parquet(files).sort("rejected_at", descending=True, maintain_order=True)
+        return pl.read_parquet(files).reverse()
     except pl.exceptions.PolarsError as error:
         raise DataError(f"dead letters cannot be read: {error}", where=str(folder)) from error
 
@@ -129,9 +130,13 @@ def forget_unreadable(folder: Path, inputs: Sequence[str]) -> None:
             _write(kept, file)
 
 
-def to_resources(letters: pl.DataFrame) -> list[Resource]:
-    """Return dead letters as resources that can be sent again."""
-    return [Resource(*row) for row in letters.select(Resource._fields).rows()]
+def _in_order(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.parquet"), key=lambda file: (_number(file), file.name))
+
+
+def _number(file: Path) -> int:
+    number, _, _ = file.name.partition("-")
+    return int(number) if number.isdigit() else 0
 
 
 def _row(result: Result, origin: str, now: datetime) -> dict[str, object]:

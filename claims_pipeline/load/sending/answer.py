@@ -147,15 +147,23 @@ def _is_no_change(outcome: Any) -> bool:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds of a Retry-After header, which is a number or a date."""
+    """Return the seconds of a Retry-After header: a number, or a date, which is one of the server's clock."""
     value = response.headers.get("Retry-After", "").strip()
     if not value:
         return None
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            seconds = (email.utils.parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        until = _http_date(value)
+        if until is None:
             return None
-    return min(max(seconds, 0.0), RETRY_AFTER_CAP_SECONDS)
+        seconds = (until - (_http_date(response.headers.get("Date", "")) or datetime.now(UTC))).total_seconds()
+    return min(max(0.0, seconds), RETRY_AFTER_CAP_SECONDS)  # in this order, nan becomes 0
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
