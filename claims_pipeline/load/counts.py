@@ -53,7 +53,7 @@ class Counts:
 
 
 def counts_table(by_type: Mapping[str, Counts], total: Counts, *, is_dry_run: bool) -> str:
-    """Return the lines of a table, one line a resource type and one for all."""
+    """Return the lines of a table, one line a resource type and one for all, for a terminal of 80 columns."""
     left_out = NEVER_OF_A_DRY_RUN if is_dry_run else ONLY_OF_A_DRY_RUN
     columns = [name for name in HEADINGS if name not in left_out]
     rows = [["", *(HEADINGS[column] for column in columns)]]
@@ -63,7 +63,7 @@ def counts_table(by_type: Mapping[str, Counts], total: Counts, *, is_dry_run: bo
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join(
+        " ".join(
             cell.ljust(width) if index == 0 else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )

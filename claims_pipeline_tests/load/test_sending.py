@@ -163,10 +163,10 @@ def test_a_report_reads_like_this() -> None:
     assert text == "\n".join(
         [
             "Load: lake -> http://127.0.0.1:8080/fhir",
-            "          read  unchanged  superseded  created  updated  equal  rejected  failed",
-            "Claim    1,200        197           0    1,000        0      0         1       2",
-            "Patient      5          5           0        0        0      0         0       0",
-            "total    1,205        202           0    1,000        0      0         1       2",
+            "         read unchanged superseded created updated equal rejected failed",
+            "Claim   1,200       197          0   1,000       0     0        1      2",
+            "Patient     5         5          0       0       0     0        0      0",
+            "total   1,205       202          0   1,000       0     0        1      2",
             "Requests with resources   11",
             "Requests in all, retries  14 1",
             "Answers by status         200:10 503:1",
@@ -212,9 +212,9 @@ def test_a_dry_run_tells_what_it_would_send_apart_from_what_failed() -> None:
 
     assert dry.render().splitlines()[:4] == [
         "Dry run of a load: lake -> http://127.0.0.1:8080/fhir",
-        "         read  unchanged  superseded  rejected  failed  to send",
-        "Patient     3          1           0         0       0        2",
-        "total       3          1           0         0       0        2",
+        "        read unchanged superseded rejected failed to send",
+        "Patient    3         1          0        0      0       2",
+        "total      3         1          0        0      0       2",
     ]
     assert dry.render().splitlines()[-2:] == ["would send Patient/p-1 from patients/2025-01-01", "... and 1 more"]
     assert dry.to_json()["total"]["to_send"] == 2
@@ -226,3 +226,11 @@ def test_a_dry_run_tells_what_it_would_send_apart_from_what_failed() -> None:
 def test_only_a_dry_run_leaves_something_to_send() -> None:
     with pytest.raises(ValueError, match="resources were left to send"):
         report(by_type={"Patient": Counts(read=1, to_send=1)})
+
+
+def test_the_table_of_a_large_load_fits_80_columns() -> None:
+    counts = Counts(read=900_000, unchanged=400_000, superseded=50_000, created=400_000, updated=50_000)
+
+    text = report(by_type={"Practitioner": counts, "Organization": Counts(1, 1)}).render()
+
+    assert max(map(len, text.splitlines()[1:5])) <= 80
