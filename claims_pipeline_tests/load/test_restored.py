@@ -9,9 +9,9 @@ import pytest
 from claims_pipeline import schema, server
 from claims_pipeline.errors import LedgerMismatch
 from claims_pipeline.lake import Lake
-from claims_pipeline.load import Counts, LoadOptions, OnMismatch, Progress, load_lake, reconcile
+from claims_pipeline.load import Counts, LoadOptions, OnMismatch, Progress, Vanished, load_lake, reconcile
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.lakes import Shape, patient_of, rewrite, tiny_lake
+from claims_pipeline_tests.lakes import Shape, patient_of, rewrite, tiny_lake, write
 from claims_pipeline_tests.server_state import MARKER, forget_marker, ids, put, read, version
 
 pytestmark = pytest.mark.server
@@ -95,6 +95,34 @@ def test_a_backup_made_in_the_middle_of_a_load_counts_as_older_than_it(target: S
 
     with pytest.raises(LedgerMismatch, match="restored from a backup that is older than the last load"):
         load_lake(lake, target)
+
+
+@pytest.mark.parametrize(
+    ("what", "said"), [(Vanished.DELETE, "deleted"), (Vanished.ENTERED_IN_ERROR, "entered in error")]
+)
+def test_what_was_taken_back_and_is_there_again_on_a_restored_server_is_taken_back_again(
+    target: Settings, what: Vanished, said: str
+) -> None:
+    shape = Shape(f"again-{what.value}", days=1)
+    lake = tiny_lake(target.lake_path, shape)
+    load_lake(lake, target)
+    claim_id = f"{shape.prefix}-claim-20250101-000001"
+    of_the_backup = [read(target.fhir_base_url, name) for name in (f"Claim/{claim_id}", MARKER)]
+    kept = lake.read(schema.CLAIMS, shape.dates[0]).filter(pl.col("claim_id") != claim_id)
+    write(lake, schema.CLAIMS, kept.to_dicts(), shape.dates[0])
+    assert load_lake(lake, target, options=LoadOptions(vanished=what)).vanished == {f"Claim {said}": 1}
+    assert load_lake(lake, target, options=LoadOptions(vanished=what)).vanished == {}
+    for resource in of_the_backup:
+        put(target.fhir_base_url, resource)
+
+    assert load_lake(lake, target, options=ADOPT).vanished == {"Claim kept": 1}
+    assert load_lake(lake, target, options=LoadOptions(vanished=what)).vanished == {f"Claim {said}": 1}
+
+    held = ids(target.fhir_base_url, "Claim", shape.prefix)
+    assert (claim_id in held) is (what is Vanished.ENTERED_IN_ERROR)
+    assert claim_id not in held or read(target.fhir_base_url, f"Claim/{claim_id}")["status"] == "entered-in-error"
+    assert reconcile(target, deep=True).is_equal
+    assert load_lake(lake, target).requests_with_resources == 0
 
 
 def test_a_wiped_server_is_noticed_and_filled_anew(restorable: Settings, spare_server: Settings) -> None:

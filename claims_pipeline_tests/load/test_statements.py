@@ -22,7 +22,7 @@ from claims_pipeline.load import LoadOptions, OnMismatch, Vanished
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import START, Shape, rewrite, tiny_lake, write
-from claims_pipeline_tests.server_state import forget_marker
+from claims_pipeline_tests.server_state import forget_marker, put, read
 
 POSTGRESQL = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # it is not typed
 MODULES = [importlib.import_module(found.name) for found in pkgutil.walk_packages(load.__path__, f"{load.__name__}.")]
@@ -86,7 +86,9 @@ def everything_that_a_ledger_goes_through(target: Settings) -> None:
     shutil.rmtree(lake.path(schema.CLAIMS, date(2025, 1, 3)).parent)
     load.load_lake(lake, target)
     httpx.delete(f"{target.fhir_base_url}/Claim/sql-claim-20250102-000001", trust_env=False).raise_for_status()
-    assert load.reconcile(target, repair=True).marked == 1
+    changed = read(target.fhir_base_url, "Claim/sql-claim-20250102-000002") | {"status": "draft"}
+    put(target.fhir_base_url, changed)
+    assert load.reconcile(target, repair=True).marked == 2
     forget_marker(target.fhir_base_url)
     load.load_lake(lake, target, options=LoadOptions(on_mismatch=OnMismatch.ADOPT))
     assert load.remove(target).exit_code == 0

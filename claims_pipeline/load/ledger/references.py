@@ -60,7 +60,8 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, Unknow
         query = sa.select(*columns).join_from(TARGETS, RESOURCES, same, isouter=True)
         rows = connection.execute(query.where(RESOURCES.c.content_hash.is_(None)))
         unknown = {
-            f"{row.resource_type}/{row.resource_id}": Unknown(row.state is not None, row.missing_target) for row in rows
+            f"{row.resource_type}/{row.resource_id}": Unknown(row.state == "rejected", row.missing_target)
+            for row in rows
         }
     return dict(sorted(unknown.items(), key=lambda item: item[1].lacked is not None))
 

@@ -92,7 +92,7 @@ class Vanishing:
 
     def _recorded(self, table: str, day: str) -> Sequence[str]:
         query = sa.select(RESOURCES.c.resource_id).where(
-            RESOURCES.c.origin == table, RESOURCES.c.as_of == day, RESOURCES.c.state != "vanished"
+            RESOURCES.c.origin == table, RESOURCES.c.as_of == day, RESOURCES.c.state.not_in(("vanished", "withdrawn"))
         )
         with self.pipeline.ledger.reading() as connection:
             ids: Sequence[str] = connection.execute(query).scalars().all()

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES
-from claims_pipeline.load.reconciling.compare import compare, mark
+from claims_pipeline.load.reconciling.compare import compare, mark, returned
 from claims_pipeline.load.reconciling.marker import Marker, raise_generation
 from claims_pipeline.load.sending.client import FhirClient
 
@@ -19,6 +19,8 @@ async def adopt(ledger: Ledger, client: FhirClient, marker: Marker | None, *, wo
         ServerUnavailable: it did not answer.
     """
     async for comparison in compare(ledger, client, has_all_contents=True, workers=workers):
+        mark(ledger, comparison)
+    async for comparison in returned(ledger, client, workers=workers):
         mark(ledger, comparison)
     with ledger.writing() as connection:
         connection.execute(sa.delete(PARTITIONS))

@@ -12,6 +12,8 @@ from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, Stored, stored
 from claims_pipeline.load.sending.client import FhirClient
 
 ROWS_AT_ONCE = 5_000
+_IS_HELD = RESOURCES.c.content_hash.is_not(None)
+_IS_DELETED = sa.and_(RESOURCES.c.state == "withdrawn", RESOURCES.c.content_hash.is_(None))
 
 
 class Held(NamedTuple):
@@ -58,23 +60,47 @@ async def compare(
     """
     for resource_type in held_types(ledger):
         last_id = ""
-        while rows := _rows(ledger, resource_type, last_id):
+        while rows := _rows(ledger, resource_type, last_id, _IS_HELD):
             last_id = rows[-1].resource_id
             yield await _compare(client, resource_type, rows, has_all_contents=has_all_contents, workers=workers)
 
 
+async def returned(ledger: Ledger, client: FhirClient, *, workers: int) -> AsyncIterator[Comparison]:
+    """Compare what was deleted: a server that was restored from a backup may hold it again, which is a change.
+
+    Args:
+        ledger: what we believe.
+        client: the server.
+        workers: most searches at the same time.
+
+    Raises:
+        FhirError, ServerUnavailable: as for `compare`.
+    """
+    for resource_type in _types(ledger, _IS_DELETED):
+        last_id = ""
+        while rows := _rows(ledger, resource_type, last_id, _IS_DELETED):
+            last_id = rows[-1].resource_id
+            found = await stored(client, resource_type, [row.resource_id for row in rows], at_once=workers)
+            changed = {resource_id: (there.version_id, there.content_hash) for resource_id, there in found.items()}
+            yield Comparison(resource_type, len(rows) - len(changed), [], changed, {})
+
+
 def held_types(ledger: Ledger) -> dict[str, int]:
     """Return how many resources of each type the server holds, by the ledger."""
-    query = sa.select(RESOURCES.c.resource_type, sa.func.count().label("held"))
+    return _types(ledger, _IS_HELD)
+
+
+def _types(ledger: Ledger, condition: sa.ColumnElement[bool]) -> dict[str, int]:
+    query = sa.select(RESOURCES.c.resource_type, sa.func.count().label("rows")).where(condition)
     with ledger.reading() as connection:
-        rows = connection.execute(
-            query.where(RESOURCES.c.content_hash.is_not(None)).group_by(RESOURCES.c.resource_type)
-        )
-        return {row.resource_type: row.held for row in rows}
+        found = connection.execute(query.group_by(RESOURCES.c.resource_type))
+        return {row.resource_type: row.rows for row in found}
 
 
 def mark(ledger: Ledger, comparison: Comparison) -> int:
     """Write what the server really holds into the ledger, so that the next load sends what differs.
+
+    What was deleted or entered in error, and is there as it was before, has vanished once more.
 
     Returns:
         How many rows differed in content.
@@ -87,6 +113,7 @@ def mark(ledger: Ledger, comparison: Comparison) -> int:
     ]
     with ledger.writing() as connection:
         execute_many(connection, _SET_HELD, lost + found)
+        execute_many(connection, _SET_VANISHED, [(comparison.resource_type, i) for i in comparison.changed])
         differing = [(comparison.resource_type, i) for i in (*comparison.missing, *comparison.changed)]
         execute_many(connection, _FORGET_PARTITION, differing)
     return len(differing)
@@ -121,18 +148,27 @@ def _version(versions: Mapping[str, Stored], resource_id: str) -> str | None:
     return found.version_id if found else None
 
 
-def _rows(ledger: Ledger, resource_type: str, after: str) -> Sequence[Held]:
+def _rows(ledger: Ledger, resource_type: str, after: str, condition: sa.ColumnElement[bool]) -> Sequence[Held]:
     columns = (RESOURCES.c.resource_id, RESOURCES.c.content_hash, RESOURCES.c.version_id)
     query = sa.select(*columns).where(
         RESOURCES.c.resource_type == resource_type,
         RESOURCES.c.resource_id > after,
-        RESOURCES.c.content_hash.is_not(None),
+        condition,
     )
     with ledger.reading() as connection:
         found = connection.execute(query.order_by(RESOURCES.c.resource_id).limit(ROWS_AT_ONCE))
         return [Held(row.resource_id, row.content_hash, row.version_id) for row in found]
 
 
+_SET_VANISHED = (
+    sa.update(RESOURCES)
+    .values(state=sa.literal_column("'vanished'"))
+    .where(
+        RESOURCES.c.resource_type == sa.bindparam("of_type"),
+        RESOURCES.c.resource_id == sa.bindparam("of_id"),
+        RESOURCES.c.state == sa.literal_column("'withdrawn'"),
+    )
+)
 _SET_HELD = (
     sa.update(RESOURCES)
     .values(content_hash=sa.bindparam("held_hash"), version_id=sa.bindparam("held_version"))

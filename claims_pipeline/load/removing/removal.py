@@ -22,14 +22,17 @@ class Deleted:
 
 
 async def delete(ledger: Ledger, sender: Sender, keys: Sequence[tuple[str, str]]) -> Deleted:
-    """Delete resources (type, id) from the server and forget them; what is still referred to stays."""
+    """Delete resources (type, id) from the server; what is still referred to stays.
+
+    The ledger keeps their ids as withdrawn: a server that is restored from a backup may hold them again.
+    """
     deleted = Deleted()
     deleter = Sender(sender.client, sender.limit, sender.patience_seconds, sender.largest, encode=deletion)
 
     async def on_results(results: Sequence[Result]) -> None:
         gone = [result.resource[:2] for result in results if result.outcome in LOADED]
         with ledger.writing() as connection:
-            execute_many(connection, _FORGET, gone)
+            execute_many(connection, _SET_DELETED, gone)
         deleted.done += len(gone)
         deleted.failures += [result for result in results if result.outcome not in LOADED]
 
@@ -49,6 +52,9 @@ async def delete(ledger: Ledger, sender: Sender, keys: Sequence[tuple[str, str]]
     return deleted
 
 
-_FORGET = sa.delete(RESOURCES).where(
-    RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id")
+_NOTHING: sa.ColumnElement[str] = sa.literal_column("''")  # not bound: bind parameters come in row order
+_SET_DELETED = (
+    sa.update(RESOURCES)
+    .values(state=sa.literal_column("'withdrawn'"), content_hash=sa.null(), version_id=sa.null(), as_of=_NOTHING)
+    .where(RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id"))
 )
