@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from claims_pipeline.errors import ClaimsPipelineError
 from claims_pipeline.load.ledger.store import Ledger, execute_many
 from claims_pipeline.load.ledger.tables import RESOURCES
 from claims_pipeline.load.resource import LOADED, Resource, Result
-from claims_pipeline.load.sending.pack import bundles, deletion
+from claims_pipeline.load.sending.pack import bundles
 from claims_pipeline.load.sending.send import Sender
 
 
@@ -27,14 +28,19 @@ async def delete(ledger: Ledger, sender: Sender, keys: Sequence[tuple[str, str]]
     The ledger keeps their ids as withdrawn: a server that is restored from a backup may hold them again.
     """
     deleted = Deleted()
-    deleter = Sender(sender.client, sender.limit, sender.patience_seconds, sender.largest, encode=deletion)
+    deleter = sender.deleting()
 
     async def on_results(results: Sequence[Result]) -> None:
-        gone = [result.resource[:2] for result in results if result.outcome in LOADED]
-        with ledger.writing() as connection:
-            execute_many(connection, _SET_DELETED, gone)
-        deleted.done += len(gone)
+        gone = [result for result in results if result.outcome in LOADED]
         deleted.failures += [result for result in results if result.outcome not in LOADED]
+        try:
+            with ledger.writing() as connection:
+                execute_many(connection, _SET_DELETED, [result.resource[:2] for result in gone])
+        except ClaimsPipelineError as error:
+            sender.stop(error)
+            deleted.failures += [result._replace(outcome="failed", text=error.message) for result in gone]
+        else:
+            deleted.done += len(gone)
 
     async def one(bundle: Sequence[Resource]) -> None:
         try:
@@ -47,8 +53,6 @@ async def delete(ledger: Ledger, sender: Sender, keys: Sequence[tuple[str, str]]
         for bundle in bundles(resources, sender.largest):
             await sender.limit.acquire()
             sending.create_task(one(bundle))
-    if deleter.stopped is not None:
-        sender.stop(deleter.stopped)
     return deleted
 
 

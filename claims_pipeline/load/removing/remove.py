@@ -88,6 +88,8 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
         if problem := mismatch(ledger, marker, base_url=client.base_url):
             raise problem
         before = held_types(ledger)
+        with ledger.writing() as connection:  # whatever is deleted now, no partition is loaded completely any more
+            connection.execute(sa.delete(PARTITIONS))
         sender = Sender(client, InFlightLimit(settings.workers), settings.fhir_patience_seconds, settings.batch_size)
         with stopping_on_interrupt(sender):
             failures = await _delete_all(ledger, sender, on_progress)
@@ -146,4 +148,3 @@ async def _forget(ledger: Ledger, client: FhirClient) -> None:
     await forget_marker(ledger, client)
     with ledger.writing() as connection:
         connection.execute(sa.delete(RESOURCES))
-        connection.execute(sa.delete(PARTITIONS))

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -31,13 +31,20 @@ OnResults = Callable[[Sequence[Result]], Awaitable[None]]
 
 
 @dataclass
+class Stop:
+    """Why nothing more is sent, for all who share it."""
+
+    reason: ClaimsPipelineError | None = None
+    happened: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
 class Sender:
     """Sends bundles with retries; every resource given to `deliver` comes back in exactly one result.
 
     Attributes:
         largest: most resources in one bundle; halves when the server finds one too large.
         encode: what is done with the resources.
-        stopped: why nothing more is sent; None while sending goes on.
     """
 
     client: FhirClient
@@ -45,11 +52,19 @@ class Sender:
     patience_seconds: float
     largest: int
     encode: Encode = transaction
-    stopped: ClaimsPipelineError | None = None
     randomness: random.Random = field(default_factory=random.Random)
     _last_success: float = 0.0
     _not_before: float = 0.0
-    _has_stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _stop: Stop = field(default_factory=Stop)
+
+    @property
+    def stopped(self) -> ClaimsPipelineError | None:
+        """Why nothing more is sent; None while sending goes on."""
+        return self._stop.reason
+
+    def deleting(self) -> "Sender":
+        """Return a sender that deletes; what stops one stops the other."""
+        return replace(self, encode=deletion)
 
     async def deliver(
         self, resources: Sequence[Resource], on_results: OnResults, *, attempts: int = SUSPECT_ATTEMPTS
@@ -82,8 +97,8 @@ class Sender:
 
     def stop(self, reason: ClaimsPipelineError) -> None:
         """Send nothing more; what is in flight may end."""
-        self.stopped = self.stopped or reason
-        self._has_stopped.set()
+        self._stop.reason = self._stop.reason or reason
+        self._stop.happened.set()
 
     async def _send_until_decided(self, resources: Sequence[Resource], attempts: int) -> Answer:
         content = self.encode(resources)
@@ -133,7 +148,7 @@ class Sender:
         self._not_before = max(self._not_before, now + (answer.retry_after or 0.0))
         seconds = max(backoff_seconds(attempt, answer.retry_after, self.randomness), self._not_before - now)
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._has_stopped.wait(), seconds)
+            await asyncio.wait_for(self._stop.happened.wait(), seconds)
 
     def _give_up(self, answer: Answer, began: float) -> None:
         if self._last_success < began:  # nobody else got through either: it is the server
