@@ -69,7 +69,9 @@ class LoadReport:
         server: base address of the FHIR server.
         by_type: counts by resource type.
         by_day: counts by day and resource type, of what has a day.
-        vanished: what was done about what no partition holds any more, such as "Claim kept": count.
+        vanished: what was done about what no partition holds any more, such as "Claim kept": count; in a dry run
+            what would be done.
+        vanished_failed: of these, what the server did not let us delete or mark.
         requests: HTTP requests in all.
         requests_with_resources: those that carried resources; 0 when nothing had changed.
         retries: requests that repeated an earlier one.
@@ -95,6 +97,7 @@ class LoadReport:
     by_type: Mapping[str, Counts]
     by_day: Mapping[str, Mapping[str, Counts]]
     vanished: Mapping[str, int]
+    vanished_failed: int
     requests: int
     requests_with_resources: int
     retries: int
@@ -124,7 +127,7 @@ class LoadReport:
         """0 all is done, 1 something was rejected or failed, or the code of what stopped the load."""
         if self.stopped is not None:
             return self.stopped.exit_code
-        return 1 if self.total.rejected or self.total.failed else 0
+        return 1 if self.total.rejected or self.total.failed or self.vanished_failed else 0
 
     @property
     def resources_per_second(self) -> float | None:
@@ -184,7 +187,9 @@ class LoadReport:
         )
         latency = " ".join(_milliseconds(value) for value in asdict(self.latency).values())
         codes = " ".join(f"{code}:{count}" for code, count in sorted(self.status_codes.items())) or "-"
+        vanished = ", ".join(f"{what}: {count:,}" for what, count in sorted(self.vanished.items()))
         return [
+            *([("In no partition any more", vanished)] if vanished else []),
             ("Requests with resources", f"{self.requests_with_resources:,}" + (f" ({sent})" if sent else "")),
             ("Requests in all, retries", f"{self.requests:,} {self.retries:,}"),
             ("Answers by status", codes),
@@ -204,6 +209,8 @@ class LoadReport:
             lines.append("try: claims dead-letters list   (rejected: not sent again until they change)")
         if total.failed:
             lines.append("try: the same command again   (failed: still to do, it goes on where it was)")
+        if self.vanished_failed:
+            lines.append("try: remove what refers to what has vanished, then the same command again")
         if self.stopped is not None:
             lines.append(self.stopped.render())
         return lines

@@ -12,6 +12,9 @@ number that resources share which follow one another and must be in one transact
 
 KEY = ("resource_type", "resource_id")
 
+FILES = "files"
+"""Origin of what does not come from a table of the lake."""
+
 
 class Resource(NamedTuple):
     """One resource on its way to the server, see `CHUNK_SCHEMA`; `body` is its canonical JSON."""

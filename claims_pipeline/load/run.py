@@ -9,6 +9,7 @@ from claims_pipeline.lake import Feed, Lake, read_feed
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.pipeline.file_load import load_read_files
 from claims_pipeline.load.pipeline.lake_load import load_days
+from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.report import LoadReport
 from claims_pipeline.load.session import Session, require_feed
@@ -59,7 +60,13 @@ def load_lake(
     session = Session(settings, ledger_path, full, wait, on_progress, options)
     with session.exclusive_ledger() as ledger:
         require_feed(ledger, feed, options)
-        return session.run(ledger, str(lake.root), lambda pipeline: load_days(pipeline, lake, chosen, options))
+
+        async def work(pipeline: Pipeline) -> None:
+            if not options.is_dry_run:  # only now: a load that did not reach its server changes nothing
+                ledger.remember(feed=feed.model_dump_json())
+            await load_days(pipeline, lake, chosen, options)
+
+        return session.run(ledger, str(lake.root), work)
 
 
 def load_files(

@@ -128,7 +128,7 @@ async def _close(pipeline: Pipeline) -> None:
 
 
 def require_feed(ledger: Ledger, feed: Feed, options: LoadOptions) -> None:
-    """Bind the ledger to the feed: ids of two feeds are the same and mean other claims.
+    """Hold the ledger to the feed: ids of two feeds are the same and mean other claims.
 
     Raises:
         FeedMismatch: the ledger knows another feed.
@@ -141,8 +141,6 @@ def require_feed(ledger: Ledger, feed: Feed, options: LoadOptions) -> None:
             where=str(ledger.path),
             fix="load it into another server with another ledger (--hash-file), or forget the old one: --reset",
         )
-    if not options.is_dry_run:
-        ledger.remember(feed=feed.model_dump_json())
 
 
 def _report(pipeline: Pipeline, source: str, seconds: float) -> LoadReport:
@@ -154,6 +152,7 @@ def _report(pipeline: Pipeline, source: str, seconds: float) -> LoadReport:
         by_type=pipeline.tally.by_type(),
         by_day=pipeline.tally.by_day(),
         vanished=dict(pipeline.tally.vanished),
+        vanished_failed=pipeline.tally.vanished_failed,
         requests=traffic.requests,
         requests_with_resources=traffic.requests_with_resources,
         retries=traffic.retries,

@@ -126,7 +126,8 @@ def _known(ledger: Ledger, rows: pl.DataFrame, *, full: bool) -> pl.DataFrame:
 
 def _verdict(released: frozenset[str], *, full: bool) -> pl.Expr:
     version = pl.format("{}/{}@{}", pl.col("resource_type"), pl.col("resource_id"), pl.col("known_as_of"))
-    is_older = (pl.col("as_of") != "") & (pl.col("known_as_of") > pl.col("as_of"))
+    has_vanished = pl.col("known_state") == "vanished"  # the later version that the ledger knows is in no partition
+    is_older = (pl.col("as_of") != "") & (pl.col("known_as_of") > pl.col("as_of")) & ~has_vanished
     if released:
         is_older = is_older & ~version.is_in(list(released))
     is_equal = pl.col("known_hash") == pl.col("content_hash")

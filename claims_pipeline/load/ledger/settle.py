@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import polars as pl
+import sqlalchemy as sa
 
 from claims_pipeline.load.ledger.store import Ledger, execute_many
-from claims_pipeline.load.ledger.tables import RESOURCES, upsert
-from claims_pipeline.load.resource import LOADED, Result
+from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES, upsert
+from claims_pipeline.load.resource import FILES, LOADED, Result
 
 
 def settle(ledger: Ledger, results: Sequence[Result], origin: str) -> None:
@@ -15,6 +16,8 @@ def settle(ledger: Ledger, results: Sequence[Result], origin: str) -> None:
     rejected = [_row(result, origin) for result in results if result.outcome == "rejected"]
     if loaded or rejected:
         with ledger.writing() as connection:
+            if origin == FILES:  # the partition that held these no longer says what the server holds
+                execute_many(connection, FORGET_PARTITION, [row[:2] for row in loaded])
             execute_many(connection, _UPSERT_LOADED, loaded)
             execute_many(connection, _UPSERT_REJECTED, rejected)
 
@@ -47,6 +50,16 @@ def _row(result: Result, origin: str) -> tuple[str | None, ...]:
         None,
     )
 
+
+_NOTHING: sa.ColumnElement[str] = sa.literal_column("''")  # not bound: bind parameters come in row order
+_SLASH: sa.ColumnElement[str] = sa.literal_column("'/'")
+_PARTITION_OF_ROW = (
+    sa.select(RESOURCES.c.origin + sa.case((RESOURCES.c.as_of == _NOTHING, _NOTHING), else_=_SLASH + RESOURCES.c.as_of))
+    .where(RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id"))
+    .scalar_subquery()
+)
+FORGET_PARTITION = sa.delete(PARTITIONS).where(PARTITIONS.c.name == _PARTITION_OF_ROW)
+"""Forget that the partition of a resource (type, id) was loaded completely: the next load looks into it."""
 
 _REJECTION = ("rejected_hash", "missing_target")
 _UPSERT_LOADED = upsert(RESOURCES, "state", "content_hash", "version_id", "as_of", "origin", *_REJECTION)

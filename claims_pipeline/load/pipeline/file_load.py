@@ -8,11 +8,10 @@ import polars as pl
 
 from claims_pipeline.load.dead_letters import forget_unreadable
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY
+from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, KEY
 from claims_pipeline.load.sources import FileResources
 from claims_pipeline.load.sources.opening import inputs
 
-ORIGIN = "files"
 REMARKS_SHOWN = 5
 
 
@@ -29,7 +28,7 @@ async def load_read_files(pipeline: Pipeline, resources: FileResources, paths: S
     pipeline.total = resources.count
     chunks = (_without(chunk, dangling) for chunk in resources.chunks())
     for _, tier in groupby(chunks, key=lambda chunk: chunk["tier"][0]):
-        await pipeline.load((chunk.drop("tier") for chunk in tier), ORIGIN)
+        await pipeline.load((chunk.drop("tier") for chunk in tier), FILES)
         if pipeline.sender.stopped is not None:
             return
 

@@ -7,7 +7,8 @@ from itertools import groupby
 from claims_pipeline.lake import Lake
 from claims_pipeline.load.options import LoadOptions
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.pipeline.vanished import Vanishing, settle_vanished
+from claims_pipeline.load.pipeline.vanished import settle_vanished
+from claims_pipeline.load.pipeline.vanishing import Vanishing
 from claims_pipeline.load.sources import Partition, partitions
 from claims_pipeline.load.sources.lake import DAILY
 from claims_pipeline.load.sources.lake_chunks import LakeChunks, as_of, resource_type, rows_by_manifest
@@ -25,9 +26,10 @@ async def load_days(pipeline: Pipeline, lake: Lake, days: Sequence[date] | None,
         await _load_group(pipeline, group, digests, vanishing)
         if pipeline.sender.stopped is not None:
             return
-    if days is None and not pipeline.is_dry_run:
-        for table in DAILY:
-            await vanishing.settle_lost_days(table)
+    for table in DAILY if days is None else ():
+        await vanishing.settle_lost_days(table)
+        if pipeline.sender.stopped is not None:
+            return
     await settle_vanished(pipeline, vanishing, options.vanished)
 
 
@@ -60,11 +62,15 @@ def _every_version(changed: Sequence[Partition]) -> list[list[Partition]]:
 async def _load_group(
     pipeline: Pipeline, group: Sequence[Partition], digests: dict[str, str], vanishing: Vanishing
 ) -> None:
+    if not pipeline.is_dry_run:  # if this is interrupted, what was loaded before is no longer what the server holds
+        pipeline.ledger.forget_partitions([partition.name for partition in group])
     chunks = LakeChunks(group, vanishing.watch)
     await pipeline.load(chunks, group[0].table.name)
+    if pipeline.sender.stopped is not None:
+        return
+    await vanishing.settle(group[0].table)
     if pipeline.sender.stopped is not None or pipeline.is_dry_run:
         return
-    await vanishing.send_older_versions(group[0].table)
     complete = [
         (partition.name, digests[partition.name], chunks.row_counts[partition.name])
         for partition in group

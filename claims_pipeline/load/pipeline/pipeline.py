@@ -29,6 +29,7 @@ TELL_SECONDS = 1.0
 """Where a load is, is told at least this often: a server that takes nothing is news too."""
 
 _RESOURCE_COLUMNS = list(Resource._fields)
+_SENT_SCHEMA = pl.Schema({**dict.fromkeys(KEY, pl.String()), "content_hash": pl.String()})
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Pipeline:
     sending_since: float | None = None
     last_answer: float = 0.0
     _on_their_way: dict[tuple[str, str], str] = field(default_factory=dict)
+    _would_send: pl.DataFrame = field(default_factory=_SENT_SCHEMA.to_frame)
     _on_server: dict[str, bool] = field(default_factory=dict)
     _claims: int = 0
     _bundles: int = 0
@@ -93,6 +95,7 @@ class Pipeline:
                     self.sender.stop(error)
         finally:
             telling.cancel()
+            self._would_send = _SENT_SCHEMA.to_frame()
 
     async def _send_all(self, chunks: Iterator[pl.DataFrame], origin: str, sending: asyncio.TaskGroup) -> None:
         plan = await asyncio.to_thread(self._plan_next, chunks)
@@ -106,15 +109,7 @@ class Pipeline:
         chunk = next(chunks, None)
         if chunk is None:
             return None
-        keys = list(self._on_their_way)
-        on_their_way = pl.DataFrame(
-            {
-                "resource_type": [key[0] for key in keys],
-                "resource_id": [key[1] for key in keys],
-                "content_hash": [self._on_their_way.get(key, "") for key in keys],
-            },
-            schema={**dict.fromkeys(KEY, pl.String()), "content_hash": pl.String()},
-        )
+        on_their_way = self._would_send if self.is_dry_run else _sent(dict(self._on_their_way))
         delta = diff(self.ledger, chunk, on_their_way=on_their_way, released=self.released, full=self.is_full)
         unknown = {} if self.is_dry_run or delta.to_send.is_empty() else unknown_targets(self.ledger, delta.to_send)
         return Plan(chunk, delta, unknown)
@@ -136,7 +131,10 @@ class Pipeline:
         ]
         self._record(results, origin)
         resources = [Resource(*row) for row in may_go.select(_RESOURCE_COLUMNS).rows()]
-        self._on_their_way.update({resource[:2]: resource.content_hash for resource in resources})
+        if self.is_dry_run:
+            self._would_send = pl.concat([self._would_send, may_go.select(_SENT_SCHEMA.names())])
+        else:
+            self._on_their_way.update({resource[:2]: resource.content_hash for resource in resources})
         self._tell()
         return resources
 
@@ -214,6 +212,11 @@ class Pipeline:
                 seconds_left=self._pace.seconds_left(self.total - settled),
             )
         )
+
+
+def _sent(on_their_way: dict[tuple[str, str], str]) -> pl.DataFrame:
+    columns = ([key[0] for key in on_their_way], [key[1] for key in on_their_way], list(on_their_way.values()))
+    return pl.DataFrame(columns, schema=_SENT_SCHEMA)
 
 
 def _end_of_lacking(target: str, tally: Tally) -> str:

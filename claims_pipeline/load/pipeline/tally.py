@@ -27,6 +27,7 @@ class Tally:
         failed: "Type/id" of what failed, for what refers to it.
         settled: resources whose end is known.
         vanished: what was done about what no partition holds any more, such as "Claim kept": count.
+        vanished_failed: of these, what the server did not let us delete or mark.
     """
 
     counts: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -36,6 +37,7 @@ class Tally:
     failed: set[str] = field(default_factory=set)
     settled: int = 0
     vanished: Counter[str] = field(default_factory=Counter)
+    vanished_failed: int = 0
 
     def add_read(self, rows: pl.DataFrame) -> None:
         """Count rows (columns resource_type and as_of) as read."""

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from claims_pipeline.load.ledger.settle import FORGET_PARTITION
 from claims_pipeline.load.ledger.store import Ledger, execute_many
-from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES
+from claims_pipeline.load.ledger.tables import RESOURCES
 from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, Stored, stored
 from claims_pipeline.load.sending.client import FhirClient
 
@@ -115,7 +116,7 @@ def mark(ledger: Ledger, comparison: Comparison) -> int:
         execute_many(connection, _SET_HELD, lost + found)
         execute_many(connection, _SET_VANISHED, [(comparison.resource_type, i) for i in comparison.changed])
         differing = [(comparison.resource_type, i) for i in (*comparison.missing, *comparison.changed)]
-        execute_many(connection, _FORGET_PARTITION, differing)
+        execute_many(connection, FORGET_PARTITION, differing)
     return len(differing)
 
 
@@ -177,11 +178,3 @@ _SET_HELD = (
         RESOURCES.c.resource_id == sa.bindparam("of_id"),
     )
 )
-_NOTHING: sa.ColumnElement[str] = sa.literal_column("''")  # not bound: bind parameters come in row order
-_SLASH: sa.ColumnElement[str] = sa.literal_column("'/'")
-_PARTITION_OF_ROW = (
-    sa.select(RESOURCES.c.origin + sa.case((RESOURCES.c.as_of == _NOTHING, _NOTHING), else_=_SLASH + RESOURCES.c.as_of))
-    .where(RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id"))
-    .scalar_subquery()
-)
-_FORGET_PARTITION = sa.delete(PARTITIONS).where(PARTITIONS.c.name == _PARTITION_OF_ROW)
