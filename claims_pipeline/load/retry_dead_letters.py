@@ -54,7 +54,7 @@ def list_dead_letters(settings: Settings, *, ledger_path: Path | None = None) ->
 
 
 def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    sendable = letters.filter(pl.col("origin") != UNREADABLE)
+    sendable = letters.filter((pl.col("origin") != UNREADABLE) & (pl.col("body") != ""))
     if not names:
         return sendable
     chosen = sendable.filter(_NAME.is_in(list(names)))

@@ -12,7 +12,17 @@ import pytest
 from claims_pipeline import schema
 from claims_pipeline.errors import FeedMismatch, LedgerUnusable, ServerUnavailable
 from claims_pipeline.lake import Lake
-from claims_pipeline.load import LoadOptions, OnMismatch, Vanished, load_files, load_lake, reconcile, remove
+from claims_pipeline.load import (
+    Counts,
+    LoadOptions,
+    OnMismatch,
+    Vanished,
+    list_dead_letters,
+    load_files,
+    load_lake,
+    reconcile,
+    remove,
+)
 from claims_pipeline.ports import free_port
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import START, Shape, claim, patient_of, rewrite, tiny_lake, write
@@ -55,6 +65,45 @@ def test_a_file_that_is_put_back_is_loaded_again_after_a_rejection_in_between(ta
     assert report.total.updated == 3
     assert report.exit_code == 0
     assert read(target.fhir_base_url, "Claim/putback-claim-20250101-000000")["patient"]["display"] == "Ada Miller"
+
+
+def test_a_row_that_fhir_cannot_hold_is_a_dead_letter_and_harms_no_other(target: Settings) -> None:
+    shape = Shape("unheld", days=2, claims_a_day=2, patients=4)
+    lake = tiny_lake(target.lake_path, shape)
+    patient_id = patient_of(shape, 0, 0)
+    rewrite(lake, schema.PATIENTS, START, pl.col("patient_id") == patient_id, gender="not a gender")
+
+    report = load_lake(lake, target)
+
+    assert report.by_type["Patient"] == Counts(read=4, unchanged=1, created=2, rejected=1)
+    assert report.by_type["Claim"].rejected == 1
+    assert report.exit_code == 1
+    assert f"refers to Patient/{patient_id}, which was rejected" in report.render()
+    letters = list_dead_letters(target).filter(resource_id=patient_id)
+    assert letters["reason"].to_list() == [f"gender is missing or not allowed: 'not a gender' in {patient_id}"]
+
+    rewrite(lake, schema.PATIENTS, START, pl.lit(True), gender="female")
+    report = load_lake(lake, target)
+
+    assert report.exit_code == 0
+    assert (report.by_type["Patient"].created, report.by_type["Claim"].created) == (1, 1)
+    assert list_dead_letters(target).is_empty()
+    assert reconcile(target, deep=True).is_equal
+
+
+def test_a_row_that_fhir_cannot_hold_does_not_overrule_a_later_version(target: Settings) -> None:
+    shape = Shape("unheld2", days=2, claims_a_day=2, patients=4)
+    lake = tiny_lake(target.lake_path, shape)
+    on_both_days = pl.col("patient_id") == patient_of(shape, 0, 1)
+    rewrite(lake, schema.PATIENTS, START, on_both_days, gender="not a gender")
+
+    foreseen = load_lake(lake, target, options=LoadOptions(is_dry_run=True))
+    report = load_lake(lake, target)
+
+    assert foreseen.by_type["Patient"] == Counts(read=4, superseded=1, to_send=3)
+    assert report.by_type["Patient"] == Counts(read=4, superseded=1, created=3)
+    assert report.exit_code == 0
+    assert load_lake(lake, target).requests_with_resources == 0
 
 
 def test_what_vanished_is_remembered_though_the_load_stopped_later(target: Settings) -> None:

@@ -66,6 +66,8 @@ async def _load_group(
         pipeline.ledger.forget_partitions([partition.name for partition in group])
     chunks = LakeChunks(group, vanishing.watch)
     await pipeline.load(chunks, group[0].table.name)
+    if chunks.rejected:
+        pipeline.reject(chunks.rejected, group[0].table.name)
     if pipeline.sender.stopped is not None:
         return
     await vanishing.settle(group[0].table)

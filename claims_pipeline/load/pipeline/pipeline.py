@@ -21,7 +21,7 @@ from claims_pipeline.load.pipeline.tally import Tally
 from claims_pipeline.load.progress import OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.reconciling.reads import on_server
-from claims_pipeline.load.resource import KEY, LOADED, Resource, Result
+from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, LOADED, Resource, Result
 from claims_pipeline.load.sending.pack import bundles
 from claims_pipeline.load.sending.send import Sender
 
@@ -85,6 +85,7 @@ class Pipeline:
         Returns when each of them has its end. `origin` is the lake's table, or "files".
         """
         self._stage = origin
+        self._would_send = _SENT_SCHEMA.to_frame()
         self.sender.limit.expect_other_latency()
         telling = asyncio.create_task(self._keep_telling())
         try:
@@ -95,7 +96,6 @@ class Pipeline:
                     self.sender.stop(error)
         finally:
             telling.cancel()
-            self._would_send = _SENT_SCHEMA.to_frame()
 
     async def _send_all(self, chunks: Iterator[pl.DataFrame], origin: str, sending: asyncio.TaskGroup) -> None:
         plan = await asyncio.to_thread(self._plan_next, chunks)
@@ -158,6 +158,21 @@ class Pipeline:
             await self.sender.limit.acquire()
             self._bundles += 1
             sending.create_task(self._deliver(bundle, origin, self._bundles))
+
+    def reject(self, results: Sequence[Result], origin: str) -> None:
+        """Count and record what was read and cannot be sent, unless the ledger knows a later version."""
+        rows = [result.resource for result in results]
+        chunk = pl.DataFrame(rows, schema={name: CHUNK_SCHEMA[name] for name in _RESOURCE_COLUMNS}, orient="row")
+        delta = diff(self.ledger, chunk, on_their_way=self._would_send, released=self.released, full=self.is_full)
+        self.tally.add_read(chunk)
+        self.tally.add_rows(delta.superseded, "superseded")
+        self.tally.add_still_rejected(delta.still_rejected)
+        new = set(delta.to_send.select(*KEY, "content_hash").rows())
+        rejected = [result for result in results if result.resource[:3] in new]
+        if self.is_dry_run:
+            self.tally.add_results(rejected)
+        else:
+            self._record(rejected, origin)
 
     async def open(self) -> None:
         """Tell the server, once, that this ledger is about to write."""

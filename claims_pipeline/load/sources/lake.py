@@ -5,11 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-import polars as pl
-
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError
-from claims_pipeline.fhir import mapping_digest, render
+from claims_pipeline.fhir import mapping_digest
 from claims_pipeline.lake import Lake
 
 DIRECTORY: tuple[schema.Table, ...] = (
@@ -38,7 +36,7 @@ class Partition:
         return f"{self.table.name}/{self.day}" if self.day else self.table.name
 
     def digest(self) -> str:
-        """Return the SHA-256 of the file's digest and the mapping's: equal means that `render` gives equal rows.
+        """Return the SHA-256 of the file's digest and the mapping's: equal means equal resources.
 
         Raises:
             DataError: the lake has no such file.
@@ -48,20 +46,6 @@ class Partition:
         except FileNotFoundError:
             raise DataError(f"the lake has no {self.name}", where=str(self.lake.root), fix="claims generate") from None
         return hashlib.sha256(f"{content} {mapping_digest()}".encode()).hexdigest()
-
-    def render(self) -> pl.DataFrame:
-        """Return the partition's resources, with the columns of `RESOURCE_SCHEMA`.
-
-        Raises:
-            DataError: the file is missing, is not a partition of the table, or holds what FHIR cannot; the file and
-                the ids are named.
-        """
-        frame = self.lake.read(self.table, self.day)
-        try:
-            return render(self.table, frame)
-        except DataError as error:
-            where = str(self.lake.path(self.table, self.day))
-            raise DataError(error.message, where=where, fix=error.fix) from error
 
 
 def partitions(lake: Lake, days: Iterable[date], *, newest_first: bool = True) -> list[Partition]:

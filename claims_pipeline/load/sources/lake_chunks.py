@@ -1,7 +1,8 @@
 """Partitions of the lake as chunks for the pipeline, several small days in one."""
 
+import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -9,10 +10,10 @@ import polars as pl
 
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError
-from claims_pipeline.fhir import RENDERINGS, render
+from claims_pipeline.fhir import RENDERINGS, RESOURCE_SCHEMA, render
 from claims_pipeline.lake import Lake
 from claims_pipeline.lake.writer import MANIFEST_FOLDER
-from claims_pipeline.load.resource import CHUNK_SCHEMA
+from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
 from claims_pipeline.load.sources import Partition
 
 CHUNK_ROWS = 20_000
@@ -27,11 +28,13 @@ class LakeChunks:
         partitions: of one table.
         on_partition: told of each partition's rows before they are a chunk.
         row_counts: by partition name, filled as they are read.
+        rejected: rows that FHIR cannot hold, without a body, filled as they are rendered.
     """
 
     partitions: Sequence[Partition]
     on_partition: Callable[[Partition, pl.DataFrame], None]
     row_counts: dict[str, int] = field(default_factory=dict)
+    rejected: list[Result] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for batch in _batches(self.partitions):
@@ -40,7 +43,29 @@ class LakeChunks:
                 self.on_partition(partition, frame)
                 self.row_counts[partition.name] = frame.height
             if any(frame.height for _, frame in read):
-                yield from _slices(read)
+                yield from self._slices(read)
+
+    def _slices(self, read: Sequence[tuple[Partition, pl.DataFrame]]) -> Iterator[pl.DataFrame]:
+        table = read[0][0].table
+        labels, frames = _labelled(read), pl.concat([frame for _, frame in read])
+        for start in range(0, frames.height, CHUNK_ROWS):
+            rows, label = frames.slice(start, CHUNK_ROWS), labels.slice(start, CHUNK_ROWS)
+            resources, wrong = _rendered(table, rows)
+            if wrong:
+                self._reject(rows, label, wrong)
+                label = label.filter(~pl.int_range(pl.len()).is_in(list(wrong)))
+            yield pl.concat([resources, label], how="horizontal").select(CHUNK_SCHEMA.names())
+
+    def _reject(self, rows: pl.DataFrame, label: pl.DataFrame, wrong: Mapping[int, str]) -> None:
+        rendering = RENDERINGS[self.partitions[0].table.name]
+        for at, why in wrong.items():
+            day, source, _ = label.row(at)
+            resource_id = rows[rendering.id_column][at]
+            if not resource_id:
+                raise DataError(why, where=source, fix="give every row an id")
+            stand_in = hashlib.sha256(f"{source} {why}".encode()).hexdigest()  # for the hash of a body
+            resource = Resource(rendering.resource_type, resource_id, stand_in, day, source, "", [])
+            self.rejected.append(Result(resource, "rejected", text=why))
 
 
 def _batches(partitions: Sequence[Partition]) -> Iterator[list[Partition]]:
@@ -102,7 +127,8 @@ def as_of(partition: Partition) -> str:
     return partition.day.isoformat() if partition.day else ""
 
 
-def _slices(read: Sequence[tuple[Partition, pl.DataFrame]]) -> Iterator[pl.DataFrame]:
+def _labelled(read: Sequence[tuple[Partition, pl.DataFrame]]) -> pl.DataFrame:
+    """Return `as_of`, `source` and `together` of each row, in order."""
     partitions = pl.DataFrame(
         {
             "as_of": [as_of(partition) for partition, _ in read],
@@ -111,22 +137,20 @@ def _slices(read: Sequence[tuple[Partition, pl.DataFrame]]) -> Iterator[pl.DataF
         }
     ).filter(pl.col("height") > 0)
     labels = partitions.select(pl.col("as_of", "source").repeat_by("height").explode())
-    labels = labels.with_columns(together=pl.lit(None, dtype=pl.Int64))
-    frames = pl.concat([frame for _, frame in read])
-    for start in range(0, frames.height, CHUNK_ROWS):
-        resources = _rendered(read, frames.slice(start, CHUNK_ROWS))
-        part = pl.concat([resources, labels.slice(start, CHUNK_ROWS)], how="horizontal")
-        yield part.select(CHUNK_SCHEMA.names())
+    return labels.with_columns(together=pl.lit(None, dtype=pl.Int64))
 
 
-def _rendered(read: Sequence[tuple[Partition, pl.DataFrame]], rows: pl.DataFrame) -> pl.DataFrame:
-    table = read[0][0].table
+def _rendered(table: schema.Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Render what FHIR can hold; also return why not, by position, for the other rows."""
     try:
-        return render(table, rows) if table is schema.CLAIMS else _rendered_once(table, rows)
-    except DataError:
-        for partition, _ in read:
-            partition.render()  # names the file
-        raise
+        return render(table, rows) if table is schema.CLAIMS else _rendered_once(table, rows), {}
+    except DataError as error:
+        if rows.height == 1:
+            return RESOURCE_SCHEMA.to_frame(), {0: error.message}
+    half = rows.height // 2
+    first, wrong_in_first = _rendered(table, rows.head(half))
+    second, wrong_in_second = _rendered(table, rows.slice(half))
+    return pl.concat([first, second]), wrong_in_first | {half + at: why for at, why in wrong_in_second.items()}
 
 
 def _rendered_once(table: schema.Table, rows: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,6 @@ import pytest
 
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError
-from claims_pipeline.fhir import RESOURCE_SCHEMA
 from claims_pipeline.lake import Lake
 from claims_pipeline.load.sources import Partition, partitions
 from claims_pipeline_tests.fhir.rows import frame
@@ -45,23 +44,6 @@ def test_the_digest_changes_with_the_rows_and_with_the_mapping(tmp_path: Path, m
     changed_mapping = partition.digest()
 
     assert len({before, changed_rows, changed_mapping}) == 3
-
-
-def test_a_partition_is_rendered_on_demand(tmp_path: Path) -> None:
-    resources = write_claims(Lake(tmp_path), DAY).render()
-
-    assert resources.schema == RESOURCE_SCHEMA
-    assert resources["resource_id"].to_list() == [CLAIM["claim_id"]]
-
-
-def test_a_row_that_fhir_cannot_hold_is_named_with_its_file_and_id(tmp_path: Path) -> None:
-    partition = write_claims(Lake(tmp_path), DAY, payer_id="payer 01")
-
-    with pytest.raises(DataError) as caught:
-        partition.render()
-
-    assert caught.value.message == f"payer_id is missing or not allowed: 'payer 01' in {CLAIM['claim_id']}"
-    assert caught.value.where.endswith("claims/day=2025-01-05/part.parquet")
 
 
 def test_a_missing_partition_is_named(tmp_path: Path) -> None:

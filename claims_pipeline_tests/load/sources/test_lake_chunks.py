@@ -1,5 +1,6 @@
 """Partitions as chunks: read together, each row keeps the day and the file that it came from."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -7,9 +8,10 @@ import pytest
 
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError
+from claims_pipeline.fhir import render
 from claims_pipeline.load.sources import Partition, lake_chunks, partitions
 from claims_pipeline.load.sources.lake_chunks import LakeChunks
-from claims_pipeline_tests.lakes import Shape, tiny_lake, write
+from claims_pipeline_tests.lakes import START, Shape, rewrite, tiny_lake, write
 
 KEY = ["resource_id", "content_hash", "as_of", "source"]
 
@@ -36,7 +38,9 @@ def test_each_row_keeps_its_day_and_its_file(
     together = pl.concat(list(chunks)).select(KEY)
 
     alone = pl.concat(
-        partition.render().with_columns(as_of=pl.lit(str(partition.day)), source=pl.lit(partition.name)).select(KEY)
+        render(schema.CLAIMS, partition.lake.read(schema.CLAIMS, partition.day))
+        .with_columns(as_of=pl.lit(str(partition.day)), source=pl.lit(partition.name))
+        .select(KEY)
         for partition in of_claims
     )
     assert together.equals(alone)
@@ -53,3 +57,27 @@ def test_of_files_read_together_the_broken_one_is_named(tmp_path: Path) -> None:
         list(LakeChunks(of_claims, lambda *_: None))
 
     assert caught.value.where == str(broken)
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 4, 20_000])
+def test_rows_that_fhir_cannot_hold_are_rejected_and_their_neighbours_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    monkeypatch.setattr(lake_chunks, "CHUNK_ROWS", rows_at_once)
+    of_claims = claims_partitions(tmp_path, newest_first=True)
+    last = of_claims[0]
+    rewrite(last.lake, schema.CLAIMS, START + timedelta(days=5), pl.col("claim_id").str.ends_with("2"), payer_id="a b")
+
+    chunks = LakeChunks(of_claims, lambda *_: None)
+    rendered = pl.concat(chunks)
+
+    assert rendered.height == 14
+    assert [(r.resource.name, r.resource.source, r.text) for r in chunks.rejected] == [
+        (
+            "Claim/chunks-claim-20250106-000002",
+            "claims/2025-01-06",
+            "payer_id is missing or not allowed: 'a b' in chunks-claim-20250106-000002",
+        )
+    ]
+    assert "chunks-claim-20250106-000002" not in rendered["resource_id"].to_list()
+    assert rendered.filter(source="claims/2025-01-06").height == 4
