@@ -39,11 +39,11 @@ class Feed(BaseModel):
             raise ValueError(msg)
         return self
 
-    def differences(self, other: "Feed") -> list[str]:
-        """Return one line for each field in which `other` differs."""
+    def differences(self, other: "Feed", *, theirs_are: str = "wanted") -> list[str]:
+        """Return one line for each field in which `other`, what is wanted or what `theirs_are`, differs."""
         theirs = other.model_dump()
         return [
-            f"{name}: the lake has {value}, wanted {theirs[name]}"
+            f"{name}: the lake has {value}, {theirs_are} {theirs[name]}"
             for name, value in self.model_dump().items()
             if value != theirs[name]
         ]

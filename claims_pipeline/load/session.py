@@ -134,10 +134,11 @@ def require_feed(ledger: Ledger, feed: Feed, options: LoadOptions) -> None:
         FeedMismatch: the ledger knows another feed.
     """
     stored = ledger.info().get("feed")
-    differences = feed.differences(Feed.model_validate_json(stored)) if stored else []
+    known = Feed.model_validate_json(stored) if stored else feed
+    differences = feed.differences(known, theirs_are="the ledger has")
     if differences and options.on_mismatch is not OnMismatch.RESET:
         raise FeedMismatch(
-            f"the ledger knows another feed ({'; '.join(differences)})",
+            f"the ledger knows another feed ({differences[0]}{', and more' if len(differences) > 1 else ''})",
             where=str(ledger.path),
             fix="load it into another server with another ledger (--hash-file), or forget the old one: --reset",
         )

@@ -177,7 +177,7 @@ def test_another_feed_with_the_same_ledger_is_refused(target: Settings, tmp_path
     load_lake(tiny_lake(target.lake_path, Shape("feed1", days=1)), target)
     other = tiny_lake(tmp_path / "other", Shape("feed2", days=2))
 
-    with pytest.raises(FeedMismatch, match="the ledger knows another feed"):
+    with pytest.raises(FeedMismatch, match="claims: the lake has 8, the ledger has 4, and more"):
         load_lake(other, target)
 
 
