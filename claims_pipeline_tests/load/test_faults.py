@@ -21,6 +21,7 @@ pytestmark = pytest.mark.server
 
 PROXY_PAGE = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 HTML = {"Content-Type": "text/html"}
+DAMAGED = Fault(status=200, headers={"Content-Encoding": "gzip"}, body=b"no gzip", is_passed_on=True)
 
 
 def every(number: int, fault: Fault) -> Rule:
@@ -47,6 +48,7 @@ FAULTS: dict[str, Callable[[], Rule]] = {
     "the answer is not JSON": lambda: every(4, Fault(status=200, body=b"OK", is_passed_on=True)),
     "the answer is the page of a proxy": lambda: every(4, Fault(status=502, headers=HTML, body=PROXY_PAGE)),
     "the page of a proxy comes with 200": lambda: every(4, Fault(status=200, headers=HTML, body=PROXY_PAGE)),
+    "the answer cannot be decompressed": lambda: every(4, DAMAGED),
     "the server is slow": lambda: every(2, Fault(delay_seconds=0.3)),
     "the answer is 409": lambda: every(4, Fault(status=409)),
 }
@@ -80,6 +82,37 @@ def test_the_server_ends_up_equal_to_the_lake_when(target: Settings, name: str) 
     assert len(claims) == len(set(claims)) == 60
     assert {version(target.fhir_base_url, f"Claim/{claim_id}") for claim_id in claims} == {1}
     assert reconcile(target, deep=True).is_equal
+
+
+def test_a_damaged_answer_to_a_question_is_asked_for_again(target: Settings) -> None:
+    met: set[str] = set()
+
+    def first_of_each_kind(request: Request) -> Fault | None:
+        kind = request.target.rpartition("/")[2] if request.method != "PUT" and not request.number else ""
+        if not kind or kind in met:
+            return None
+        met.add(kind)
+        return DAMAGED
+
+    shape = Shape("damaged", days=1)
+    lake = tiny_lake(target.lake_path, shape)
+    with faulty(target.fhir_base_url, first_of_each_kind) as proxy:
+        settings = target.model_copy(update={"fhir_base_url": proxy.base_url})
+        load_lake(lake, settings)
+
+        assert reconcile(settings, repair=True, wait=True).is_equal
+
+    assert {"claims-pipeline-ledger", "_search"} <= met
+
+
+def test_a_damaged_answer_to_the_marker_is_said(target: Settings) -> None:
+    lake = tiny_lake(target.lake_path, Shape("damagedmarker", days=1))
+
+    with faulty(target.fhir_base_url, lambda request: DAMAGED if request.method == "PUT" else None) as proxy:
+        report = load_lake(lake, target.model_copy(update={"fhir_base_url": proxy.base_url}))
+
+    assert report.exit_code == 3
+    assert "the answer is damaged" in report.render()
 
 
 def test_a_write_whose_answer_was_lost_counts_as_already_equal(target: Settings) -> None:

@@ -58,7 +58,7 @@ async def read_marker(client: FhirClient, *, wait_seconds: float) -> Marker | No
     """
     answer = await wait_until_ready(client, MARKER_PATH, seconds=wait_seconds)
     if answer.status_code in {HTTP_NOT_FOUND, HTTP_GONE}:
-        await _require_r4(client)
+        await _require_r4(client, wait_seconds)
         return None
     return _parse(answer)
 
@@ -111,7 +111,7 @@ async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0
     body = json.dumps(Marker(info["ledger_id"], generation).to_fhir()).encode()
     try:
         answer = await client.put(MARKER_PATH, body)
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         raise ServerUnavailable(f"the FHIR server did not answer: {plain(error)}", where=client.base_url) from error
     if answer.is_error:
         raise FhirError(
@@ -142,8 +142,8 @@ def _parse(answer: httpx.Response) -> Marker | None:
         ) from None
 
 
-async def _require_r4(client: FhirClient) -> None:
-    answer = await wait_until_ready(client, "metadata", seconds=0)
+async def _require_r4(client: FhirClient, wait_seconds: float) -> None:
+    answer = await wait_until_ready(client, "metadata", seconds=wait_seconds)
     statement = answer.json()
     version = statement.get("fhirVersion", "") if statement.get("resourceType") == "CapabilityStatement" else None
     if version is None or not str(version).startswith(FHIR_R4):

@@ -103,7 +103,7 @@ async def _read(client: FhirClient, method: str, address: str, **content: Any) -
     for attempt in range(1, ATTEMPTS + 1):
         try:
             answer = await client.read(method, address, **content)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             problem = plain(error)
         else:
             if answer.is_success and is_fhir(answer):

@@ -84,9 +84,10 @@ class Answer:
         return self.meaning is Meaning.OVERLOADED or self.is_timeout
 
 
-def read_error(error: httpx.TransportError) -> Answer:
-    """Judge an error of the connection: whether the server did the write is not known."""
-    return Answer(Meaning.PASSING, text=plain(error), is_timeout=isinstance(error, httpx.TimeoutException))
+def read_error(error: httpx.RequestError) -> Answer:
+    """Judge an error that came instead of an answer: whether the server did the write is not known."""
+    meaning = Meaning.SERVER_ERROR if isinstance(error, httpx.DecodingError) else Meaning.PASSING
+    return Answer(meaning, text=plain(error), is_timeout=isinstance(error, httpx.TimeoutException))
 
 
 def read_answer(response: httpx.Response, count: int) -> Answer:

@@ -116,7 +116,7 @@ async def wait_until_ready(client: FhirClient, path: str, *, seconds: float) -> 
             answer = await client.get(path)
             if (problem := _not_ready(answer)) is None:
                 return answer
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             if NOT_TRUSTED in str(error):
                 raise _untrusted(client) from error
             problem = plain(error)
@@ -172,8 +172,8 @@ def is_fhir(answer: httpx.Response) -> bool:
         return False
 
 
-def plain(error: httpx.TransportError) -> str:
-    """Return what happened on the connection, in plain words."""
+def plain(error: httpx.RequestError) -> str:
+    """Return why no usable answer came, in plain words."""
     names = {
         httpx.ConnectTimeout: "no connection in time",
         httpx.ReadTimeout: "no answer in time",
@@ -181,6 +181,7 @@ def plain(error: httpx.TransportError) -> str:
         httpx.RemoteProtocolError: "the connection was closed in the middle",
         httpx.ReadError: "the connection was reset",
         httpx.WriteError: "the connection was reset",
+        httpx.DecodingError: "the answer is damaged: it cannot be decompressed",
     }
     if isinstance(error, httpx.ConnectError):
         return "connection refused" if "refused" in str(error).lower() or "All connection" in str(error) else str(error)

@@ -126,7 +126,7 @@ class Sender:
         began = time.monotonic()
         try:
             response = await self.client.post_bundle(content, is_deletion=self.encode is deletion)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             answer = read_error(error)
         else:
             answer = read_answer(response, count)
