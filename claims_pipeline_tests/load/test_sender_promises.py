@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import ceil, log2
 
 import httpx
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +130,93 @@ def test_whatever_passes_on_the_way_each_resource_has_one_end_and_no_neighbour_i
     assert ids_of(results, *LOADED) == sorted(server.held)
     bound = ceil(count / size) + len(culprits) * 2 * ceil(log2(size)) + len(faults)
     assert server.requests <= bound
+
+
+MEGABYTE = 1_000_000
+NARROW = [
+    pytest.param(25, MEGABYTE, 170, id="25 entries"),
+    pytest.param(100, 30_000, 250, id="30 kB"),
+    pytest.param(25, 30_000, 300, id="25 entries and 30 kB"),
+]
+
+
+@dataclass
+class NarrowServer:
+    """Takes a transaction unless it is too large, by its entries or by its bytes."""
+
+    most_entries: int
+    most_bytes: int
+    accepted: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        count = len(json.loads(request.content)["entry"])
+        if count > self.most_entries or len(request.content) > self.most_bytes:
+            self.refused.append(count)
+            return httpx.Response(413)
+        self.accepted.append(count)
+        entries = [{"response": {"status": "201 Created", "etag": 'W/"1"'}} for _ in range(count)]
+        return httpx.Response(200, json={"resourceType": "Bundle", "entry": entries})
+
+
+def sent_in_turn(server: NarrowServer, resources: Sequence[Resource], size: int) -> list[Result]:
+    """Send bundles of `size` one after another, and return what became of each resource."""
+    results: list[Result] = []
+
+    async def on_results(settled: Sequence[Result]) -> None:
+        results.extend(settled)
+
+    async def send() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as http:
+            sender = Sender(FhirClient(BASE, http, has_gzip=False), InFlightLimit(4), 60.0, size)
+            for bundle in bundles(resources, size):
+                await sender.deliver(bundle, on_results)
+
+    asyncio.run(send())
+    return results
+
+
+def patient_of(number: int, characters: int) -> Resource:
+    return Resource("Patient", str(number), "", "", "test", json.dumps({"id": str(number), "x": "x" * characters}), [])
+
+
+def test_one_large_resource_costs_a_few_requests_and_leaves_the_other_bundles_as_they_were() -> None:
+    resources = [patient_of(number, 2 * MEGABYTE if number == 1234 else 500) for number in range(3000)]
+    server = NarrowServer(100, MEGABYTE)
+
+    results = sent_in_turn(server, resources, 100)
+
+    assert ids_of(results, "rejected") == ["1234"]
+    assert len(ids_of(results, *LOADED)) == 2999
+    assert len(server.refused) <= 3
+    assert len(server.accepted) <= 29 + 2
+
+
+def test_two_resources_that_do_not_fit_together_leave_the_other_bundles_as_they_were() -> None:
+    resources = [patient_of(number, 600_000 if number in {1234, 1235} else 500) for number in range(3000)]
+    server = NarrowServer(100, MEGABYTE)
+
+    results = sent_in_turn(server, resources, 100)
+
+    assert len(ids_of(results, *LOADED)) == 3000
+    assert len(server.refused) + len(server.accepted) <= 30 + 4
+
+
+@pytest.mark.parametrize(("most_entries", "most_bytes", "most_bundles"), NARROW)
+@pytest.mark.parametrize("has_large_ones_first", [True, False])
+def test_the_limit_of_a_server_is_learnt_and_seldom_met_again(
+    most_entries: int, most_bytes: int, most_bundles: int, has_large_ones_first: bool
+) -> None:
+    randomness = random.Random(7)  # noqa: S311 - a test repeats itself
+    small = [patient_of(number, randomness.randrange(300, 400)) for number in range(2000)]
+    large = [patient_of(number, randomness.randrange(2_000, 2_500)) for number in range(2000, 4000)]
+    server = NarrowServer(most_entries, most_bytes)
+
+    results = sent_in_turn(server, [*large, *small] if has_large_ones_first else [*small, *large], 100)
+
+    assert len(ids_of(results, *LOADED)) == 4000
+    assert len(server.refused) <= 10
+    assert len(server.accepted) <= most_bundles
 
 
 @given(st.integers(1, 32), st.lists(st.one_of(st.floats(0.001, 10.0), st.none()), max_size=200))

@@ -1,9 +1,12 @@
 """Resources into transaction bundles, and bundles into halves."""
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from claims_pipeline.load.resource import Resource
+
+ENTRY_CHARACTERS = 100
+"""What an entry has besides the resource."""
 
 Encode = Callable[[Sequence[Resource]], bytes]
 
@@ -22,13 +25,21 @@ def bundles(resources: Sequence[Resource], size: int) -> Iterator[Sequence[Resou
         yield resources[start:]
 
 
-def halves(resources: Sequence[Resource]) -> tuple[Sequence[Resource], Sequence[Resource]] | None:
-    """Return two parts as equal as may be; None if there is one resource, or all of them belong together."""
+def halves(
+    resources: Sequence[Resource], *, by_size: bool = False
+) -> tuple[Sequence[Resource], Sequence[Resource]] | None:
+    """Return two parts, equal in number or size as far as may be; None if one resource is left, or one circle."""
     boundaries = list(_boundaries(resources))[:-1]
     if not boundaries:
         return None
-    middle = min(boundaries, key=lambda boundary: abs(2 * boundary - len(resources)))
+    before = [0, *accumulate(map(_size, resources))] if by_size else range(len(resources) + 1)
+    middle = min(boundaries, key=lambda boundary: abs(2 * before[boundary] - before[-1]))
     return resources[:middle], resources[middle:]
+
+
+def size(resources: Sequence[Resource]) -> int:
+    """Return about how many characters a bundle of the resources has."""
+    return sum(map(_size, resources))
 
 
 def transaction(resources: Sequence[Resource]) -> bytes:
@@ -46,6 +57,10 @@ def deletion(resources: Sequence[Resource]) -> bytes:
         f'{{"request":{{"method":"DELETE","url":"{resource.resource_type}/{resource.resource_id}"}}}}'
         for resource in resources
     )
+
+
+def _size(resource: Resource) -> int:
+    return len(resource.body) + ENTRY_CHARACTERS
 
 
 def _transaction(entries: Iterator[str]) -> bytes:

@@ -20,7 +20,7 @@ from claims_pipeline.load.sending.answer import Answer, Meaning, read_answer, re
 from claims_pipeline.load.sending.client import FhirClient
 from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
 from claims_pipeline.load.sending.outcome import missing_target
-from claims_pipeline.load.sending.pack import Encode, deletion, halves, transaction
+from claims_pipeline.load.sending.pack import Encode, deletion, halves, size, transaction
 
 SUSPECT_ATTEMPTS = 6
 """A bundle that the server answers with an error this often, while it takes others, holds the cause itself."""
@@ -43,7 +43,7 @@ class Sender:
     """Sends bundles with retries; every resource given to `deliver` comes back in exactly one result.
 
     Attributes:
-        largest: most resources in one bundle; halves when the server finds one too large.
+        largest: most resources in one bundle.
         encode: what is done with the resources.
     """
 
@@ -53,6 +53,7 @@ class Sender:
     largest: int
     encode: Encode = transaction
     randomness: random.Random = field(default_factory=random.Random)
+    _too_large: list[tuple[int, int]] = field(default_factory=list)
     _last_success: float = 0.0
     _not_before: float = 0.0
     _stop: Stop = field(default_factory=Stop)
@@ -72,11 +73,11 @@ class Sender:
         """Send resources until each is loaded, rejected or given up; tell `on_results` of each part as it settles.
 
         Args:
-            resources: one bundle, or more than the server takes in one.
+            resources: one bundle; if the server is known to take none so large, it is halved before it is sent.
             on_results: told what became of resources, each of them once.
             attempts: errors of the server after which it is the bundle that is suspected.
         """
-        if len(resources) > self.largest and halves(resources):
+        if self._is_too_large(resources) and halves(resources):
             answer = Answer(Meaning.TOO_LARGE)
         else:
             answer = await self._send_until_decided(resources, attempts)
@@ -84,9 +85,9 @@ class Sender:
             entries = zip(resources, answer.entries, strict=True)
             await on_results([Result(resource, *entry) for resource, entry in entries])
             return
-        parts = halves(resources) or ()
-        if answer.meaning is Meaning.TOO_LARGE and parts:
-            self.largest = min(self.largest, (len(resources) + 1) // 2)
+        if answer.meaning is Meaning.TOO_LARGE:
+            self._note_too_large(resources)
+        parts = halves(resources, by_size=answer.meaning is Meaning.TOO_LARGE) or ()
         if answer.meaning.is_about_content and parts and self.stopped is None:
             fewer = SUSPECT_PART_ATTEMPTS if answer.meaning is Meaning.SUSPECT else attempts
             for part in parts:
@@ -94,6 +95,21 @@ class Sender:
         else:
             is_decided = answer.meaning in {Meaning.REFUSED, Meaning.TOO_LARGE} and not parts
             await on_results([_given_up(resource, answer, is_decided=is_decided) for resource in resources])
+
+    def _is_too_large(self, resources: Sequence[Resource]) -> bool:
+        """Tell whether the server has refused a bundle that was no larger.
+
+        A server may limit the entries of a bundle or its bytes. Only what is no smaller in either than one that was
+        refused is sure to be refused too: one large resource says nothing about bundles of small ones.
+        """
+        count, characters = len(resources), size(resources)
+        return any(count >= refused[0] and characters >= refused[1] for refused in self._too_large)
+
+    def _note_too_large(self, resources: Sequence[Resource]) -> None:
+        if not self._is_too_large(resources):
+            count, characters = len(resources), size(resources)
+            larger = [refused for refused in self._too_large if refused[0] >= count and refused[1] >= characters]
+            self._too_large[:] = [*(r for r in self._too_large if r not in larger), (count, characters)]
 
     def stop(self, reason: ClaimsPipelineError) -> None:
         """Send nothing more; what is in flight may end."""
@@ -135,7 +151,7 @@ class Sender:
         if answer.meaning is Meaning.ACCEPTED:
             self._last_success = time.monotonic()
             self.client.traffic.latencies.append(seconds)
-            if 2 * count >= self.largest:  # the last few of a chunk say nothing about the others
+            if 2 * count >= self.largest or self._too_large:  # the last few of a chunk say nothing about the others
                 self.limit.on_answer(seconds)
         elif answer.is_overload:
             self.limit.on_overload(began)
