@@ -74,8 +74,6 @@ def _reason_of_id(resource_id: Json) -> str:
         return "id is missing"
     if not isinstance(resource_id, str) or not _ID.fullmatch(resource_id):
         return f"FHIR does not allow the id {resource_id!r}: letters, digits, '-' and '.', at most 64"
-    if resource_id.isdigit():
-        return f"servers do not take the id {resource_id!r}: one of digits only is theirs to give (HAPI-0960)"
     return ""
 
 

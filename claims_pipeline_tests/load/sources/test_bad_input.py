@@ -47,7 +47,6 @@ GOOD = json.dumps(patient("good"))
         ('{"resourceType": "Patient", "id": "p_1"}', "FHIR does not allow the id 'p_1'"),
         ('{"resourceType": "Patient", "id": "p1\\n"}', "FHIR does not allow the id 'p1\\n'"),
         ('{"resourceType": "Patient", "id": "%s"}' % ("x" * 65), "FHIR does not allow the id"),
-        ('{"resourceType": "Patient", "id": "12345"}', "servers do not take the id '12345'"),
         ('{"resourceType": "Patient", "id": "p1", "gender": "\\ud800"}', "not valid UTF-8"),
         ('{"resourceType": "Patient", "id": "p1", "sex": "male"}', "Patient.sex is not an element of FHIR R4"),
         ('{"resourceType": "Patient", "id": "p1", "birthDate": ""}', "Patient.birthDate is empty"),
