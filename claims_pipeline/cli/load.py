@@ -12,8 +12,10 @@ from claims_pipeline.errors import ConfigError
 from claims_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from claims_pipeline.lake import Lake
-    from claims_pipeline.load import OnMismatch, Vanished
+    from claims_pipeline.load import LoadOptions, OnMismatch, Vanished
 
 WHAT = "What to load"
 HOW = "How to send"
@@ -104,8 +106,8 @@ def load(
     settings = load_settings(fhir_base_url=fhir_base, batch_size=batch_size, workers=workers)
     days = days_between(day, start_date, end_date)
     lake = _lake(paths, settings)
-    if lake is None and days is not None:
-        raise ConfigError("--day, --start-date and --end-date choose days of a lake, not of files")
+    if lake is None:
+        _require_files_only(days, options)
     load_it = partial(load_files, paths or []) if lake is None else partial(load_lake, lake, days=days)
     with load_progress() as on_progress:
         report = load_it(
@@ -128,6 +130,18 @@ def _on_mismatch(*, adopt: bool, reset: bool) -> "OnMismatch":
     if adopt and reset:
         raise ConfigError("--adopt and --reset exclude each other", fix="claims load --help")
     return OnMismatch.ADOPT if adopt else OnMismatch.RESET if reset else OnMismatch.REFUSE
+
+
+def _require_files_only(days: "list[date] | None", options: "LoadOptions") -> None:
+    """Refuse what has a meaning only for the partitions of a lake."""
+    from claims_pipeline.load import Vanished
+
+    if days is not None:
+        raise ConfigError("--day, --start-date and --end-date choose days of a lake, not of files")
+    if options.has_every_version:
+        raise ConfigError("--every-version sends day after day of a lake; files have no days")
+    if options.vanished is not Vanished.KEEP:
+        raise ConfigError("--vanished is about what a lake no longer holds; files are not remembered")
 
 
 def _lake(paths: list[str] | None, settings: Settings) -> "Lake | None":

@@ -48,6 +48,17 @@ def test_bad_input_is_told_in_two_or_three_lines(
     assert len(lines) <= 3
 
 
+@pytest.mark.parametrize("options", [["--day", "2025-01-01"], ["--every-version"], ["--vanished", "delete"]])
+def test_what_concerns_the_days_of_a_lake_is_refused_for_files(tmp_path: Path, options: list[str]) -> None:
+    file = tmp_path / "patients.ndjson"
+    file.write_text('{"resourceType":"Patient","id":"p-1"}\n')
+
+    done = run(tmp_path, str(file), *options)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {options[0]}")
+
+
 def test_a_server_that_does_not_answer_ends_with_exit_code_3(tmp_path: Path) -> None:
     tiny_lake(tmp_path / "lake", Shape("unanswered", days=1))
     base = f"http://127.0.0.1:{free_port()}/fhir"
