@@ -57,7 +57,7 @@ def _date(option: str, text: str) -> date:
 
 @contextmanager
 def load_progress() -> Iterator["OnProgress"]:
-    """Yield the callback that shows a bar on a terminal, elsewhere a line when the stage changes or 10 s passed."""
+    """Yield the callback that shows a bar on a terminal, elsewhere a line with each new stage, and every 10 s."""
     from claims_pipeline.load import Progress as Event
     from claims_pipeline.load import at_most_every
 

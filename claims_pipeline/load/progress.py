@@ -94,14 +94,19 @@ OnProgress = Callable[[Progress], None]
 
 
 def at_most_every(seconds: float, on_progress: Callable[[str], None]) -> OnProgress:
-    """Return a callback that passes on a line when the stage changes, and otherwise every `seconds`."""
-    last_stage, last_time = "", float("-inf")
+    """Return a callback that passes on a line at the first of each stage, and otherwise every `seconds`.
+
+    (A stage may come again and again: day after day, each table.)
+    """
+    told: set[str] = set()
+    last_time = float("-inf")
 
     def pass_on(progress: Progress) -> None:
-        nonlocal last_stage, last_time
+        nonlocal last_time
         now = time.monotonic()
-        if progress.stage != last_stage or now - last_time >= seconds:
-            last_stage, last_time = progress.stage, now
+        if progress.stage not in told or now - last_time >= seconds:
+            told.add(progress.stage)
+            last_time = now
             on_progress(str(progress))
 
     return pass_on

@@ -59,7 +59,7 @@ def test_there_is_no_forecast_from_a_moment_or_from_nothing() -> None:
     assert pace.seconds_left(0) is None
 
 
-def test_lines_come_when_the_stage_changes_and_not_with_each_event() -> None:
+def test_a_line_comes_with_each_new_stage_and_not_with_each_event() -> None:
     lines: list[str] = []
     tell = at_most_every(60.0, lines.append)
 
@@ -68,3 +68,14 @@ def test_lines_come_when_the_stage_changes_and_not_with_each_event() -> None:
     tell(Progress("claims", 5, 10))
 
     assert lines == ["patients: 0 of 10 resources", "claims: 5 of 10 resources"]
+
+
+def test_stages_that_come_day_after_day_do_not_bring_lines_day_after_day() -> None:
+    lines: list[str] = []
+    tell = at_most_every(60.0, lines.append)
+
+    for day in range(365):
+        for table in ("patients", "coverages", "claims"):
+            tell(Progress(table, day, 365))
+
+    assert len(lines) == 3
