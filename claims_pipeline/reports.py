@@ -1,10 +1,14 @@
 """Reports: how every run of a command ends, on the terminal and as JSON under `runs/`."""
 
 import json
+import os
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
+
+OWNER_ONLY, OWNER_ONLY_FOLDER = 0o600, 0o700
 
 
 class Report(Protocol):
@@ -26,12 +30,15 @@ def aligned(rows: list[tuple[str, str]]) -> str:
 
 
 def save_report(report: Report, folder: Path) -> Path:
-    """Write a report as `<folder>/<UTC time>-<kind>-<random>.json` and return the file."""
+    """Write a report as `<folder>/<UTC time>-<kind>-<random>.json`, for its owner only, and return the file."""
     folder.mkdir(parents=True, exist_ok=True)
+    with suppress(PermissionError):  # another's folder is another's to close
+        folder.chmod(OWNER_ONLY_FOLDER)
     at = datetime.now(UTC)
     file = folder / f"{at:%Y%m%dT%H%M%SZ}-{report.kind}-{secrets.token_hex(3)}.json"
     body = {"kind": report.kind, "finished_at": at.isoformat(timespec="seconds")} | report.to_json()
     temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "w", encoding="utf-8") as text:
+        text.write(json.dumps(body, indent=2) + "\n")
     temporary.replace(file)
     return file

@@ -27,6 +27,14 @@ def test_a_report_is_kept_as_json_named_by_time_and_kind(tmp_path: Path) -> None
     assert body["finished_at"].endswith("+00:00")
 
 
+def test_reports_are_for_their_owner_only(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir(mode=0o755)
+
+    file = save_report(Count(3), tmp_path / "runs")
+
+    assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+
+
 def test_two_reports_of_one_second_do_not_overwrite_each_other(tmp_path: Path) -> None:
     assert save_report(Count(1), tmp_path) != save_report(Count(2), tmp_path)
 

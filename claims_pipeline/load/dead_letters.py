@@ -144,7 +144,7 @@ def _row(result: Result, origin: str, now: datetime) -> dict[str, object]:
         **result.resource._asdict(),
         "rejected_at": now,
         "http_status": result.http_status,
-        "reason": result.text,
+        "reason": result.full_text or result.text,
         "missing_target": result.missing_target or None,
         "bundle": result.bundle,
         "origin": origin,

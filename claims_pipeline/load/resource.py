@@ -42,9 +42,10 @@ class Result(NamedTuple):
         outcome: created, updated, already_equal, rejected or failed; to_send in a dry run.
         version_id: version on the server, empty if it holds none of ours or did not say.
         http_status: status that decided it, 0 if no answer did.
-        text: what the server or the loader says about a rejection or failure.
-        missing_target: "Type/id" whose absence is the reason.
+        text: what the server or the loader says about a rejection or failure, without values of the resource.
+        missing_target: "Type/id", or match URL, whose absence is the reason.
         bundle: number of the bundle that it was sent in, empty if it was not sent.
+        full_text: what the server says with the values it quotes, for the dead letter only; empty if that is `text`.
     """
 
     resource: Resource
@@ -54,6 +55,7 @@ class Result(NamedTuple):
     text: str = ""
     missing_target: str = ""
     bundle: str = ""
+    full_text: str = ""
 
 
 LOADED = frozenset({"created", "updated", "already_equal"})

@@ -117,6 +117,10 @@ def test_one_poison_resource_among_many_is_found_and_harms_no_other(target: Sett
     assert letter["resource_id"] == "poison-077"
     assert letter["http_status"] == 400
     assert "Unknown AdministrativeGender code 'nonsense'" in letter["reason"]
+    told = report.render() + json.dumps(report.to_json())
+    assert "HAPI-1821" in told
+    assert "gender" in told
+    assert "nonsense" not in told
     assert letter["bundle"] == "1"
     assert json.loads(letter["body"])["gender"] == "nonsense"
 

@@ -11,6 +11,7 @@ import httpx
 from claims_pipeline.errors import FhirError, ServerUnavailable
 from claims_pipeline.fhir.canonical import decode, encode, without_volatile_meta
 from claims_pipeline.load.sending.client import FhirClient, is_fhir, outcome_of, plain
+from claims_pipeline.load.sending.outcome import without_values
 
 IDS_PER_SEARCH = 200
 ATTEMPTS = 8
@@ -108,7 +109,7 @@ async def _read(client: FhirClient, method: str, address: str, **content: Any) -
         else:
             if answer.is_success and is_fhir(answer):
                 return answer
-            problem = outcome_of(answer) or f"HTTP {answer.status_code}"
+            problem = without_values(outcome_of(answer)) or f"HTTP {answer.status_code}"
             if answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 raise FhirError(f"the FHIR server refuses to be read: {problem}", where=address)
         await asyncio.sleep(PAUSE_SECONDS * attempt)

@@ -19,7 +19,7 @@ from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.load.sending.answer import Answer, Meaning, read_answer, read_error
 from claims_pipeline.load.sending.client import FhirClient
 from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
-from claims_pipeline.load.sending.outcome import missing_target
+from claims_pipeline.load.sending.outcome import missing_target, without_values
 from claims_pipeline.load.sending.pack import Encode, deletion, halves, size, transaction
 
 SUSPECT_ATTEMPTS = 6
@@ -170,7 +170,7 @@ class Sender:
         if self._last_success < began:  # nobody else got through either: it is the server
             self.stop(
                 ServerUnavailable(
-                    f"the FHIR server took nothing for {self.patience_seconds:.0f} s: {answer.text}",
+                    f"the FHIR server took nothing for {self.patience_seconds:.0f} s: {without_values(answer.text)}",
                     where=self.client.base_url,
                     fix="see what ails it (claims server logs), then run the same command again",
                 )
@@ -178,6 +178,8 @@ class Sender:
 
 
 def _given_up(resource: Resource, answer: Answer, *, is_decided: bool) -> Result:
+    text = without_values(answer.text)
     if not is_decided:
-        return Result(resource, "failed", "", answer.status, answer.text)
-    return Result(resource, "rejected", "", answer.status, answer.text, missing_target(answer.text))
+        return Result(resource, "failed", "", answer.status, text)
+    missing = missing_target(answer.text)
+    return Result(resource, "rejected", "", answer.status, text, missing, full_text=answer.text)
