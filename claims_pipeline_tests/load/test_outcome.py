@@ -52,8 +52,8 @@ def test_a_report_shows_no_value_of_a_resource(said: str, shown: str) -> None:
     [
         ("HAPI-1094: Resource Patient/nope not found, specified in path: Claim.patient", "Patient/nope"),
         (
-            'HAPI-1091: Invalid match URL "Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|9" - No resources match',
-            "Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|***",
+            'HAPI-1091: Invalid match URL "Practitioner?identifier=http://x.org/n|9" - No resources match this search',
+            "Practitioner?identifier=http://x.org/n|***",
         ),
         ('HAPI-2207: Invalid match URL "Patient?active=true" - Multiple resources match this search', ""),
         ("HAPI-1821: anything else", ""),

@@ -98,7 +98,13 @@ def test_what_belongs_to_a_rejected_patient_is_rejected_for_that_and_loads_with_
         assert letters[name]["missing_target"] == "Patient/cause-patient-2"
     assert report.by_type["Claim"] == Counts(read=12, created=9, rejected=3)
     assert reconcile(target, deep=True).is_equal
-    assert load_files([str(export)], target).requests_with_resources == 0
+    again = load_files([str(export)], target)
+    assert again.requests_with_resources == 0
+    causes = {failure.name: failure.text for failure in again.failures if "refers to" not in failure.text}
+    assert causes == {
+        "Patient/cause-patient-2": "was rejected before and has not changed; "
+        "claims dead-letters show Patient/cause-patient-2"
+    }
 
     write_export(export, people=4, claims_each=3, genders={2: "female"})
     mended = load_files([str(export)], target)
@@ -109,6 +115,42 @@ def test_what_belongs_to_a_rejected_patient_is_rejected_for_that_and_loads_with_
     assert list_dead_letters(target).is_empty()
     assert len(ids(target.fhir_base_url, "Claim", "cause-")) == 12
     assert reconcile(target, deep=True).is_equal
+
+
+def test_what_lacked_the_target_of_a_conditional_reference_loads_when_that_has_come(
+    target: Settings, tmp_path: Path
+) -> None:
+    npi = {"system": "http://hl7.org/fhir/sid/us-npi", "value": "9900000017"}
+    encounter = {
+        "resourceType": "Encounter",
+        "id": "match-encounter",
+        "status": "finished",
+        "class": {"code": "AMB"},
+        "participant": [{"individual": {"reference": f"Practitioner?identifier={npi['system']}|{npi['value']}"}}],
+    }
+    condition = {
+        "resourceType": "Condition",
+        "id": "match-condition",
+        "subject": {"reference": "Patient/match-patient"},
+        "encounter": {"reference": "Encounter/match-encounter"},
+    }
+    people = tmp_path / "people.ndjson"
+    lines = [{"resourceType": "Patient", "id": "match-patient"}, encounter, condition]
+    people.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    practitioners = tmp_path / "practitioners.ndjson"
+    practitioners.write_text(
+        json.dumps({"resourceType": "Practitioner", "id": "match-practitioner", "identifier": [npi]}) + "\n"
+    )
+
+    first = load_files([str(people)], target)
+    assert first.total == Counts(read=3, created=1, rejected=2)
+    told = first.render() + json.dumps(first.to_json())
+    assert "Practitioner?identifier=http://hl7.org/fhir/sid/us-npi|***" in told
+    assert "9900000017" not in told
+
+    assert load_files([str(practitioners)], target).exit_code == 0
+    assert load_files([str(people)], target).total == Counts(read=3, unchanged=1, created=2)
+    assert list_dead_letters(target).is_empty()
 
 
 def test_dead_letters_that_refer_to_one_another_are_retried_in_the_order_of_their_references(

@@ -80,6 +80,11 @@ class Tally:
         """Count rows that were rejected before and have not changed."""
         self.add_rows(rows, "rejected")
         self.incomplete.update(rows["source"].unique().to_list())
+        first = rows.head(FAILURES_KEPT - len(self.failures)).select("resource_type", "resource_id", "source")
+        for resource_type, resource_id, source in first.iter_rows():
+            name = f"{resource_type}/{resource_id}"
+            text = f"was rejected before and has not changed; claims dead-letters show {name}"
+            self.failures.append(Failure("rejected", name, source, 0, text))
 
     def add_unreadable(self, rejected: pl.DataFrame) -> None:
         """Count input that cannot be sent (columns of `sources.REJECTED_SCHEMA`)."""
