@@ -1,13 +1,17 @@
 """`claims dead-letters list | show | retry`."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from claims_pipeline.cli.app import JsonOption, app, finish, print_json
+from claims_pipeline.cli.app import JsonOption, app, err, finish, print_json
 from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress
 from claims_pipeline.errors import DataError
 from claims_pipeline.settings import load_settings
+
+if TYPE_CHECKING:
+    import polars as pl
 
 commands = typer.Typer(
     help="What the FHIR server, or the loader, refused: see it, send it again.", no_args_is_help=True
@@ -23,9 +27,7 @@ def list_(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
 
     Example: claims dead-letters list --json
     """
-    from claims_pipeline import load
-
-    letters = load.list_dead_letters(load_settings(), ledger_path=ledger)
+    letters = _letters(ledger)
     rows = letters.select(LISTED).to_dicts()
     if as_json:
         print_json(rows)
@@ -47,9 +49,7 @@ def show(
 
     Example: claims dead-letters show Claim/claim-20250105-000042
     """
-    from claims_pipeline import load
-
-    letters = load.list_dead_letters(load_settings(), ledger_path=ledger)
+    letters = _letters(ledger)
     found = [row for row in letters.to_dicts() if f"{row['resource_type']}/{row['resource_id']}" == name]
     if not found:
         raise DataError(f"no dead letter: {name}", fix="claims dead-letters list")
@@ -80,6 +80,17 @@ def retry(
         report = load.retry_dead_letters(names or [], settings, ledger_path=ledger, on_progress=on_progress)
     finish(report, settings, as_json=as_json)
     raise typer.Exit(report.exit_code)
+
+
+def _letters(ledger: Path | None) -> "pl.DataFrame":
+    """Return the open dead letters; say which files could not be looked into."""
+    from claims_pipeline import load
+
+    settings = load_settings()
+    for file in load.broken_dead_letters(settings):
+        err.print(f"warning: left out, for it cannot be read as dead letters: {file}", markup=False)
+        err.print("try:   delete it; claims load --full finds again what it held", markup=False)
+    return load.list_dead_letters(settings, ledger_path=ledger)
 
 
 def _line(row: dict[str, Any]) -> str:

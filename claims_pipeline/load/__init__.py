@@ -10,7 +10,7 @@ from claims_pipeline.load.progress import OnProgress, Progress, at_most_every
 from claims_pipeline.load.reconciling.reconcile import ReconcileReport, reconcile
 from claims_pipeline.load.removing.remove import RemoveReport, remove
 from claims_pipeline.load.report import Failure, LoadReport
-from claims_pipeline.load.retry_dead_letters import list_dead_letters, retry_dead_letters
+from claims_pipeline.load.retry_dead_letters import broken_dead_letters, list_dead_letters, retry_dead_letters
 from claims_pipeline.load.run import load_files, load_lake
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "RemoveReport",
     "Vanished",
     "at_most_every",
+    "broken_dead_letters",
     "list_dead_letters",
     "load_files",
     "load_lake",

@@ -15,6 +15,9 @@ KEY = ("resource_type", "resource_id")
 FILES = "files"
 """Origin of what does not come from a table of the lake."""
 
+NAME_OF_STANDARD_INPUT = "standard input"
+"""What stands for a file's name in `source` of what came from there."""
+
 
 class Resource(NamedTuple):
     """One resource on its way to the server, see `CHUNK_SCHEMA`; `body` is its canonical JSON."""

@@ -7,7 +7,7 @@ import polars as pl
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import TIERS
-from claims_pipeline.load.dead_letters import UNREADABLE, open_dead_letters
+from claims_pipeline.load.dead_letters import UNREADABLE, open_dead_letters, read_folder
 from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.pipeline.pipeline import Pipeline
@@ -51,6 +51,11 @@ def list_dead_letters(settings: Settings, *, ledger_path: Path | None = None) ->
     """Return everything that is rejected now, with the columns of `dead_letters.SCHEMA`, latest first."""
     with open_ledger(ledger_path or settings.ledger_path) as ledger:
         return open_dead_letters(settings.dead_letters_path, ledger)
+
+
+def broken_dead_letters(settings: Settings) -> list[Path]:
+    """Return the files among the dead letters that cannot be read; `list_dead_letters` leaves them out."""
+    return read_folder(settings.dead_letters_path, with_bodies=False).broken
 
 
 def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

@@ -90,7 +90,7 @@ class Session:
                 ledger,
                 sender,
                 Tally(),
-                DeadLetters(self.settings.dead_letters_path),
+                DeadLetters(self.settings.dead_letters_path, ledger),
                 self.on_progress,
                 is_full=self.full,
                 is_dry_run=self.options.is_dry_run,
@@ -101,7 +101,8 @@ class Session:
             except ClaimsPipelineError as error:
                 sender.stop(error)
             finally:
-                pipeline.dead_letters.close()
+                if not pipeline.is_dry_run:
+                    pipeline.remarks += pipeline.dead_letters.close()
             await _close(pipeline)
             return _report(pipeline, source, time.monotonic() - began)
 

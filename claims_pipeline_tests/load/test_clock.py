@@ -60,10 +60,9 @@ def rejected(reason: str) -> Result:
 
 def reject(settings: Settings, reason: str) -> None:
     """Have a patient rejected in a run of its own."""
-    letters = DeadLetters(settings.dead_letters_path)
-    letters.add([rejected(reason)], "files")
-    letters.close()
     with open_ledger(settings.ledger_path) as ledger:
+        letters = DeadLetters(settings.dead_letters_path, ledger)
+        letters.add([rejected(reason)], "files")
         settle(ledger, [rejected(reason)], "files")
 
 
@@ -85,13 +84,13 @@ def test_dead_letters_of_one_run_are_in_their_order_though_the_clock_goes_back(
     tmp_path: Path, set_clock: SetClock
 ) -> None:
     settings = Settings(home=tmp_path)
-    letters = DeadLetters(settings.dead_letters_path)
-    for hour in (3, 2, 1):
-        set_clock(standing_at(NOON + timedelta(hours=hour)))
-        letters.add([rejected(f"at {12 + hour}")], "files")
-    letters.close()
     with open_ledger(settings.ledger_path) as ledger:
+        letters = DeadLetters(settings.dead_letters_path, ledger)
+        for hour in (3, 2, 1):
+            set_clock(standing_at(NOON + timedelta(hours=hour)))
+            letters.add([rejected(f"at {12 + hour}")], "files")
         settle(ledger, [rejected("")], "files")
+        letters.close()
 
     assert list_dead_letters(settings)["reason"].to_list() == ["at 13"]
     assert len(list(settings.dead_letters_path.glob("*.parquet"))) == 1

@@ -6,11 +6,9 @@ from itertools import groupby
 
 import polars as pl
 
-from claims_pipeline.load.dead_letters import forget_unreadable
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, KEY
-from claims_pipeline.load.sources import FileResources
-from claims_pipeline.load.sources.opening import inputs
+from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, KEY, NAME_OF_STANDARD_INPUT
+from claims_pipeline.load.sources import STANDARD_INPUT, FileResources
 
 REMARKS_SHOWN = 5
 
@@ -20,8 +18,8 @@ async def load_read_files(pipeline: Pipeline, resources: FileResources, paths: S
     dangling = _dangling(resources)
     rejected = pl.concat([resources.rejected, dangling])
     if not pipeline.is_dry_run:
-        forget_unreadable(pipeline.dead_letters.folder, [file.name for file in inputs(paths)])
-        pipeline.dead_letters.add_unreadable(rejected)
+        read = [NAME_OF_STANDARD_INPUT if path == STANDARD_INPUT else path for path in paths]
+        pipeline.dead_letters.add_unreadable(rejected, read)
     pipeline.tally.add_unreadable(rejected)
     pipeline.tally.add_superseded_input(resources.superseded)
     pipeline.remarks += _remarks(resources)

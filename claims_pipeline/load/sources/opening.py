@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from claims_pipeline.errors import DataError
+from claims_pipeline.load.resource import NAME_OF_STANDARD_INPUT
 
 STANDARD_INPUT = "-"
 SUFFIXES = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz")
@@ -55,7 +56,7 @@ def inputs(paths: Sequence[str]) -> list[Input]:
     found: list[Input] = []
     for path in paths:
         if path == STANDARD_INPUT:
-            found.append(Input("standard input"))
+            found.append(Input(NAME_OF_STANDARD_INPUT))
         elif Path(path).is_dir():
             found += _in_folder(Path(path))
         elif Path(path).exists():
