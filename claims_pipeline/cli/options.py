@@ -57,6 +57,19 @@ def _date(option: str, text: str) -> date:
 
 @contextmanager
 def load_progress() -> Iterator["OnProgress"]:
+    """Show how far the loader is, and let Ctrl-C and SIGTERM end it in order.
+
+    Raises:
+        Interrupted: a signal came while nothing was being sent; what was being sent ends with a report.
+    """
+    from claims_pipeline.load import ending_on_interrupt
+
+    with ending_on_interrupt(), _shown() as on_progress:
+        yield on_progress
+
+
+@contextmanager
+def _shown() -> Iterator["OnProgress"]:
     """Yield the callback that shows a bar on a terminal, elsewhere a line with each new stage, and every 10 s."""
     from claims_pipeline.load import Progress as Event
     from claims_pipeline.load import at_most_every

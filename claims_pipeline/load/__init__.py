@@ -12,6 +12,7 @@ from claims_pipeline.load.removing.remove import RemoveReport, remove
 from claims_pipeline.load.report import Failure, LoadReport
 from claims_pipeline.load.retry_dead_letters import broken_dead_letters, list_dead_letters, retry_dead_letters
 from claims_pipeline.load.run import load_files, load_lake
+from claims_pipeline.load.sending.interrupt import ending_on_interrupt
 
 __all__ = [
     "Counts",
@@ -26,6 +27,7 @@ __all__ = [
     "Vanished",
     "at_most_every",
     "broken_dead_letters",
+    "ending_on_interrupt",
     "list_dead_letters",
     "load_files",
     "load_lake",

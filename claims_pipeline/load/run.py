@@ -1,11 +1,14 @@
 """`load_lake` and `load_files`: bring a FHIR server to what a lake or files hold."""
 
+import shutil
 from collections.abc import Sequence
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.lake import Feed, Lake, read_feed
+from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.pipeline.file_load import load_read_files
 from claims_pipeline.load.pipeline.lake_load import load_days
@@ -102,9 +105,16 @@ def load_files(
         def on_read(count: int) -> None:
             on_progress(Progress("reading", settled=count))
 
-        with read_files(paths, settings.home / "spool", on_read) as resources:
+        with read_files(paths, _empty_spool(settings, ledger), on_read) as resources:
             source = " ".join(paths)
             return session.run(ledger, source, lambda run: load_read_files(run, resources, paths), is_checked=True)
+
+
+def _empty_spool(settings: Settings, ledger: Ledger) -> Path:
+    """Return where to spool, without what a loader that was killed has left: who holds the ledger's lock is alone."""
+    folder = settings.home / "spool" / sha256(str(ledger.path.absolute()).encode()).hexdigest()[:16]
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
 
 
 def _require_lake(lake: Lake) -> Feed:

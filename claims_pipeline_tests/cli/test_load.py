@@ -1,7 +1,9 @@
 """`claims load` as a person meets it when something is wrong: two or three lines, an exit code, no traceback."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,26 @@ def test_a_server_that_does_not_answer_ends_with_exit_code_3(tmp_path: Path) -> 
         "error: the FHIR server did not answer: connection refused",
         f"where: {base}",
         "try:   claims server start, or point --fhir-base at a server that runs",
+    ]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_load_that_is_ended_while_it_waits_for_the_server_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    tiny_lake(tmp_path / "lake", Shape("waiting", days=1))
+    environment = {"CLAIMS_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    command = [*COMMAND, "--fhir-base", f"http://127.0.0.1:{free_port()}/fhir"]
+    load = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    assert load.stderr is not None
+    assert "waiting for" in load.stderr.readline()
+    time.sleep(1.5)
+
+    load.send_signal(number)
+    _, err = load.communicate(timeout=30)
+
+    assert load.returncode == 130
+    assert err.splitlines() == [
+        f"error: interrupted by {number.name}",
+        "try:   run the same command again: it goes on where it was",
     ]
 
 

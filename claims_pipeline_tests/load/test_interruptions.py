@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from claims_pipeline.load import load_lake, reconcile
+from claims_pipeline.load import LoadOptions, load_files, load_lake, reconcile
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.proxy import Fault, Proxy, Request, faulty
@@ -66,6 +67,68 @@ def test_a_load_killed_at_random_moments_ends_in_the_same_state(target: Settings
     assert claims == sorted(f"{shape.prefix}-claim-{day:%Y%m%d}-{i:06d}" for day in shape.dates for i in range(20))
     assert {version(target.fhir_base_url, f"Claim/{claim_id}") for claim_id in claims} == {1}
     assert reconcile(target, deep=True).is_equal
+
+
+def start_reading(target: Settings) -> subprocess.Popen[str]:
+    """Start a load of standard input that has read a resource and waits for more."""
+    environment = os.environ | {"CLAIMS_HOME": str(target.home), "CLAIMS_FHIR_BASE_URL": target.fhir_base_url}
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-m", "claims_pipeline.cli", "load", "-"]
+    load = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    deadline = time.monotonic() + 30
+    while not spooled(target) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert load.stdin is not None
+    load.stdin.write('{"resourceType":"Patient","id":"spooled-1"}\n')
+    load.stdin.flush()
+    return load
+
+
+def spooled(target: Settings) -> list[Path]:
+    return list(target.home.glob("spool/*/spool-*/keys.duckdb"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_load_that_is_ended_while_it_reads_says_so_and_leaves_nothing(
+    target: Settings, number: signal.Signals
+) -> None:
+    load = start_reading(target)
+    assert spooled(target)
+
+    load.send_signal(number)
+    _, err = load.communicate(timeout=30)
+
+    assert load.returncode == 130
+    assert err.splitlines()[-2:] == [
+        f"error: interrupted by {number.name}",
+        "try:   run the same command again: it goes on where it was",
+    ]
+    assert "Traceback" not in err
+    assert not spooled(target)
+
+
+def test_what_a_load_that_was_killed_has_spooled_is_removed_by_the_next(target: Settings, tmp_path: Path) -> None:
+    load = start_reading(target)
+    load.kill()
+    load.communicate()
+    assert spooled(target)
+    file = tmp_path / "p.ndjson"
+    file.write_text('{"resourceType":"Patient","id":"spooled-2"}\n')
+
+    assert load_files([str(file)], target).exit_code == 0
+    assert list(target.home.glob("spool/*/*")) == []
+
+
+def test_what_another_ledgers_loader_spools_is_left_alone(target: Settings, tmp_path: Path) -> None:
+    load = start_reading(target)
+    file = tmp_path / "p.ndjson"
+    file.write_text('{"resourceType":"Patient","id":"spooled-3"}\n')
+
+    load_files([str(file)], target, ledger_path=tmp_path / "other.sqlite", options=LoadOptions(is_dry_run=True))
+
+    assert spooled(target)
+    load.terminate()
+    load.communicate(timeout=30)
 
 
 def test_ctrl_c_waits_for_what_is_in_flight_and_prints_the_report(target: Settings) -> None:
