@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from claims_pipeline.errors import FhirError
-from claims_pipeline.load import Counts, LoadReport, list_dead_letters, load_lake, reconcile
+from claims_pipeline.errors import FhirError, ServerUnavailable
+from claims_pipeline.load import Counts, LoadReport, list_dead_letters, load_lake, reconcile, remove
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.proxy import Fault, Request, Rule, faulty
@@ -146,6 +146,40 @@ def test_a_server_that_lets_us_in_no_longer_stops_the_load_and_condemns_nothing(
     assert report.total.rejected == 0
     assert report.total.failed > 0
     assert load_lake(tiny_lake(target.lake_path, shape), target).exit_code == 0
+
+
+def test_an_address_below_the_base_is_not_taken_for_a_marker_that_cannot_be_read(target: Settings) -> None:
+    lake = tiny_lake(target.lake_path, Shape("below", days=1))
+
+    with pytest.raises(
+        FhirError, match="not the base of a FHIR server: it answers with a CapabilityStatement"
+    ) as caught:
+        load_lake(lake, target.model_copy(update={"fhir_base_url": f"{target.fhir_base_url}/metadata"}))
+
+    assert "delete" not in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "message"),
+    [
+        (Fault(status=403), FhirError, "all of ours is deleted but the ledger's marker: HTTP 403"),
+        (Fault(is_cut=True), ServerUnavailable, "did not answer: the connection was closed in the middle"),
+    ],
+)
+def test_a_marker_that_stays_after_all_was_removed_is_said(
+    target: Settings, fault: Fault, error: type[FhirError], message: str
+) -> None:
+    lake = tiny_lake(target.lake_path, Shape("stays", days=1))
+
+    with faulty(target.fhir_base_url, lambda request: fault if request.method == "DELETE" else None) as proxy:
+        settings = target.model_copy(update={"fhir_base_url": proxy.base_url})
+        load_lake(lake, settings)
+        with pytest.raises(error, match=message):
+            remove(settings)
+
+        proxy.rule = lambda _: None
+        assert remove(settings).exit_code == 0
+        assert ids(target.fhir_base_url, "Basic", "claims-pipeline-ledger") == []
 
 
 @pytest.mark.parametrize("path", ["/fhir/nowhere", "/nowhere", ""])

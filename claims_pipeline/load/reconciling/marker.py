@@ -7,6 +7,8 @@ itself was restored.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,7 @@ MARKER_PATH = f"Basic/{MARKER_ID}"
 GENERATION_URL = "https://claims-pipeline.dev/fhir/StructureDefinition/ledger-generation"
 SYNTHETIC = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
 FHIR_R4 = "4.0"
+BASE_FIX = "give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir"
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,8 @@ async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0
     generation = max(above, int(info.get("generation", 0)), int(info.get("pending_generation", 0))) + 1
     ledger.remember(pending_generation=str(generation))
     body = json.dumps(Marker(info["ledger_id"], generation).to_fhir()).encode()
-    try:
+    with _answering(client):
         answer = await client.put(MARKER_PATH, body)
-    except httpx.RequestError as error:
-        raise ServerUnavailable(f"the FHIR server did not answer: {plain(error)}", where=client.base_url) from error
     if answer.is_error:
         raise FhirError(
             f"the server does not take the ledger's marker: HTTP {answer.status_code} {outcome_of(answer)}".rstrip(),
@@ -123,14 +124,45 @@ async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0
 
 
 async def forget_marker(ledger: Ledger, client: FhirClient) -> None:
-    """Take the marker away: nothing on the server is ours any more, and the ledger knows no server."""
-    await client.read("DELETE", f"{client.base_url}/{MARKER_PATH}")
+    """Take the marker away: nothing on the server is ours any more, and the ledger knows no server.
+
+    Raises:
+        FhirError: the server keeps the marker.
+        ServerUnavailable: it did not answer.
+    """
+    address = f"{client.base_url}/{MARKER_PATH}"
+    with _answering(client):
+        answer = await client.read("DELETE", address)
+    if answer.is_error and answer.status_code not in {HTTP_NOT_FOUND, HTTP_GONE}:
+        raise FhirError(
+            f"all of ours is deleted but the ledger's marker: HTTP {answer.status_code} {outcome_of(answer)}".rstrip(),
+            where=address,
+            fix="let the account delete Basic resources, and run the same command again",
+        )
     ledger.forget("server", "generation", "pending_generation", "feed")
 
 
-def _parse(answer: httpx.Response) -> Marker | None:
+@contextmanager
+def _answering(client: FhirClient) -> Iterator[None]:
     try:
-        resource = answer.json()
+        yield
+    except httpx.RequestError as error:
+        raise ServerUnavailable(
+            f"the FHIR server did not answer: {plain(error)}",
+            where=client.base_url,
+            fix="see what ails it (claims server logs), then run the same command again",
+        ) from error
+
+
+def _parse(answer: httpx.Response) -> Marker:
+    resource = answer.json()
+    if resource.get("resourceType") != "Basic":
+        raise FhirError(
+            f"this address is not the base of a FHIR server: it answers with a {resource.get('resourceType')}",
+            where=str(answer.request.url),
+            fix=BASE_FIX,
+        )
+    try:
         ledger_id = resource["identifier"][0]["value"].removeprefix("urn:uuid:")
         generation = next(e["valueInteger"] for e in resource["extension"] if e["url"] == GENERATION_URL)
         return Marker(str(ledger_id), int(generation))
@@ -151,5 +183,5 @@ async def _require_r4(client: FhirClient, wait_seconds: float) -> None:
         raise FhirError(
             f"there is no FHIR R4 server at this address: {found}",
             where=f"{client.base_url}/metadata",
-            fix="give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir",
+            fix=BASE_FIX,
         )
