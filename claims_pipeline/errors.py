@@ -44,6 +44,16 @@ class ClaimsPipelineError(Exception):
             lines.append(f"try:   {self.fix}")
         return "\n".join(lines)
 
+    def to_json(self) -> dict[str, str | int]:
+        """Return the same as JSON values."""
+        return {
+            "kind": type(self).__name__,
+            "message": self.message,
+            "where": self.where,
+            "fix": self.fix,
+            "exit_code": self.exit_code,
+        }
+
 
 class ConfigError(ClaimsPipelineError):
     """A setting or an argument is wrong."""

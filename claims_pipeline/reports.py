@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from claims_pipeline.errors import DataError
+
 OWNER_ONLY, OWNER_ONLY_FOLDER = 0o600, 0o700
 
 
@@ -30,7 +32,20 @@ def aligned(rows: list[tuple[str, str]]) -> str:
 
 
 def save_report(report: Report, folder: Path) -> Path:
-    """Write a report as `<folder>/<UTC time>-<kind>-<random>.json`, for its owner only, and return the file."""
+    """Write a report as `<folder>/<UTC time>-<kind>-<random>.json`, for its owner only, and return the file.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    try:
+        return _save(report, folder)
+    except OSError as error:
+        raise DataError(
+            f"the report cannot be kept: {error.strerror}", where=str(folder), fix="make room or make it writable"
+        ) from error
+
+
+def _save(report: Report, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with suppress(PermissionError):  # another's folder is another's to close
         folder.chmod(OWNER_ONLY_FOLDER)

@@ -5,6 +5,7 @@ so that `claims --help` does not wait for Polars or Dagster.
 """
 
 import sys
+from typing import NoReturn
 
 from claims_pipeline.cli import (
     aggregate,
@@ -19,7 +20,7 @@ from claims_pipeline.cli import (
     server,
     stack,
 )
-from claims_pipeline.cli.app import app
+from claims_pipeline.cli.app import app, print_error
 from claims_pipeline.errors import ClaimsPipelineError, Interrupted
 
 __all__ = [
@@ -43,11 +44,13 @@ def main() -> None:
     try:
         app()
     except ClaimsPipelineError as error:
-        sys.stderr.write(error.render() + "\n")
-        sys.exit(error.exit_code)
+        _fail(error)
     except OSError as error:  # a folder that is closed to us, a full disk: of the machine, not of ours
-        where = f"\nwhere: {error.filename}" if error.filename else ""
-        sys.stderr.write(f"error: {error.strerror or error}{where}\n")
-        sys.exit(ClaimsPipelineError.exit_code)
+        _fail(ClaimsPipelineError(error.strerror or str(error), where=str(error.filename or "")))
     except KeyboardInterrupt:
         sys.exit(Interrupted.exit_code)
+
+
+def _fail(error: ClaimsPipelineError) -> NoReturn:
+    print_error(error, as_json="--json" in sys.argv)
+    sys.exit(error.exit_code)

@@ -1,12 +1,15 @@
 """The `claims` application, and what every command shares."""
 
 import json
+import sys
+from contextvars import ContextVar
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from claims_pipeline import __version__
+from claims_pipeline.errors import ClaimsPipelineError, DataError
 from claims_pipeline.reports import Report, save_report
 from claims_pipeline.settings import Settings
 
@@ -21,6 +24,8 @@ app = typer.Typer(
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_has_answered: ContextVar[bool] = ContextVar("_has_answered", default=False)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 
@@ -40,7 +45,15 @@ def _root(
 
 def print_json(value: Any) -> None:
     """Print one JSON document on standard output, without colours or wrapping."""
+    _has_answered.set(True)
     typer.echo(json.dumps(value, indent=2, default=str))
+
+
+def print_error(error: ClaimsPipelineError, *, as_json: bool) -> None:
+    """Print an error on standard error; also as JSON where that was asked for and no answer stands there already."""
+    sys.stderr.write(error.render() + "\n")
+    if as_json and not _has_answered.get():
+        print_json({"error": error.to_json()})
 
 
 def show(answer: Report, *, as_json: bool) -> None:
@@ -52,6 +65,9 @@ def show(answer: Report, *, as_json: bool) -> None:
 
 
 def finish(report: Report, settings: Settings, *, as_json: bool) -> None:
-    """Print a report and keep it under `runs/`."""
-    save_report(report, settings.runs_path)
+    """Print a report and keep it under `runs/`; that it cannot be kept changes nothing of what was done."""
     show(report, as_json=as_json)
+    try:
+        save_report(report, settings.runs_path)
+    except DataError as error:
+        err.print(error.render().replace("error:", "warning:", 1), markup=False)
