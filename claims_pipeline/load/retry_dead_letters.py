@@ -7,8 +7,8 @@ import polars as pl
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import TIERS
-from claims_pipeline.load.dead_letters import UNREADABLE, open_dead_letters, read_folder
-from claims_pipeline.load.ledger.store import open_ledger
+from claims_pipeline.load.dead_letters import SCHEMA, UNREADABLE, open_dead_letters, read_folder
+from claims_pipeline.load.ledger.store import open_ledger, require_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, silent
@@ -41,6 +41,7 @@ def retry_dead_letters(
         DataError: one of `names` is no open dead letter.
         LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
     """
+    require_ledger(ledger_path)
     session = Session(settings, ledger_path, full=True, wait=False, on_progress=on_progress, options=options)
     with session.exclusive_ledger() as ledger:
         letters = _chosen(open_dead_letters(settings.dead_letters_path, ledger), names)
@@ -48,8 +49,16 @@ def retry_dead_letters(
 
 
 def list_dead_letters(settings: Settings, *, ledger_path: Path | None = None) -> pl.DataFrame:
-    """Return everything that is rejected now, with the columns of `dead_letters.SCHEMA`, latest first."""
-    with open_ledger(ledger_path or settings.ledger_path) as ledger:
+    """Return everything that is rejected now, with the columns of `dead_letters.SCHEMA`, latest first.
+
+    Raises:
+        LedgerUnusable: the ledger cannot be used, or `ledger_path` is none.
+    """
+    require_ledger(ledger_path)
+    path = ledger_path or settings.ledger_path
+    if not path.exists():
+        return SCHEMA.to_frame()
+    with open_ledger(path) as ledger:
         return open_dead_letters(settings.dead_letters_path, ledger)
 
 

@@ -1,5 +1,6 @@
 """`claims load` as a person meets it when something is wrong: two or three lines, an exit code, no traceback."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ def run(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
         (["--start-date", "2025-01-02", "--end-date", "2025-01-01"], 2, "lies before --start-date"),
         (["no-such-lake"], 1, "there is no such file or folder"),
         (["--vanished", "hide"], 2, "--vanished: 'hide' is none of keep, entered-in-error, delete"),
+        (["--adopt", "--dry-run"], 2, "--adopt writes the ledger and the server's marker, a dry run writes nothing"),
         (["--adopt", "--reset"], 2, "--adopt and --reset exclude each other"),
         (["--day", "2020-02-29"], 1, "the lake has no partition of 2020-02-29"),
         (["--hash-file", "/dev/null/ledger"], 1, "cannot make the ledger's folder"),
@@ -59,6 +61,50 @@ def test_what_concerns_the_days_of_a_lake_is_refused_for_files(tmp_path: Path, o
 
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {options[0]}")
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "kind"),
+    [
+        (["--day", "2025-02-30"], 2, "ConfigError"),
+        (["no-such-lake"], 1, "DataError"),
+        (["--no-wait", "--fhir-base", "http://127.0.0.1:1/fhir"], 3, "ServerUnavailable"),
+    ],
+)
+def test_an_error_is_json_where_that_was_asked_for(
+    tmp_path: Path, options: list[str], exit_code: int, kind: str
+) -> None:
+    tiny_lake(tmp_path / "lake", Shape("json", days=1))
+
+    done = run(tmp_path, "--json", *options)
+
+    error = json.loads(done.stdout)["error"]
+    assert done.returncode == exit_code == error["exit_code"]
+    assert error["kind"] == kind
+    assert f"error: {error['message']}" in done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("command", [["dead-letters", "list"], ["dead-letters", "retry"], ["reconcile"]], ids=" ".join)
+def test_a_mistyped_ledger_is_refused_and_not_made(tmp_path: Path, command: list[str]) -> None:
+    typo = tmp_path / "folder" / "leger.sqlite"
+    environment = {"CLAIMS_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}
+    claims = [sys.executable, "-m", "claims_pipeline.cli", *command, "--hash-file", str(typo)]
+
+    done = subprocess.run(claims, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: there is no ledger here\nwhere: {typo}\ntry: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_before_the_first_load_there_are_no_dead_letters_and_no_ledger(tmp_path: Path) -> None:
+    environment = {"CLAIMS_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    claims = [sys.executable, "-m", "claims_pipeline.cli", "dead-letters", "list"]
+
+    done = subprocess.run(claims, env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "0 dead letters\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_server_that_does_not_answer_ends_with_exit_code_3(tmp_path: Path) -> None:

@@ -76,6 +76,18 @@ class Ledger:
             execute_many(connection, _DELETE_PARTITION, [(name,) for name in names])
 
 
+def require_ledger(path: Path | None) -> None:
+    """Hold a path that was given to be that of a ledger, where a new one would be of no use.
+
+    Raises:
+        LedgerUnusable: there is nothing.
+    """
+    if path is not None and not path.exists():
+        raise LedgerUnusable(
+            "there is no ledger here", where=str(path), fix="--hash-file with the one that loads wrote"
+        )
+
+
 @contextmanager
 def open_ledger(path: Path) -> Iterator[Ledger]:
     """Open the ledger at `path`, made if it is not there.

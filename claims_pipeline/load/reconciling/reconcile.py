@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.store import Ledger, open_ledger
+from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import compare, held_types, mark
 from claims_pipeline.load.reconciling.marker import mismatch, read_marker
@@ -117,6 +117,7 @@ def reconcile(
         LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
     """
     wish = _Wish(deep or repair, repair, settings.fhir_wait_seconds if wait else 0)
+    require_ledger(ledger_path)
     with open_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger) if repair else nullcontext():
         return asyncio.run(_reconcile(ledger, settings, wish, on_progress))
 
