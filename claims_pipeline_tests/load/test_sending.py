@@ -131,6 +131,7 @@ def report(**values: Any) -> LoadReport:
         "by_type": {},
         "by_day": {},
         "vanished": {},
+        "vanished_failed": 0,
         "requests": 1,
         "requests_with_resources": 0,
         "retries": 0,
