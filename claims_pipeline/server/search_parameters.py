@@ -48,7 +48,7 @@ def install_search_parameters(base_url: str, access: ClientOptions | None = None
             if is_new:
                 _put(client, base_url)
             _wait_until_usable(client, base_url)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise ServerUnavailable(
                 f"the FHIR server does not answer: {error}", where=base_url, fix="claims server status"
             ) from error

@@ -84,7 +84,9 @@ def test_an_error_is_json_where_that_was_asked_for(
     assert f"error: {error['message']}" in done.stderr.splitlines()
 
 
-@pytest.mark.parametrize("command", [["dead-letters", "list"], ["dead-letters", "retry"], ["reconcile"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [["dead-letters", "list"], ["dead-letters", "retry"], ["reconcile"], ["remove", "--yes"]], ids=" ".join
+)
 def test_a_mistyped_ledger_is_refused_and_not_made(tmp_path: Path, command: list[str]) -> None:
     typo = tmp_path / "folder" / "leger.sqlite"
     environment = {"CLAIMS_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.store import Ledger, open_ledger
+from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
 from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import held_types
@@ -78,6 +78,7 @@ def remove(settings: Settings, *, ledger_path: Path | None = None, on_progress: 
         LedgerMismatch: the server was wiped, restored or swapped since the last load: what it holds may not be ours.
         LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
     """
+    require_ledger(ledger_path)
     with open_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger):
         return asyncio.run(_remove(ledger, settings, on_progress))
 
