@@ -32,6 +32,7 @@ class Ledger:
 
     path: Path
     engine: sa.Engine
+    writer: sa.Engine
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -42,7 +43,7 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Yield a connection that is the only one to write."""
-        with translated(self.path), self.engine.execution_options(immediate=True).begin() as connection:
+        with translated(self.path), self.writer.begin() as connection:
             yield connection
 
     def info(self) -> dict[str, str]:
@@ -104,7 +105,8 @@ def open_ledger(path: Path) -> Iterator[Ledger]:
                 where=str(path.parent),
                 fix="make its parent writable, or name another file with --hash-file",
             ) from error
-        ledger = Ledger(path, engine_of(path))
+        engine = engine_of(path)
+        ledger = Ledger(path, engine, engine.execution_options(immediate=True))
         try:
             _prepare(ledger)
             yield ledger
