@@ -49,8 +49,8 @@ def show(
 
     Example: claims dead-letters show Claim/claim-20250105-000042
     """
-    letters = _letters(ledger)
-    found = [row for row in letters.to_dicts() if f"{row['resource_type']}/{row['resource_id']}" == name]
+    resource_type, _, resource_id = name.partition("/")
+    found = _letters(ledger).filter(resource_type=resource_type, resource_id=resource_id).to_dicts()
     if not found:
         raise DataError(f"no dead letter: {name}", fix="claims dead-letters list")
     letter = {key: value for key, value in found[0].items() if key != "body" or body}

@@ -68,7 +68,7 @@ class Tally:
                 self.would_send.append(Pending(resource.name, resource.source))
 
     def add_failures(self, results: Iterable[Result]) -> None:
-        """Keep what went wrong with resources that were not read, and so are not counted."""
+        """Keep the first of what went wrong, for the report; counts nothing."""
         for result in results:
             resource = result.resource
             if len(self.failures) < FAILURES_KEPT:
