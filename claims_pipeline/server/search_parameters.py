@@ -65,11 +65,19 @@ def _is_installed(client: httpx.Client, base_url: str) -> bool:
 
 def _put(client: httpx.Client, base_url: str) -> None:
     url = f"{base_url}/SearchParameter/{CLAIM_DIAGNOSIS['id']}"
-    answer = client.put(url, json=CLAIM_DIAGNOSIS, headers={"Content-Type": FHIR_JSON})
+    headers = {"Content-Type": FHIR_JSON}
+    if not _holds_claims(client, base_url):
+        headers["X-Skip-Reindex"] = "true"  # for the embedded server; HAPI's job would run into the first load
+    answer = client.put(url, json=CLAIM_DIAGNOSIS, headers=headers)
     if answer.is_error:
         raise FhirError(
             f"the FHIR server refuses the search parameter claim-diagnosis: HTTP {answer.status_code}", where=url
         )
+
+
+def _holds_claims(client: httpx.Client, base_url: str) -> bool:
+    answer = client.get(f"{base_url}/Claim", params={"_summary": "count"}, headers={"Cache-Control": "no-cache"})
+    return not (answer.status_code == httpx.codes.OK and answer.json().get("total") == 0)
 
 
 def _wait_until_usable(client: httpx.Client, base_url: str) -> None:
