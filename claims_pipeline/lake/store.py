@@ -65,6 +65,22 @@ class Lake:
                 _require_columns(table, pl.Schema(pl.read_parquet_schema(path)), path)
         return pl.scan_parquet(paths, hive_partitioning=True, hive_schema={"day": pl.Date})
 
+    def read_days(self, table: Table, days: Iterable[date]) -> pl.DataFrame:
+        """Return the rows of some days, with their `day`, in that order: faster than day by day.
+
+        Raises:
+            DataError: one of the partitions is missing, is not Parquet, or has other columns or types; which one,
+                `read` says.
+        """
+        columns = pl.Schema(table.polars_schema | {"day": pl.Date()})
+        paths = [self.path(table, day) for day in days]
+        try:
+            return pl.scan_parquet(paths, schema=columns, hive_schema={"day": pl.Date}).collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DataError(
+                f"not all are readable partitions of {table.name}: {error}", where=str(self.root)
+            ) from error
+
     def digest(self, table: Table, day: date | None = None) -> str:
         """Return the SHA-256 of a partition's file as it is now."""
         return file_digest(self.path(table, day))

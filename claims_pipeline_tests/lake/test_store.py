@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -48,6 +49,36 @@ def test_a_scan_tells_the_day_of_each_row(lake: Lake) -> None:
     rows = lake.scan(PATIENTS).select("day", "patient_id").collect().rows()
 
     assert rows == [(DAY, "patient-000001"), (DAY, "patient-000002"), (NEXT_DAY, "patient-000002")]
+
+
+def test_days_read_together_are_what_a_scan_of_them_is(lake: Lake) -> None:
+    together = lake.read_days(PATIENTS, [NEXT_DAY, DAY])
+
+    assert_frame_equal(together, lake.scan(PATIENTS, [NEXT_DAY, DAY]).collect())
+    assert together["day"].to_list() == [NEXT_DAY, DAY, DAY]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame.drop("city"),
+        lambda frame: frame.with_columns(city=pl.lit(7)),
+        lambda frame: frame.with_columns(pl.col("birth_date").cast(pl.Datetime)),
+    ],
+    ids=["column missing", "other type", "datetime for date"],
+)
+def test_days_read_together_are_refused_where_one_of_them_is_wrong(
+    lake: Lake, change: Callable[[pl.DataFrame], pl.DataFrame]
+) -> None:
+    change(lake.read(PATIENTS, NEXT_DAY)).write_parquet(lake.path(PATIENTS, NEXT_DAY))
+
+    with pytest.raises(DataError, match="not all are readable partitions of patients"):
+        lake.read_days(PATIENTS, [DAY, NEXT_DAY])
+
+
+def test_days_read_together_are_refused_where_one_is_missing(lake: Lake) -> None:
+    with pytest.raises(DataError, match="not all are readable partitions of patients"):
+        lake.read_days(PATIENTS, [DAY, date(2025, 1, 3)])
 
 
 def test_other_engines_read_the_layout_as_it_stands(lake: Lake) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 import polars as pl
 
@@ -16,6 +15,9 @@ from claims_pipeline.lake.writer import MANIFEST_FOLDER
 from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
 from claims_pipeline.load.sources import Partition
 
+FIRST_CHUNK_ROWS = 1_000
+"""The server has nothing to do until the first chunk is read and compared: it is small, and the next ones grow."""
+GROWTH = 4
 CHUNK_ROWS = 20_000
 """Enough that reading, rendering and comparing cost little a row; about 100 MB at a time."""
 
@@ -37,19 +39,19 @@ class LakeChunks:
     rejected: list[Result] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        for batch in _batches(self.partitions):
+        for batch, size in _batches(self.partitions):
             read = _read(batch)
             for partition, frame in read:
                 self.on_partition(partition, frame)
                 self.row_counts[partition.name] = frame.height
             if any(frame.height for _, frame in read):
-                yield from self._slices(read)
+                yield from self._slices(read, size)
 
-    def _slices(self, read: Sequence[tuple[Partition, pl.DataFrame]]) -> Iterator[pl.DataFrame]:
+    def _slices(self, read: Sequence[tuple[Partition, pl.DataFrame]], size: int) -> Iterator[pl.DataFrame]:
         table = read[0][0].table
         labels, frames = _labelled(read), pl.concat([frame for _, frame in read])
-        for start in range(0, frames.height, CHUNK_ROWS):
-            rows, label = frames.slice(start, CHUNK_ROWS), labels.slice(start, CHUNK_ROWS)
+        for start, length in _cuts(frames.height, size):
+            rows, label = frames.slice(start, length), labels.slice(start, length)
             resources, wrong = _rendered(table, rows)
             if wrong:
                 self._reject(rows, label, wrong)
@@ -68,26 +70,42 @@ class LakeChunks:
             self.rejected.append(Result(resource, "rejected", text=why))
 
 
-def _batches(partitions: Sequence[Partition]) -> Iterator[list[Partition]]:
-    """Yield partitions that make one chunk together, as far as the manifest knows their size."""
+def _batches(partitions: Sequence[Partition]) -> Iterator[tuple[list[Partition], int]]:
+    """Yield partitions that make one chunk together, as far as the manifest knows their rows, and its size."""
     rows = rows_by_manifest(partitions[0].lake) if partitions else {}
     batch: list[Partition] = []
-    expected = 0
+    expected, size = 0, FIRST_CHUNK_ROWS
     for partition in partitions:
         batch.append(partition)
         expected += rows.get(partition.name, CHUNK_ROWS)
-        if expected >= CHUNK_ROWS:
-            yield batch
-            batch, expected = [], 0
+        if expected >= size:
+            yield batch, size
+            batch, expected, size = [], 0, _larger(size)
     if batch:
-        yield batch
+        yield batch, size
+
+
+def _cuts(height: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield start and length of parts; a rest that is smaller than a part belongs to the one before."""
+    start = 0
+    while start < height:
+        length = size if height - start >= 2 * size else height - start
+        yield start, length
+        start, size = start + length, _larger(size)
+
+
+def _larger(size: int) -> int:
+    return min(GROWTH * size, CHUNK_ROWS)
 
 
 def _read(batch: Sequence[Partition]) -> list[tuple[Partition, pl.DataFrame]]:
     """Read small files together, which takes a third of the time; one by one where something is wrong with one."""
     lake, table = batch[0].lake, batch[0].table
     days = [partition.day for partition in batch if partition.day]
-    together = _together(lake, table, days) if len(days) > 1 else None
+    try:
+        together = lake.read_days(table, days) if len(days) > 1 else None
+    except DataError:
+        together = None
     if together is None:
         return [(partition, lake.read(table, partition.day)) for partition in batch]
     counts = dict(together.group_by("day").len().rows())
@@ -98,14 +116,6 @@ def _read(batch: Sequence[Partition]) -> list[tuple[Partition, pl.DataFrame]]:
         read.append((partition, rows.slice(start, height)))
         start += height
     return read
-
-
-def _together(lake: Lake, table: schema.Table, days: Sequence[date]) -> pl.DataFrame | None:
-    try:
-        frame = lake.scan(table, days).collect()
-    except (DataError, pl.exceptions.PolarsError):
-        return None
-    return frame if all(frame.schema.get(name) == dtype for name, dtype in table.polars_schema.items()) else None
 
 
 def rows_by_manifest(lake: Lake) -> dict[str, int]:

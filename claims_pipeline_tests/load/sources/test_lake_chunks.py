@@ -48,6 +48,26 @@ def test_each_row_keeps_its_day_and_its_file(
     assert sorted(seen.values()) == [0, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize(
+    ("claims_a_day", "heights"),
+    [([5] * 30, [10, 40, 80, 20]), ([150], [10, 40, 100]), ([14, 3, 3], [14, 6]), ([], [])],
+    ids=["many small files", "one large file", "few", "none"],
+)
+def test_the_first_chunk_is_small_and_the_next_ones_grow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, claims_a_day: list[int], heights: list[int]
+) -> None:
+    monkeypatch.setattr(lake_chunks, "FIRST_CHUNK_ROWS", 10)
+    monkeypatch.setattr(lake_chunks, "CHUNK_ROWS", 80)
+    shape = Shape("growing", days=len(claims_a_day) or 1, claims_a_day=max(claims_a_day, default=1))
+    lake = tiny_lake(tmp_path, shape)
+    for day, count in zip(shape.dates, claims_a_day, strict=False):
+        write(lake, schema.CLAIMS, lake.read(schema.CLAIMS, day).head(count).to_dicts(), day)
+    days = shape.dates[: len(claims_a_day)]
+    of_claims = [p for p in partitions(lake, days, newest_first=False) if p.table is schema.CLAIMS]
+
+    assert [chunk.height for chunk in LakeChunks(of_claims, lambda *_: None)] == heights
+
+
 def test_of_files_read_together_the_broken_one_is_named(tmp_path: Path) -> None:
     of_claims = claims_partitions(tmp_path, newest_first=True)
     broken = of_claims[2].lake.path(schema.CLAIMS, of_claims[2].day)
