@@ -52,12 +52,15 @@ def server_cpu(settings: Settings) -> float:
     return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
 
-def load(settings: Settings, lake: Lake, ledger: Path | None = None) -> LoadReport:
-    """Load a lake with a ledger of its own unless one is given."""
-    if ledger is None:
-        httpx.delete(f"{settings.fhir_base_url}/Basic/claims-pipeline-ledger", trust_env=False).raise_for_status()
-    path = ledger or Path(tempfile.mkdtemp(dir=settings.home)) / "ledger.sqlite"
-    report = load_lake(lake, settings, ledger_path=path)
+def new_ledger(settings: Settings) -> Path:
+    """Return where a ledger may be made, and let the server forget the one before."""
+    httpx.delete(f"{settings.fhir_base_url}/Basic/claims-pipeline-ledger", trust_env=False).raise_for_status()
+    return Path(tempfile.mkdtemp(dir=settings.home)) / "ledger.sqlite"
+
+
+def load(settings: Settings, lake: Lake, ledger: Path) -> LoadReport:
+    """Load a lake as `claims load` does."""
+    report = load_lake(lake, settings, ledger_path=ledger)
     if report.exit_code:
         raise SystemExit(report.render())
     return report

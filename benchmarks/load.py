@@ -17,7 +17,7 @@ from itertools import count
 
 import polars as pl
 
-from benchmarks.embedded import FIRST_YEAR, load, make_lake, running_server
+from benchmarks.embedded import FIRST_YEAR, load, make_lake, new_ledger, running_server
 from benchmarks.ways import WAYS, Measured, missing_program
 from claims_pipeline.lake import Lake
 from claims_pipeline.schema import CLAIMS
@@ -36,7 +36,7 @@ def compare(claims: int, rounds: int) -> None:
         def next_lake(size: int) -> Lake:
             return make_lake(settings.home, claims=size, patients=size // CLAIMS_A_PATIENT, year=next(years))
 
-        load(settings, next_lake(WARMING_CLAIMS))
+        load(settings, next_lake(WARMING_CLAIMS), new_ledger(settings))
         for number in range(rounds):
             first = number % len(names)
             for name in names[first:] + names[:first]:
@@ -60,8 +60,11 @@ def scale(sizes: Sequence[int]) -> None:
         patients = max(1, claims // CLAIMS_A_PATIENT)
         with running_server() as settings:
             cold, warm = (
-                load(settings, make_lake(settings.home, claims=claims, patients=patients, year=FIRST_YEAR + number))
-                for number in range(2)
+                load(settings, lake, new_ledger(settings))
+                for lake in (
+                    make_lake(settings.home, claims=claims, patients=patients, year=FIRST_YEAR + number)
+                    for number in range(2)
+                )
             )
         times = f"{cold.seconds:.1f} s | {warm.seconds:.1f} s"
         rates = f"{claims / warm.seconds:,.0f} | {warm.total.loaded / warm.seconds:,.0f}"

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import polars as pl
 
-from benchmarks.embedded import IN_FLIGHT, load, server_cpu
+from benchmarks.embedded import IN_FLIGHT, load, new_ledger, server_cpu
 from claims_pipeline.fhir_access import FHIR_JSON
 from claims_pipeline.lake import Lake
 from claims_pipeline.load.resource import KEY, Resource
@@ -50,7 +50,8 @@ def measured(settings: Settings, claims: int, work: Callable[[], object]) -> Mea
 
 def claims_load(settings: Settings, lake: Lake) -> Measured:
     """Load as `claims load` does: reading, rendering, comparing and recording included."""
-    return measured(settings, _count(lake), lambda: load(settings, lake))
+    ledger = new_ledger(settings)
+    return measured(settings, _count(lake), lambda: load(settings, lake, ledger))
 
 
 def bare_push(settings: Settings, lake: Lake) -> Measured:
