@@ -47,7 +47,6 @@ class Result(NamedTuple):
         http_status: status that decided it, 0 if no answer did.
         text: what the server or the loader says about a rejection or failure, without values of the resource.
         missing_target: "Type/id", or match URL, whose absence is the reason.
-        bundle: number of the bundle that it was sent in, empty if it was not sent.
         full_text: what the server says with the values it quotes, for the dead letter only; empty if that is `text`.
     """
 
@@ -57,7 +56,6 @@ class Result(NamedTuple):
     http_status: int = 0
     text: str = ""
     missing_target: str = ""
-    bundle: str = ""
     full_text: str = ""
 
 

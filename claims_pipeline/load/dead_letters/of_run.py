@@ -42,14 +42,21 @@ class DeadLetters:
     _run: str = ""
     _read: tuple[str, ...] = ()
 
-    def add(self, results: Iterable[Result], origin: str) -> None:
+    def add(self, results: Iterable[Result], origin: str, *, bundle: str = "") -> None:
         """Write the rejected ones among `results`.
+
+        Args:
+            results: what became of some resources.
+            origin: the lake's table, or "files".
+            bundle: number of the bundle that they were sent in, empty if they were not sent.
 
         Raises:
             DataError: the folder cannot be written.
         """
         now = datetime.now(UTC)
-        self._write([_row(result, origin, now) for result in results if result.outcome == "rejected"])
+        self._write(
+            [_row(result, origin, now) | {"bundle": bundle} for result in results if result.outcome == "rejected"]
+        )
 
     def add_unreadable(self, rejected: pl.DataFrame, read: Collection[str]) -> None:
         """Write input that cannot be sent, and close the letters of what was read before from the same places.
@@ -137,7 +144,6 @@ def _row(result: Result, origin: str, now: datetime) -> dict[str, object]:
         "http_status": result.http_status,
         "reason": result.full_text or result.text,
         "missing_target": result.missing_target or None,
-        "bundle": result.bundle,
         "origin": origin,
     }
 

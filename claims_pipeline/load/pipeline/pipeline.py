@@ -48,6 +48,19 @@ class Plan:
 
 
 @dataclass
+class Underway:
+    """What of a chunk was sent, or is about to be.
+
+    Attributes:
+        keys: columns of `_SENT_SCHEMA`.
+        unsettled: how many of them have no end yet.
+    """
+
+    keys: pl.DataFrame
+    unsettled: int
+
+
+@dataclass
 class Pipeline:
     """One load.
 
@@ -71,8 +84,7 @@ class Pipeline:
     remarks: list[str] = field(default_factory=list)
     sending_since: float | None = None
     last_answer: float = 0.0
-    _on_their_way: dict[tuple[str, str], str] = field(default_factory=dict)
-    _would_send: pl.DataFrame = field(default_factory=_SENT_SCHEMA.to_frame)
+    _underway: list[Underway] = field(default_factory=list)
     _on_server: dict[str, bool] = field(default_factory=dict)
     _claims: int = 0
     _bundles: int = 0
@@ -85,7 +97,7 @@ class Pipeline:
         Returns when each of them has its end. `origin` is the lake's table, or "files".
         """
         self._stage = origin
-        self._would_send = _SENT_SCHEMA.to_frame()
+        self._underway = []
         self.sender.limit.expect_other_latency()
         telling = asyncio.create_task(self._keep_telling())
         try:
@@ -101,20 +113,31 @@ class Pipeline:
         plan = await asyncio.to_thread(self._plan_next, chunks)
         while plan is not None and self.sender.stopped is None:
             to_send = await self._account(plan, origin)
+            underway = self._let_go(to_send)
             following = asyncio.create_task(asyncio.to_thread(self._plan_next, chunks))
-            await self._send(to_send, origin, sending)
+            await self._send(to_send, underway, origin, sending)
             plan = await following  # if nothing more is sent, it is not counted as read, and nothing is lost
 
     def _plan_next(self, chunks: Iterator[pl.DataFrame]) -> Plan | None:
         chunk = next(chunks, None)
         if chunk is None:
             return None
-        on_their_way = self._would_send if self.is_dry_run else _sent(dict(self._on_their_way))
-        delta = diff(self.ledger, chunk, on_their_way=on_their_way, released=self.released, full=self.is_full)
+        delta = self._diff(chunk)
         unknown = {} if self.is_dry_run or delta.to_send.is_empty() else unknown_targets(self.ledger, delta.to_send)
         return Plan(chunk, delta, unknown)
 
-    async def _account(self, plan: Plan, origin: str) -> list[Resource]:
+    def _diff(self, chunk: pl.DataFrame) -> Delta:
+        underway = [chunk.keys for chunk in self._underway if chunk.unsettled]
+        on_their_way = pl.concat([_SENT_SCHEMA.to_frame(), *underway])
+        return diff(self.ledger, chunk, on_their_way=on_their_way, released=self.released, full=self.is_full)
+
+    def _let_go(self, resources: pl.DataFrame) -> Underway:
+        """Note what is about to be sent, until the ledger knows of it: in a dry run for as long as it lasts."""
+        underway = Underway(resources.select(_SENT_SCHEMA.names()), resources.height)
+        self._underway = [*(earlier for earlier in self._underway if earlier.unsettled), underway]
+        return underway
+
+    async def _account(self, plan: Plan, origin: str) -> pl.DataFrame:
         """Count what needs no request, and return the rest; what can go wrong comes before the counting."""
         delta = plan.delta
         missing = await self._missing(plan.unknown)
@@ -130,13 +153,8 @@ class Pipeline:
             for *row, target in lacking.select(*_RESOURCE_COLUMNS, "missing_target").rows()
         ]
         self._record(results, origin)
-        resources = [Resource(*row) for row in may_go.select(_RESOURCE_COLUMNS).rows()]
-        if self.is_dry_run:
-            self._would_send = pl.concat([self._would_send, may_go.select(_SENT_SCHEMA.names())])
-        else:
-            self._on_their_way.update({resource[:2]: resource.content_hash for resource in resources})
         self._tell()
-        return resources
+        return may_go
 
     async def _missing(self, unknown: dict[str, Unknown]) -> dict[str, str]:
         to_ask = [target for target in unknown if target not in self._on_server]
@@ -148,22 +166,23 @@ class Pipeline:
             if not self._on_server[target]
         }
 
-    async def _send(self, resources: Sequence[Resource], origin: str, sending: asyncio.TaskGroup) -> None:
+    async def _send(self, to_send: pl.DataFrame, underway: Underway, origin: str, sending: asyncio.TaskGroup) -> None:
+        resources = map(Resource._make, to_send.select(_RESOURCE_COLUMNS).iter_rows())
         if self.is_dry_run:
             self.tally.add_results(Result(resource, "to_send") for resource in resources)
             return
-        if resources:
+        if to_send.height:
             await self.open()
         for bundle in bundles(resources, self.sender.largest):
             await self.sender.limit.acquire()
             self._bundles += 1
-            sending.create_task(self._deliver(bundle, origin, self._bundles))
+            sending.create_task(self._deliver(bundle, underway, origin, self._bundles))
 
     def reject(self, results: Sequence[Result], origin: str) -> None:
         """Count and record what was read and cannot be sent, unless the ledger knows a later version."""
         rows = [result.resource for result in results]
         chunk = pl.DataFrame(rows, schema={name: CHUNK_SCHEMA[name] for name in _RESOURCE_COLUMNS}, orient="row")
-        delta = diff(self.ledger, chunk, on_their_way=self._would_send, released=self.released, full=self.is_full)
+        delta = self._diff(chunk)
         self.tally.add_read(chunk)
         self.tally.add_rows(delta.superseded, "superseded")
         self.tally.add_still_rejected(delta.still_rejected)
@@ -184,12 +203,11 @@ class Pipeline:
         except ClaimsPipelineError as error:
             self.sender.stop(error)
 
-    async def _deliver(self, resources: Sequence[Resource], origin: str, number: int) -> None:
+    async def _deliver(self, resources: Sequence[Resource], underway: Underway, origin: str, number: int) -> None:
         async def on_results(results: Sequence[Result]) -> None:
             self.last_answer = time.monotonic()
-            self._record([result._replace(bundle=str(number)) for result in results], origin)
-            for result in results:
-                self._on_their_way.pop(result.resource[:2], None)
+            self._record(results, origin, bundle=str(number))
+            underway.unsettled -= len(results)
             self._tell()
 
         try:
@@ -197,10 +215,10 @@ class Pipeline:
         finally:
             await self.sender.limit.release()
 
-    def _record(self, results: Sequence[Result], origin: str) -> None:
+    def _record(self, results: Sequence[Result], origin: str, *, bundle: str = "") -> None:
         """Write dead letters and ledger, then count: what they do not take is still to do."""
         try:
-            self.dead_letters.add(results, origin)
+            self.dead_letters.add(results, origin, bundle=bundle)
             settle(self.ledger, results, origin)
         except ClaimsPipelineError as error:
             self.sender.stop(error)
@@ -227,11 +245,6 @@ class Pipeline:
                 seconds_left=self._pace.seconds_left(self.total - settled),
             )
         )
-
-
-def _sent(on_their_way: dict[tuple[str, str], str]) -> pl.DataFrame:
-    columns = ([key[0] for key in on_their_way], [key[1] for key in on_their_way], list(on_their_way.values()))
-    return pl.DataFrame(columns, schema=_SENT_SCHEMA)
 
 
 def _end_of_lacking(target: str, tally: Tally) -> str:

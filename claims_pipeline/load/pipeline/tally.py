@@ -8,7 +8,7 @@ import polars as pl
 
 from claims_pipeline.load.counts import Counts
 from claims_pipeline.load.report import Failure, Pending
-from claims_pipeline.load.resource import Result
+from claims_pipeline.load.resource import LOADED, Result
 
 FAILURES_KEPT = 200
 NO_DAY = ""
@@ -56,16 +56,21 @@ class Tally:
 
     def add_results(self, results: Iterable[Result]) -> None:
         """Count what became of resources that were to be sent, or would be."""
+        ends: Counter[tuple[str, str, str]] = Counter()
         for result in results:
-            resource = result.resource
-            self._count(resource.resource_type, resource.as_of, result.outcome, 1)
-            if result.outcome in {"rejected", "failed"}:
+            resource, outcome = result.resource, result.outcome
+            ends[resource.resource_type, resource.as_of, outcome] += 1
+            if outcome in LOADED:
+                continue
+            if outcome in {"rejected", "failed"}:
                 self.incomplete.add(resource.source)
                 self.add_failures([result])
-            if result.outcome == "failed":
+            if outcome == "failed":
                 self.failed.add(resource.name)
-            if result.outcome == "to_send" and len(self.would_send) < FAILURES_KEPT:
+            if outcome == "to_send" and len(self.would_send) < FAILURES_KEPT:
                 self.would_send.append(Pending(resource.name, resource.source))
+        for (resource_type, day, outcome), number in ends.items():
+            self._count(resource_type, day, outcome, number)
 
     def add_failures(self, results: Iterable[Result]) -> None:
         """Keep the first of what went wrong, for the report; counts nothing."""

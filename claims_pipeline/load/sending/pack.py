@@ -1,6 +1,6 @@
 """Resources into transaction bundles, and bundles into halves."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
 
 from claims_pipeline.load.resource import Resource
@@ -11,25 +11,26 @@ ENTRY_CHARACTERS = 100
 Encode = Callable[[Sequence[Resource]], bytes]
 
 
-def bundles(resources: Sequence[Resource], size: int) -> Iterator[Sequence[Resource]]:
+def bundles(resources: Iterable[Resource], size: int) -> Iterator[Sequence[Resource]]:
     """Yield resources in order, at most `size` at a time; those that belong together are never parted."""
-    start = 0
-    for end in _boundaries(resources):
-        if end - start > size and (last := _last_boundary(resources, start, start + size)):
-            yield resources[start:last]
-            start = last
-        if end - start >= size:
-            yield resources[start:end]
-            start = end
-    if start < len(resources):
-        yield resources[start:]
+    bundle: list[Resource] = []
+    for inseparable in _inseparable(resources):
+        if bundle and len(bundle) + len(inseparable) > size:
+            yield bundle
+            bundle = []
+        bundle += inseparable
+        if len(bundle) >= size:
+            yield bundle
+            bundle = []
+    if bundle:
+        yield bundle
 
 
 def halves(
     resources: Sequence[Resource], *, by_size: bool = False
 ) -> tuple[Sequence[Resource], Sequence[Resource]] | None:
     """Return two parts, equal in number or size as far as may be; None if one resource is left, or one circle."""
-    boundaries = list(_boundaries(resources))[:-1]
+    boundaries = list(accumulate(map(len, _inseparable(resources))))[:-1]
     if not boundaries:
         return None
     before = [0, *accumulate(map(_size, resources))] if by_size else range(len(resources) + 1)
@@ -67,22 +68,10 @@ def _transaction(entries: Iterator[str]) -> bytes:
     return f'{{"resourceType":"Bundle","type":"transaction","entry":[{",".join(entries)}]}}'.encode()
 
 
-def _boundaries(resources: Sequence[Resource]) -> Iterator[int]:
-    """Yield where a bundle may end."""
-    end = 0
+def _inseparable(resources: Iterable[Resource]) -> Iterator[Sequence[Resource]]:
+    """Yield each resource alone, and those that belong together as one."""
     for together, group in groupby(resources, key=lambda resource: resource.together):
-        count = sum(1 for _ in group)
         if together is None:
-            yield from range(end + 1, end + count + 1)
+            yield from ((resource,) for resource in group)
         else:
-            yield end + count
-        end += count
-
-
-def _last_boundary(resources: Sequence[Resource], start: int, limit: int) -> int:
-    """Return the last place up to `limit` where a bundle may end, 0 if there is none after `start`."""
-    return max((b for b in range(start + 1, limit + 1) if _may_end(resources, b)), default=0)
-
-
-def _may_end(resources: Sequence[Resource], at: int) -> bool:
-    return resources[at].together is None or resources[at].together != resources[at - 1].together
+            yield tuple(group)

@@ -102,6 +102,8 @@ class Sender:
         A server may limit the entries of a bundle or its bytes. Only what is no smaller in either than one that was
         refused is sure to be refused too: one large resource says nothing about bundles of small ones.
         """
+        if not self._too_large:
+            return False
         count, characters = len(resources), size(resources)
         return any(count >= refused[0] and characters >= refused[1] for refused in self._too_large)
 
