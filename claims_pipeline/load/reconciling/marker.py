@@ -175,7 +175,8 @@ def _parse(answer: httpx.Response) -> Marker:
 
 
 async def _require_r4(client: FhirClient, wait_seconds: float) -> None:
-    answer = await wait_until_ready(client, "metadata", seconds=wait_seconds)
+    address = "metadata?_elements=fhirVersion"  # all of it is 1.5 MB on HAPI FHIR; who does not know this sends all
+    answer = await wait_until_ready(client, address, seconds=wait_seconds)
     statement = answer.json()
     version = statement.get("fhirVersion", "") if statement.get("resourceType") == "CapabilityStatement" else None
     if version is None or not str(version).startswith(FHIR_R4):
