@@ -24,6 +24,7 @@ MAINTENANCE = "postgres"
 """The database to be in while others are made, renamed and dropped."""
 
 RESOURCES_TABLE = "TABLE public hfj_resource"
+FIX = "name a file that claims server backup wrote"
 CREATED_AT = re.compile(r"^;\s+Archive created at (.+)$", re.MULTILINE)
 
 
@@ -69,12 +70,12 @@ def require_backup(settings: Settings, file: Path) -> str:
         with file.open("rb") as source:
             listed = Postgres.of(settings).run("pg_restore", "--list", stdin=source)
     except OSError as error:
-        raise DataError(f"the backup cannot be read: {error.strerror}", where=str(file)) from error
+        raise DataError(f"the backup cannot be read: {error.strerror}", where=str(file), fix=FIX) from error
     created_at = CREATED_AT.search(listed.stdout)
     if listed.returncode or created_at is None:
-        raise DataError(f"this is no backup of a server: {_reason(listed)}", where=str(file))
+        raise DataError(f"this is no backup of a server: {_reason(listed)}", where=str(file), fix=FIX)
     if RESOURCES_TABLE not in listed.stdout:
-        raise DataError("this is the backup of another database, not of a FHIR server", where=str(file))
+        raise DataError("this is the backup of another database, not of a FHIR server", where=str(file), fix=FIX)
     return created_at[1].strip()
 
 

@@ -62,7 +62,11 @@ def inputs(paths: Sequence[str]) -> list[Input]:
         elif Path(path).exists():
             found.append(Input(path, Path(path)))
         else:
-            raise DataError("there is no such file or folder", where=path)
+            raise DataError(
+                "there is no such file or folder",
+                where=path,
+                fix=f"name FHIR files, folders of them, or {STANDARD_INPUT} for standard input",
+            )
     return found
 
 
