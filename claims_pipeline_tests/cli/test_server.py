@@ -85,14 +85,15 @@ def test_a_wipe_asks_first(tmp_path: Path) -> None:
     assert "Delete all resources" in done.stderr
 
 
-def test_restoring_what_is_no_backup_is_two_lines_and_asks_nothing(tmp_path: Path) -> None:
+def test_restoring_what_is_no_backup_is_three_lines_and_asks_nothing(tmp_path: Path) -> None:
     file = tmp_path / "claims.csv"
     file.write_text("id,amount")
     done = claims_server("restore", str(file), CLAIMS_HOME=str(tmp_path / "home"))
     assert done.returncode == 1
-    what, where = done.stderr.splitlines()
+    what, where, fix = done.stderr.splitlines()
     assert "this is no backup of a server" in what
     assert str(file) in where
+    assert "claims server backup" in fix
     assert not (tmp_path / "home").exists()
 
 

@@ -137,7 +137,7 @@ def test_an_older_version_that_could_not_be_sent_has_not_vanished(target: Settin
 
 
 def test_a_vanished_claim_that_an_older_day_holds_again_is_not_deleted(target: Settings) -> None:
-    shape = Shape("again", days=2, claims_a_day=1, patients=2)
+    shape = Shape("older-day", days=2, claims_a_day=1, patients=2)
     lake = tiny_lake(target.lake_path, shape)
     first_day, second_day = shape.dates
     rows = {day: lake.read(schema.CLAIMS, day).to_dicts() for day in shape.dates}
@@ -153,7 +153,7 @@ def test_a_vanished_claim_that_an_older_day_holds_again_is_not_deleted(target: S
     report = load_lake(lake, target, options=DELETE)
 
     assert report.vanished == {}
-    assert len(ids(target.fhir_base_url, "Claim", "again-")) == 2
+    assert len(ids(target.fhir_base_url, "Claim", "older-day-")) == 2
 
 
 def test_a_dry_run_says_what_would_be_deleted_and_which_older_version_would_be_sent(target: Settings) -> None:

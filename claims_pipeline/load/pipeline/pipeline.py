@@ -18,6 +18,7 @@ from claims_pipeline.load.ledger.references import Unknown, split_by_missing, un
 from claims_pipeline.load.ledger.settle import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.pipeline.tally import Tally
+from claims_pipeline.load.pipeline.underway import Underway, keys_underway, unsettled
 from claims_pipeline.load.progress import OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.reconciling.reads import on_server
@@ -29,7 +30,6 @@ TELL_SECONDS = 1.0
 """Where a load is, is told at least this often: a server that takes nothing is news too."""
 
 _RESOURCE_COLUMNS = list(Resource._fields)
-_SENT_SCHEMA = pl.Schema({**dict.fromkeys(KEY, pl.String()), "content_hash": pl.String()})
 
 
 @dataclass(frozen=True)
@@ -45,19 +45,6 @@ class Plan:
     chunk: pl.DataFrame
     delta: Delta
     unknown: dict[str, Unknown]
-
-
-@dataclass
-class Underway:
-    """What of a chunk was sent, or is about to be.
-
-    Attributes:
-        keys: columns of `_SENT_SCHEMA`.
-        unsettled: how many of them have no end yet.
-    """
-
-    keys: pl.DataFrame
-    unsettled: int
 
 
 @dataclass
@@ -113,7 +100,8 @@ class Pipeline:
         plan = await asyncio.to_thread(self._plan_next, chunks)
         while plan is not None and self.sender.stopped is None:
             to_send = await self._account(plan, origin)
-            underway = self._let_go(to_send)
+            underway = Underway.of(to_send)
+            self._underway = [*unsettled(self._underway), underway]
             following = asyncio.create_task(asyncio.to_thread(self._plan_next, chunks))
             await self._send(to_send, underway, origin, sending)
             plan = await following  # if nothing more is sent, it is not counted as read, and nothing is lost
@@ -127,15 +115,8 @@ class Pipeline:
         return Plan(chunk, delta, unknown)
 
     def _diff(self, chunk: pl.DataFrame) -> Delta:
-        underway = [chunk.keys for chunk in self._underway if chunk.unsettled]
-        on_their_way = pl.concat([_SENT_SCHEMA.to_frame(), *underway])
+        on_their_way = keys_underway(self._underway)
         return diff(self.ledger, chunk, on_their_way=on_their_way, released=self.released, full=self.is_full)
-
-    def _let_go(self, resources: pl.DataFrame) -> Underway:
-        """Note what is about to be sent, until the ledger knows of it: in a dry run for as long as it lasts."""
-        underway = Underway(resources.select(_SENT_SCHEMA.names()), resources.height)
-        self._underway = [*(earlier for earlier in self._underway if earlier.unsettled), underway]
-        return underway
 
     async def _account(self, plan: Plan, origin: str) -> pl.DataFrame:
         """Count what needs no request, and return the rest; what can go wrong comes before the counting."""
