@@ -57,9 +57,7 @@ def install_search_parameters(base_url: str, access: ClientOptions | None = None
 
 def _is_installed(client: httpx.Client, base_url: str) -> bool:
     answer = client.get(f"{base_url}/SearchParameter/{CLAIM_DIAGNOSIS['id']}")
-    if answer.status_code != httpx.codes.OK:
-        return False
-    there = answer.json()
+    there = _resource(answer)
     return all(there.get(element) == value for element, value in CLAIM_DIAGNOSIS.items())
 
 
@@ -77,7 +75,16 @@ def _put(client: httpx.Client, base_url: str) -> None:
 
 def _holds_claims(client: httpx.Client, base_url: str) -> bool:
     answer = client.get(f"{base_url}/Claim", params={"_summary": "count"}, headers={"Cache-Control": "no-cache"})
-    return not (answer.status_code == httpx.codes.OK and answer.json().get("total") == 0)
+    return _resource(answer).get("total") != 0
+
+
+def _resource(answer: httpx.Response) -> dict[str, Any]:
+    """Return what a server answers; nothing if it is an error, or the page of something that is no FHIR server."""
+    try:
+        resource = answer.json() if answer.is_success else {}
+    except ValueError:
+        return {}
+    return resource if isinstance(resource, dict) else {}
 
 
 def _wait_until_usable(client: httpx.Client, base_url: str) -> None:
