@@ -58,6 +58,8 @@ def install_search_parameters(base_url: str, access: ClientOptions | None = None
 def _is_installed(client: httpx.Client, base_url: str) -> bool:
     answer = client.get(f"{base_url}/SearchParameter/{CLAIM_DIAGNOSIS['id']}")
     there = _resource(answer)
+    if answer.is_success and not there:
+        raise FhirError("there is no FHIR server at this address", where=base_url, fix="give the base of a FHIR server")
     return all(there.get(element) == value for element, value in CLAIM_DIAGNOSIS.items())
 
 

@@ -99,6 +99,24 @@ def test_only_a_server_without_claims_need_not_index_them(claims: int, skips: st
     assert [headers["X-Skip-Reindex"] for headers in recorder.headers] == [skips]
 
 
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Welcome</html>")
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_page_that_answers_everything_is_no_fhir_server() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        with pytest.raises(FhirError, match="there is no FHIR server at this address"):
+            install_search_parameters(f"http://127.0.0.1:{http.server_port}/fhir")
+        http.shutdown()
+
+
 def test_a_server_that_does_not_answer_is_named() -> None:
     base_url = f"http://127.0.0.1:{free_port()}/fhir"
     with pytest.raises(ServerUnavailable, match="does not answer") as caught:
