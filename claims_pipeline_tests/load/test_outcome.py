@@ -2,7 +2,7 @@
 
 import pytest
 
-from claims_pipeline.load.sending.outcome import missing_target, without_values
+from claims_pipeline.load.sending.answer import missing_target, without_values
 
 PARSE = "error processing: HAPI-0450: Failed to parse request body as JSON resource. Error was: HAPI-1821: "
 

@@ -13,8 +13,7 @@ import polars as pl
 
 from claims_pipeline.errors import ClaimsPipelineError
 from claims_pipeline.load.dead_letters import DeadLetters
-from claims_pipeline.load.ledger.diff import Delta, diff
-from claims_pipeline.load.ledger.references import Unknown, split_by_missing, unknown_targets, why_missing
+from claims_pipeline.load.ledger.diff import Delta, Unknown, diff, split_by_missing, unknown_targets, why_missing
 from claims_pipeline.load.ledger.settle import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.pipeline.tally import Tally

@@ -16,12 +16,11 @@ import httpx
 
 from claims_pipeline.errors import FhirError, LedgerMismatch, ServerUnavailable
 from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.sending.answer import outcome_of, plain
 from claims_pipeline.load.sending.client import (
     HTTP_GONE,
     HTTP_NOT_FOUND,
     FhirClient,
-    outcome_of,
-    plain,
     wait_until_ready,
 )
 

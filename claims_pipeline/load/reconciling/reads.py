@@ -10,8 +10,8 @@ import httpx
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
 from claims_pipeline.fhir.canonical import decode, encode, without_volatile_meta
-from claims_pipeline.load.sending.client import FhirClient, is_fhir, outcome_of, plain
-from claims_pipeline.load.sending.outcome import without_values
+from claims_pipeline.load.sending.answer import outcome_of, plain, without_values
+from claims_pipeline.load.sending.client import FhirClient, is_fhir
 
 IDS_PER_SEARCH = 200
 ATTEMPTS = 8

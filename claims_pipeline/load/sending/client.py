@@ -15,7 +15,7 @@ import httpx
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
 from claims_pipeline.fhir_access import FHIR_JSON, client_options
-from claims_pipeline.load.sending.outcome import operation_outcome_text
+from claims_pipeline.load.sending.answer import plain, refused
 from claims_pipeline.settings import Settings
 
 CONNECT_SECONDS = 10.0
@@ -155,42 +155,9 @@ def _not_ready(answer: httpx.Response) -> str | None:
     return None
 
 
-def refused(answer: httpx.Response) -> FhirError:
-    """Return the error for a server that does not let us in."""
-    return FhirError(
-        f"the FHIR server refuses us: HTTP {answer.status_code}",
-        where=str(answer.request.url),
-        fix="set CLAIMS_FHIR_USER and CLAIMS_FHIR_PASSWORD, or CLAIMS_FHIR_TOKEN, to an account that may write",
-    )
-
-
 def is_fhir(answer: httpx.Response) -> bool:
     """Tell whether an answer is a FHIR resource, and not the page of a proxy."""
     try:
         return "resourceType" in answer.json()
     except (ValueError, TypeError):
         return False
-
-
-def plain(error: httpx.RequestError) -> str:
-    """Return why no usable answer came, in plain words."""
-    names = {
-        httpx.ConnectTimeout: "no connection in time",
-        httpx.ReadTimeout: "no answer in time",
-        httpx.WriteTimeout: "it did not take the request in time",
-        httpx.RemoteProtocolError: "the connection was closed in the middle",
-        httpx.ReadError: "the connection was reset",
-        httpx.WriteError: "the connection was reset",
-        httpx.DecodingError: "the answer is damaged: it cannot be decompressed",
-    }
-    if isinstance(error, httpx.ConnectError):
-        return "connection refused" if "refused" in str(error).lower() or "All connection" in str(error) else str(error)
-    return names.get(type(error), type(error).__name__)
-
-
-def outcome_of(answer: httpx.Response) -> str:
-    """Return what the server says about a request that it refused; empty unless it says it in FHIR."""
-    try:
-        return operation_outcome_text(answer.json())
-    except ValueError:
-        return ""

@@ -16,10 +16,16 @@ import httpx
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError, ServerUnavailable
 from claims_pipeline.load.resource import Resource, Result
-from claims_pipeline.load.sending.answer import Answer, Meaning, read_answer, read_error
+from claims_pipeline.load.sending.answer import (
+    Answer,
+    Meaning,
+    missing_target,
+    read_answer,
+    read_error,
+    without_values,
+)
 from claims_pipeline.load.sending.client import FhirClient
 from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
-from claims_pipeline.load.sending.outcome import missing_target, without_values
 from claims_pipeline.load.sending.pack import Encode, deletion, halves, size, transaction
 
 SUSPECT_ATTEMPTS = 6
