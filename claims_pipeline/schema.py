@@ -241,4 +241,4 @@ TABLES: Mapping[str, Table] = MappingProxyType(
 )
 
 DIRECTORY: tuple[Table, ...] = (PAYERS, PLANS, ORGANIZATIONS, LOCATIONS, PRACTITIONERS)
-DAILY: tuple[Table, ...] = (PATIENTS, COVERAGES, CLAIMS)
+DAILY: tuple[Table, ...] = tuple(table for table in TABLES.values() if table.is_daily)

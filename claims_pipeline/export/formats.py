@@ -12,12 +12,9 @@ import polars as pl
 import pyarrow as pa
 
 from claims_pipeline.export.state import current_resources
-from claims_pipeline.fhir import RENDERINGS
+from claims_pipeline.fhir import RENDERED_TABLES, RENDERINGS
 from claims_pipeline.lake import Lake
-from claims_pipeline.schema import CLAIMS, COVERAGES, LOCATIONS, ORGANIZATIONS, PATIENTS, PAYERS, PRACTITIONERS
 
-TABLES = (PAYERS, ORGANIZATIONS, LOCATIONS, PRACTITIONERS, PATIENTS, COVERAGES, CLAIMS)
-"""In the order of their references: what a resource names comes before it."""
 ENTRIES_A_BUNDLE = 500
 Writer = BinaryIO | gzip.GzipFile
 FULL_URL = "https://example.org/fhir/"
@@ -42,7 +39,7 @@ class Format:
 def write_ndjson(lake: Lake, folder: Path, compress: bool) -> int:
     """Write one `<ResourceType>.ndjson` a resource type (FHIR Bulk Data), a resource a line."""
     started: set[Path] = set()
-    for table in TABLES:
+    for table in RENDERED_TABLES:
         path = folder / f"{RENDERINGS[table.name].resource_type}.ndjson{'.gz' if compress else ''}"
         with _opened(path, append=path in started, compress=compress) as file:
             started.add(path)
@@ -104,7 +101,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 
 def _bundles(lake: Lake, entry: pl.Expr) -> Iterator[tuple[str, pl.Series]]:
     """Yield the resource type and the entries, already separated by commas, of each bundle."""
-    for table in TABLES:
+    for table in RENDERED_TABLES:
         kind = RENDERINGS[table.name].resource_type
         for resources in current_resources(lake, table):
             for part in resources.iter_slices(ENTRIES_A_BUNDLE):

@@ -67,7 +67,7 @@ RENDERINGS: Mapping[str, Rendering] = MappingProxyType(
         ),
     }
 )
-"""By table; a table that is not here is not loaded into FHIR."""
+"""By table, in loading order: what a table refers to stands before it (loading_order.py checks that)."""
 
 _SLICE_ROWS = 10_000
 """Rows rendered at once: memory is used again, which makes 200,000 claims a fifth faster (benchmarks/render.py)."""

@@ -14,9 +14,6 @@ RESOURCE_SCHEMA = pl.Schema(
 )
 """`body`: canonical JSON. `content_hash`: SHA-256 of it, 64 hex. `references`: distinct `Type/id` that it names."""
 
-TIERS = ("Organization", "Location", "Practitioner", "Patient", "Coverage", "Claim")
-"""Resource types of the lake in loading order: a type refers to earlier ones only."""
-
 ID_PATTERN = r"^[A-Za-z0-9\-.]{1,64}$"
 """FHIR R4, data type `id`."""
 

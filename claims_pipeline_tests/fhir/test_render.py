@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError
-from claims_pipeline.fhir import RENDERINGS, RESOURCE_SCHEMA, TIERS, mapping_digest, render
+from claims_pipeline.fhir import RENDERINGS, RESOURCE_SCHEMA, mapping_digest, render
 from claims_pipeline_tests.fhir import by_row
 from claims_pipeline_tests.fhir.rows import frame, rows
 
@@ -91,12 +91,6 @@ def test_a_claim_reads_as_the_mapping_says() -> None:
     assert [modifier["coding"][0]["system"] for modifier in item["modifier"]] == [by_row.CPT, by_row.HCPCS]
     assert item["locationCodeableConcept"]["text"] == "Boston, MA"
     assert '"unitPrice":{"currency":"USD","value":62.50}' in body
-
-
-def test_a_tier_refers_to_earlier_tiers_only() -> None:
-    for rendering in RENDERINGS.values():
-        earlier = TIERS[: TIERS.index(rendering.resource_type)]
-        assert {resource_type for resource_type, _ in rendering.references} <= set(earlier)
 
 
 def test_many_rows_come_out_in_their_order() -> None:

@@ -7,18 +7,13 @@ from datetime import date
 
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError
-from claims_pipeline.fhir import mapping_digest
+from claims_pipeline.fhir import RENDERED_TABLES, mapping_digest
 from claims_pipeline.lake import Lake
 
-DIRECTORY: tuple[schema.Table, ...] = (
-    schema.PAYERS,
-    schema.ORGANIZATIONS,
-    schema.LOCATIONS,
-    schema.PRACTITIONERS,
-)
+DIRECTORY = tuple(table for table in RENDERED_TABLES if not table.is_daily)
 """Tables of one file that are loaded, in loading order."""
 
-DAILY: tuple[schema.Table, ...] = (schema.PATIENTS, schema.COVERAGES, schema.CLAIMS)
+DAILY = tuple(table for table in RENDERED_TABLES if table.is_daily)
 """Tables of a partition a day that are loaded, in loading order."""
 
 
