@@ -10,8 +10,8 @@ from claims_pipeline.errors import DataError
 from claims_pipeline.lake import Feed, Lake, read_feed
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
-from claims_pipeline.load.pipeline.file_load import load_read_files
-from claims_pipeline.load.pipeline.lake_load import load_days
+from claims_pipeline.load.pipeline.files import load_read_files
+from claims_pipeline.load.pipeline.lake import load_days
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.report import LoadReport

@@ -17,7 +17,7 @@ from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.pipeline.tally import Tally
 from claims_pipeline.load.progress import OnProgress, Progress, silent
-from claims_pipeline.load.reconciling.adopt import adopt, reset
+from claims_pipeline.load.reconciling.compare import adopt, reset
 from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker
 from claims_pipeline.load.report import Latency, LoadReport
 from claims_pipeline.load.sending.client import FhirClient, connect

@@ -17,7 +17,6 @@ from claims_pipeline.load.ledger.diff import Delta, Unknown, diff, split_by_miss
 from claims_pipeline.load.ledger.settle import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.pipeline.tally import Tally
-from claims_pipeline.load.pipeline.underway import Underway, keys_underway, unsettled
 from claims_pipeline.load.progress import OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.reconciling.reads import on_server
@@ -29,6 +28,7 @@ TELL_SECONDS = 1.0
 """Where a load is, is told at least this often: a server that takes nothing is news too."""
 
 _RESOURCE_COLUMNS = list(Resource._fields)
+KEYS_SCHEMA = pl.Schema({**dict.fromkeys(KEY, pl.String()), "content_hash": pl.String()})
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,24 @@ class Plan:
     chunk: pl.DataFrame
     delta: Delta
     unknown: dict[str, Unknown]
+
+
+@dataclass
+class Underway:
+    """What of a chunk was sent, or is about to be.
+
+    Attributes:
+        keys: columns of `KEYS_SCHEMA`.
+        unsettled: how many of them have no end yet; in a dry run, where nothing has one, all.
+    """
+
+    keys: pl.DataFrame
+    unsettled: int
+
+    @classmethod
+    def of(cls, resources: pl.DataFrame) -> "Underway":
+        """Return a chunk (columns of `resource.CHUNK_SCHEMA`) of which all is on its way."""
+        return cls(resources.select(KEYS_SCHEMA.names()), resources.height)
 
 
 @dataclass
@@ -100,7 +118,7 @@ class Pipeline:
         while plan is not None and self.sender.stopped is None:
             to_send = await self._account(plan, origin)
             underway = Underway.of(to_send)
-            self._underway = [*unsettled(self._underway), underway]
+            self._underway = [*_unsettled(self._underway), underway]
             following = asyncio.create_task(asyncio.to_thread(self._plan_next, chunks))
             await self._send(to_send, underway, origin, sending)
             plan = await following  # if nothing more is sent, it is not counted as read, and nothing is lost
@@ -114,7 +132,7 @@ class Pipeline:
         return Plan(chunk, delta, unknown)
 
     def _diff(self, chunk: pl.DataFrame) -> Delta:
-        on_their_way = keys_underway(self._underway)
+        on_their_way = _keys_underway(self._underway)
         return diff(self.ledger, chunk, on_their_way=on_their_way, released=self.released, full=self.is_full)
 
     async def _account(self, plan: Plan, origin: str) -> pl.DataFrame:
@@ -230,3 +248,13 @@ class Pipeline:
 def _end_of_lacking(target: str, tally: Tally) -> str:
     """What refers to something that may still come is still to do; what refers to nothing is rejected."""
     return "failed" if target in tally.failed else "rejected"
+
+
+def _unsettled(chunks: Iterable[Underway]) -> list[Underway]:
+    """Return the chunks of which something has no end yet; the ledger knows all of the others."""
+    return [chunk for chunk in chunks if chunk.unsettled]
+
+
+def _keys_underway(chunks: Iterable[Underway]) -> pl.DataFrame:
+    """Return the keys of those chunks (columns of `KEYS_SCHEMA`)."""
+    return pl.concat([KEYS_SCHEMA.to_frame(), *(chunk.keys for chunk in _unsettled(chunks))])

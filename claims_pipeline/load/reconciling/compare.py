@@ -1,4 +1,4 @@
-"""The ledger against what the server really holds, resource by resource."""
+"""The ledger against what the server really holds, resource by resource; adopting and resetting where they differ."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from claims_pipeline.load.ledger.settle import FORGET_PARTITION
 from claims_pipeline.load.ledger.store import Ledger, execute_many
-from claims_pipeline.load.ledger.tables import RESOURCES
+from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES
+from claims_pipeline.load.reconciling.marker import Marker, raise_generation
 from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, Stored, stored
 from claims_pipeline.load.sending.client import FhirClient
 
@@ -118,6 +119,37 @@ def mark(ledger: Ledger, comparison: Comparison) -> int:
         differing = [(comparison.resource_type, i) for i in (*comparison.missing, *comparison.changed)]
         execute_many(connection, FORGET_PARTITION, differing)
     return len(differing)
+
+
+async def adopt(ledger: Ledger, client: FhirClient, marker: Marker | None, *, workers: int) -> None:
+    """Write into the ledger what the server really holds of what it knows, and bind the server to it.
+
+    Every resource of the ledger is read and hashed, for a restored server gives old versions new content.
+
+    Raises:
+        FhirError: the server refuses to be read, or does not take the marker.
+        ServerUnavailable: it did not answer.
+    """
+    async for comparison in compare(ledger, client, has_all_contents=True, workers=workers):
+        mark(ledger, comparison)
+    async for comparison in returned(ledger, client, workers=workers):
+        mark(ledger, comparison)
+    with ledger.writing() as connection:
+        connection.execute(sa.delete(PARTITIONS))
+    await raise_generation(ledger, client, above=marker.generation if marker else 0)
+
+
+async def reset(ledger: Ledger, client: FhirClient, marker: Marker | None) -> None:
+    """Forget what the ledger says, and bind the server to it.
+
+    Raises:
+        FhirError: the server does not take the marker.
+        ServerUnavailable: it did not answer.
+    """
+    with ledger.writing() as connection:
+        connection.execute(sa.delete(RESOURCES))
+        connection.execute(sa.delete(PARTITIONS))
+    await raise_generation(ledger, client, above=marker.generation if marker else 0)
 
 
 async def _compare(

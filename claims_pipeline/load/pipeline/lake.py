@@ -7,8 +7,7 @@ from itertools import groupby
 from claims_pipeline.lake import Lake
 from claims_pipeline.load.options import LoadOptions
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.pipeline.vanished import settle_vanished
-from claims_pipeline.load.pipeline.vanishing import Vanishing
+from claims_pipeline.load.pipeline.vanished import Vanishing, settle_vanished
 from claims_pipeline.load.sources import Partition, partitions
 from claims_pipeline.load.sources.lake import DAILY
 from claims_pipeline.load.sources.lake_chunks import LakeChunks, as_of, resource_type, rows_by_manifest

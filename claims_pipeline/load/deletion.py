@@ -1,4 +1,4 @@
-"""Deleting from the server what the ledger says is ours."""
+"""Deletes from the server resources that the ledger says are ours."""
 
 import asyncio
 from collections.abc import Sequence

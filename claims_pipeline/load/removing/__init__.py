@@ -1,1 +1,0 @@
-"""Deleting from the server what the ledger says is ours."""
