@@ -17,7 +17,7 @@ from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.report import LoadReport
 from claims_pipeline.load.session import Session, require_feed
 from claims_pipeline.load.sources import read_files
-from claims_pipeline.load.sources.opening import inputs
+from claims_pipeline.load.sources.inputs import inputs
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings
 

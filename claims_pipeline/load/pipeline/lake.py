@@ -9,8 +9,7 @@ from claims_pipeline.load.options import LoadOptions
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.pipeline.vanished import Vanishing, settle_vanished
 from claims_pipeline.load.sources import Partition, partitions
-from claims_pipeline.load.sources.lake import DAILY
-from claims_pipeline.load.sources.lake_chunks import LakeChunks, as_of, resource_type, rows_by_manifest
+from claims_pipeline.load.sources.lake import DAILY, LakeChunks, as_of, resource_type, rows_by_manifest
 from claims_pipeline.schema import CLAIMS
 
 

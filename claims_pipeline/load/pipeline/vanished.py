@@ -26,7 +26,7 @@ from claims_pipeline.load.reconciling.reads import Stored, stored
 from claims_pipeline.load.resource import LOADED, Resource, Result
 from claims_pipeline.load.sending.pack import bundles
 from claims_pipeline.load.sources import Partition
-from claims_pipeline.load.sources.lake_chunks import LakeChunks, as_of
+from claims_pipeline.load.sources.lake import LakeChunks, as_of
 
 CAN_BE_ENTERED_IN_ERROR = frozenset({"Claim", "Coverage"})
 IN_ERROR = "entered-in-error"

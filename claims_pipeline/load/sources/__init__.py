@@ -11,8 +11,8 @@ from claims_pipeline.load.sources.files import (
     FileResources,
     read_files,
 )
+from claims_pipeline.load.sources.inputs import STANDARD_INPUT
 from claims_pipeline.load.sources.lake import DAILY, DIRECTORY, Partition, partitions
-from claims_pipeline.load.sources.opening import STANDARD_INPUT
 
 __all__ = [
     "DAILY",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from claims_pipeline.fhir.canonical import Json, Resource
-from claims_pipeline.load.sources.reading import JsonReader, Unreadable
+from claims_pipeline.load.sources.json_values import JsonReader, Unreadable
 
 UNPACKED = ("transaction", "batch", "collection", "searchset")
 """Types of the Bundles whose entries are loaded."""

@@ -10,12 +10,11 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from claims_pipeline.fhir import RESOURCE_SCHEMA, content_hash
-from claims_pipeline.load.sources.admission import admit
+from claims_pipeline.load.sources.checks import admit
 from claims_pipeline.load.sources.documents import Refusal, candidates
-from claims_pipeline.load.sources.opening import Input, inputs
-from claims_pipeline.load.sources.ordering import place
-from claims_pipeline.load.sources.reading import JsonReader
-from claims_pipeline.load.sources.resolution import resolve, rewritten
+from claims_pipeline.load.sources.inputs import Input, inputs
+from claims_pipeline.load.sources.json_values import JsonReader
+from claims_pipeline.load.sources.references import place, resolve, rewritten
 from claims_pipeline.load.sources.spool import PART_ROWS, Spool, references_in
 
 FILE_SCHEMA = pl.Schema(

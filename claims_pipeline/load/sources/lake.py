@@ -1,14 +1,19 @@
-"""Partitions of a lake as resources for the loader."""
+"""Partitions of a lake as chunks of resources for the pipeline, several small days in one."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+
+import polars as pl
 
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError
-from claims_pipeline.fhir import RENDERED_TABLES, mapping_digest
+from claims_pipeline.fhir import RENDERED_TABLES, RENDERINGS, RESOURCE_SCHEMA, mapping_digest, render
 from claims_pipeline.lake import Lake
+from claims_pipeline.lake.writer import MANIFEST_FOLDER
+from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
 
 DIRECTORY = tuple(table for table in RENDERED_TABLES if not table.is_daily)
 """Tables of one file that are loaded, in loading order."""
@@ -53,3 +58,159 @@ def partitions(lake: Lake, days: Iterable[date], *, newest_first: bool = True) -
     ordered = sorted(set(days), reverse=newest_first)
     directory = [Partition(lake, table) for table in DIRECTORY]
     return directory + [Partition(lake, table, day) for table in DAILY for day in ordered]
+
+
+FIRST_CHUNK_ROWS = 1_000
+"""The server has nothing to do until the first chunk is read and compared: it is small, and the next ones grow."""
+GROWTH = 4
+CHUNK_ROWS = 20_000
+"""Enough that reading, rendering and comparing cost little a row; about 100 MB at a time."""
+
+
+@dataclass
+class LakeChunks:
+    """Renders partitions of one table, in order, as chunks.
+
+    Attributes:
+        partitions: of one table.
+        on_partition: told of each partition's rows before they are a chunk.
+        row_counts: by partition name, filled as they are read.
+        rejected: rows that FHIR cannot hold, without a body, filled as they are rendered.
+    """
+
+    partitions: Sequence[Partition]
+    on_partition: Callable[[Partition, pl.DataFrame], None]
+    row_counts: dict[str, int] = field(default_factory=dict)
+    rejected: list[Result] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        for batch, size in _batches(self.partitions):
+            read = _read(batch)
+            for partition, frame in read:
+                self.on_partition(partition, frame)
+                self.row_counts[partition.name] = frame.height
+            if any(frame.height for _, frame in read):
+                yield from self._slices(read, size)
+
+    def _slices(self, read: Sequence[tuple[Partition, pl.DataFrame]], size: int) -> Iterator[pl.DataFrame]:
+        table = read[0][0].table
+        labels, frames = _labelled(read), pl.concat([frame for _, frame in read])
+        for start, length in _cuts(frames.height, size):
+            rows, label = frames.slice(start, length), labels.slice(start, length)
+            resources, wrong = _rendered(table, rows)
+            if wrong:
+                self._reject(rows, label, wrong)
+                label = label.filter(~pl.int_range(pl.len()).is_in(list(wrong)))
+            yield pl.concat([resources, label], how="horizontal").select(CHUNK_SCHEMA.names())
+
+    def _reject(self, rows: pl.DataFrame, label: pl.DataFrame, wrong: Mapping[int, str]) -> None:
+        rendering = RENDERINGS[self.partitions[0].table.name]
+        for at, why in wrong.items():
+            day, source, _ = label.row(at)
+            resource_id = rows[rendering.id_column][at]
+            if not resource_id:
+                raise DataError(why, where=source, fix="give every row an id")
+            stand_in = hashlib.sha256(f"{source} {why}".encode()).hexdigest()  # for the hash of a body
+            resource = Resource(rendering.resource_type, resource_id, stand_in, day, source, "", [])
+            self.rejected.append(Result(resource, "rejected", text=why))
+
+
+def _batches(partitions: Sequence[Partition]) -> Iterator[tuple[list[Partition], int]]:
+    """Yield partitions that make one chunk together, as far as the manifest knows their rows, and its size."""
+    rows = rows_by_manifest(partitions[0].lake) if partitions else {}
+    batch: list[Partition] = []
+    expected, size = 0, FIRST_CHUNK_ROWS
+    for partition in partitions:
+        batch.append(partition)
+        expected += rows.get(partition.name, CHUNK_ROWS)
+        if expected >= size:
+            yield batch, size
+            batch, expected, size = [], 0, _larger(size)
+    if batch:
+        yield batch, size
+
+
+def _cuts(height: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield start and length of parts; a rest that is smaller than a part belongs to the one before."""
+    start = 0
+    while start < height:
+        length = size if height - start >= 2 * size else height - start
+        yield start, length
+        start, size = start + length, _larger(size)
+
+
+def _larger(size: int) -> int:
+    return min(GROWTH * size, CHUNK_ROWS)
+
+
+def _read(batch: Sequence[Partition]) -> list[tuple[Partition, pl.DataFrame]]:
+    """Read small files together, which takes a third of the time; one by one where something is wrong with one."""
+    lake, table = batch[0].lake, batch[0].table
+    days = [partition.day for partition in batch if partition.day]
+    try:
+        together = lake.read_days(table, days) if len(days) > 1 else None
+    except DataError:
+        together = None
+    if together is None:
+        return [(partition, lake.read(table, partition.day)) for partition in batch]
+    counts = dict(together.group_by("day").len().rows())
+    rows = together.select(table.polars_schema.names())
+    read, start = [], 0
+    for partition in batch:
+        height = counts.get(partition.day, 0)
+        read.append((partition, rows.slice(start, height)))
+        start += height
+    return read
+
+
+def rows_by_manifest(lake: Lake) -> dict[str, int]:
+    """Return the number of rows by partition name, as the lake's manifest says: an estimate."""
+    rows = {}
+    for file in (lake.root / MANIFEST_FOLDER).glob("*.json"):
+        for day, facts in json.loads(file.read_bytes()).items():
+            rows[f"{file.stem}/{day}" if day else file.stem] = int(facts["rows"])
+    return rows
+
+
+def resource_type(partition: Partition) -> str:
+    """Return the FHIR resource type that a partition becomes."""
+    return RENDERINGS[partition.table.name].resource_type
+
+
+def as_of(partition: Partition) -> str:
+    """Return the day of a partition as the ledger writes it."""
+    return partition.day.isoformat() if partition.day else ""
+
+
+def _labelled(read: Sequence[tuple[Partition, pl.DataFrame]]) -> pl.DataFrame:
+    """Return `as_of`, `source` and `together` of each row, in order."""
+    partitions = pl.DataFrame(
+        {
+            "as_of": [as_of(partition) for partition, _ in read],
+            "source": [partition.name for partition, _ in read],
+            "height": [frame.height for _, frame in read],
+        }
+    ).filter(pl.col("height") > 0)
+    labels = partitions.select(pl.col("as_of", "source").repeat_by("height").explode())
+    return labels.with_columns(together=pl.lit(None, dtype=pl.Int64))
+
+
+def _rendered(table: schema.Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Render what FHIR can hold; also return why not, by position, for the other rows."""
+    try:
+        return render(table, rows) if table is schema.CLAIMS else _rendered_once(table, rows), {}
+    except DataError as error:
+        if rows.height == 1:
+            return RESOURCE_SCHEMA.to_frame(), {0: error.message}
+    half = rows.height // 2
+    first, wrong_in_first = _rendered(table, rows.head(half))
+    second, wrong_in_second = _rendered(table, rows.slice(half))
+    return pl.concat([first, second]), wrong_in_first | {half + at: why for at, why in wrong_in_second.items()}
+
+
+def _rendered_once(table: schema.Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """Render equal rows once: a person's row is the same on most of the days that it stands in."""
+    distinct = rows.unique(maintain_order=True)
+    numbered = distinct.with_row_index("number")
+    same = rows.join(numbered, on=rows.columns, how="left", nulls_equal=True, maintain_order="left")
+    return render(table, distinct)[same["number"]]

@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 
 from claims_pipeline.fhir import content_hash
-from claims_pipeline.load.sources.admission import Admitted
+from claims_pipeline.load.sources.checks import Admitted
 from claims_pipeline.load.sources.documents import Refusal
 
 PART_CHARACTERS = 8 * 1024 * 1024

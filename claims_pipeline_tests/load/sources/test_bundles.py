@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.load.sources import STANDARD_INPUT, read_files
-from claims_pipeline.load.sources import reading as reading_module
+from claims_pipeline.load.sources import STANDARD_INPUT, json_values, read_files
 from claims_pipeline_tests.load.sources.samples import (
     Resource,
     bodies,
@@ -214,8 +213,8 @@ def test_names_and_packing_of_files_do_not_matter(tmp_path: Path) -> None:
 def test_how_the_text_is_cut_into_pieces_does_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refill: int, sort_keys: bool
 ) -> None:
-    monkeypatch.setattr(reading_module, "_REFILL", refill)
-    monkeypatch.setattr("claims_pipeline.load.sources.opening.CHUNK_BYTES", refill)
+    monkeypatch.setattr(json_values, "_REFILL", refill)
+    monkeypatch.setattr("claims_pipeline.load.sources.inputs.CHUNK_BYTES", refill)
     document = json.dumps(synthea_patient(), indent=2, sort_keys=sort_keys, ensure_ascii=False)
     lines = ndjson(patient("p1", name=[{"text": 'Zoë \U0001f600 \\ " é'}]), synthea_practitioners()) + "{bad\n"
 

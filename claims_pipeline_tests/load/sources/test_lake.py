@@ -1,14 +1,21 @@
-from datetime import date
+"""Partitions as chunks: read together, each row keeps the day and the file that it came from."""
+
+from datetime import date, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError
+from claims_pipeline.fhir import render
 from claims_pipeline.lake import Lake
 from claims_pipeline.load.sources import Partition, partitions
+from claims_pipeline.load.sources import lake as lake_source
+from claims_pipeline.load.sources.lake import LakeChunks
 from claims_pipeline_tests.fhir.rows import frame
 from claims_pipeline_tests.fhir.test_render import CLAIM
+from claims_pipeline_tests.lakes import START, Shape, rewrite, tiny_lake, write
 
 DAY, NEXT_DAY = date(2025, 1, 5), date(2025, 1, 6)
 
@@ -49,3 +56,93 @@ def test_the_digest_changes_with_the_rows_and_with_the_mapping(tmp_path: Path, m
 def test_a_missing_partition_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the lake has no claims/2025-01-05"):
         Partition(Lake(tmp_path), schema.CLAIMS, DAY).digest()
+
+
+KEY = ["resource_id", "content_hash", "as_of", "source"]
+
+
+def claims_partitions(root: Path, *, newest_first: bool) -> list[Partition]:
+    """Return the partitions of a lake whose days have 0, 1, 2 ... claims."""
+    shape = Shape("chunks", days=6, claims_a_day=5)
+    lake = tiny_lake(root, shape)
+    for number, day in enumerate(shape.dates):
+        write(lake, schema.CLAIMS, lake.read(schema.CLAIMS, day).head(number).to_dicts(), day)
+    return [p for p in partitions(lake, shape.dates, newest_first=newest_first) if p.table is schema.CLAIMS]
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("rows_at_once", [1, 4, 20_000])
+def test_each_row_keeps_its_day_and_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, newest_first: bool, rows_at_once: int
+) -> None:
+    monkeypatch.setattr(lake_source, "CHUNK_ROWS", rows_at_once)
+    of_claims = claims_partitions(tmp_path, newest_first=newest_first)
+    seen: dict[str, int] = {}
+
+    chunks = LakeChunks(of_claims, lambda partition, frame: seen.update({partition.name: frame.height}))
+    together = pl.concat(list(chunks)).select(KEY)
+
+    alone = pl.concat(
+        render(schema.CLAIMS, partition.lake.read(schema.CLAIMS, partition.day))
+        .with_columns(as_of=pl.lit(str(partition.day)), source=pl.lit(partition.name))
+        .select(KEY)
+        for partition in of_claims
+    )
+    assert together.equals(alone)
+    assert chunks.row_counts == seen
+    assert sorted(seen.values()) == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("claims_a_day", "heights"),
+    [([5] * 30, [10, 40, 80, 20]), ([150], [10, 40, 100]), ([14, 3, 3], [14, 6]), ([], [])],
+    ids=["many small files", "one large file", "few", "none"],
+)
+def test_the_first_chunk_is_small_and_the_next_ones_grow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, claims_a_day: list[int], heights: list[int]
+) -> None:
+    monkeypatch.setattr(lake_source, "FIRST_CHUNK_ROWS", 10)
+    monkeypatch.setattr(lake_source, "CHUNK_ROWS", 80)
+    shape = Shape("growing", days=len(claims_a_day) or 1, claims_a_day=max(claims_a_day, default=1))
+    lake = tiny_lake(tmp_path, shape)
+    for day, count in zip(shape.dates, claims_a_day, strict=False):
+        write(lake, schema.CLAIMS, lake.read(schema.CLAIMS, day).head(count).to_dicts(), day)
+    days = shape.dates[: len(claims_a_day)]
+    of_claims = [p for p in partitions(lake, days, newest_first=False) if p.table is schema.CLAIMS]
+
+    assert [chunk.height for chunk in LakeChunks(of_claims, lambda *_: None)] == heights
+
+
+def test_of_files_read_together_the_broken_one_is_named(tmp_path: Path) -> None:
+    of_claims = claims_partitions(tmp_path, newest_first=True)
+    broken = of_claims[2].lake.path(schema.CLAIMS, of_claims[2].day)
+    broken.write_bytes(b"PAR1 not really")
+
+    with pytest.raises(DataError) as caught:
+        list(LakeChunks(of_claims, lambda *_: None))
+
+    assert caught.value.where == str(broken)
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 4, 20_000])
+def test_rows_that_fhir_cannot_hold_are_rejected_and_their_neighbours_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+) -> None:
+    monkeypatch.setattr(lake_source, "CHUNK_ROWS", rows_at_once)
+    of_claims = claims_partitions(tmp_path, newest_first=True)
+    last = of_claims[0]
+    rewrite(last.lake, schema.CLAIMS, START + timedelta(days=5), pl.col("claim_id").str.ends_with("2"), payer_id="a b")
+
+    chunks = LakeChunks(of_claims, lambda *_: None)
+    rendered = pl.concat(chunks)
+
+    assert rendered.height == 14
+    assert [(r.resource.name, r.resource.source, r.text) for r in chunks.rejected] == [
+        (
+            "Claim/chunks-claim-20250106-000002",
+            "claims/2025-01-06",
+            "payer_id is missing or not allowed: 'a b' in chunks-claim-20250106-000002",
+        )
+    ]
+    assert "chunks-claim-20250106-000002" not in rendered["resource_id"].to_list()
+    assert rendered.filter(source="claims/2025-01-06").height == 4

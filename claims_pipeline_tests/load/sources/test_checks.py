@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.load.sources.elements import problems, r4
+from claims_pipeline.load.sources.checks import problems, r4
 
 CLAIM: dict[str, Any] = {
     "resourceType": "Claim",
