@@ -25,11 +25,11 @@ from claims_pipeline.lake.files import sync, temporary_name
 MEMORY_LIMIT = "2GB"
 """DuckDB spills to disk beyond it, so a build of any size fits beside a FHIR server on a small machine."""
 
-Progress = Callable[[str], None]
+OnStep = Callable[[str], None]
 """Called with the name of each model when its turn comes."""
 
 
-def build(lake: Lake, analytics_path: Path, on_progress: Progress | None = None) -> AggregateReport:
+def build(lake: Lake, analytics_path: Path, on_progress: OnStep | None = None) -> AggregateReport:
     """Build the analytics file of a lake, unless the published one was built from the same lake and models.
 
     A reader sees the old file or the new one. Of two builds at the same time the second waits for the first.
@@ -63,7 +63,7 @@ def _is_built_from(analytics_path: Path, state: LakeState) -> bool:
     )
 
 
-def _publish(lake: Lake, state: LakeState, analytics_path: Path, on_progress: Progress | None) -> None:
+def _publish(lake: Lake, state: LakeState, analytics_path: Path, on_progress: OnStep | None) -> None:
     for left_by_a_killed_build in analytics_path.parent.glob(f".{analytics_path.name}.*.tmp*"):
         if left_by_a_killed_build.is_dir():
             shutil.rmtree(left_by_a_killed_build)
@@ -80,7 +80,7 @@ def _publish(lake: Lake, state: LakeState, analytics_path: Path, on_progress: Pr
             file.unlink(missing_ok=True)
 
 
-def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: Progress | None) -> None:
+def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: OnStep | None) -> None:
     with (
         tempfile.TemporaryDirectory(prefix=f"{file.name}-spill-", dir=file.parent) as spill,
         duckdb.connect(file, config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,

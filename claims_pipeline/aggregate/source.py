@@ -15,7 +15,7 @@ from claims_pipeline.errors import DataError
 from claims_pipeline.lake import Lake
 from claims_pipeline.schema import CLAIMS, Table
 
-TABLES: tuple[Table, ...] = tuple({table.name: table for model in MODELS for table in model.tables}.values())
+LAKE_TABLES: tuple[Table, ...] = tuple({table.name: table for model in MODELS for table in model.tables}.values())
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ def lake_state(lake: Lake) -> LakeState:
     """
     if not lake.root.is_dir():
         raise DataError("there is no lake", where=str(lake.root), fix="claims generate")
-    missing = [table.name for table in TABLES if not _files(lake, table)]
+    missing = [table.name for table in LAKE_TABLES if not _files(lake, table)]
     if missing:
         raise DataError(f"the lake has no {', '.join(missing)}", where=str(lake.root), fix="claims generate")
-    paths = [path for table in TABLES for path in _files(lake, table)]
+    paths = [path for table in LAKE_TABLES for path in _files(lake, table)]
     return LakeState(_digest(lake.root, paths), tuple(lake.days(CLAIMS)))
 
 
@@ -48,7 +48,7 @@ def attach_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         DataError: a file is not Parquet, or has other columns or types than declared.
     """
     connection.execute("attach ':memory:' as lake")
-    for table in TABLES:
+    for table in LAKE_TABLES:
         try:
             connection.execute(_view(lake, table))
             found = columns_of(connection, f"lake.{table.name}")

@@ -1,7 +1,6 @@
 """A feed straight into files of a format."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +8,10 @@ from claims_pipeline.errors import DataError
 from claims_pipeline.export.formats import FORMATS
 from claims_pipeline.export.statistics import statistics, write_statistics
 from claims_pipeline.export.target import replaced, require_target, statistics_path
-from claims_pipeline.generate import GenerateReport, generate_range
+from claims_pipeline.generate import GenerateReport, OnDays, generate_range
 from claims_pipeline.lake import Feed, Lake
 
 PARQUET = "parquet"
-Progress = Callable[[int, int], None]
 
 
 def produce(
@@ -23,7 +21,7 @@ def produce(
     form: str = PARQUET,
     compress: bool = False,
     jobs: int = 1,
-    on_progress: Progress | None = None,
+    on_progress: OnDays | None = None,
 ) -> GenerateReport:
     """Write a feed's whole range to `output` in a format, and its statistics beside it.
 
@@ -55,7 +53,7 @@ def produce(
 
 
 def _produced(
-    feed: Feed, output: Path, *, form: str, compress: bool, jobs: int, on_progress: Progress | None
+    feed: Feed, output: Path, *, form: str, compress: bool, jobs: int, on_progress: OnDays | None
 ) -> GenerateReport:
     def generated(lake: Lake) -> GenerateReport:
         return generate_range(lake, feed, start=feed.start_date, end=feed.end_date, jobs=jobs, on_progress=on_progress)

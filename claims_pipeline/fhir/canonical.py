@@ -10,7 +10,7 @@ import secrets
 from typing import Any
 
 Json = Any
-Resource = dict[str, Json]
+JsonObject = dict[str, Json]
 
 _MARK = f"\udfff{secrets.token_hex(8)}"  # a lone surrogate, which no valid text holds, and nothing to be guessed
 _MARKED = re.compile(f'"{_MARK}(-?[0-9][0-9.eE+-]*)"')
@@ -53,7 +53,7 @@ def encode(value: Json) -> str:
     return text
 
 
-def without_volatile_meta(resource: Resource) -> Resource:
+def without_volatile_meta(resource: JsonObject) -> JsonObject:
     """Return a resource without what a server sets anew at every write: `meta.versionId` and `meta.lastUpdated`."""
     meta = resource.get("meta")
     if not isinstance(meta, dict) or _VOLATILE_META.isdisjoint(meta):

@@ -9,6 +9,7 @@ from claims_pipeline.generate.enrollment import enrollment
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.request import requested_feed
 from claims_pipeline.generate.write import (
+    OnDays,
     generate_range,
     write_claims,
     write_coverages,
@@ -19,6 +20,7 @@ from claims_pipeline.generate.write import (
 
 __all__ = [
     "GenerateReport",
+    "OnDays",
     "directory",
     "enrollment",
     "generate_range",

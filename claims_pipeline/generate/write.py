@@ -22,7 +22,7 @@ CLAIMS_A_CHUNK = 100_000
 """About this many claims are in memory at a time for each job."""
 DAYS_A_CHUNK = 92
 
-Progress = Callable[[int, int], None]
+OnDays = Callable[[int, int], None]
 """Called with the days done and all days."""
 
 
@@ -76,7 +76,7 @@ def write_claims(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, 
 
 
 def generate_range(
-    lake: Lake, feed: Feed, *, start: date, end: date, jobs: int = 1, on_progress: Progress | None = None
+    lake: Lake, feed: Feed, *, start: date, end: date, jobs: int = 1, on_progress: OnDays | None = None
 ) -> GenerateReport:
     """Write the directory, the enrollment and the daily tables of `start`..`end`, all or nothing.
 

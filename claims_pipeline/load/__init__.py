@@ -4,12 +4,12 @@ Belongs here: sources, the ledger, comparing, sending, reports of loads, reconci
 Does not: rendering (fhir), partitions (lake), the server itself (server).
 """
 
-from claims_pipeline.load.counts import Counts
+from claims_pipeline.load.account import Counts, Failure
 from claims_pipeline.load.options import LoadOptions, OnMismatch, Vanished
 from claims_pipeline.load.progress import OnProgress, Progress, at_most_every
 from claims_pipeline.load.reconciling.reconcile import ReconcileReport, reconcile
 from claims_pipeline.load.remove import RemoveReport, remove
-from claims_pipeline.load.report import Failure, LoadReport
+from claims_pipeline.load.report import LoadReport
 from claims_pipeline.load.retry_dead_letters import broken_dead_letters, list_dead_letters, retry_dead_letters
 from claims_pipeline.load.run import load_files, load_lake
 from claims_pipeline.load.sending.interrupt import ending_on_interrupt

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from claims_pipeline.fhir import TIERS
+from claims_pipeline.load.account import Failure
 from claims_pipeline.load.deletion import delete
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
@@ -16,7 +17,6 @@ from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import held_types
 from claims_pipeline.load.reconciling.marker import forget_marker, mismatch, read_marker
-from claims_pipeline.load.report import Failure
 from claims_pipeline.load.resource import Result
 from claims_pipeline.load.sending.client import FhirClient, connect
 from claims_pipeline.load.sending.interrupt import stopping_on_interrupt

@@ -5,40 +5,24 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 from claims_pipeline.errors import ClaimsPipelineError
-from claims_pipeline.load.counts import Counts, counts_table
+from claims_pipeline.load.account import Counts, Failure, Pending
 from claims_pipeline.reports import aligned
 
 FAILURES_SHOWN = 20
 MEBIBYTE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One resource that was rejected or failed: its name, where it came from, and what the server said."""
-
-    outcome: str
-    name: str
-    source: str
-    http_status: int
-    text: str
-
-    def render(self) -> str:
-        """Return it as a person reads it."""
-        status = f" (HTTP {self.http_status})" if self.http_status else ""
-        said = self.text.replace("\n", "\n  ")
-        return f"{self.outcome} {self.name} from {self.source}{status}\n  {said}"
-
-
-@dataclass(frozen=True)
-class Pending:
-    """One resource that a dry run would have sent: its name, and where it came from."""
-
-    name: str
-    source: str
-
-    def render(self) -> str:
-        """Return it as a person reads it."""
-        return f"would send {self.name} from {self.source}"
+HEADINGS = {
+    "read": "read",
+    "unchanged": "unchanged",
+    "superseded": "superseded",
+    "created": "created",
+    "updated": "updated",
+    "already_equal": "equal",
+    "rejected": "rejected",
+    "failed": "failed",
+    "to_send": "to send",
+}
+ONLY_OF_A_DRY_RUN = ("to_send",)
+NEVER_OF_A_DRY_RUN = ("created", "updated", "already_equal")
 
 
 @dataclass(frozen=True)
@@ -214,6 +198,25 @@ class LoadReport:
         if self.stopped is not None:
             lines.append(self.stopped.render())
         return lines
+
+
+def counts_table(by_type: Mapping[str, Counts], total: Counts, *, is_dry_run: bool) -> str:
+    """Return the lines of a table, one line a resource type and one for all, for a terminal of 80 columns."""
+    left_out = NEVER_OF_A_DRY_RUN if is_dry_run else ONLY_OF_A_DRY_RUN
+    columns = [name for name in HEADINGS if name not in left_out]
+    rows = [["", *(HEADINGS[column] for column in columns)]]
+    rows += [
+        [name, *(f"{getattr(counts, column):,}" for column in columns)]
+        for name, counts in (*sorted(by_type.items()), ("total", total))
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        " ".join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
 
 
 def _rate(value: float | None) -> str:

@@ -14,7 +14,7 @@ from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, silent
 from claims_pipeline.load.report import LoadReport
 from claims_pipeline.load.resource import CHUNK_SCHEMA
-from claims_pipeline.load.session import Session
+from claims_pipeline.load.run import Session
 from claims_pipeline.settings import Settings
 
 _NAME = pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))

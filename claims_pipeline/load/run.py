@@ -1,25 +1,44 @@
-"""`load_lake` and `load_files`: bring a FHIR server to what a lake or files hold."""
+"""`load_lake` and `load_files`: bring a FHIR server to what a lake or files hold.
 
+Longer than other modules: what both share (`Session`: the ledger and its lock, the server and its marker, the report
+at the end) is read together with them.
+"""
+
+import asyncio
+import gc
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
-from claims_pipeline.errors import DataError
+from claims_pipeline.errors import ClaimsPipelineError, DataError, FeedMismatch, FhirError
 from claims_pipeline.lake import Feed, Lake, read_feed
-from claims_pipeline.load.ledger.store import Ledger
-from claims_pipeline.load.options import DEFAULTS, LoadOptions
+from claims_pipeline.load.account import Tally
+from claims_pipeline.load.dead_letters import DeadLetters
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import Ledger, open_ledger
+from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
 from claims_pipeline.load.pipeline.files import load_read_files
 from claims_pipeline.load.pipeline.lake import load_days
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, Progress, silent
-from claims_pipeline.load.report import LoadReport
-from claims_pipeline.load.session import Session, require_feed
+from claims_pipeline.load.reconciling.compare import adopt, reset
+from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker
+from claims_pipeline.load.report import Latency, LoadReport
+from claims_pipeline.load.sending.client import FhirClient, connect
+from claims_pipeline.load.sending.interrupt import stopping_on_interrupt
+from claims_pipeline.load.sending.limits import InFlightLimit
+from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.load.sources import read_files
 from claims_pipeline.load.sources.inputs import inputs
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings
+
+Work = Callable[[Pipeline], Awaitable[None]]
 
 
 def load_lake(
@@ -108,6 +127,161 @@ def load_files(
         with read_files(paths, _empty_spool(settings, ledger), on_read) as resources:
             source = " ".join(paths)
             return session.run(ledger, source, lambda run: load_read_files(run, resources, paths), is_checked=True)
+
+
+@dataclass(frozen=True)
+class Session:
+    """One load: where to, and how.
+
+    Attributes:
+        settings: the server, the size of bundles, the most requests at once.
+        ledger_path: `settings.ledger_path` if None.
+        full: send everything, also what the server has already.
+        wait: wait until the server is ready, at most `settings.fhir_wait_seconds`, instead of failing at once.
+        on_progress: told where the load is.
+        options: see `LoadOptions`.
+    """
+
+    settings: Settings
+    ledger_path: Path | None = None
+    full: bool = False
+    wait: bool = True
+    on_progress: OnProgress = silent
+    options: LoadOptions = DEFAULTS
+
+    @contextmanager
+    def exclusive_ledger(self) -> Iterator[Ledger]:
+        """Yield the ledger, locked.
+
+        Raises:
+            LedgerUnusable: its file cannot be used.
+            LoaderLocked: another loader writes with it.
+        """
+        path = self.ledger_path or self.settings.ledger_path
+        with open_ledger(path) as ledger, holding_lock(ledger, wait=self.options.wait_for_lock):
+            yield ledger
+
+    def check(self, ledger: Ledger) -> None:
+        """Hold the server to the ledger before there is anything to send.
+
+        Raises:
+            LedgerMismatch: the server was wiped, restored or swapped since the last load.
+            ServerUnavailable: the server did not answer in time.
+            FhirError: the server refuses us, or is not a FHIR R4 server.
+        """
+
+        async def check() -> None:
+            async with connect(self.settings) as client:
+                await self._require_belonging(ledger, client)
+
+        asyncio.run(check())
+
+    def run(self, ledger: Ledger, source: str, work: Work, *, is_checked: bool = False) -> LoadReport:
+        """Load with `work`, after `check` unless that was done."""
+        with _short_garbage_collections():
+            return asyncio.run(self._run(ledger, source, work, is_checked=is_checked))
+
+    async def _run(self, ledger: Ledger, source: str, work: Work, *, is_checked: bool) -> LoadReport:
+        began = time.monotonic()
+        async with connect(self.settings) as client:
+            if not is_checked:
+                await self._require_belonging(ledger, client)
+            limit = InFlightLimit(self.settings.workers)
+            sender = Sender(client, limit, self.settings.fhir_patience_seconds, self.settings.batch_size)
+            pipeline = Pipeline(
+                ledger,
+                sender,
+                Tally(),
+                DeadLetters(self.settings.dead_letters_path, ledger),
+                self.on_progress,
+                is_full=self.full,
+                is_dry_run=self.options.is_dry_run,
+            )
+            try:
+                with stopping_on_interrupt(sender):
+                    await work(pipeline)
+            except ClaimsPipelineError as error:
+                sender.stop(error)
+            finally:
+                if not pipeline.is_dry_run:
+                    pipeline.remarks += pipeline.dead_letters.close()
+            await _close(pipeline)
+            return _report(pipeline, source, time.monotonic() - began)
+
+    async def _require_belonging(self, ledger: Ledger, client: FhirClient) -> None:
+        self.on_progress(Progress(f"waiting for {client.base_url}"))
+        marker = await read_marker(client, wait_seconds=self.settings.fhir_wait_seconds if self.wait else 0)
+        match OnMismatch.REFUSE if self.options.is_dry_run else self.options.on_mismatch:
+            case OnMismatch.ADOPT:
+                self.on_progress(Progress("comparing the ledger with the server"))
+                await adopt(ledger, client, marker, workers=self.settings.workers)
+            case OnMismatch.RESET:
+                await reset(ledger, client, marker)
+            case OnMismatch.REFUSE:
+                if problem := mismatch(ledger, marker, base_url=client.base_url):
+                    raise problem
+
+
+@contextmanager
+def _short_garbage_collections() -> Iterator[None]:
+    """Let the collector leave alone what is there already: to look through it again and again is 10 % of our CPU."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+async def _close(pipeline: Pipeline) -> None:
+    """Raise the generation once more, so that a backup made while this load was sending counts as older than it."""
+    if pipeline.sending_since is None or isinstance(pipeline.sender.stopped, FhirError):
+        return
+    with suppress(ClaimsPipelineError):  # all is recorded; without this, such a backup is not told from a later one
+        await raise_generation(pipeline.ledger, pipeline.sender.client)
+
+
+def require_feed(ledger: Ledger, feed: Feed, options: LoadOptions) -> None:
+    """Hold the ledger to the feed: ids of two feeds are the same and mean other claims.
+
+    Raises:
+        FeedMismatch: the ledger knows another feed.
+    """
+    stored = ledger.info().get("feed")
+    known = Feed.model_validate_json(stored) if stored else feed
+    differences = feed.differences(known, theirs_are="the ledger has")
+    if differences and options.on_mismatch is not OnMismatch.RESET:
+        raise FeedMismatch(
+            f"the ledger knows another feed ({differences[0]}{', and more' if len(differences) > 1 else ''})",
+            where=str(ledger.path),
+            fix="load it into another server with another ledger (--hash-file), or forget the old one: --reset",
+        )
+
+
+def _report(pipeline: Pipeline, source: str, seconds: float) -> LoadReport:
+    sender, traffic = pipeline.sender, pipeline.sender.client.traffic
+    sending = pipeline.last_answer - pipeline.sending_since if pipeline.sending_since else 0.0
+    return LoadReport(
+        source=source,
+        server=sender.client.base_url,
+        by_type=pipeline.tally.by_type(),
+        by_day=pipeline.tally.by_day(),
+        vanished=dict(pipeline.tally.vanished),
+        vanished_failed=pipeline.tally.vanished_failed,
+        requests=traffic.requests,
+        requests_with_resources=traffic.requests_with_resources,
+        retries=traffic.retries,
+        sent_bytes=traffic.sent_bytes,
+        seconds=round(seconds, 3),
+        sending_seconds=round(sending, 3),
+        latency=Latency.of(traffic.latencies),
+        status_codes=traffic.status_codes,
+        in_flight=sender.limit.history if pipeline.sending_since else (),
+        failures=pipeline.tally.failures,
+        would_send=pipeline.tally.would_send,
+        remarks=tuple(pipeline.remarks),
+        stopped=sender.stopped,
+        is_dry_run=pipeline.is_dry_run,
+    )
 
 
 def _empty_spool(settings: Settings, ledger: Ledger) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from claims_pipeline.load.counts import Counts
+from claims_pipeline.load.account import Counts
 from claims_pipeline.load.ledger.diff import diff
 from claims_pipeline.load.ledger.settle import settle, touch
 from claims_pipeline.load.ledger.store import Ledger, open_ledger

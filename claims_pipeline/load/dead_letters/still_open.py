@@ -13,10 +13,10 @@ from claims_pipeline.load.dead_letters.files import SCHEMA, UNREADABLE, read_fol
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.ledger.tables import RESOURCES
 
-KEY = ("resource_type", "resource_id", "content_hash")
+IDENTITY = ("resource_type", "resource_id", "content_hash")
 
 is_unreadable: pl.Expr = pl.col("origin") == UNREADABLE
-_SAME = pl.when(is_unreadable).then("source").otherwise(pl.concat_str(*KEY, separator=" ", ignore_nulls=True))
+_SAME = pl.when(is_unreadable).then("source").otherwise(pl.concat_str(*IDENTITY, separator=" ", ignore_nulls=True))
 
 
 def open_dead_letters(folder: Path, ledger: Ledger) -> pl.DataFrame:
@@ -27,7 +27,7 @@ def open_dead_letters(folder: Path, ledger: Ledger) -> pl.DataFrame:
 def still_open(letters: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     """Return those of `letters` (latest first) that are open by this ledger, one of each."""
     latest = latest_of_ledger(letters, ledger)
-    rejected = latest.filter(~is_unreadable).join(_rejected(ledger), on=KEY, how="semi", maintain_order="left")
+    rejected = latest.filter(~is_unreadable).join(_rejected(ledger), on=IDENTITY, how="semi", maintain_order="left")
     return pl.concat([rejected, latest.filter(is_unreadable)])
 
 
@@ -43,4 +43,4 @@ def _rejected(ledger: Ledger) -> pl.DataFrame:
     columns = (RESOURCES.c.resource_type, RESOURCES.c.resource_id, RESOURCES.c.rejected_hash)
     with ledger.reading() as connection:
         rows = connection.execute(sa.select(*columns).where(RESOURCES.c.state == "rejected")).all()
-    return pl.DataFrame([tuple(row) for row in rows], schema=dict.fromkeys(KEY, pl.String()), orient="row")
+    return pl.DataFrame([tuple(row) for row in rows], schema=dict.fromkeys(IDENTITY, pl.String()), orient="row")

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from claims_pipeline.errors import ClaimsPipelineError
+from claims_pipeline.load.account import Tally
 from claims_pipeline.load.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.diff import Delta, Unknown, diff, split_by_missing, unknown_targets, why_missing
 from claims_pipeline.load.ledger.settle import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
-from claims_pipeline.load.pipeline.tally import Tally
 from claims_pipeline.load.progress import OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.reconciling.reads import on_server

@@ -14,7 +14,7 @@ from importlib.resources import files
 from itertools import islice
 from typing import Any, TypeAlias
 
-from claims_pipeline.fhir.canonical import Json, Resource, encode, without_volatile_meta
+from claims_pipeline.fhir.canonical import Json, JsonObject, encode, without_volatile_meta
 from claims_pipeline.fhir.resource import ID_PATTERN
 from claims_pipeline.load.sources.documents import Candidate, Refusal
 
@@ -226,7 +226,7 @@ def _reason_of_id(resource_id: Json) -> str:
     return ""
 
 
-def _reason_of_entry(entry: Resource, resource_type: str, resource_id: Any) -> str:
+def _reason_of_entry(entry: JsonObject, resource_type: str, resource_id: Any) -> str:
     """Return what the entry's request asks for that is not to store this resource under this id."""
     request = entry.get("request")
     if not isinstance(request, dict):
@@ -240,7 +240,7 @@ def _reason_of_entry(entry: Resource, resource_type: str, resource_id: Any) -> s
     return ""
 
 
-def _id_of_entry(entry: Resource) -> str | None:
+def _id_of_entry(entry: JsonObject) -> str | None:
     """Return the id of a resource that has none itself: from the URL of its update, or its full URL."""
     request = entry.get("request")
     if isinstance(request, dict) and request.get("method") == "PUT":

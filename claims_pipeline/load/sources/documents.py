@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from claims_pipeline.fhir.canonical import Json, Resource
+from claims_pipeline.fhir.canonical import Json, JsonObject
 from claims_pipeline.load.sources.json_values import JsonReader, Unreadable
 
 UNPACKED = ("transaction", "batch", "collection", "searchset")
@@ -23,7 +23,7 @@ class Candidate:
     resource: Json
     line: int
     bundle: int | None = None
-    entry: Resource | None = None
+    entry: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +132,12 @@ def _entries(reader: JsonReader, number: int) -> Iterator[Candidate | Refusal]:
             raise Unreadable(reader.ending or "not JSON: the list of entries does not end")
 
 
-def _is_answer(entry: Resource) -> bool:
+def _is_answer(entry: JsonObject) -> bool:
     """Tell whether an entry is a server's answer that brings no resource, as for a deletion."""
     return "response" in entry and "request" not in entry
 
 
-def _is_outcome(entry: Resource) -> bool:
+def _is_outcome(entry: JsonObject) -> bool:
     """Tell whether an entry only remarks on the search that the Bundle answers."""
     search = entry.get("search")
     return isinstance(search, dict) and search.get("mode") == "outcome"

@@ -11,14 +11,14 @@ import polars as pl
 
 from claims_pipeline.load.sources import FileResources, read_files
 
-Resource = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def patient(resource_id: str = "p1", **elements: Any) -> Resource:
+def patient(resource_id: str = "p1", **elements: Any) -> JsonObject:
     return {"resourceType": "Patient", "id": resource_id, **elements}
 
 
-def coverage(resource_id: str, beneficiary: str) -> Resource:
+def coverage(resource_id: str, beneficiary: str) -> JsonObject:
     return {
         "resourceType": "Coverage",
         "id": resource_id,
@@ -28,7 +28,7 @@ def coverage(resource_id: str, beneficiary: str) -> Resource:
     }
 
 
-def observation(resource_id: str, subject: str, **elements: Any) -> Resource:
+def observation(resource_id: str, subject: str, **elements: Any) -> JsonObject:
     return {
         "resourceType": "Observation",
         "id": resource_id,
@@ -39,11 +39,11 @@ def observation(resource_id: str, subject: str, **elements: Any) -> Resource:
     }
 
 
-def bundle(*entries: Resource, kind: str = "transaction") -> Resource:
+def bundle(*entries: JsonObject, kind: str = "transaction") -> JsonObject:
     return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
 
 
-def post(resource: Resource, full_url: str) -> Resource:
+def post(resource: JsonObject, full_url: str) -> JsonObject:
     return {
         "fullUrl": full_url,
         "resource": resource,
@@ -51,7 +51,7 @@ def post(resource: Resource, full_url: str) -> Resource:
     }
 
 
-def ndjson(*resources: Resource) -> str:
+def ndjson(*resources: JsonObject) -> str:
     return "".join(json.dumps(resource) + "\n" for resource in resources)
 
 
@@ -60,7 +60,7 @@ def gzipped(text: str) -> bytes:
 
 
 @contextmanager
-def reading(folder: Path, **contents: str | bytes | Resource) -> Iterator[FileResources]:
+def reading(folder: Path, **contents: str | bytes | JsonObject) -> Iterator[FileResources]:
     """Write files into `folder` (`__` in a name stands for a dot, `___` for a slash) and read the folder."""
     source = folder / "input"
     for name, content in contents.items():
@@ -71,7 +71,7 @@ def reading(folder: Path, **contents: str | bytes | Resource) -> Iterator[FileRe
         yield found
 
 
-def _text(content: str | Resource) -> str:
+def _text(content: str | JsonObject) -> str:
     return content if isinstance(content, str) else json.dumps(content, indent=2)
 
 
@@ -80,7 +80,7 @@ def everything(found: FileResources) -> pl.DataFrame:
     return pl.concat(found.chunks())
 
 
-def bodies(found: FileResources) -> dict[str, Resource]:
+def bodies(found: FileResources) -> dict[str, JsonObject]:
     """Return the resources by "Type/id"."""
     rows = everything(found).select("resource_type", "resource_id", "body").iter_rows()
     return {f"{resource_type}/{resource_id}": json.loads(body) for resource_type, resource_id, body in rows}

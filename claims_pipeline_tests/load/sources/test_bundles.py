@@ -9,7 +9,7 @@ import pytest
 
 from claims_pipeline.load.sources import STANDARD_INPUT, json_values, read_files
 from claims_pipeline_tests.load.sources.samples import (
-    Resource,
+    JsonObject,
     bodies,
     bundle,
     everything,
@@ -31,7 +31,7 @@ VISIT = "2f1b9c1e-0004-4f6a-9d8e-000000000004"
 BILL = "2f1b9c1e-0005-4f6a-9d8e-000000000005"
 
 
-def synthea_hospitals() -> Resource:
+def synthea_hospitals() -> JsonObject:
     organization = {
         "resourceType": "Organization",
         "id": HOSPITAL,
@@ -41,7 +41,7 @@ def synthea_hospitals() -> Resource:
     return bundle(post(organization, f"urn:uuid:{HOSPITAL}"), kind="batch")
 
 
-def synthea_practitioners() -> Resource:
+def synthea_practitioners() -> JsonObject:
     practitioner = {
         "resourceType": "Practitioner",
         "id": DOCTOR,
@@ -50,7 +50,7 @@ def synthea_practitioners() -> Resource:
     return bundle(post(practitioner, f"urn:uuid:{DOCTOR}"), kind="batch")
 
 
-def synthea_patient() -> Resource:
+def synthea_patient() -> JsonObject:
     doctor = {"reference": f"Practitioner?identifier={NPI}|9999999996", "display": "Dr. A"}
     hospital = {"reference": f"Organization?identifier={SYNTHEA}%7Ch-1"}
     encounter = {
@@ -108,7 +108,7 @@ def test_a_folder_as_synthea_writes_it_resolves_every_reference(tmp_path: Path) 
 
 
 def test_reading_again_gives_the_same_resources(tmp_path: Path) -> None:
-    contents: dict[str, Resource] = {"a__json": synthea_patient(), "b__json": synthea_practitioners()}
+    contents: dict[str, JsonObject] = {"a__json": synthea_patient(), "b__json": synthea_practitioners()}
 
     with reading(tmp_path, **contents) as first, reading(tmp_path, **contents) as second:
         assert everything(first).equals(everything(second))
@@ -138,7 +138,7 @@ def test_a_resource_without_an_id_gets_the_one_its_bundle_gives_it(tmp_path: Pat
 
 
 def test_a_full_url_means_the_entry_of_its_own_bundle(tmp_path: Path) -> None:
-    def visit(person: str) -> Resource:
+    def visit(person: str) -> JsonObject:
         return bundle(post(patient(person), "urn:uuid:1"), post(observation(f"o-{person}", "urn:uuid:1"), "urn:uuid:2"))
 
     with reading(tmp_path, a__ndjson=ndjson(visit("p1"), visit("p2"))) as found:
@@ -163,7 +163,7 @@ def test_an_absolute_reference_to_an_entry_becomes_relative(tmp_path: Path) -> N
 
 
 def test_an_ambiguous_identifier_is_left_to_the_server(tmp_path: Path) -> None:
-    def doctor(resource_id: str) -> Resource:
+    def doctor(resource_id: str) -> JsonObject:
         return {"resourceType": "Practitioner", "id": resource_id, "identifier": [{"system": NPI, "value": "9"}]}
 
     conditional = {"reference": f"Practitioner?identifier={NPI}|9"}

@@ -58,7 +58,7 @@ def test_a_missing_partition_is_named(tmp_path: Path) -> None:
         Partition(Lake(tmp_path), schema.CLAIMS, DAY).digest()
 
 
-KEY = ["resource_id", "content_hash", "as_of", "source"]
+COMPARED = ["resource_id", "content_hash", "as_of", "source"]
 
 
 def claims_partitions(root: Path, *, newest_first: bool) -> list[Partition]:
@@ -80,12 +80,12 @@ def test_each_row_keeps_its_day_and_its_file(
     seen: dict[str, int] = {}
 
     chunks = LakeChunks(of_claims, lambda partition, frame: seen.update({partition.name: frame.height}))
-    together = pl.concat(list(chunks)).select(KEY)
+    together = pl.concat(list(chunks)).select(COMPARED)
 
     alone = pl.concat(
         render(schema.CLAIMS, partition.lake.read(schema.CLAIMS, partition.day))
         .with_columns(as_of=pl.lit(str(partition.day)), source=pl.lit(partition.name))
-        .select(KEY)
+        .select(COMPARED)
         for partition in of_claims
     )
     assert together.equals(alone)

@@ -1,18 +1,79 @@
-"""Counting, while a load runs, what became of each resource."""
+"""What became of the resources of a load: each that is read has exactly one end."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 
 import polars as pl
 
-from claims_pipeline.load.counts import Counts
-from claims_pipeline.load.report import Failure, Pending
 from claims_pipeline.load.resource import LOADED, Result
 
 FAILURES_KEPT = 200
 NO_DAY = ""
 NO_TYPE = "(none)"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the resources of one type; raises ValueError unless each has exactly one end.
+
+    `to_send` is what a dry run found the server to lack, 0 otherwise.
+    """
+
+    read: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    created: int = 0
+    updated: int = 0
+    already_equal: int = 0
+    rejected: int = 0
+    failed: int = 0
+    to_send: int = 0
+
+    def __post_init__(self) -> None:
+        if self.read != self.unchanged + self.superseded + self.loaded + self.rejected + self.failed + self.to_send:
+            raise ValueError(f"resources are unaccounted for: {asdict(self)}")
+
+    @property
+    def loaded(self) -> int:
+        """Resources that the server confirmed."""
+        return self.created + self.updated + self.already_equal
+
+    def to_json(self) -> dict[str, int]:
+        """Return the counts, and their sum `loaded`, as JSON values."""
+        return asdict(self) | {"loaded": self.loaded}
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One resource that was rejected or failed: its name, where it came from, and what the server said."""
+
+    outcome: str
+    name: str
+    source: str
+    http_status: int
+    text: str
+
+    def render(self) -> str:
+        """Return it as a person reads it."""
+        status = f" (HTTP {self.http_status})" if self.http_status else ""
+        said = self.text.replace("\n", "\n  ")
+        return f"{self.outcome} {self.name} from {self.source}{status}\n  {said}"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """One resource that a dry run would have sent: its name, and where it came from."""
+
+    name: str
+    source: str
+
+    def render(self) -> str:
+        """Return it as a person reads it."""
+        return f"would send {self.name} from {self.source}"
 
 
 @dataclass
