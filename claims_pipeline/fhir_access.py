@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from claims_pipeline.errors import ConfigError
+from claims_pipeline.ports import LOOPBACK
 from claims_pipeline.settings import Settings
 
 FHIR_JSON = "application/fhir+json"
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class ClientOptions(TypedDict):

@@ -12,6 +12,8 @@ from claims_pipeline.errors import PortTaken
 from claims_pipeline.processes import wait_until
 
 RELEASE_SECONDS = 5.0
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Names and addresses by which this machine reaches itself."""
 
 
 @dataclass(frozen=True)

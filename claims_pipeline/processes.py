@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from claims_pipeline.errors import ServiceError
+from claims_pipeline.files import write_atomically
 
 START_TOLERANCE_SECONDS = 2.0
 """The kernel derives start times from the clock, so a corrected clock moves them a little."""
@@ -89,9 +90,7 @@ def command_line(process: ProcessIdentity) -> list[str]:
 def write_pid_file(path: Path, process: ProcessIdentity) -> None:
     """Record a process in a pid file, replaced as a whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(asdict(process)), encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, json.dumps(asdict(process)).encode())
 
 
 def read_pid_file(path: Path) -> ProcessIdentity | None:

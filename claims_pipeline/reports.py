@@ -1,16 +1,13 @@
 """Reports: how every run of a command ends, on the terminal and as JSON under `runs/`."""
 
 import json
-import os
 import secrets
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from claims_pipeline.errors import DataError
-
-OWNER_ONLY, OWNER_ONLY_FOLDER = 0o600, 0o700
+from claims_pipeline.files import make_private_folder, write_atomically
 
 
 class Report(Protocol):
@@ -46,14 +43,9 @@ def save_report(report: Report, folder: Path) -> Path:
 
 
 def _save(report: Report, folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    with suppress(PermissionError):  # another's folder is another's to close
-        folder.chmod(OWNER_ONLY_FOLDER)
+    make_private_folder(folder)
     at = datetime.now(UTC)
     file = folder / f"{at:%Y%m%dT%H%M%SZ}-{report.kind}-{secrets.token_hex(3)}.json"
     body = {"kind": report.kind, "finished_at": at.isoformat(timespec="seconds")} | report.to_json()
-    temporary = file.with_suffix(".tmp")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "w", encoding="utf-8") as text:
-        text.write(json.dumps(body, indent=2) + "\n")
-    temporary.replace(file)
+    write_atomically(file, json.dumps(body, indent=2).encode() + b"\n", owner_only=True)
     return file

@@ -19,8 +19,8 @@ from claims_pipeline.aggregate.built_from import (
 from claims_pipeline.aggregate.models import MODELS, models_digest
 from claims_pipeline.aggregate.report import AggregateReport
 from claims_pipeline.aggregate.source import LakeState, attach_lake, lake_state, unreadable
+from claims_pipeline.files import replacing
 from claims_pipeline.lake import Lake, read_feed
-from claims_pipeline.lake.files import sync, temporary_name
 
 MEMORY_LIMIT = "2GB"
 """DuckDB spills to disk beyond it, so a build of any size fits beside a FHIR server on a small machine."""
@@ -69,15 +69,11 @@ def _publish(lake: Lake, state: LakeState, analytics_path: Path, on_progress: On
             shutil.rmtree(left_by_a_killed_build)
         else:
             left_by_a_killed_build.unlink()
-    temporary = temporary_name(analytics_path)
-    try:
-        _build_file(lake, state, temporary, on_progress)
-        sync([temporary])
-        temporary.replace(analytics_path)
-        sync([analytics_path.parent])
-    finally:
-        for file in (temporary, temporary.with_name(f"{temporary.name}.wal")):
-            file.unlink(missing_ok=True)
+    with replacing(analytics_path) as temporary:
+        try:
+            _build_file(lake, state, temporary, on_progress)
+        finally:
+            temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
 
 
 def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: OnStep | None) -> None:

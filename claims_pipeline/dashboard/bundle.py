@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from claims_pipeline.errors import ServiceError
-from claims_pipeline.lake.files import write_atomically
+from claims_pipeline.files import write_atomically
 
 
 def vega_bundle(cache: Path) -> Path:

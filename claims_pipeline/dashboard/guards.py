@@ -10,9 +10,9 @@ from fastapi import FastAPI, Request, Response
 
 from claims_pipeline.dashboard.problems import problem
 from claims_pipeline.errors import ConfigError
+from claims_pipeline.ports import LOOPBACK
 from claims_pipeline.settings import Settings
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",

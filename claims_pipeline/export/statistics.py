@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from claims_pipeline.files import write_atomically
 from claims_pipeline.lake import Feed, Lake
-from claims_pipeline.lake.files import write_atomically
 from claims_pipeline.reference import diagnosis_labels, procedure_labels
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.export.formats import FORMATS, Format
+from claims_pipeline.files import sync
 from claims_pipeline.lake import read_feed
 
 
@@ -58,12 +59,11 @@ def replaced(output: Path, form: Format) -> Iterator[Path]:
         if form.is_folder:
             made.mkdir()
         yield work
-        if not form.is_folder:
-            made.replace(output)
-            return
-        if output.exists():
+        sync([made, *made.rglob("*")])
+        if form.is_folder and output.exists():
             output.replace(work / "before")
         made.replace(output)
+        sync([output.parent])
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

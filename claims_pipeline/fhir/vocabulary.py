@@ -15,8 +15,10 @@ NUCC_TAXONOMY = "http://nucc.org/provider-taxonomy"
 
 TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 
-SYNTHETIC: Template = {"security": [{"code": "HTEST", "system": f"{TERMINOLOGY}/v3-ActReason"}]}
-"""`meta` of everything that we make: test health data."""
+TEST_DATA: Mapping[str, str] = MappingProxyType({"code": "HTEST", "system": f"{TERMINOLOGY}/v3-ActReason"})
+"""Security label of everything that we make: test health data."""
+SYNTHETIC: Template = {"security": [dict(TEST_DATA)]}
+"""`meta` of the resources of a lake."""
 
 PLAN_TYPE_LABELS: Mapping[str, str] = MappingProxyType(
     {

@@ -8,7 +8,7 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from claims_pipeline.errors import DataError, FeedMismatch
-from claims_pipeline.lake.files import write_atomically
+from claims_pipeline.files import write_atomically
 from claims_pipeline.settings import Settings
 
 FEED_FILE = "feed.json"

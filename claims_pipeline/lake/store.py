@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from claims_pipeline.errors import DataError
-from claims_pipeline.lake.files import file_digest
+from claims_pipeline.files import file_digest
 from claims_pipeline.lake.paths import partition_path
 from claims_pipeline.lake.writer import LakeWriter
 from claims_pipeline.schema import Table

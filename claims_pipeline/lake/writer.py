@@ -14,7 +14,7 @@ import polars as pl
 from filelock import FileLock
 
 from claims_pipeline.errors import DataError
-from claims_pipeline.lake.files import remove_leftovers, sync, temporary_name, write_atomically
+from claims_pipeline.files import remove_leftovers, sync, temporary_name, write_atomically
 from claims_pipeline.lake.paths import partition_path
 from claims_pipeline.schema import Table
 

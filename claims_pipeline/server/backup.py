@@ -3,7 +3,6 @@
 PostgreSQL's programs read and write what is opened here: for root they run as a user who reaches few files.
 """
 
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -11,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from claims_pipeline.errors import ConfigError, DataError, ServiceError
-from claims_pipeline.lake.files import remove_leftovers, sync, temporary_name
+from claims_pipeline.files import replacing
 from claims_pipeline.server.binaries import require_own
 from claims_pipeline.server.control import OnStep, one_command, start, unheard
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.postgres import DATABASE, Postgres
 from claims_pipeline.settings import Settings
 
-OWNER_ONLY = 0o600
 RESTORING, REPLACED = f"{DATABASE}_restoring", f"{DATABASE}_replaced"
 MAINTENANCE = "postgres"
 """The database to be in while others are made, renamed and dropped."""
@@ -140,22 +138,16 @@ def _running(postgres: Postgres, on_step: OnStep) -> Iterator[None]:
 
 
 def _dump(postgres: Postgres, file: Path) -> None:
-    remove_leftovers(file)
-    temporary = temporary_name(file)
     try:
-        with open(temporary, "xb", opener=lambda path, flags: os.open(path, flags, OWNER_ONLY)) as target:
-            done = postgres.run_client("pg_dump", "--format=custom", "--no-owner", "--no-privileges", stdout=target)
-        if done.returncode:
-            raise ServiceError(f"the backup could not be made: {_reason(done)}", where=str(file))
-        sync([temporary])
-        temporary.replace(file)
-        sync([file.parent])
+        with replacing(file, owner_only=True) as temporary:
+            with temporary.open("wb") as target:
+                done = postgres.run_client("pg_dump", "--format=custom", "--no-owner", "--no-privileges", stdout=target)
+            if done.returncode:
+                raise ServiceError(f"the backup could not be made: {_reason(done)}", where=str(file))
     except OSError as error:
         raise ConfigError(
             f"the backup cannot be written: {error.strerror}", where=str(file), fix="give a file in a folder of yours"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from claims_pipeline.errors import ServiceError
+from claims_pipeline.files import make_private_folder
 from claims_pipeline.ports import require_free_port
 from claims_pipeline.processes import (
     ProcessIdentity,
@@ -102,8 +103,8 @@ class Hapi:
         if process := self.process():
             return process
         temporary = self.home / "tmp"
-        temporary.mkdir(parents=True, exist_ok=True)
-        self.home.chmod(0o700)
+        make_private_folder(self.home)
+        temporary.mkdir(exist_ok=True)
         if self.log.exists():
             self.log.replace(self.home / "hapi.1.log")
         command: list[str | Path] = [

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from claims_pipeline.errors import ServiceError
+from claims_pipeline.files import replacing
 from claims_pipeline.locks import one_at_a_time
 
 SOURCES = Path(__file__).parent / "java"
@@ -91,4 +92,5 @@ def _compile(source: Path, properties: Path, jars: Path, target: Path) -> None:
             )
         shutil.copy(properties, classes)
         made = Path(shutil.make_archive(f"{folder}/server", "zip", classes))  # a jar is a zip
-        made.replace(target)
+        with replacing(target) as temporary:
+            made.replace(temporary)

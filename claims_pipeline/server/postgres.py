@@ -17,6 +17,7 @@ from typing import BinaryIO
 import psutil
 
 from claims_pipeline.errors import ServiceError
+from claims_pipeline.files import make_private_folder, write_atomically
 from claims_pipeline.ports import require_free_port
 from claims_pipeline.processes import ProcessIdentity, identify, wait_until
 from claims_pipeline.server.binaries import (
@@ -206,14 +207,11 @@ class Postgres:
         )
 
     def _initialise(self) -> None:
-        self.home.mkdir(parents=True, exist_ok=True)
-        self.password_file.unlink(missing_ok=True)
-        self.password_file.touch(mode=0o600)
-        self.password_file.write_text(secrets.token_urlsafe(24), encoding="utf-8")
+        make_private_folder(self.home)
+        write_atomically(self.password_file, secrets.token_urlsafe(24).encode(), owner_only=True)
         if IS_ROOT:
             shutil.chown(self.home, UNPRIVILEGED_USER)
             shutil.chown(self.password_file, UNPRIVILEGED_USER)
-        self.home.chmod(0o700)
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         login = ("-U", USER, "--auth=scram-sha-256", f"--pwfile={self.password_file}")
         fresh = self.data.with_name("data.new")

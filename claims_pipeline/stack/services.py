@@ -1,7 +1,6 @@
 """The web services beside the FHIR server: processes that outlive the command that started them."""
 
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ import httpx
 
 from claims_pipeline import ports, processes
 from claims_pipeline.errors import ServiceError
+from claims_pipeline.files import write_atomically
 from claims_pipeline.processes import ProcessIdentity
 from claims_pipeline.settings import Settings
 
@@ -148,8 +148,8 @@ def status(service: Service, settings: Settings) -> ServiceStatus:
 def dagster_instance(settings: Settings) -> Path:
     """Return the folder of Dagster's state, with the instance settings of this version in it."""
     settings.dagster_path.mkdir(parents=True, exist_ok=True)
-    with resources.as_file(resources.files(__package__) / "dagster.yaml") as source:
-        shutil.copyfile(source, settings.dagster_path / "dagster.yaml")
+    content = (resources.files(__package__) / "dagster.yaml").read_bytes()
+    write_atomically(settings.dagster_path / "dagster.yaml", content)
     return settings.dagster_path
 
 
