@@ -6,7 +6,7 @@ folder deletes everything. Only downloads (Java archives) are shared, in `cache`
 
 import os
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -21,6 +21,9 @@ IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 APP = "claims_pipeline"
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 """Days that a feed may have: its people are born, and its claims change, within a calendar that every tool knows."""
+MOST_CLAIMS, MOST_PATIENTS = 10**9, 10**8
+"""Counters of random draws hold numbers below 2**32, and a population must fit into memory."""
+FEED_DAYS = 365
 
 
 def default_home() -> Path:
@@ -33,10 +36,17 @@ def default_cache() -> Path:
     return Path("/var/cache") / APP if IS_ROOT else platformdirs.user_cache_path(APP)
 
 
+def yesterday() -> date:
+    """Return the last day that is over, in UTC: the last one that has a partition."""
+    return datetime.now(UTC).date() - timedelta(days=1)
+
+
 class Settings(BaseSettings):
     """Settings of one installation, from `CLAIMS_*` environment variables.
 
-    `fhir_base_url` is the embedded server's address unless set; `end_date` is 365 days of feed unless set.
+    `seed`, `claims`, `patients`, `start_date` and `end_date` are the feed of a lake that does not exist yet; one that
+    does keeps its own (`lake.requested_feed`). `end_date` is 365 days of feed unless set, yesterday at the latest.
+    `fhir_base_url` is the embedded server's address unless set.
     `fhir_wait_seconds`: how long a load waits for a server that is not ready. `fhir_request_seconds`: how long it
     waits for one answer. `fhir_patience_seconds`: how long it sends a bundle again before it gives up.
     `fhir_user` with `fhir_password`, or `fhir_token`, say who we are; `fhir_ca_file` is trusted besides the
@@ -49,8 +59,8 @@ class Settings(BaseSettings):
     cache: Path = Field(default_factory=default_cache, validate_default=True)
 
     seed: int = Field(default=20250101, ge=0, lt=2**63)
-    claims: int = Field(default=10_000, ge=1)
-    patients: int = Field(default=1_000, ge=1)
+    claims: int = Field(default=10_000, ge=1, le=MOST_CLAIMS)
+    patients: int = Field(default=1_000, ge=1, le=MOST_PATIENTS)
     start_date: date = date(2025, 1, 1)
     end_date: date = Field(default=date.min, validate_default=False)
 
@@ -120,12 +130,10 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _derived(self) -> Self:
         if self.end_date == date.min:
-            object.__setattr__(self, "end_date", self.start_date + timedelta(days=364))
+            last = min(self.start_date + timedelta(days=FEED_DAYS - 1), yesterday())
+            object.__setattr__(self, "end_date", max(self.start_date, last))
         if not self.fhir_base_url:
             object.__setattr__(self, "fhir_base_url", self.embedded_fhir_base_url)
-        if self.end_date < self.start_date:
-            msg = f"end_date {self.end_date} lies before start_date {self.start_date}"
-            raise ValueError(msg)
         return self
 
     @property

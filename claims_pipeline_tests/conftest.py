@@ -23,6 +23,7 @@ def pytest_configure() -> None:
     """Let no test see the settings of whoever runs it: before any module is imported, for some read them then."""
     for name in [name for name in os.environ if name.startswith("CLAIMS_") and name != "CLAIMS_CACHE"]:
         del os.environ[name]
+    os.environ["CLAIMS_HOME"] = str(Path(tempfile.gettempdir()) / "no-installation")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,10 +1,10 @@
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from claims_pipeline.errors import ConfigError
-from claims_pipeline.settings import load_settings
+from claims_pipeline.settings import load_settings, yesterday
 
 
 def test_a_setting_comes_from_its_environment_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +34,20 @@ def test_a_feed_is_365_days_long_unless_told_otherwise() -> None:
     assert load_settings(start_date=date(2025, 1, 1)).end_date == date(2025, 12, 31)
 
 
+def test_a_feed_ends_yesterday_at_the_latest_but_not_before_its_start() -> None:
+    last_over = yesterday()
+    month_ago, next_month = last_over - timedelta(days=30), last_over + timedelta(days=30)
+
+    assert load_settings(start_date=month_ago).end_date == last_over
+    assert load_settings(start_date=next_month).end_date == next_month
+
+
+@pytest.mark.parametrize("given", [{"patients": 10**8 + 1}, {"claims": 10**9 + 1}])
+def test_a_feed_that_is_too_large_is_refused(given: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match=f"CLAIMS_{next(iter(given)).upper()}: .* less than or equal to"):
+        load_settings(**given)
+
+
 def test_all_state_lies_under_home(tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path)
     state = (
@@ -57,11 +71,6 @@ def test_every_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPa
 
     assert "CLAIMS_WORKERS: " in caught.value.message
     assert "CLAIMS_START_DATE: " in caught.value.message
-
-
-def test_an_end_before_the_start_is_refused() -> None:
-    with pytest.raises(ConfigError, match="end_date 2024-12-31 lies before start_date 2025-01-01"):
-        load_settings(start_date=date(2025, 1, 1), end_date=date(2024, 12, 31))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def generate(
     claims: Annotated[int | None, typer.Option(min=1, show_default="10000", help="Claims over the range.")] = None,
     patients: Annotated[int | None, typer.Option(min=1, show_default="1000", help="People in the population.")] = None,
     start_date: Annotated[
-        datetime | None, typer.Option(formats=_DAY, show_default="one year ago", help="First day received.")
+        datetime | None, typer.Option(formats=_DAY, show_default="2025-01-01", help="First day received.")
     ] = None,
     end_date: Annotated[
         datetime | None,
@@ -49,7 +49,7 @@ def generate(
     Example: claims generate --claims 10000 --patients 1000 --start-date 2025-01-01 --format ndjson --output out
     """
     from claims_pipeline.export import produce, require_target
-    from claims_pipeline.generate import requested_feed
+    from claims_pipeline.lake import requested_feed
     from claims_pipeline.settings import load_settings
 
     settings = load_settings(
@@ -62,7 +62,7 @@ def generate(
     target = output.expanduser().absolute() if output else settings.lake_path
     chosen = form or ("json" if target.suffix == ".json" else "parquet")
     require_target(target, chosen)
-    feed = requested_feed(settings, target, today=datetime.now().astimezone().date())
+    feed = requested_feed(target, settings)
     err.print(f"seed {feed.seed}, {feed.claims:,} claims, {feed.patients:,} people, {feed.start_date}..{feed.end_date}")
     with day_progress("generating") as on_progress:
         report = produce(feed, target, form=chosen, compress=compress, jobs=jobs, on_progress=on_progress)

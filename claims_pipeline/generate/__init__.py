@@ -7,7 +7,6 @@ Does not: reference data (reference), what partitions are (lake), FHIR (fhir), m
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment
 from claims_pipeline.generate.report import GenerateReport
-from claims_pipeline.generate.request import requested_feed
 from claims_pipeline.generate.write import (
     OnDays,
     generate_range,
@@ -24,7 +23,6 @@ __all__ = [
     "directory",
     "enrollment",
     "generate_range",
-    "requested_feed",
     "write_claims",
     "write_coverages",
     "write_directory",

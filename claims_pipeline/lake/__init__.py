@@ -4,8 +4,8 @@ Belongs here: paths, atomic writes, scans, digests, the feed that a lake belongs
 Does not: what the rows mean (schema), how they come about (generate), where they go (load, aggregate).
 """
 
-from claims_pipeline.lake.feed import Feed, read_feed, require_feed, resolve_feed
+from claims_pipeline.lake.feed import Feed, first_day, read_feed, requested_feed, require_feed
 from claims_pipeline.lake.store import Lake
 from claims_pipeline.lake.writer import LakeWriter
 
-__all__ = ["Feed", "Lake", "LakeWriter", "read_feed", "require_feed", "resolve_feed"]
+__all__ = ["Feed", "Lake", "LakeWriter", "first_day", "read_feed", "requested_feed", "require_feed"]

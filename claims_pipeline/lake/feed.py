@@ -7,11 +7,12 @@ from typing import Self
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from claims_pipeline.errors import DataError, FeedMismatch
+from claims_pipeline.errors import ConfigError, DataError, FeedMismatch
 from claims_pipeline.files import write_atomically
-from claims_pipeline.settings import Settings
+from claims_pipeline.settings import MOST_CLAIMS, MOST_PATIENTS, Settings
 
 FEED_FILE = "feed.json"
+FEED_SETTINGS = ("seed", "patients", "claims", "start_date", "end_date")
 GENERATOR_VERSION = 1
 """Rises whenever the same feed would give other rows."""
 
@@ -26,8 +27,8 @@ class Feed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(ge=0, lt=2**63)
-    patients: int = Field(ge=1)
-    claims: int = Field(ge=1)
+    patients: int = Field(ge=1, le=MOST_PATIENTS)
+    claims: int = Field(ge=1, le=MOST_CLAIMS)
     start_date: date
     end_date: date
     version: int = GENERATOR_VERSION
@@ -66,21 +67,33 @@ def read_feed(root: Path) -> Feed | None:
         ) from error
 
 
-def resolve_feed(root: Path, settings: Settings) -> Feed:
-    """Return the feed of the lake at `root`, which is bound to it from now on.
+def requested_feed(root: Path, settings: Settings) -> Feed:
+    """Return the feed of the lake at `root`, or the feed of the settings where there is no lake; nothing is written.
 
-    A setting that was given must agree with the lake's; one that was not is the lake's, or its default for a new lake.
+    Every command and asset asks here, so that a lake's feed.json decides, and there is one default without a lake.
 
     Raises:
-        FeedMismatch: a setting that was given differs from the lake's feed.
+        FeedMismatch: a setting that was given (as option or variable) differs from the lake's feed, or the lake was
+            made by another version of the generator.
+        ConfigError: the settings end before they start.
     """
     stored = read_feed(root)
-    names = ("seed", "patients", "claims", "start_date", "end_date")
-    chosen = settings if stored is None else stored
-    values = {name: getattr(settings if name in settings.model_fields_set else chosen, name) for name in names}
-    feed = Feed(**values)
-    require_feed(root, feed)
-    return feed
+    if stored is None:
+        if settings.end_date < settings.start_date:
+            raise ConfigError(
+                f"the feed's end {settings.end_date} lies before its start {settings.start_date}",
+                fix="--start-date and --end-date, or CLAIMS_START_DATE and CLAIMS_END_DATE",
+            )
+        return Feed(**{name: getattr(settings, name) for name in FEED_SETTINGS})
+    given = {name: getattr(settings, name) for name in FEED_SETTINGS if name in settings.model_fields_set}
+    _require_equal(root, stored, stored.model_copy(update=given | {"version": GENERATOR_VERSION}))
+    return stored
+
+
+def first_day(settings: Settings) -> date:
+    """Return the first day of the installation's feed: that of its lake, or of the settings where there is no lake."""
+    stored = read_feed(settings.lake_path)
+    return stored.start_date if stored else settings.start_date
 
 
 def require_feed(root: Path, feed: Feed) -> None:
@@ -89,7 +102,10 @@ def require_feed(root: Path, feed: Feed) -> None:
     Raises:
         FeedMismatch: the lake belongs to a feed with other settings; all differences are listed.
     """
-    stored = read_feed(root) or _bind(root, feed)
+    _require_equal(root, read_feed(root) or _bind(root, feed), feed)
+
+
+def _require_equal(root: Path, stored: Feed, feed: Feed) -> None:
     if differences := stored.differences(feed):
         is_version_equal = stored.version == feed.version
         go_on = "leave these settings out to go on with this lake" if is_version_equal else "make the lake anew"

@@ -6,10 +6,11 @@ Assets share a run only when partition definition and backfill policy are the sa
 
 import dagster as dg
 
+from claims_pipeline.lake import first_day
 from claims_pipeline.settings import load_settings
 
-daily = dg.DailyPartitionsDefinition(start_date=load_settings().start_date.isoformat())
-"""A partition a day from CLAIMS_START_DATE to yesterday."""
+daily = dg.DailyPartitionsDefinition(start_date=first_day(load_settings()).isoformat())
+"""A partition a day to yesterday, from the first day of the lake's feed, or from CLAIMS_START_DATE without a lake."""
 
 one_run = dg.BackfillPolicy.single_run()
 """A range of days is one run: a run of its own for each day costs seconds of process start."""

@@ -4,7 +4,7 @@ from datetime import date
 
 import dagster as dg
 
-from claims_pipeline.lake import Feed, Lake, resolve_feed
+from claims_pipeline.lake import Feed, Lake, requested_feed
 from claims_pipeline.settings import Settings, load_settings
 
 
@@ -27,9 +27,9 @@ class Installation(dg.ConfigurableResource[None]):
         return Lake(self.settings.lake_path)
 
     def feed(self) -> Feed:
-        """Return the feed that the lake is bound to; a new lake is bound to the feed of the settings."""
+        """Return the lake's feed, or that of the settings where there is no lake yet."""
         settings = self.settings
-        return resolve_feed(settings.lake_path, settings)
+        return requested_feed(settings.lake_path, settings)
 
 
 def days_of(context: dg.AssetExecutionContext) -> list[date]:

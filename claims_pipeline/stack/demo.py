@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from claims_pipeline import aggregate, server
 from claims_pipeline.definitions import defs
 from claims_pipeline.errors import ConfigError
-from claims_pipeline.lake import Feed, Lake, resolve_feed
+from claims_pipeline.lake import Feed, Lake, first_day, requested_feed
 from claims_pipeline.orchestration.run import materialize_range
 from claims_pipeline.reports import aligned
-from claims_pipeline.settings import Settings, load_settings
+from claims_pipeline.settings import Settings, load_settings, yesterday
 from claims_pipeline.stack import fhir_server
 from claims_pipeline.stack.control import up
 from claims_pipeline.stack.services import dagster_instance
@@ -86,15 +86,20 @@ def demo(settings: Settings, *, serve: bool, on_step: Callable[[str], None]) -> 
 
     Raises:
         FeedMismatch: the lake belongs to another feed.
+        ConfigError: the feed begins in the future.
         ServiceError: a service did not start, or the run failed.
     """
-    feed = resolve_feed(settings.lake_path, settings)
+    feed = requested_feed(settings.lake_path, settings)
+    if feed.start_date > yesterday():
+        raise ConfigError(
+            f"the feed begins on {feed.start_date}, which is not over yet",
+            fix="set CLAIMS_START_DATE to an earlier day",
+        )
     if fhir_server.is_embedded(settings):
         server.start(settings, on_step)
-    on_step(f"Dagster: {feed.start_date} to {feed.end_date}, {feed.claims:,} claims, {feed.patients:,} patients")
-    run_id = materialize_range(
-        defs, instance_folder=dagster_instance(settings), start=feed.start_date, end=feed.end_date
-    )
+    last_day = min(feed.end_date, yesterday())  # later days have no partition yet
+    on_step(f"Dagster: {feed.start_date} to {last_day}, {feed.claims:,} claims, {feed.patients:,} patients")
+    run_id = materialize_range(defs, instance_folder=dagster_instance(settings), start=feed.start_date, end=last_day)
     models = aggregate.build(Lake(settings.lake_path), settings.analytics_path).row_counts
     addresses = {"FHIR server": settings.fhir_base_url}
     if serve:
@@ -115,7 +120,7 @@ def demo_settings(*, days: int | None, claims: int | None, patients: int | None)
         ConfigError: there are no such days, or a setting is wrong.
     """
     try:
-        last_day = None if days is None else load_settings().start_date + timedelta(days=days - 1)
+        last_day = None if days is None else first_day(load_settings()) + timedelta(days=days - 1)
     except OverflowError as error:
         raise ConfigError(f"--days {days} leads beyond the calendar") from error
     return load_settings(claims=claims, patients=patients, end_date=last_day)

@@ -5,8 +5,8 @@ from threading import Barrier
 
 import pytest
 
-from claims_pipeline.errors import DataError, FeedMismatch
-from claims_pipeline.lake import Feed, read_feed, require_feed, resolve_feed
+from claims_pipeline.errors import ConfigError, DataError, FeedMismatch
+from claims_pipeline.lake import Feed, first_day, read_feed, requested_feed, require_feed
 from claims_pipeline.settings import load_settings
 
 FEED = Feed(seed=1, patients=10, claims=100, start_date=date(2025, 1, 1), end_date=date(2025, 1, 31))
@@ -35,15 +35,38 @@ def test_another_feed_is_refused_with_all_differences(tmp_path: Path) -> None:
 def test_settings_that_were_not_given_are_the_lakes(tmp_path: Path) -> None:
     require_feed(tmp_path, FEED)
 
-    assert resolve_feed(tmp_path, load_settings()) == FEED
-    assert resolve_feed(tmp_path, load_settings(seed=1, patients=10)) == FEED
+    assert requested_feed(tmp_path, load_settings()) == FEED
+    assert requested_feed(tmp_path, load_settings(seed=1, patients=10)) == FEED
+    assert requested_feed(tmp_path, load_settings(end_date=FEED.end_date)) == FEED
+
+
+def test_without_a_lake_the_feed_is_that_of_the_settings_and_nothing_is_written(tmp_path: Path) -> None:
+    feed = requested_feed(tmp_path / "lake", load_settings(claims=50))
+
+    assert (feed.claims, feed.patients, feed.seed) == (50, 1_000, 20250101)
+    assert (feed.start_date, feed.end_date) == (date(2025, 1, 1), date(2025, 12, 31))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_that_end_before_they_start_make_no_feed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="end 2024-12-31 lies before its start 2025-01-01"):
+        requested_feed(tmp_path, load_settings(end_date=date(2024, 12, 31)))
+
+
+def test_the_first_day_is_the_lakes_or_that_of_the_settings_without_a_lake(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path)
+    assert first_day(settings) == date(2025, 1, 1)
+
+    require_feed(settings.lake_path, FEED.model_copy(update={"start_date": date(2024, 5, 1)}))
+
+    assert first_day(settings) == date(2024, 5, 1)
 
 
 def test_a_setting_that_was_given_must_agree_with_the_lake(tmp_path: Path) -> None:
     require_feed(tmp_path, FEED)
 
     with pytest.raises(FeedMismatch, match="patients: the lake has 10, wanted 11"):
-        resolve_feed(tmp_path, load_settings(patients=11))
+        requested_feed(tmp_path, load_settings(patients=11))
 
 
 def test_of_two_feeds_at_once_one_gets_the_lake_and_the_other_is_refused(tmp_path: Path) -> None:
@@ -71,6 +94,13 @@ def test_a_lake_of_another_generator_is_not_said_to_need_other_settings(tmp_path
         require_feed(tmp_path, FEED)
 
     assert "make the lake anew" in caught.value.fix
+
+
+def test_a_lake_of_another_generator_is_refused_whatever_the_settings(tmp_path: Path) -> None:
+    require_feed(tmp_path, FEED.model_copy(update={"version": 0}))
+
+    with pytest.raises(FeedMismatch, match="version: the lake has 0"):
+        requested_feed(tmp_path, load_settings())
 
 
 def test_a_damaged_feed_file_is_named(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from claims_pipeline import stack
 from claims_pipeline.errors import ConfigError
-from claims_pipeline.lake import Feed
-from claims_pipeline.settings import Settings
+from claims_pipeline.lake import Feed, require_feed
+from claims_pipeline.settings import Settings, load_settings
 from claims_pipeline.stack import DemoReport
 
 FEED = Feed(seed=1, patients=10, claims=100, start_date=date(2025, 1, 1), end_date=date(2025, 1, 31))
@@ -55,6 +55,18 @@ def test_the_size_of_a_demo_is_that_of_its_options() -> None:
     settings = stack.demo_settings(days=30, claims=1_000, patients=None)
 
     assert (settings.end_date, settings.claims, settings.patients) == (date(2025, 1, 30), 1_000, 1_000)
+
+
+def test_the_days_of_a_demo_begin_with_the_feed_of_the_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAIMS_HOME", str(tmp_path))
+    require_feed(tmp_path / "lake", FEED.model_copy(update={"start_date": date(2024, 12, 1)}))
+
+    assert stack.demo_settings(days=62, claims=None, patients=None).end_date == date(2025, 1, 31)
+
+
+def test_a_demo_of_days_to_come_is_refused() -> None:
+    with pytest.raises(ConfigError, match="the feed begins on 2150-01-01, which is not over yet"):
+        stack.demo(load_settings(start_date=date(2150, 1, 1)), serve=False, on_step=print)
 
 
 def test_a_demo_beyond_the_calendar_is_refused() -> None:
