@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import sqlalchemy as sa
-
 from claims_pipeline.errors import ClaimsPipelineError
-from claims_pipeline.load.ledger.store import Ledger, execute_many
-from claims_pipeline.load.ledger.tables import RESOURCES
+from claims_pipeline.load.ledger.settle import settle_deleted
+from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.resource import LOADED, Resource, Result
 from claims_pipeline.load.sending.pack import bundles
 from claims_pipeline.load.sending.send import Sender
@@ -34,8 +32,7 @@ async def delete(ledger: Ledger, sender: Sender, keys: Sequence[tuple[str, str]]
         gone = [result for result in results if result.outcome in LOADED]
         deleted.failures += [result for result in results if result.outcome not in LOADED]
         try:
-            with ledger.writing() as connection:
-                execute_many(connection, _SET_DELETED, [result.resource[:2] for result in gone])
+            settle_deleted(ledger, [result.resource[:2] for result in gone])
         except ClaimsPipelineError as error:
             sender.stop(error)
             deleted.failures += [result._replace(outcome="failed", text=error.message) for result in gone]
@@ -54,11 +51,3 @@ async def delete(ledger: Ledger, sender: Sender, keys: Sequence[tuple[str, str]]
             await sender.limit.acquire()
             sending.create_task(one(bundle))
     return deleted
-
-
-_NOTHING: sa.ColumnElement[str] = sa.literal_column("''")  # not bound: bind parameters come in row order
-_SET_DELETED = (
-    sa.update(RESOURCES)
-    .values(state=sa.literal_column("'withdrawn'"), content_hash=sa.null(), version_id=sa.null(), as_of=_NOTHING)
-    .where(RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id"))
-)

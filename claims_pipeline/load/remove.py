@@ -1,21 +1,18 @@
 """`remove`: take away from a server exactly what the ledger says is ours."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import sqlalchemy as sa
-
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.account import Failure
 from claims_pipeline.load.deletion import delete
+from claims_pipeline.load.ledger.holdings import count_by_type, page
 from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.settle import forget_all
 from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
-from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES
 from claims_pipeline.load.progress import OnProgress, Progress, silent
-from claims_pipeline.load.reconciling.compare import held_types
 from claims_pipeline.load.reconciling.marker import forget_marker, mismatch, read_marker
 from claims_pipeline.load.resource import Result
 from claims_pipeline.load.sending.client import FhirClient, connect
@@ -26,7 +23,6 @@ from claims_pipeline.reports import aligned
 from claims_pipeline.settings import Settings
 
 FAILURES_SHOWN = 10
-ROWS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
@@ -88,13 +84,12 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
         marker = await read_marker(client, wait_seconds=0)
         if problem := mismatch(ledger, marker, base_url=client.base_url):
             raise problem
-        before = held_types(ledger)
-        with ledger.writing() as connection:  # whatever is deleted now, no partition is loaded completely any more
-            connection.execute(sa.delete(PARTITIONS))
+        before = count_by_type(ledger)
+        ledger.forget_partitions()  # whatever is deleted now, no partition is loaded completely any more
         sender = Sender(client, InFlightLimit(settings.workers), settings.fhir_patience_seconds, settings.batch_size)
         with stopping_on_interrupt(sender):
             failures = await _delete_all(ledger, sender, on_progress)
-        left = held_types(ledger)
+        left = count_by_type(ledger)
         if not left and sender.stopped is None:
             await _forget(ledger, client)
     if sender.stopped is not None:
@@ -115,13 +110,13 @@ async def _delete_all(ledger: Ledger, sender: Sender, on_progress: OnProgress) -
     while True:
         failures: list[Result] = []
         done = 0
-        types = held_types(ledger)
+        types = count_by_type(ledger)
         for resource_type in sorted(types, key=_latest_first):
             on_progress(Progress(f"deleting {resource_type}", settled=done, total=sum(types.values())))
             last_id = ""
-            while sender.stopped is None and (ids := _ids(ledger, resource_type, last_id)):
-                last_id = ids[-1]
-                deleted = await delete(ledger, sender, [(resource_type, resource_id) for resource_id in ids])
+            while sender.stopped is None and (rows := page(ledger, resource_type, last_id)):
+                last_id = rows[-1].resource_id
+                deleted = await delete(ledger, sender, [(resource_type, row.resource_id) for row in rows])
                 done += deleted.done
                 failures += deleted.failures
         if not failures or not done or sender.stopped is not None:
@@ -132,20 +127,6 @@ def _latest_first(resource_type: str) -> int:
     return -TIERS.index(resource_type) if resource_type in TIERS else -len(TIERS)
 
 
-def _ids(ledger: Ledger, resource_type: str, after: str) -> Sequence[str]:
-    query = sa.select(RESOURCES.c.resource_id).where(
-        RESOURCES.c.resource_type == resource_type,
-        RESOURCES.c.resource_id > after,
-        RESOURCES.c.content_hash.is_not(None),
-    )
-    with ledger.reading() as connection:
-        ids: Sequence[str] = (
-            connection.execute(query.order_by(RESOURCES.c.resource_id).limit(ROWS_AT_ONCE)).scalars().all()
-        )
-    return ids
-
-
 async def _forget(ledger: Ledger, client: FhirClient) -> None:
     await forget_marker(ledger, client)
-    with ledger.writing() as connection:
-        connection.execute(sa.delete(RESOURCES))
+    forget_all(ledger)

@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 from itertools import pairwise
 from math import ceil, log2
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -133,13 +132,3 @@ def test_a_culprit_is_found_in_at_most_twice_the_logarithm_of_the_bundle(count: 
                 suspects.append(list(part))
 
     assert requests <= 2 * ceil(log2(count)) + 1
-
-
-def test_a_ledger_of_a_later_version_is_refused(tmp_path: Path) -> None:
-    from claims_pipeline.errors import LedgerUnusable
-
-    with open_ledger(tmp_path / "ledger.sqlite") as ledger, ledger.writing() as connection:
-        connection.exec_driver_sql("PRAGMA user_version = 99")
-
-    with pytest.raises(LedgerUnusable, match="later version"), open_ledger(tmp_path / "ledger.sqlite"):
-        pass

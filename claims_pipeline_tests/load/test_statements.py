@@ -2,9 +2,10 @@
 
 import importlib
 import pkgutil
+import re
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,60 +13,56 @@ from typing import Any
 import httpx
 import polars as pl
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.sqlite.base import SQLiteCompiler, SQLiteDDLCompiler, SQLiteDialect
 
 from claims_pipeline import load, schema
 from claims_pipeline.lake import Lake
-from claims_pipeline.load import LoadOptions, OnMismatch, Vanished
+from claims_pipeline.load import LoadOptions, OnMismatch, Vanished, ledger
+from claims_pipeline.load.ledger.sqlite import WITHOUT_ROWID
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import START, Shape, rewrite, tiny_lake, write
 from claims_pipeline_tests.server_state import forget_marker, put, read
 
-POSTGRESQL = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # it is not typed
 MODULES = [importlib.import_module(found.name) for found in pkgutil.walk_packages(load.__path__, f"{load.__name__}.")]
-ONLY_OF_SQLITE = ("PRAGMA", "OR REPLACE", "OR IGNORE", "dialects.sqlite", "dialects import sqlite", "ROWID")
-
-
-@dataclass
-class Recorded:
-    """What was said to SQLite: statements, tables and indexes as SQLAlchemy has them, before they become text."""
-
-    statements: list[sa.ClauseElement] = field(default_factory=list)
-    definitions: list[sa.ClauseElement] = field(default_factory=list)
+ONLY_OF_SQLITE = ("PRAGMA", "OR REPLACE", "OR IGNORE", "WITHOUT ROWID", "import sqlite3")
+OF_DEFINITION = ("CREATE", "ALTER")
+OF_ROWS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 @pytest.fixture
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
-    record = Recorded()
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was said to SQLite, in order."""
+    statements: list[str] = []
 
-    class Statements(SQLiteCompiler):
-        def __init__(self, dialect: Any, statement: Any, **options: Any) -> None:
-            if statement is not None:
-                record.statements.append(statement)
-            super().__init__(dialect, statement, **options)
+    class Recording(sqlite3.Connection):
+        def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
+            statements.append(statement)
+            return super().execute(statement, *parameters)
 
-    class Definitions(SQLiteDDLCompiler):
-        def __init__(self, dialect: Any, statement: Any, **options: Any) -> None:
-            record.definitions.append(statement)
-            super().__init__(dialect, statement, **options)
+        def executemany(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
+            statements.append(statement)
+            return super().executemany(statement, *parameters)
 
-    monkeypatch.setattr(SQLiteDialect, "statement_compiler", Statements)
-    monkeypatch.setattr(SQLiteDialect, "ddl_compiler", Definitions)
-    return record
-
-
-def for_postgresql(clause: sa.ClauseElement) -> str:
-    return str(clause.compile(dialect=POSTGRESQL, compile_kwargs={"render_postcompile": True})).strip()
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: connect(*args, **kwargs, factory=Recording))
+    return statements
 
 
-def statements_of_modules() -> Iterator[tuple[str, sa.ClauseElement]]:
+def starting_with(words: tuple[str, ...], statements: list[str]) -> list[str]:
+    return list(dict.fromkeys(text for text in map(str.strip, statements) if text.startswith(words)))
+
+
+def for_postgresql(statement: str) -> str:
+    parts = re.sub(r"--.*", "", statement).replace(WITHOUT_ROWID, "").split("?")
+    return parts[0] + "".join(f"${number}{part}" for number, part in enumerate(parts[1:], start=1))
+
+
+def statements_of_modules() -> Iterator[tuple[str, str]]:
     for module in MODULES:
-        for name, value in vars(module).items():
-            if isinstance(value, sa.Executable) and isinstance(value, sa.ClauseElement):
-                yield f"{module.__name__}.{name}", value
+        if module.__name__.startswith(f"{ledger.__name__}."):
+            for name, value in vars(module).items():
+                if isinstance(value, str) and value.strip().startswith(OF_ROWS):
+                    yield f"{module.__name__}.{name}", value.strip()
 
 
 def drop_claim(lake: Lake, number: int) -> None:
@@ -97,22 +94,22 @@ def everything_that_a_ledger_goes_through(target: Settings) -> None:
 
 @pytest.mark.server
 def test_postgresql_understands_every_statement_of_the_ledger(
-    recorded: Recorded, target: Settings, fhir_server: Settings
+    recorded: list[str], target: Settings, fhir_server: Settings
 ) -> None:
     everything_that_a_ledger_goes_through(target)
 
-    told = {id(statement) for statement in recorded.statements}
-    assert [name for name, statement in statements_of_modules() if id(statement) not in told] == []
-    definitions = dict.fromkeys(map(for_postgresql, recorded.definitions))
-    statements = dict.fromkeys(map(for_postgresql, recorded.statements))
-    prepared = [f"PREPARE statement_{number} AS {text}" for number, text in enumerate(statements)]
+    told = starting_with(OF_ROWS, recorded)
+    assert [name for name, statement in statements_of_modules() if statement not in told] == []
+    definitions = map(for_postgresql, starting_with(OF_DEFINITION, recorded))
+    prepared = [f"PREPARE statement_{number} AS {for_postgresql(text)}" for number, text in enumerate(told)]
     script = ["BEGIN", "CREATE SCHEMA ledger", "SET search_path TO ledger", *definitions, *prepared, "ROLLBACK"]
-    done = Postgres.of(fhir_server).run_client("psql", "-XAtq", "-c", ";\n".join(script))
+    done = Postgres.of(fhir_server).run_client("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", ";\n".join(script))
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_what_only_sqlite_has_is_in_one_module() -> None:
-    sources = [Path(str(module.__file__)) for module in MODULES]
-    of_ledger = {path.name: text for path in sources if "import sqlalchemy" in (text := path.read_text())}
+    sources = {Path(str(module.__file__)): Path(str(module.__file__)).read_text() for module in MODULES}
+    of_ledger = {path.name: text for path, text in sources.items() if path.parent.name == "ledger"}
 
     assert {name for name, text in of_ledger.items() for word in ONLY_OF_SQLITE if word in text} == {"sqlite.py"}
+    assert {path.name for path, text in sources.items() if "import sqlite3" in text} == {"sqlite.py"}

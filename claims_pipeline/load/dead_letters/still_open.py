@@ -7,11 +7,10 @@ id: its letter is open until its file, or a folder that the file was in, is read
 from pathlib import Path
 
 import polars as pl
-import sqlalchemy as sa
 
 from claims_pipeline.load.dead_letters.files import SCHEMA, UNREADABLE, read_folder
+from claims_pipeline.load.ledger.states import State
 from claims_pipeline.load.ledger.store import Ledger
-from claims_pipeline.load.ledger.tables import RESOURCES
 
 IDENTITY = ("resource_type", "resource_id", "content_hash")
 
@@ -40,7 +39,7 @@ def latest_of_ledger(letters: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
 
 
 def _rejected(ledger: Ledger) -> pl.DataFrame:
-    columns = (RESOURCES.c.resource_type, RESOURCES.c.resource_id, RESOURCES.c.rejected_hash)
+    query = "SELECT resource_type, resource_id, rejected_hash FROM resources WHERE state = ?"
     with ledger.reading() as connection:
-        rows = connection.execute(sa.select(*columns).where(RESOURCES.c.state == "rejected")).all()
-    return pl.DataFrame([tuple(row) for row in rows], schema=dict.fromkeys(IDENTITY, pl.String()), orient="row")
+        rows = connection.execute(query, [State.REJECTED]).fetchall()
+    return pl.DataFrame(rows, schema=dict.fromkeys(IDENTITY, pl.String()), orient="row")

@@ -10,32 +10,30 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import polars as pl
-import sqlalchemy as sa
 
-from claims_pipeline.load.ledger.store import Ledger, execute_many
-from claims_pipeline.load.ledger.tables import RESOURCES
+from claims_pipeline.load.ledger.states import State
+from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY
 
-INCOMING = sa.Table(
-    "incoming",
-    sa.MetaData(),
-    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("resource_type", sa.Text),
-    sa.Column("resource_id", sa.Text),
-    sa.Column("content_hash", sa.Text),
-    sa.Column("as_of", sa.Text),
-    prefixes=["TEMPORARY"],
-)
-
-_INSERT_INCOMING = sa.insert(INCOMING)
-
-_KNOWN = (
-    RESOURCES.c.state,
-    RESOURCES.c.content_hash,
-    RESOURCES.c.as_of,
-    RESOURCES.c.rejected_hash,
-    RESOURCES.c.missing_target,
-)
+_MAKE_INCOMING = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
+        "row" INTEGER PRIMARY KEY, resource_type TEXT, resource_id TEXT, content_hash TEXT, as_of TEXT
+    )
+"""
+_ADD_INCOMING = """
+    INSERT INTO incoming ("row", resource_type, resource_id, content_hash, as_of) VALUES (?, ?, ?, ?, ?)
+"""
+_KNOWN = """
+    SELECT "row", state, resources.content_hash, resources.as_of, rejected_hash, missing_target
+    FROM incoming LEFT JOIN resources USING (resource_type, resource_id)
+"""
+_UNLESS_SAME = f"""
+    WHERE state IS NULL OR NOT (
+        state = '{State.LOADED}'
+        AND resources.content_hash IS NOT DISTINCT FROM incoming.content_hash
+        AND resources.as_of >= incoming.as_of
+    )
+"""
 
 _KNOWN_SCHEMA = pl.Schema(
     {
@@ -48,14 +46,16 @@ _KNOWN_SCHEMA = pl.Schema(
     }
 )
 
-TARGETS = sa.Table(
-    "targets",
-    sa.MetaData(),
-    sa.Column("resource_type", sa.Text, primary_key=True),
-    sa.Column("resource_id", sa.Text, primary_key=True),
-    prefixes=["TEMPORARY"],
-)
-_INSERT_TARGET = sa.insert(TARGETS)
+_MAKE_TARGETS = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS targets (
+        resource_type TEXT, resource_id TEXT, PRIMARY KEY (resource_type, resource_id)
+    )
+"""
+_ADD_TARGET = "INSERT INTO targets (resource_type, resource_id) VALUES (?, ?)"
+_NOT_HELD = """
+    SELECT resource_type, resource_id, state, missing_target
+    FROM targets LEFT JOIN resources USING (resource_type, resource_id) WHERE content_hash IS NULL
+"""
 
 
 @dataclass(frozen=True)
@@ -131,35 +131,24 @@ def diff(
 def _known(ledger: Ledger, rows: pl.DataFrame, *, full: bool) -> pl.DataFrame:
     """Return what the ledger knows of rows; those that are plainly unchanged have state 'same'."""
     incoming = rows.select("row", *KEY, "content_hash", "as_of")
-    same_key = sa.and_(
-        RESOURCES.c.resource_type == INCOMING.c.resource_type, RESOURCES.c.resource_id == INCOMING.c.resource_id
-    )
-    is_same = sa.and_(
-        RESOURCES.c.state == "loaded",
-        RESOURCES.c.content_hash.is_not_distinct_from(INCOMING.c.content_hash),
-        RESOURCES.c.as_of >= INCOMING.c.as_of,
-    )
-    query = sa.select(INCOMING.c.row, *_KNOWN).join_from(INCOMING, RESOURCES, same_key, isouter=True)
-    if not full:
-        query = query.where(sa.or_(RESOURCES.c.resource_id.is_(None), sa.not_(is_same)))
     with ledger.reading() as connection:
-        INCOMING.create(connection, checkfirst=True)
-        connection.execute(sa.delete(INCOMING))
-        execute_many(connection, _INSERT_INCOMING, incoming.rows())
-        found = connection.execute(query).all()
-    known = pl.DataFrame([tuple(row) for row in found], schema=_KNOWN_SCHEMA, orient="row")
+        connection.execute(_MAKE_INCOMING)
+        connection.execute("DELETE FROM incoming")
+        connection.executemany(_ADD_INCOMING, incoming.rows())
+        found = connection.execute(_KNOWN if full else _KNOWN + _UNLESS_SAME).fetchall()
+    known = pl.DataFrame(found, schema=_KNOWN_SCHEMA, orient="row")
     same = rows.join(known, on="row", how="anti").select("row", known_state=pl.lit("same"))
     return pl.concat([known, same], how="diagonal")
 
 
 def _verdict(released: frozenset[str], *, full: bool) -> pl.Expr:
     version = pl.format("{}/{}@{}", pl.col("resource_type"), pl.col("resource_id"), pl.col("known_as_of"))
-    has_vanished = pl.col("known_state") == "vanished"  # the later version that the ledger knows is in no partition
+    has_vanished = pl.col("known_state") == State.VANISHED  # the later version that the ledger knows is in no partition
     is_older = (pl.col("as_of") != "") & (pl.col("known_as_of") > pl.col("as_of")) & ~has_vanished
     if released:
         is_older = is_older & ~version.is_in(list(released))
     is_equal = pl.col("known_hash") == pl.col("content_hash")
-    was_rejected = (pl.col("known_state") == "rejected") & (pl.col("rejected_hash") == pl.col("content_hash"))
+    was_rejected = (pl.col("known_state") == State.REJECTED) & (pl.col("rejected_hash") == pl.col("content_hash"))
     unless_full = pl.lit(not full)
     return (
         pl.when(pl.col("known_state") == "same")
@@ -206,18 +195,12 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, Unknow
     targets = targets.join(own, on="target", how="anti")
     parts = targets.select(pl.col("target").str.split_exact("/", 1).struct.unnest())
     with ledger.reading() as connection:
-        TARGETS.create(connection, checkfirst=True)
-        connection.execute(sa.delete(TARGETS))
-        execute_many(connection, _INSERT_TARGET, parts.rows())
-        same = sa.and_(
-            RESOURCES.c.resource_type == TARGETS.c.resource_type, RESOURCES.c.resource_id == TARGETS.c.resource_id
-        )
-        columns = (TARGETS, RESOURCES.c.state, RESOURCES.c.missing_target)
-        query = sa.select(*columns).join_from(TARGETS, RESOURCES, same, isouter=True)
-        rows = connection.execute(query.where(RESOURCES.c.content_hash.is_(None)))
+        connection.execute(_MAKE_TARGETS)
+        connection.execute("DELETE FROM targets")
+        connection.executemany(_ADD_TARGET, parts.rows())
         unknown = {
-            f"{row.resource_type}/{row.resource_id}": Unknown(row.state == "rejected", row.missing_target)
-            for row in rows
+            f"{resource_type}/{resource_id}": Unknown(state == State.REJECTED, missing_target)
+            for resource_type, resource_id, state, missing_target in connection.execute(_NOT_HELD)
         }
     return dict(sorted(unknown.items(), key=lambda item: item[1].lacked is not None))
 

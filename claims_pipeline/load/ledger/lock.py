@@ -12,12 +12,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import psutil
-import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from claims_pipeline.errors import LedgerUnusable, LoaderLocked
 from claims_pipeline.load.ledger.store import Ledger
-from claims_pipeline.load.ledger.tables import HOLDER
 
 POLL_SECONDS = 0.5
 
@@ -66,23 +64,20 @@ def _is_acquired(lock: FileLock) -> bool:
 
 def _holder(ledger: Ledger) -> str:
     with ledger.reading() as connection:
-        row = connection.execute(sa.select(HOLDER)).first()
-    return f": process {row.pid} on {row.host} since {row.acquired_at}" if row else ""
+        row = connection.execute("SELECT pid, host, acquired_at FROM holder").fetchone()
+    return ": process {} on {} since {}".format(*row) if row else ""
 
 
 def _sign(ledger: Ledger) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
     with ledger.writing() as connection:
-        connection.execute(sa.delete(HOLDER))
+        connection.execute("DELETE FROM holder")
         connection.execute(
-            sa.insert(HOLDER).values(
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                process_started=psutil.Process().create_time(),
-                acquired_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            )
+            "INSERT INTO holder (host, pid, process_started, acquired_at) VALUES (?, ?, ?, ?)",
+            (socket.gethostname(), os.getpid(), psutil.Process().create_time(), now),
         )
 
 
 def _unsign(ledger: Ledger) -> None:
     with ledger.writing() as connection:
-        connection.execute(sa.delete(HOLDER))
+        connection.execute("DELETE FROM holder")

@@ -1,67 +1,167 @@
-"""Writing into the ledger what the server confirmed or refused."""
+"""Writing into the ledger what became of resources. Each function is one event of states.py, or several."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
-import sqlalchemy as sa
 
-from claims_pipeline.load.ledger.store import Ledger, execute_many
-from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES, upsert
+from claims_pipeline.load.ledger.states import Event, after, before
+from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.resource import FILES, LOADED, Result
+
+Key = tuple[str, str]
+"""Type and id of a resource."""
 
 
 def settle(ledger: Ledger, results: Sequence[Result], origin: str) -> None:
     """Record loaded and rejected resources; failed ones are still to do and leave no trace."""
-    loaded = [_row(result, origin) for result in results if result.outcome in LOADED]
-    rejected = [_row(result, origin) for result in results if result.outcome == "rejected"]
+    loaded = [_loaded(result, origin) for result in results if result.outcome in LOADED]
+    rejected = [_rejected(result, origin) for result in results if result.outcome == "rejected"]
     if loaded or rejected:
         with ledger.writing() as connection:
             if origin == FILES:  # the partition that held these no longer says what the server holds
-                execute_many(connection, FORGET_PARTITION, [row[:2] for row in loaded])
-            execute_many(connection, _UPSERT_LOADED, loaded)
-            execute_many(connection, _UPSERT_REJECTED, rejected)
+                connection.executemany(_FORGET_PARTITION, [row[:2] for row in loaded])
+            connection.executemany(_PUT_LOADED, loaded)
+            connection.executemany(_PUT_REJECTED, rejected)
 
 
 def touch(ledger: Ledger, unchanged: pl.DataFrame, origin: str) -> None:
     """Record the later partition that holds what the server has already (columns of `resource.CHUNK_SCHEMA`)."""
-    columns = ("resource_type", "resource_id", "content_hash", "as_of")
     rows = [
-        (type_, id_, "loaded", content_hash, None, as_of, origin, None, None)
-        for type_, id_, content_hash, as_of in unchanged.select(columns).rows()
+        (as_of, origin, resource_type, resource_id)
+        for resource_type, resource_id, as_of in unchanged.select("resource_type", "resource_id", "as_of").rows()
     ]
     if rows:
         with ledger.writing() as connection:
-            execute_many(connection, _UPSERT_TOUCHED, rows)
+            connection.executemany(_TOUCH, rows)
 
 
-def _row(result: Result, origin: str) -> tuple[str | None, ...]:
+def settle_gone(ledger: Ledger, keys: Sequence[Key]) -> None:
+    """Record that the source no longer has resources: what the server never held is forgotten, the rest vanished."""
+    with ledger.writing() as connection:
+        connection.executemany(_FORGET_NEVER_HELD, keys)
+        connection.executemany(_SET_GONE, keys)
+
+
+def settle_deleted(ledger: Ledger, keys: Sequence[Key]) -> None:
+    """Record that resources were deleted; their ids stay, because a restored server may hold them again."""
+    with ledger.writing() as connection:
+        connection.executemany(_SET_DELETED, keys)
+
+
+def settle_entered_in_error(ledger: Ledger, results: Iterable[Result]) -> None:
+    """Record resources that the server confirmed with the status entered-in-error."""
+    rows = [
+        (result.resource.content_hash, result.version_id or None, *result.resource[:2])
+        for result in results
+        if result.outcome in LOADED
+    ]
+    with ledger.writing() as connection:
+        connection.executemany(_SET_ENTERED_IN_ERROR, rows)
+
+
+def settle_found(
+    ledger: Ledger,
+    resource_type: str,
+    *,
+    missing: Sequence[str],
+    changed: Mapping[str, tuple[str, str]],
+    renumbered: Mapping[str, tuple[str, str]],
+) -> None:
+    """Record what the server holds, so that the next load sends what differs.
+
+    What was withdrawn, and is there with other content, has vanished once more.
+
+    Args:
+        ledger: the ledger.
+        resource_type: type of the resources.
+        missing: ids of what the server does not have.
+        changed: what it has with other content: id -> (version id, content hash).
+        renumbered: what it has with the same content in another version, likewise.
+    """
+    held = [
+        (content_hash, version_id, resource_type, resource_id)
+        for found in (changed, renumbered)
+        for resource_id, (version_id, content_hash) in found.items()
+    ]
+    lost = [(None, None, resource_type, resource_id) for resource_id in missing]
+    with ledger.writing() as connection:
+        connection.executemany(_SET_HELD, [*lost, *held])
+        connection.executemany(_SET_CAME_BACK, [(resource_type, resource_id) for resource_id in changed])
+        connection.executemany(_FORGET_PARTITION, [(resource_type, i) for i in (*missing, *changed)])
+
+
+def forget_all(ledger: Ledger) -> None:
+    """Forget every resource and partition."""
+    with ledger.writing() as connection:
+        connection.execute("DELETE FROM resources")
+        connection.execute("DELETE FROM partitions")
+
+
+def _loaded(result: Result, origin: str) -> tuple[str | None, ...]:
     resource = result.resource
-    if result.outcome == "rejected":
-        refused = (resource.content_hash, result.missing_target or None)
-        return (*resource[:2], "rejected", None, None, resource.as_of, origin, *refused)
     return (
         *resource[:2],
-        "loaded",
+        after(Event.CONFIRMED),
         resource.content_hash,
         result.version_id or None,
         resource.as_of,
         origin,
-        None,
-        None,
+        json.dumps(resource.references),
     )
 
 
-_NOTHING: sa.ColumnElement[str] = sa.literal_column("''")  # not bound: bind parameters come in row order
-_SLASH: sa.ColumnElement[str] = sa.literal_column("'/'")
-_PARTITION_OF_ROW = (
-    sa.select(RESOURCES.c.origin + sa.case((RESOURCES.c.as_of == _NOTHING, _NOTHING), else_=_SLASH + RESOURCES.c.as_of))
-    .where(RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id"))
-    .scalar_subquery()
-)
-FORGET_PARTITION = sa.delete(PARTITIONS).where(PARTITIONS.c.name == _PARTITION_OF_ROW)
-"""Forget that the partition of a resource (type, id) was loaded completely: the next load looks into it."""
+def _rejected(result: Result, origin: str) -> tuple[str | None, ...]:
+    resource = result.resource
+    refused = (resource.content_hash, result.missing_target or None)
+    return (*resource[:2], after(Event.REFUSED), resource.as_of, origin, *refused)
 
-_REJECTION = ("rejected_hash", "missing_target")
-_UPSERT_LOADED = upsert(RESOURCES, "state", "content_hash", "version_id", "as_of", "origin", *_REJECTION)
-_UPSERT_REJECTED = upsert(RESOURCES, "state", "as_of", "origin", *_REJECTION)  # what the server holds, it still holds
-_UPSERT_TOUCHED = upsert(RESOURCES, "state", "as_of", "origin", *_REJECTION)
+
+def _among(event: Event) -> str:
+    return f"state IN ({', '.join(repr(str(state)) for state in before(event))})"
+
+
+_OF_KEY = "resource_type = ? AND resource_id = ?"
+_PUT_LOADED = """
+    INSERT INTO resources
+        (resource_type, resource_id, state, content_hash, version_id, as_of, origin, refers_to)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (resource_type, resource_id) DO UPDATE SET
+        state = excluded.state, content_hash = excluded.content_hash, version_id = excluded.version_id,
+        as_of = excluded.as_of, origin = excluded.origin, refers_to = excluded.refers_to,
+        rejected_hash = NULL, missing_target = NULL
+"""
+_PUT_REJECTED = """
+    INSERT INTO resources (resource_type, resource_id, state, as_of, origin, rejected_hash, missing_target)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (resource_type, resource_id) DO UPDATE SET
+        state = excluded.state, as_of = excluded.as_of, origin = excluded.origin,
+        rejected_hash = excluded.rejected_hash, missing_target = excluded.missing_target
+"""
+"""What the server holds of a rejected resource, it still holds: hash and version of that stay."""
+
+_TOUCH = f"""
+    UPDATE resources
+    SET state = '{after(Event.FOUND_EQUAL)}', as_of = ?, origin = ?, rejected_hash = NULL, missing_target = NULL
+    WHERE {_OF_KEY} AND {_among(Event.FOUND_EQUAL)}
+"""
+_FORGET_NEVER_HELD = f"DELETE FROM resources WHERE {_OF_KEY} AND content_hash IS NULL AND {_among(Event.NEVER_HELD)}"
+_SET_GONE = f"UPDATE resources SET state = '{after(Event.GONE)}' WHERE {_OF_KEY} AND {_among(Event.GONE)}"
+_SET_DELETED = f"""
+    UPDATE resources SET state = '{after(Event.DELETED)}', content_hash = NULL, version_id = NULL, as_of = ''
+    WHERE {_OF_KEY} AND {_among(Event.DELETED)}
+"""
+_SET_ENTERED_IN_ERROR = f"""
+    UPDATE resources SET state = '{after(Event.ENTERED_IN_ERROR)}', content_hash = ?, version_id = ?, as_of = ''
+    WHERE {_OF_KEY} AND {_among(Event.ENTERED_IN_ERROR)}
+"""
+_SET_HELD = f"UPDATE resources SET content_hash = ?, version_id = ? WHERE {_OF_KEY}"
+_SET_CAME_BACK = f"""
+    UPDATE resources SET state = '{after(Event.CAME_BACK)}' WHERE {_OF_KEY} AND {_among(Event.CAME_BACK)}
+"""
+_FORGET_PARTITION = f"""
+    DELETE FROM partitions WHERE name = (
+        SELECT origin || CASE WHEN as_of = '' THEN '' ELSE '/' || as_of END FROM resources WHERE {_OF_KEY}
+    )
+"""
+"""Forgets that the partition of a resource was loaded completely: the next load looks into it."""

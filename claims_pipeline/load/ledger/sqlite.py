@@ -1,63 +1,109 @@
-"""What of the ledger is particular to SQLite: opening a file, its transactions, its layout version, its errors."""
+"""The database of a ledger: connections, transactions, layout version, errors. The only module that knows SQLite.
 
+A ledger in PostgreSQL needs another class with the methods of `Database`, whose connections replace the `?` of a
+statement by that driver's mark. (A test prepares every statement of the ledger in PostgreSQL.)
+"""
+
+import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError
 
 from claims_pipeline.errors import LedgerUnusable
 
 BUSY_SECONDS = 30
+OWNER_ONLY, OF_OTHERS = 0o600, 0o077
 
-PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "wal_autocheckpoint=10000")
+WITHOUT_ROWID = "WITHOUT ROWID"
+"""Stores the rows of a table in its primary key: what SQLite has, and PostgreSQL does not need."""
+
+UNFLUSHED = "synchronous=NORMAL"
+PRAGMAS = ("journal_mode=WAL", UNFLUSHED, "temp_store=MEMORY", "wal_autocheckpoint=10000")
 """A commit costs no flush to disk: what a power failure takes from the end of the log is sent again, and is equal."""
 
+Connection = sqlite3.Connection
 
-def engine_of(path: Path) -> sa.Engine:
-    """Return the engine of the file at `path`; a transaction with the option `immediate` is the only one to write."""
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
 
-    @sa.event.listens_for(engine, "connect")
-    def _pragmas(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # transactions are begun below
+@dataclass(frozen=True)
+class Database:
+    """A SQLite file; each transaction has a connection of its own, which later ones use again."""
+
+    path: Path
+    _idle: list[Connection] = field(default_factory=list)
+
+    @contextmanager
+    def transaction(self, *, is_writing: bool = False, is_flushed: bool = False) -> Iterator[Connection]:
+        """Yield a connection inside a transaction, committed when the block ends and rolled back if it fails.
+
+        Args:
+            is_writing: be the only one that writes; otherwise see one state of the database.
+            is_flushed: return when the transaction is on the disk, so that it outlasts a power failure.
+
+        Raises:
+            LedgerUnusable: the file does not take what the block does.
+        """
+        with self._translated():
+            connection = self._idle.pop() if self._idle else self._connect()
+            try:
+                if is_flushed:
+                    connection.execute("PRAGMA synchronous=FULL")
+                connection.execute("BEGIN IMMEDIATE" if is_writing else "BEGIN")
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if is_flushed:
+                    connection.execute(f"PRAGMA {UNFLUSHED}")
+                self._idle.append(connection)
+
+    def make_private(self) -> None:
+        """Create the file, if it is not there, for its owner only, or take it away from other users."""
+        with self._translated():
+            try:
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
+            except OSError as error:
+                raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
+            if self.path.stat().st_mode & OF_OTHERS:
+                with suppress(OSError):  # who does not own the file cannot change whom it is for
+                    self.path.chmod(OWNER_ONLY)
+
+    def close(self) -> None:
+        """Close the connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _connect(self) -> Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        return connection
 
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LedgerUnusable(
+                f"the ledger cannot be used: {error}", where=str(self.path), fix=_fix(str(error))
+            ) from error
 
-    return engine
 
-
-def layout_version(connection: sa.Connection) -> int:
+def layout_version(connection: Connection) -> int:
     """Return the version of the layout that the file was written with, 0 for a new one."""
-    version: int = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    return version
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
 
 
-def set_layout_version(connection: sa.Connection, version: int) -> None:
+def set_layout_version(connection: Connection, version: int) -> None:
     """Write down which version of the layout the file has."""
-    connection.exec_driver_sql(f"PRAGMA user_version = {version:d}")
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Raise LedgerUnusable, with what to do, for what the file at `path` does not take."""
-    try:
-        yield
-    except DatabaseError as error:
-        raise LedgerUnusable(
-            f"the ledger cannot be used: {error.orig}", where=str(path), fix=_fix(str(error.orig))
-        ) from error
+    connection.execute(f"PRAGMA user_version = {version:d}")
 
 
 def _fix(problem: str) -> str:
-    if "full" in problem:
+    if "full" in problem or "disk I/O" in problem:
         return "free some disk space and run the same command again: it goes on where it was"
     if "readonly" in problem or "unable to open" in problem:
         return "make the file and its folder writable, or name another with --hash-file"

@@ -1,29 +1,89 @@
-"""The ledger, open: one transaction a block, facts and partitions, many rows at once.
+"""The ledger, open: its tables, one transaction a block, facts and partitions.
 
-A SQLite file reached through SQLAlchemy Core. Its statements are those that PostgreSQL understands as well (a test
-holds them to it), so that a ledger there can follow; what only SQLite has is in sqlite.py.
+All SQL is in the package `ledger`. It is what SQLite and PostgreSQL both understand; what only SQLite has is in
+sqlite.py. What the rows mean is decided in states.py, diff.py and settle.py.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-import sqlalchemy as sa
-
 from claims_pipeline.errors import LedgerUnusable
-from claims_pipeline.load.ledger.sqlite import engine_of, layout_version, set_layout_version, translated
-from claims_pipeline.load.ledger.tables import INFO, METADATA, PARTITIONS, upsert
+from claims_pipeline.load.ledger.sqlite import WITHOUT_ROWID, Connection, Database, layout_version, set_layout_version
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
-_PUT_INFO = upsert(INFO, "value")
-_DELETE_INFO = sa.delete(INFO).where(INFO.c.name == sa.bindparam("info_name"))
-_PUT_PARTITION = upsert(PARTITIONS, "digest", "row_count")
-_DELETE_PARTITION = sa.delete(PARTITIONS).where(PARTITIONS.c.name == sa.bindparam("partition_name"))
+_TABLES = (
+    # a fact about the ledger itself
+    "CREATE TABLE IF NOT EXISTS info (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    # a file of the lake that was loaded completely
+    "CREATE TABLE IF NOT EXISTS partitions (name TEXT PRIMARY KEY, digest TEXT NOT NULL, row_count INTEGER NOT NULL)",
+    # a resource
+    f"""
+    CREATE TABLE IF NOT EXISTS resources (
+        resource_type TEXT NOT NULL,
+        resource_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        content_hash TEXT,    -- SHA-256 of what the server confirmed; null: it holds nothing of ours
+        version_id TEXT,      -- version on the server
+        as_of TEXT NOT NULL,  -- day of the latest version settled; empty: no day
+        origin TEXT NOT NULL, -- table of the lake, or 'files'
+        rejected_hash TEXT,   -- SHA-256 of the version that was rejected
+        missing_target TEXT,  -- Type/id that the rejected version lacked
+        PRIMARY KEY (resource_type, resource_id)
+    ) {WITHOUT_ROWID}
+    """,
+    "CREATE INDEX IF NOT EXISTS resources_by_partition ON resources (origin, as_of)",
+    # the loader at work, if any
+    """
+    CREATE TABLE IF NOT EXISTS holder (
+        host TEXT NOT NULL, pid INTEGER PRIMARY KEY, process_started FLOAT NOT NULL, acquired_at TEXT NOT NULL
+    )
+    """,
+    # a dead letter; the number rises with each that is written
+    """
+    CREATE TABLE IF NOT EXISTS dead_letters (
+        letter TEXT PRIMARY KEY,  -- Type/id, or the source of input that could not be read
+        number INTEGER NOT NULL,
+        rejected_at TEXT NOT NULL,
+        resource_type TEXT,
+        resource_id TEXT,
+        http_status INTEGER NOT NULL,
+        shown_reason TEXT NOT NULL,  -- without what is quoted of the resource
+        missing_target TEXT,
+        source TEXT NOT NULL,
+        bundle TEXT,
+        origin TEXT NOT NULL,
+        as_of TEXT,
+        content_hash TEXT
+    )
+    """,
+    "CREATE INDEX IF NOT EXISTS dead_letters_by_number ON dead_letters (number)",
+    # what of a dead letter holds health data, apart, so that a list of letters does not read it
+    """
+    CREATE TABLE IF NOT EXISTS dead_letter_contents (
+        letter TEXT PRIMARY KEY, reason TEXT NOT NULL, refers_to TEXT, together INTEGER, body TEXT
+    )
+    """,
+)
+
+_COLUMNS_OF_VERSION_2 = {
+    "refers_to": "JSON list of the Type/id that the version on the server refers to",
+    "source": "file that the version on the server came from",
+    "labels": "JSON of meta.profile, security and tag of the version on the server",
+    "feed": "feed that the version on the server came from",
+}
+"""Columns of `resources` that ledgers of version 1 lack, and what is in them; null: not known, or there is none."""
+
+TABLES = ("info", "partitions", "resources", "holder", "dead_letters", "dead_letter_contents")
+
+_PUT_FACT = "INSERT INTO info (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+_PUT_PARTITION = """
+    INSERT INTO partitions (name, digest, row_count) VALUES (?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, row_count = excluded.row_count
+"""
 
 
 @dataclass(frozen=True)
@@ -31,57 +91,56 @@ class Ledger:
     """An open ledger. Use `reading` and `writing`; each block is one transaction."""
 
     path: Path
-    engine: sa.Engine
-    writer: sa.Engine
+    database: Database
 
-    @contextmanager
-    def reading(self) -> Iterator[sa.Connection]:
-        """Yield a connection that sees one state of the ledger."""
-        with translated(self.path), self.engine.begin() as connection:
-            yield connection
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Return a block with a connection that sees one state of the ledger."""
+        return self.database.transaction()
 
-    @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
-        """Yield a connection that is the only one to write."""
-        with translated(self.path), self.writer.begin() as connection:
-            yield connection
+    def writing(self, *, is_flushed: bool = False) -> AbstractContextManager[Connection]:
+        """Return a block with a connection that is the only one to write; flushed, it outlasts a power failure."""
+        return self.database.transaction(is_writing=True, is_flushed=is_flushed)
 
     def info(self) -> dict[str, str]:
         """Return the facts about the ledger itself."""
         with self.reading() as connection:
-            return {row.name: row.value for row in connection.execute(sa.select(INFO))}
+            return dict(connection.execute("SELECT name, value FROM info").fetchall())
 
-    def remember(self, **facts: str) -> None:
-        """Write facts about the ledger itself."""
-        with self.writing() as connection:
-            execute_many(connection, _PUT_INFO, list(facts.items()))
+    def remember(self, *, is_flushed: bool = False, **facts: str) -> None:
+        """Write facts about the ledger itself; flushed, they outlast a power failure."""
+        with self.writing(is_flushed=is_flushed) as connection:
+            connection.executemany(_PUT_FACT, facts.items())
 
     def forget(self, *names: str) -> None:
-        """Take facts about the ledger itself away."""
+        """Delete facts about the ledger itself."""
         with self.writing() as connection:
-            execute_many(connection, _DELETE_INFO, [(name,) for name in names])
+            connection.executemany("DELETE FROM info WHERE name = ?", [(name,) for name in names])
 
     def partitions(self) -> dict[str, tuple[str, int]]:
         """Return digest and row count of every partition that was loaded completely, by name."""
         with self.reading() as connection:
-            return {row.name: (row.digest, row.row_count) for row in connection.execute(sa.select(PARTITIONS))}
+            rows = connection.execute("SELECT name, digest, row_count FROM partitions").fetchall()
+        return {name: (digest, row_count) for name, digest, row_count in rows}
 
     def record_partitions(self, rows: Sequence[tuple[str, str, int]]) -> None:
         """Record partitions (name, digest, row count) as loaded completely."""
         with self.writing() as connection:
-            execute_many(connection, _PUT_PARTITION, rows)
+            connection.executemany(_PUT_PARTITION, rows)
 
-    def forget_partitions(self, names: Sequence[str]) -> None:
-        """Let the next load look into these partitions again."""
+    def forget_partitions(self, names: Sequence[str] | None = None) -> None:
+        """Let the next load look into these partitions again, into all if `names` is None."""
         with self.writing() as connection:
-            execute_many(connection, _DELETE_PARTITION, [(name,) for name in names])
+            if names is None:
+                connection.execute("DELETE FROM partitions")
+            else:
+                connection.executemany("DELETE FROM partitions WHERE name = ?", [(name,) for name in names])
 
 
 def require_ledger(path: Path | None) -> None:
-    """Hold a path that was given to be that of a ledger, where a new one would be of no use.
+    """Check that there is a ledger at a path that was given, where a new one would be of no use.
 
     Raises:
-        LedgerUnusable: there is nothing.
+        LedgerUnusable: there is none.
     """
     if path is not None and not path.exists():
         raise LedgerUnusable(
@@ -91,59 +150,48 @@ def require_ledger(path: Path | None) -> None:
 
 @contextmanager
 def open_ledger(path: Path) -> Iterator[Ledger]:
-    """Open the ledger at `path`, made if it is not there.
+    """Open the ledger at `path`, made if it is not there; one of an earlier version is brought up to this one.
 
     Raises:
         LedgerUnusable: it cannot be opened, is not a ledger, or was written by a later version of this program.
     """
-    with translated(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LedgerUnusable(
-                f"cannot make the ledger's folder: {error.strerror}",
-                where=str(path.parent),
-                fix="make its parent writable, or name another file with --hash-file",
-            ) from error
-        engine = engine_of(path)
-        ledger = Ledger(path, engine, engine.execution_options(immediate=True))
-        try:
-            _prepare(ledger)
-            yield ledger
-        finally:
-            ledger.engine.dispose()
-
-
-def execute_many(connection: sa.Connection, statement: sa.Executable, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Execute a statement once per row by the driver's own executemany: three times as fast as rows of dicts.
-
-    Args:
-        connection: an open connection.
-        statement: an insert (parameters in the table's column order), or one whose bind parameters come in row order;
-            the engine's parameters are positional (SQLite's are; those of PostgreSQL's drivers can be).
-        rows: the parameters.
-    """
-    if rows:
-        connection.exec_driver_sql(_sql(statement, connection.dialect), list(rows))
-
-
-@cache
-def _sql(statement: sa.Executable, dialect: sa.Dialect) -> str:
-    return str(statement.compile(dialect=dialect))  # type: ignore[attr-defined]  # every statement of ours has it
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerUnusable(
+            f"cannot make the ledger's folder: {error.strerror}",
+            where=str(path.parent),
+            fix="make its parent writable, or name another file with --hash-file",
+        ) from error
+    ledger = Ledger(path, Database(path))
+    try:
+        _prepare(ledger)
+        yield ledger
+    finally:
+        ledger.database.close()
 
 
 def _prepare(ledger: Ledger) -> None:
+    ledger.database.make_private()
     with ledger.reading() as connection:
-        layout = layout_version(connection)
-        is_complete = set(METADATA.tables) <= set(sa.inspect(connection).get_table_names())
-    if layout > LAYOUT_VERSION:
+        version = layout_version(connection)
+    if version > LAYOUT_VERSION:
         raise LedgerUnusable(
             "the ledger was written by a later version of this program",
             where=str(ledger.path),
             fix="update the program",
         )
-    if layout < LAYOUT_VERSION or not is_complete:
+    if version < LAYOUT_VERSION:
         with ledger.writing() as connection:
-            METADATA.create_all(connection)
-            connection.execute(upsert(INFO).values(name="ledger_id", value=str(uuid4())))
-            set_layout_version(connection, LAYOUT_VERSION)
+            _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
+    if layout_version(connection) == LAYOUT_VERSION:  # another process was faster
+        return
+    for statement in _TABLES:
+        connection.execute(statement)
+    for name in _COLUMNS_OF_VERSION_2:
+        connection.execute(f"ALTER TABLE resources ADD COLUMN {name} TEXT")
+    connection.execute("INSERT INTO info (name, value) VALUES ('ledger_id', ?) ON CONFLICT DO NOTHING", [str(uuid4())])
+    set_layout_version(connection, LAYOUT_VERSION)

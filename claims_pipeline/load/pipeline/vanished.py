@@ -11,15 +11,16 @@ from datetime import date
 from hashlib import sha256
 
 import polars as pl
-import sqlalchemy as sa
 
 from claims_pipeline import schema
 from claims_pipeline.fhir import RENDERINGS, TIERS
 from claims_pipeline.fhir.canonical import decode, encode
 from claims_pipeline.lake import Lake
 from claims_pipeline.load.deletion import delete
-from claims_pipeline.load.ledger.store import Ledger, execute_many
-from claims_pipeline.load.ledger.tables import RESOURCES
+from claims_pipeline.load.ledger.holdings import ids_in, recorded_days, recorded_ids
+from claims_pipeline.load.ledger.settle import settle_entered_in_error, settle_gone
+from claims_pipeline.load.ledger.states import State
+from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import Vanished
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.reconciling.reads import Stored, stored
@@ -76,9 +77,7 @@ class Vanishing:
             else:
                 vanished[resource_id] = day
         keys = [(resource_type, resource_id) for resource_id in vanished]
-        with self.pipeline.ledger.writing() as connection:
-            execute_many(connection, _FORGET_IF_NOT_HELD, keys)
-            execute_many(connection, _MARK_AS_VANISHED, keys)
+        settle_gone(self.pipeline.ledger, keys)
 
     async def settle_lost_days(self, table: schema.Table) -> None:
         """Treat the days that the lake no longer has as partitions that hold nothing."""
@@ -113,18 +112,10 @@ class Vanishing:
             await self.pipeline.load([chunk.filter(pl.col("resource_id").is_in(ids))], table.name)
 
     def _recorded_days(self, table: str) -> Sequence[str]:
-        query = sa.select(RESOURCES.c.as_of).where(RESOURCES.c.origin == table).distinct()
-        with self.pipeline.ledger.reading() as connection:
-            days: Sequence[str] = connection.execute(query).scalars().all()
-        return days
+        return recorded_days(self.pipeline.ledger, table)
 
     def _recorded(self, table: str, day: str) -> Sequence[str]:
-        query = sa.select(RESOURCES.c.resource_id).where(
-            RESOURCES.c.origin == table, RESOURCES.c.as_of == day, RESOURCES.c.state.not_in(("vanished", "withdrawn"))
-        )
-        with self.pipeline.ledger.reading() as connection:
-            ids: Sequence[str] = connection.execute(query).scalars().all()
-        return ids
+        return recorded_ids(self.pipeline.ledger, table, day)
 
     def _release(self, table: str, found: dict[str, str]) -> None:
         if found:
@@ -171,15 +162,8 @@ def _count(pipeline: Pipeline, resource_type: str, outcome: str, number: int) ->
 
 def _vanished(ledger: Ledger, what: Vanished) -> dict[str, list[str]]:
     """Return ids by type; what was marked entered-in-error can still be deleted."""
-    states = ("vanished", "withdrawn") if what is Vanished.DELETE else ("vanished",)
-    query = sa.select(RESOURCES.c.resource_type, RESOURCES.c.resource_id).where(
-        RESOURCES.c.state.in_(states), RESOURCES.c.content_hash.is_not(None)
-    )
-    found: dict[str, list[str]] = {}
-    with ledger.reading() as connection:
-        for row in connection.execute(query):
-            found.setdefault(row.resource_type, []).append(row.resource_id)
-    return found
+    states = (State.VANISHED, State.WITHDRAWN) if what is Vanished.DELETE else (State.VANISHED,)
+    return ids_in(ledger, *states)
 
 
 async def _delete(pipeline: Pipeline, resource_type: str, ids: Sequence[str]) -> Sequence[Result]:
@@ -198,13 +182,7 @@ async def _withdraw(pipeline: Pipeline, resource_type: str, ids: Sequence[str]) 
             into.extend(settled)
 
         await pipeline.sender.deliver(part, collect)
-        rows = [
-            (result.resource.content_hash, result.version_id or None, *result.resource[:2])
-            for result in results
-            if result.outcome in LOADED
-        ]
-        with pipeline.ledger.writing() as connection:
-            execute_many(connection, _SET_WITHDRAWN, rows)
+        settle_entered_in_error(pipeline.ledger, results)
         failures += [result for result in results if result.outcome not in LOADED]
     return failures
 
@@ -213,19 +191,3 @@ def _in_error(found: Stored) -> Resource:
     resource, _ = decode(found.body)
     body = encode(resource | {"status": IN_ERROR})
     return Resource(found.resource_type, found.resource_id, sha256(body.encode()).hexdigest(), "", IN_ERROR, body, [])
-
-
-_NOTHING: sa.ColumnElement[str] = sa.literal_column("''")  # not bound: bind parameters come in row order
-_SET_WITHDRAWN = (
-    sa.update(RESOURCES)
-    .values(
-        content_hash=sa.bindparam("new_hash"),
-        version_id=sa.bindparam("new_version"),
-        as_of=_NOTHING,
-        state=sa.literal_column("'withdrawn'"),
-    )
-    .where(RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id"))
-)
-_OF_KEY = (RESOURCES.c.resource_type == sa.bindparam("of_type"), RESOURCES.c.resource_id == sa.bindparam("of_id"))
-_FORGET_IF_NOT_HELD = sa.delete(RESOURCES).where(*_OF_KEY, RESOURCES.c.content_hash.is_(None))
-_MARK_AS_VANISHED = sa.update(RESOURCES).values(state=sa.literal_column("'vanished'")).where(*_OF_KEY)

@@ -2,28 +2,13 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import sqlalchemy as sa
-
-from claims_pipeline.load.ledger.settle import FORGET_PARTITION
-from claims_pipeline.load.ledger.store import Ledger, execute_many
-from claims_pipeline.load.ledger.tables import PARTITIONS, RESOURCES
+from claims_pipeline.load.ledger.holdings import Held, Which, count_by_type, page
+from claims_pipeline.load.ledger.settle import forget_all, settle_found
+from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.reconciling.marker import Marker, raise_generation
 from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, Stored, stored
 from claims_pipeline.load.sending.client import FhirClient
-
-ROWS_AT_ONCE = 5_000
-_IS_HELD = RESOURCES.c.content_hash.is_not(None)
-_IS_DELETED = sa.and_(RESOURCES.c.state == "withdrawn", RESOURCES.c.content_hash.is_(None))
-
-
-class Held(NamedTuple):
-    """What the ledger says the server holds under an id."""
-
-    resource_id: str
-    content_hash: str
-    version_id: str | None
 
 
 @dataclass(frozen=True)
@@ -60,9 +45,9 @@ async def compare(
         FhirError: the server refuses to be read.
         ServerUnavailable: it did not answer.
     """
-    for resource_type in held_types(ledger):
+    for resource_type in count_by_type(ledger):
         last_id = ""
-        while rows := _rows(ledger, resource_type, last_id, _IS_HELD):
+        while rows := page(ledger, resource_type, last_id):
             last_id = rows[-1].resource_id
             yield await _compare(client, resource_type, rows, has_all_contents=has_all_contents, workers=workers)
 
@@ -78,25 +63,13 @@ async def returned(ledger: Ledger, client: FhirClient, *, workers: int) -> Async
     Raises:
         FhirError, ServerUnavailable: as for `compare`.
     """
-    for resource_type in _types(ledger, _IS_DELETED):
+    for resource_type in count_by_type(ledger, Which.DELETED):
         last_id = ""
-        while rows := _rows(ledger, resource_type, last_id, _IS_DELETED):
+        while rows := page(ledger, resource_type, last_id, Which.DELETED):
             last_id = rows[-1].resource_id
             found = await stored(client, resource_type, [row.resource_id for row in rows], at_once=workers)
             changed = {resource_id: (there.version_id, there.content_hash) for resource_id, there in found.items()}
             yield Comparison(resource_type, len(rows) - len(changed), [], changed, {})
-
-
-def held_types(ledger: Ledger) -> dict[str, int]:
-    """Return how many resources of each type the server holds, by the ledger."""
-    return _types(ledger, _IS_HELD)
-
-
-def _types(ledger: Ledger, condition: sa.ColumnElement[bool]) -> dict[str, int]:
-    query = sa.select(RESOURCES.c.resource_type, sa.func.count().label("rows")).where(condition)
-    with ledger.reading() as connection:
-        found = connection.execute(query.group_by(RESOURCES.c.resource_type))
-        return {row.resource_type: row.rows for row in found}
 
 
 def mark(ledger: Ledger, comparison: Comparison) -> int:
@@ -107,18 +80,14 @@ def mark(ledger: Ledger, comparison: Comparison) -> int:
     Returns:
         How many rows differed in content.
     """
-    lost = [(None, None, comparison.resource_type, resource_id) for resource_id in comparison.missing]
-    found = [
-        (content_hash, version_id, comparison.resource_type, resource_id)
-        for held in (comparison.changed, comparison.renumbered)
-        for resource_id, (version_id, content_hash) in held.items()
-    ]
-    with ledger.writing() as connection:
-        execute_many(connection, _SET_HELD, lost + found)
-        execute_many(connection, _SET_VANISHED, [(comparison.resource_type, i) for i in comparison.changed])
-        differing = [(comparison.resource_type, i) for i in (*comparison.missing, *comparison.changed)]
-        execute_many(connection, FORGET_PARTITION, differing)
-    return len(differing)
+    settle_found(
+        ledger,
+        comparison.resource_type,
+        missing=comparison.missing,
+        changed=comparison.changed,
+        renumbered=comparison.renumbered,
+    )
+    return len(comparison.missing) + len(comparison.changed)
 
 
 async def adopt(ledger: Ledger, client: FhirClient, marker: Marker | None, *, workers: int) -> None:
@@ -134,8 +103,7 @@ async def adopt(ledger: Ledger, client: FhirClient, marker: Marker | None, *, wo
         mark(ledger, comparison)
     async for comparison in returned(ledger, client, workers=workers):
         mark(ledger, comparison)
-    with ledger.writing() as connection:
-        connection.execute(sa.delete(PARTITIONS))
+    ledger.forget_partitions()
     await raise_generation(ledger, client, above=marker.generation if marker else 0)
 
 
@@ -146,9 +114,7 @@ async def reset(ledger: Ledger, client: FhirClient, marker: Marker | None) -> No
         FhirError: the server does not take the marker.
         ServerUnavailable: it did not answer.
     """
-    with ledger.writing() as connection:
-        connection.execute(sa.delete(RESOURCES))
-        connection.execute(sa.delete(PARTITIONS))
+    forget_all(ledger)
     await raise_generation(ledger, client, above=marker.generation if marker else 0)
 
 
@@ -179,34 +145,3 @@ async def _compare(
 def _version(versions: Mapping[str, Stored], resource_id: str) -> str | None:
     found = versions.get(resource_id)
     return found.version_id if found else None
-
-
-def _rows(ledger: Ledger, resource_type: str, after: str, condition: sa.ColumnElement[bool]) -> Sequence[Held]:
-    columns = (RESOURCES.c.resource_id, RESOURCES.c.content_hash, RESOURCES.c.version_id)
-    query = sa.select(*columns).where(
-        RESOURCES.c.resource_type == resource_type,
-        RESOURCES.c.resource_id > after,
-        condition,
-    )
-    with ledger.reading() as connection:
-        found = connection.execute(query.order_by(RESOURCES.c.resource_id).limit(ROWS_AT_ONCE))
-        return [Held(row.resource_id, row.content_hash, row.version_id) for row in found]
-
-
-_SET_VANISHED = (
-    sa.update(RESOURCES)
-    .values(state=sa.literal_column("'vanished'"))
-    .where(
-        RESOURCES.c.resource_type == sa.bindparam("of_type"),
-        RESOURCES.c.resource_id == sa.bindparam("of_id"),
-        RESOURCES.c.state == sa.literal_column("'withdrawn'"),
-    )
-)
-_SET_HELD = (
-    sa.update(RESOURCES)
-    .values(content_hash=sa.bindparam("held_hash"), version_id=sa.bindparam("held_version"))
-    .where(
-        RESOURCES.c.resource_type == sa.bindparam("of_type"),
-        RESOURCES.c.resource_id == sa.bindparam("of_id"),
-    )
-)

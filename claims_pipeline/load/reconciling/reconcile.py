@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from claims_pipeline.load.ledger.holdings import count_by_type
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
 from claims_pipeline.load.progress import OnProgress, Progress, silent
-from claims_pipeline.load.reconciling.compare import compare, held_types, mark
+from claims_pipeline.load.reconciling.compare import compare, mark
 from claims_pipeline.load.reconciling.marker import mismatch, read_marker
 from claims_pipeline.load.reconciling.reads import count
 from claims_pipeline.load.sending.client import FhirClient, connect
@@ -142,7 +143,7 @@ async def _reconcile(ledger: Ledger, settings: Settings, wish: _Wish, on_progres
         marker = await read_marker(client, wait_seconds=wish.wait_seconds)
         if problem := mismatch(ledger, marker, base_url=client.base_url):
             raise problem
-        held = held_types(ledger)
+        held = count_by_type(ledger)
         on_server = {resource_type: await count(client, resource_type) for resource_type in held}
         found = await _look_at_each(ledger, client, settings, wish, on_progress) if wish.is_deep else None
     return ReconcileReport(
@@ -165,7 +166,7 @@ async def _look_at_each(
     ledger: Ledger, client: FhirClient, settings: Settings, wish: _Wish, on_progress: OnProgress
 ) -> _Found:
     found = _Found()
-    total, looked_at = sum(held_types(ledger).values()), 0
+    total, looked_at = sum(count_by_type(ledger).values()), 0
     async for part in compare(ledger, client, has_all_contents=False, workers=settings.workers):
         found.missing[part.resource_type] += len(part.missing)
         found.changed[part.resource_type] += len(part.changed)
