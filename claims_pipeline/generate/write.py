@@ -78,7 +78,9 @@ def write_claims(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, 
 def generate_range(
     lake: Lake, feed: Feed, *, start: date, end: date, jobs: int = 1, on_progress: OnDays | None = None
 ) -> GenerateReport:
-    """Write the directory, the enrollment and the daily tables of `start`..`end`, all or nothing.
+    """Write the directory, the enrollment and the daily tables of `start`..`end`.
+
+    All files are complete before the first can be seen; an error before leaves the lake as it was (`LakeWriter`).
 
     Args:
         lake: where to write.

@@ -10,6 +10,7 @@ import polars as pl
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.files import file_digest
+from claims_pipeline.lake.manifest import Entries, read_manifest
 from claims_pipeline.lake.paths import partition_path
 from claims_pipeline.lake.writer import LakeWriter
 from claims_pipeline.schema import Table
@@ -85,8 +86,16 @@ class Lake:
         """Return the SHA-256 of a partition's file as it is now."""
         return file_digest(self.path(table, day))
 
+    def manifest(self, table: Table) -> Entries:
+        """Return rows, size and digest of each file of a table as its writers noted them, by day as text.
+
+        Raises:
+            DataError: the manifest is damaged.
+        """
+        return read_manifest(self.root, table)
+
     def writer(self) -> LakeWriter:
-        """Return a context manager that publishes all that was added to it, or nothing."""
+        """Return a context manager that publishes what was added to it; an exception in its block publishes nothing."""
         return LakeWriter(self.root)
 
 

@@ -1,8 +1,7 @@
-"""Writing partitions: all files of a range become visible together, then the manifest names them."""
+"""Writing partitions: complete files first, then their names, in an order that keeps the lake consistent."""
 
 import hashlib
 import io
-import json
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -11,21 +10,26 @@ from types import TracebackType
 from typing import Self
 
 import polars as pl
-from filelock import FileLock
 
-from claims_pipeline.errors import DataError
-from claims_pipeline.files import remove_leftovers, sync, temporary_name, write_atomically
+from claims_pipeline.files import remove_leftovers, sync, temporary_name
+from claims_pipeline.lake.manifest import Entry, manifest_lock, read_manifest, write_manifest
 from claims_pipeline.lake.paths import partition_path
-from claims_pipeline.schema import Table
+from claims_pipeline.schema import TABLES, Table
 
-MANIFEST_FOLDER = "manifest"
+_ORDER = {name: number for number, name in enumerate(TABLES)}
+"""Tables in the order of schema: each refers only to those before it."""
 
 
 @dataclass
 class LakeWriter:
     """Collects partitions in temporary files; leaving the `with` block publishes them.
 
-    A partition whose bytes equal the file that is there is left untouched. An exception publishes nothing.
+    An exception in the block publishes nothing. At its end all files are complete and on disk before the first gets
+    its name; then they get it one by one: first what has no day, then day by day, each table after those it refers to.
+    Whoever reads meanwhile, or after a crash at that moment, sees none, some or all days of the range, and no row
+    whose references are missing. Writing the range again completes it.
+
+    A partition whose bytes equal the file that is there is left untouched.
 
     Attributes:
         written: number of files published that were new or differed.
@@ -35,8 +39,8 @@ class LakeWriter:
     root: Path
     written: int = 0
     unchanged: int = 0
-    _pending: list[Path] = field(default_factory=list)
-    _manifest: dict[str, dict[str, dict[str, int | str]]] = field(default_factory=dict)
+    _pending: list[tuple[Table, date | None]] = field(default_factory=list)
+    _added: dict[str, dict[str, Entry]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, table: Table, frame: pl.DataFrame, day: date | None = None) -> None:
@@ -44,22 +48,18 @@ class LakeWriter:
         names = table.polars_schema.names()
         content = parquet_bytes(frame if frame.columns == names else frame.select(names))
         path = partition_path(self.root, table, day)
-        entry: dict[str, int | str] = {
-            "rows": frame.height,
-            "bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-        }
+        entry = Entry(rows=frame.height, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
         remove_leftovers(path)
         is_equal = path.exists() and path.stat().st_size == len(content) and path.read_bytes() == content
         if not is_equal:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary_name(path).write_bytes(content)
         with self._lock:
-            self._manifest.setdefault(table.name, {})[str(day) if day else ""] = entry
+            self._added.setdefault(table.name, {})[str(day) if day else ""] = entry
             if is_equal:
                 self.unchanged += 1
             else:
-                self._pending.append(path)
+                self._pending.append((table, day))
 
     def __enter__(self) -> Self:
         return self
@@ -71,17 +71,24 @@ class LakeWriter:
             if kind is None:
                 self._publish()
         finally:
-            for path in self._pending:
+            for path in self._paths():
                 temporary_name(path).unlink(missing_ok=True)
 
     def _publish(self) -> None:
-        sync(temporary_name(path) for path in self._pending)
-        for path in self._pending:
-            temporary_name(path).replace(path)
-        sync({folder for path in self._pending for folder in (path.parent, path.parent.parent)})  # a day's may be new
+        sync(temporary_name(path) for path in self._paths())
+        with manifest_lock(self.root):
+            known = {name: read_manifest(self.root, TABLES[name]) for name in self._added}  # damaged: nothing happens
+            self._pending.sort(key=lambda added: (added[1] or date.min, _ORDER[added[0].name]))
+            for path in self._paths():
+                temporary_name(path).replace(path)
+            sync({folder for path in self._paths() for folder in (path.parent, path.parent.parent)})  # both may be new
+            for name, entries in known.items():
+                if entries | self._added[name] != entries:
+                    write_manifest(self.root, TABLES[name], entries | self._added[name])
         self.written = len(self._pending)
-        for table, partitions in self._manifest.items():
-            _merge_manifest(self.root, table, partitions)
+
+    def _paths(self) -> list[Path]:
+        return [partition_path(self.root, table, day) for table, day in self._pending]
 
 
 def parquet_bytes(frame: pl.DataFrame) -> bytes:
@@ -89,26 +96,3 @@ def parquet_bytes(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd", compression_level=3, statistics=True, row_group_size=122_880)
     return buffer.getvalue()
-
-
-def _merge_manifest(root: Path, table: str, partitions: dict[str, dict[str, int | str]]) -> None:
-    folder = root / MANIFEST_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{table}.json"
-    with FileLock(folder / ".lock"):
-        known = _known(file)
-        merged = dict(sorted((known | partitions).items()))
-        if merged != known:
-            write_atomically(file, json.dumps(merged, indent=1).encode() + b"\n")
-
-
-def _known(manifest: Path) -> dict[str, dict[str, int | str]]:
-    try:
-        known: dict[str, dict[str, int | str]] = json.loads(manifest.read_bytes())
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise DataError(
-            "the manifest is not JSON", where=str(manifest), fix="remove it; generating the days again names them anew"
-        ) from error
-    return known

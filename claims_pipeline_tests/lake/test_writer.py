@@ -3,14 +3,19 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from itertools import count
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from claims_pipeline.errors import DataError
+from claims_pipeline.files import temporary_name
 from claims_pipeline.lake import Lake
-from claims_pipeline.schema import PATIENTS
+from claims_pipeline.schema import CLAIMS, DAILY, ENROLLMENT, PATIENTS, PAYERS
 from claims_pipeline_tests.lake.test_store import DAY, NEXT_DAY, patients
 
 
@@ -84,15 +89,96 @@ def test_what_a_killed_writer_left_is_removed_and_what_another_writes_now_is_not
     assert {file.name for file in path.parent.iterdir()} == {path.name, in_work.name, elsewhere.name}
 
 
-def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("torn", ["", "{half", "[]", '{"2025-01-01": {"rows": 1}}', "null", "\0\0"])
+def test_a_damaged_manifest_is_named_and_nothing_is_published(tmp_path: Path, torn: str) -> None:
+    lake = Lake(tmp_path)
     manifest = tmp_path / "manifest" / "patients.json"
     manifest.parent.mkdir()
-    manifest.write_text("{half")
+    manifest.write_text(torn)
 
-    with pytest.raises(DataError, match="the manifest is not JSON") as caught, Lake(tmp_path).writer() as writer:
+    with pytest.raises(DataError, match="the manifest of patients is damaged") as caught, lake.writer() as writer:
         writer.add(PATIENTS, patients(1), DAY)
 
     assert caught.value.where == str(manifest)
+    assert lake.days(PATIENTS) == []
+    with pytest.raises(DataError, match="the manifest of patients is damaged"):
+        lake.manifest(PATIENTS)
+
+
+def test_a_writer_that_is_stopped_at_any_moment_leaves_whole_days_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [DAY + timedelta(days=n) for n in range(3)]
+    files = [(PAYERS, None), (ENROLLMENT, None), *((table, day) for day in days for table in DAILY)]
+
+    def write(lake: Lake) -> None:
+        with lake.writer() as writer:
+            for table, day in reversed(files):
+                writer.add(table, table.polars_schema.to_frame(), day)
+
+    for stop_at in range(len(files)):
+        lake = Lake(tmp_path / str(stop_at))
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", _failing_at(stop_at, Path.replace))
+            with pytest.raises(OSError, match="stopped"):
+                write(lake)
+
+        assert [lake.path(*file).exists() for file in files] == [True] * stop_at + [False] * (len(files) - stop_at)
+        assert not list(lake.root.rglob("*.tmp"))
+
+        write(lake)
+        assert lake.days(CLAIMS) == days
+        assert set(lake.manifest(CLAIMS)) == {str(day) for day in days}
+
+
+def _failing_at(number: int, replace: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+    calls = count()
+
+    def failing(source: Path, target: Path) -> Path:
+        if next(calls) == number:
+            raise OSError("stopped")
+        return replace(source, target)
+
+    return failing
+
+
+def test_a_partition_is_on_disk_before_it_gets_its_name_and_its_folders_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[tuple[str, Path]] = []
+    replace = Path.replace
+
+    def noted(paths: Iterable[Path]) -> None:
+        events.extend(("flushed", path) for path in paths)
+
+    def noted_replace(source: Path, target: Path) -> Path:
+        events.append(("named", target))
+        return replace(source, target)
+
+    monkeypatch.setattr("claims_pipeline.lake.writer.sync", noted)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    lake = Lake(tmp_path)
+    with lake.writer() as writer:
+        writer.add(PATIENTS, patients(1), DAY)
+
+    path = lake.path(PATIENTS, DAY)
+    of_partition = [event for event in events if event[1].parent != tmp_path / "manifest"]
+    assert of_partition[:2] == [("flushed", temporary_name(path)), ("named", path)]
+    assert set(of_partition[2:]) == {("flushed", path.parent), ("flushed", path.parent.parent)}
+
+
+def test_two_writers_at_once_both_stand_in_the_manifest(tmp_path: Path) -> None:
+    lake, together = Lake(tmp_path), Barrier(2)
+
+    def write(day: date) -> None:
+        with lake.writer() as writer:
+            writer.add(PATIENTS, patients(1), day)
+            together.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, (DAY, NEXT_DAY)))
+
+    assert set(lake.manifest(PATIENTS)) == {str(DAY), str(NEXT_DAY)}
 
 
 def test_a_long_range_is_published_whole(tmp_path: Path) -> None:

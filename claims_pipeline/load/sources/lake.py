@@ -1,7 +1,6 @@
 """Partitions of a lake as chunks of resources for the pipeline, several small days in one."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,7 +11,6 @@ from claims_pipeline import schema
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import RENDERED_TABLES, RENDERINGS, RESOURCE_SCHEMA, mapping_digest, render
 from claims_pipeline.lake import Lake
-from claims_pipeline.lake.writer import MANIFEST_FOLDER
 from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
 
 DIRECTORY = tuple(table for table in RENDERED_TABLES if not table.is_daily)
@@ -164,11 +162,15 @@ def _read(batch: Sequence[Partition]) -> list[tuple[Partition, pl.DataFrame]]:
 
 
 def rows_by_manifest(lake: Lake) -> dict[str, int]:
-    """Return the number of rows by partition name, as the lake's manifest says: an estimate."""
+    """Return the number of rows by partition name, as the lake's manifest says: an estimate.
+
+    Raises:
+        DataError: a manifest is damaged.
+    """
     rows = {}
-    for file in (lake.root / MANIFEST_FOLDER).glob("*.json"):
-        for day, facts in json.loads(file.read_bytes()).items():
-            rows[f"{file.stem}/{day}" if day else file.stem] = int(facts["rows"])
+    for table in schema.TABLES.values():
+        for day, entry in lake.manifest(table).items():
+            rows[f"{table.name}/{day}" if day else table.name] = entry.rows
     return rows
 
 

@@ -146,3 +146,13 @@ def test_rows_that_fhir_cannot_hold_are_rejected_and_their_neighbours_rendered(
     ]
     assert "chunks-claim-20250106-000002" not in rendered["resource_id"].to_list()
     assert rendered.filter(source="claims/2025-01-06").height == 4
+
+
+def test_a_torn_manifest_is_an_error_of_the_lake(tmp_path: Path) -> None:
+    (tmp_path / "manifest").mkdir()
+    (tmp_path / "manifest" / "claims.json").write_text('{"2025-01-01": {"ro')
+
+    with pytest.raises(DataError, match="the manifest of claims is damaged") as caught:
+        lake_source.rows_by_manifest(Lake(tmp_path))
+
+    assert caught.value.where == str(tmp_path / "manifest" / "claims.json")
