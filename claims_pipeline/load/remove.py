@@ -1,6 +1,5 @@
 """`remove`: take away from a server exactly what the ledger says is ours."""
 
-import asyncio
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,6 +7,7 @@ from typing import Any, ClassVar
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.account import Failure
 from claims_pipeline.load.deletion import delete
+from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
 from claims_pipeline.load.ledger.holdings import count_by_type, page
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.settle import forget_all
@@ -71,12 +71,17 @@ def remove(settings: Settings, *, ledger_path: Path | None = None, on_progress: 
         on_progress: told where it is.
 
     Raises:
+        ConfigError: an event loop runs in this thread, as in a notebook: await `remove_async`.
         LedgerMismatch: the server was wiped, restored or swapped since the last load: what it holds may not be ours.
         LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
     """
+    require_no_event_loop("remove")
     require_ledger(ledger_path)
     with open_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger):
-        return asyncio.run(_remove(ledger, settings, on_progress))
+        return run_to_end(_remove(ledger, settings, on_progress))
+
+
+remove_async = in_thread(remove)
 
 
 async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -> RemoveReport:

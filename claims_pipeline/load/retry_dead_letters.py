@@ -8,6 +8,7 @@ import polars as pl
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.dead_letters import SCHEMA, UNREADABLE, open_dead_letters, read_folder
+from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
 from claims_pipeline.load.ledger.store import open_ledger, require_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.pipeline.pipeline import Pipeline
@@ -38,14 +39,19 @@ def retry_dead_letters(
         options: see `LoadOptions`.
 
     Raises:
+        ConfigError: an event loop runs in this thread, as in a notebook: await `retry_dead_letters_async`.
         DataError: one of `names` is no open dead letter.
         LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
     """
+    require_no_event_loop("retry_dead_letters")
     require_ledger(ledger_path)
     session = Session(settings, ledger_path, full=True, wait=False, on_progress=on_progress, options=options)
     with session.exclusive_ledger() as ledger:
         letters = _chosen(open_dead_letters(settings.dead_letters_path, ledger), names)
         return session.run(ledger, "dead letters", lambda pipeline: _send(pipeline, letters))
+
+
+retry_dead_letters_async = in_thread(retry_dead_letters)
 
 
 def list_dead_letters(settings: Settings, *, ledger_path: Path | None = None) -> pl.DataFrame:

@@ -4,7 +4,6 @@ Longer than other modules: what both share (`Session`: the ledger and its lock, 
 at the end) is read together with them.
 """
 
-import asyncio
 import gc
 import shutil
 import time
@@ -19,6 +18,7 @@ from claims_pipeline.errors import ClaimsPipelineError, DataError, FeedMismatch,
 from claims_pipeline.lake import Feed, Lake, read_feed
 from claims_pipeline.load.account import Tally
 from claims_pipeline.load.dead_letters import DeadLetters
+from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
@@ -69,6 +69,7 @@ def load_lake(
         ran: the server, a signal, a file of the lake that cannot be read.
 
     Raises:
+        ConfigError: an event loop runs in this thread, as in a notebook: await `load_lake_async`.
         DataError: there is no lake, or not all of `days` in it.
         FeedMismatch: the ledger knows another feed, whose ids would collide with this one's.
         LedgerUnusable: the ledger's file cannot be used.
@@ -77,6 +78,7 @@ def load_lake(
         ServerUnavailable: the server did not answer in time.
         FhirError: the server refuses us, or is not a FHIR R4 server.
     """
+    require_no_event_loop("load_lake")
     feed = _require_lake(lake)
     chosen = _require_days(lake, days)
     session = Session(settings, ledger_path, full, wait, on_progress, options)
@@ -113,9 +115,11 @@ def load_files(
         options: as for `load_lake`; what concerns partitions has no effect.
 
     Raises:
+        ConfigError: an event loop runs in this thread, as in a notebook: await `load_files_async`.
         DataError: a path does not exist or a folder holds no FHIR file.
         LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
     """
+    require_no_event_loop("load_files")
     inputs(paths)  # what is not there is said before anything is waited for
     session = Session(settings, ledger_path, full, wait, on_progress, options)
     with session.exclusive_ledger() as ledger:
@@ -127,6 +131,10 @@ def load_files(
         with read_files(paths, _empty_spool(settings, ledger), on_read) as resources:
             source = " ".join(paths)
             return session.run(ledger, source, lambda run: load_read_files(run, resources, paths), is_checked=True)
+
+
+load_lake_async = in_thread(load_lake)
+load_files_async = in_thread(load_files)
 
 
 @dataclass(frozen=True)
@@ -158,8 +166,14 @@ class Session:
             LoaderLocked: another loader writes with it.
         """
         path = self.ledger_path or self.settings.ledger_path
-        with open_ledger(path) as ledger, holding_lock(ledger, wait=self.options.wait_for_lock):
+        with (
+            open_ledger(path) as ledger,
+            holding_lock(ledger, wait=self.options.wait_for_lock, on_wait=self._tell_locked),
+        ):
             yield ledger
+
+    def _tell_locked(self) -> None:
+        self.on_progress(Progress("waiting for another loader to end"))
 
     def check(self, ledger: Ledger) -> None:
         """Hold the server to the ledger before there is anything to send.
@@ -174,12 +188,12 @@ class Session:
             async with connect(self.settings) as client:
                 await self._require_belonging(ledger, client)
 
-        asyncio.run(check())
+        run_to_end(check())
 
     def run(self, ledger: Ledger, source: str, work: Work, *, is_checked: bool = False) -> LoadReport:
         """Load with `work`, after `check` unless that was done."""
         with _short_garbage_collections():
-            return asyncio.run(self._run(ledger, source, work, is_checked=is_checked))
+            return run_to_end(self._run(ledger, source, work, is_checked=is_checked))
 
     async def _run(self, ledger: Ledger, source: str, work: Work, *, is_checked: bool) -> LoadReport:
         began = time.monotonic()

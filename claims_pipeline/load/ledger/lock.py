@@ -7,7 +7,7 @@ whatever container. A row in the ledger says who holds it.
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
@@ -21,12 +21,13 @@ POLL_SECONDS = 0.5
 
 
 @contextmanager
-def holding_lock(ledger: Ledger, *, wait: bool = False) -> Iterator[None]:
+def holding_lock(ledger: Ledger, *, wait: bool = False, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the ledger's lock while the block runs.
 
     Args:
         ledger: the ledger.
         wait: wait until another loader is done, instead of failing.
+        on_wait: called again and again while it waits.
 
     Raises:
         LoaderLocked: another loader holds it; the message says which.
@@ -40,6 +41,8 @@ def holding_lock(ledger: Ledger, *, wait: bool = False) -> Iterator[None]:
                 where=str(ledger.path),
                 fix="wait until it is done (--wait), or end it and run the same command again",
             )
+        if on_wait is not None:
+            on_wait()
         time.sleep(POLL_SECONDS)
     try:
         _sign(ledger)

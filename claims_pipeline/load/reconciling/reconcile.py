@@ -1,12 +1,12 @@
 """`reconcile`: whether the server holds what the ledger says."""
 
-import asyncio
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
 from claims_pipeline.load.ledger.holdings import count_by_type
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
@@ -114,13 +114,18 @@ def reconcile(
         on_progress: told where it is.
 
     Raises:
+        ConfigError: an event loop runs in this thread, as in a notebook: await `reconcile_async`.
         LedgerMismatch: the server was wiped, restored or swapped since the last load.
         LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
     """
+    require_no_event_loop("reconcile")
     wish = _Wish(deep or repair, repair, settings.fhir_wait_seconds if wait else 0)
     require_ledger(ledger_path)
     with open_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger) if repair else nullcontext():
-        return asyncio.run(_reconcile(ledger, settings, wish, on_progress))
+        return run_to_end(_reconcile(ledger, settings, wish, on_progress))
+
+
+reconcile_async = in_thread(reconcile)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,114 @@
+"""The loader beside an event loop that runs already, such as that of a notebook or a web server.
+
+The loader has an event loop of its own and also blocks: on SQLite, on DuckDB, on the lock of the ledger. So its
+asynchronous forms run the synchronous ones in a thread, where they hold up nobody else's loop.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast
+
+from claims_pipeline.errors import ConfigError
+from claims_pipeline.load.progress import OnProgress, Progress, silent
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass
+class _Cancellation:
+    """Ends what runs in another thread: its coroutine, and what tells its progress between coroutines."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _running: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+    _is_cancelled: bool = False
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._is_cancelled = True
+            if self._running is not None:
+                loop, task = self._running
+                loop.call_soon_threadsafe(task.cancel)
+
+    def check(self) -> None:
+        if self._is_cancelled:
+            raise asyncio.CancelledError
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        with self._lock:
+            self._running = asyncio.get_running_loop(), task
+            if self._is_cancelled:
+                task.cancel()
+        try:
+            return await work
+        finally:
+            with self._lock:
+                self._running = None
+
+
+_CANCELLATION: ContextVar[_Cancellation | None] = ContextVar("_CANCELLATION", default=None)
+
+
+def run_to_end(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in an event loop of its own and return its result, as `asyncio.run`.
+
+    If an asynchronous form of the loader runs in this thread, cancelling that cancels the coroutine.
+    """
+    cancellation = _CANCELLATION.get()
+    return asyncio.run(cancellation.run(work) if cancellation else work)
+
+
+def require_no_event_loop(name: str) -> None:
+    """Refuse to block the event loop that runs in this thread; `name` is the function that was called.
+
+    Raises:
+        ConfigError: an event loop runs; the message names the form to await.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise ConfigError(
+        f"{name} cannot be called where an event loop runs already, such as in a notebook",
+        fix=f"await {name}_async(...), which takes the same arguments",
+    )
+
+
+def in_thread(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Return the asynchronous form of a function of the loader: the same arguments, result and errors.
+
+    It runs in a thread. `on_progress` is called in the event loop of the caller. When it is cancelled, the function
+    ends as after a crash, with nothing lost: what was under way is sent again by the next run.
+    """
+
+    @wraps(function)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        cancellation = _Cancellation()
+        tell = cast("OnProgress", kwargs.get("on_progress", silent))
+
+        def on_progress(progress: Progress) -> None:
+            cancellation.check()
+            loop.call_soon_threadsafe(tell, progress)
+
+        def work() -> T:
+            _CANCELLATION.set(cancellation)  # to_thread gives each call a context of its own
+            return function(*args, **cast("Any", {**kwargs, "on_progress": on_progress}))
+
+        thread = asyncio.ensure_future(asyncio.to_thread(work))
+        try:
+            return await asyncio.shield(thread)
+        except asyncio.CancelledError:
+            cancellation.cancel()
+            await asyncio.wait([thread])  # the ledger's lock is free when this returns
+            if not thread.cancelled():
+                thread.exception()
+            raise
+
+    run.__name__ = run.__qualname__ = f"{function.__name__}_async"
+    return run

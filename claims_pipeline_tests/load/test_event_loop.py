@@ -1,0 +1,135 @@
+"""The loader where an event loop runs already: a notebook, a web server."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claims_pipeline import load
+from claims_pipeline.errors import ConfigError, DataError, ServerUnavailable
+from claims_pipeline.lake import Lake
+from claims_pipeline.load import Counts, LoadOptions, Progress, load_files, load_files_async, reconcile_async
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import open_ledger
+from claims_pipeline.settings import Settings
+
+NOBODY = "http://127.0.0.1:1/fhir"
+
+
+@pytest.fixture
+def unanswered(tmp_path: Path) -> Settings:
+    """Settings of an installation whose FHIR server does not run."""
+    return Settings(home=tmp_path / "home", fhir_base_url=NOBODY, fhir_wait_seconds=60)
+
+
+def patients(folder: Path) -> list[str]:
+    file = folder / "patients.ndjson"
+    file.write_text(json.dumps({"resourceType": "Patient", "id": "loop-1"}))
+    return [str(file)]
+
+
+async def ticks(while_running: asyncio.Task[Any]) -> int:
+    """Count how often this event loop has its turn while a task runs."""
+    count = 0
+    while not while_running.done():
+        await asyncio.sleep(0.01)
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("load_lake", lambda settings: load.load_lake(Lake(settings.lake_path), settings)),
+        ("load_files", lambda settings: load.load_files(["x.ndjson"], settings)),
+        ("reconcile", load.reconcile),
+        ("remove", load.remove),
+        ("retry_dead_letters", lambda settings: load.retry_dead_letters([], settings)),
+    ],
+)
+def test_a_blocking_call_inside_an_event_loop_names_the_form_to_await(
+    unanswered: Settings, name: str, call: Callable[[Settings], object]
+) -> None:
+    async def cell() -> None:
+        call(unanswered)
+
+    with pytest.raises(ConfigError, match=f"^{name} cannot be called where an event loop runs") as refused:
+        asyncio.run(cell())
+
+    assert f"await {name}_async(...)" in refused.value.fix
+    assert callable(getattr(load, f"{name}_async"))
+
+
+def test_an_error_reaches_whoever_awaits(unanswered: Settings, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such file"):
+        asyncio.run(load_files_async([str(tmp_path / "nothing.ndjson")], unanswered))
+    with pytest.raises(ServerUnavailable):
+        asyncio.run(load_files_async(patients(tmp_path), unanswered, wait=False))
+
+
+def test_the_callers_event_loop_goes_on_and_is_told_the_progress(unanswered: Settings, tmp_path: Path) -> None:
+    told: list[tuple[Progress, threading.Thread]] = []
+
+    def on_progress(progress: Progress) -> None:
+        told.append((progress, threading.current_thread()))
+
+    async def cell() -> int:
+        patient = unanswered.model_copy(update={"fhir_wait_seconds": 0.5})
+        task = asyncio.create_task(load_files_async(patients(tmp_path), patient, on_progress=on_progress))
+        count = await ticks(task)
+        assert isinstance(task.exception(), ServerUnavailable)
+        return count
+
+    assert asyncio.run(cell()) > 10
+    assert {thread for _, thread in told} == {threading.main_thread()}
+    assert [progress.stage for progress, _ in told] == [f"waiting for {NOBODY}"]
+
+
+def test_cancelling_ends_a_load_that_waits_for_the_server_and_frees_the_ledger(
+    unanswered: Settings, tmp_path: Path
+) -> None:
+    async def cell() -> None:
+        await asyncio.wait_for(load_files_async(patients(tmp_path), unanswered), timeout=0.5)
+
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        asyncio.run(cell())
+
+    assert time.monotonic() - began < unanswered.fhir_wait_seconds / 2
+    with open_ledger(unanswered.ledger_path) as ledger, holding_lock(ledger):
+        pass
+
+
+def test_cancelling_ends_a_load_that_waits_for_another_loader(unanswered: Settings, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    async def cell() -> None:
+        waiting = load_files_async(
+            patients(tmp_path),
+            unanswered,
+            options=LoadOptions(wait_for_lock=True),
+            on_progress=lambda progress: told.append(progress.stage),
+        )
+        await asyncio.wait_for(waiting, timeout=0.5)
+
+    with open_ledger(unanswered.ledger_path) as ledger, holding_lock(ledger), pytest.raises(TimeoutError):
+        asyncio.run(cell())
+
+    assert set(told) == {"waiting for another loader to end"}
+
+
+@pytest.mark.server
+def test_a_load_and_a_reconciliation_are_awaited_in_a_notebook(target: Settings, tmp_path: Path) -> None:
+    async def cells() -> None:
+        first = await load_files_async(patients(tmp_path), target)
+        assert first.by_type == {"Patient": Counts(read=1, created=1)}
+        assert (await reconcile_async(target, deep=True)).is_equal
+
+    asyncio.run(cells())
+
+    assert load_files(patients(tmp_path), target).total == Counts(read=1, unchanged=1)
