@@ -15,6 +15,7 @@ JsonObject = dict[str, Json]
 _MARK = f"\udfff{secrets.token_hex(8)}"  # a lone surrogate, which no valid text holds, and nothing to be guessed
 _MARKED = re.compile(f'"{_MARK}(-?[0-9][0-9.eE+-]*)"')
 _VOLATILE_META = frozenset({"versionId", "lastUpdated"})
+_SETS_IN_META = frozenset({"profile", "security", "tag"})
 
 
 def _refuse_constant(name: str) -> Json:
@@ -54,10 +55,23 @@ def encode(value: Json) -> str:
 
 
 def without_volatile_meta(resource: JsonObject) -> JsonObject:
-    """Return a resource without what a server sets anew at every write: `meta.versionId` and `meta.lastUpdated`."""
+    """Return a resource without `meta.versionId` and `meta.lastUpdated`, which a server sets anew at every write.
+
+    Profiles, security labels and tags are sets, which a server returns in an order of its own: they are sorted.
+    """
     meta = resource.get("meta")
-    if not isinstance(meta, dict) or _VOLATILE_META.isdisjoint(meta):
+    if not isinstance(meta, dict):
         return resource
-    kept = {name: value for name, value in meta.items() if name not in _VOLATILE_META}
+    kept = {name: _sorted_set(value) if name in _SETS_IN_META else value for name, value in meta.items()}
+    kept = {name: value for name, value in kept.items() if name not in _VOLATILE_META}
+    if kept == meta:
+        return resource
     others = {name: value for name, value in resource.items() if name != "meta"}
     return others | {"meta": kept} if kept else others
+
+
+def _sorted_set(members: Json) -> Json:
+    """Return the members of a list in one order, each once; anything else, which is no list, as it is."""
+    if not isinstance(members, list):
+        return members
+    return [member for _, member in sorted({_ENCODER.encode(member): member for member in members}.items())]

@@ -93,6 +93,12 @@ def test_what_a_server_sets_at_every_write_is_left_out() -> None:
     assert canonical_json('{"id":"a","meta":{"versionId":"3"}}') == '{"id":"a"}'
 
 
+def test_labels_come_in_one_order_each_once() -> None:
+    text = '{"meta":{"tag":[{"code":"b"},{"code":"a"},{"code":"b"}],"profile":["q","p"],"source":"x"}}'
+
+    assert canonical_json(text) == '{"meta":{"profile":["p","q"],"source":"x","tag":[{"code":"a"},{"code":"b"}]}}'
+
+
 @pytest.mark.parametrize("text", ['{"a":NaN}', '{"a":', '{"a":"\\ud800"}', "", '{"a":1]', '{"a":01}'])
 def test_what_is_not_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):

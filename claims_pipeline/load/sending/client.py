@@ -67,10 +67,12 @@ class FhirClient:
         """Send a transaction; the server tries one that meets another write again, but not a deletion.
 
         (What is still referred to cannot be deleted: also a conflict to HAPI FHIR, and no repetition changes it.)
+        Profiles, labels and tags are replaced by those that are sent; without the header, HAPI FHIR keeps old ones.
         """
         headers = {"Content-Type": FHIR_JSON}
         if not is_deletion:
             headers["X-Retry-On-Version-Conflict"] = "retry; max-retries=10"
+            headers["X-Meta-Snapshot-Mode"] = "PROFILE, SECURITY_LABEL, TAG"
         if self.has_gzip:
             content = await asyncio.to_thread(gzip.compress, content, 1)
             headers["Content-Encoding"] = "gzip"
