@@ -1,9 +1,9 @@
 """Processes of ours that go on after the command that started them.
 
-A process is known by its pid and its start time: a pid alone may belong to another program by now. On Linux the start
-time moves when the clock is set, and the one since the boot does not, so either may tell. A zombie counts as dead,
-because containers without an init may never reap one. What a pid file names and no longer runs is stale, and is treated
-as if the file were not there.
+A process is known by its pid, its boot and its start time: a pid alone may belong to another program by now. On Linux
+the kernel numbers its boots and counts start times from the boot, so both are compared; elsewhere, and in a pid file
+without them, the start time by the clock is. A zombie counts as dead, because containers without an init may never reap
+one. What a pid file names and no longer runs is stale, and is treated as if the file were not there.
 """
 
 import json
@@ -21,6 +21,7 @@ import psutil
 
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import write_atomically
+from claims_pipeline.signals import LAUNCHER, with_default_signals
 
 START_TOLERANCE_SECONDS = 2.0
 """The kernel derives start times from the clock, so a corrected clock moves them a little."""
@@ -30,7 +31,11 @@ TICK_SECONDS = 0.02
 
 POLL_SECONDS = 0.1
 
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Linux draws it anew at each boot."""
+
 _children: list[subprocess.Popen[bytes]] = []  # held, and so polled and reaped by subprocess, while we live
+_started: "list[ProcessIdentity]" = []
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,13 @@ class ProcessIdentity:
         pid: process id.
         started: start time by the clock, seconds since 1970 (UTC).
         since_boot: start time in seconds since the boot, nan if not known.
+        boot: id of the boot, empty if not known.
     """
 
     pid: int
     started: float
     since_boot: float = math.nan
+    boot: str = ""
 
     @property
     def started_at(self) -> datetime:
@@ -60,7 +67,7 @@ def identify(pid: int) -> ProcessIdentity | None:
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
         started = process.create_time()
-        return ProcessIdentity(pid, started, round(started - psutil.boot_time(), 3))
+        return ProcessIdentity(pid, started, round(started - psutil.boot_time(), 3), _boot())
     except (psutil.Error, ValueError):
         return None
 
@@ -75,8 +82,18 @@ def _found_again(process: ProcessIdentity) -> ProcessIdentity | None:
     now = identify(process.pid)
     if now is None:
         return None
-    is_by_clock = abs(now.started - process.started) < START_TOLERANCE_SECONDS
-    return now if is_by_clock or abs(now.since_boot - process.since_boot) < TICK_SECONDS else None
+    if now.boot and process.boot:
+        is_same = now.boot == process.boot and abs(now.since_boot - process.since_boot) < TICK_SECONDS
+    else:
+        is_same = abs(now.started - process.started) < START_TOLERANCE_SECONDS
+    return now if is_same else None
+
+
+def _boot() -> str:
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def command_line(process: ProcessIdentity) -> list[str]:
@@ -102,16 +119,23 @@ def read_pid_file(path: Path) -> ProcessIdentity | None:
 def survivors(path: Path) -> list[ProcessIdentity]:
     """Return what the process of a pid file started and left behind when it was killed; nothing while it lives."""
     process = _recorded(path)
-    if process is None or identify(process.pid) or process.started < psutil.boot_time() - START_TOLERANCE_SECONDS:
+    if process is None or identify(process.pid) or not _is_of_this_boot(process):
         return []
     return [member for member in _session(process.pid) if member.started > process.started - START_TOLERANCE_SECONDS]
+
+
+def _is_of_this_boot(process: ProcessIdentity) -> bool:
+    if process.boot and (boot := _boot()):
+        return process.boot == boot
+    return process.started > psutil.boot_time() - START_TOLERANCE_SECONDS
 
 
 def _recorded(path: Path) -> ProcessIdentity | None:
     try:
         recorded = json.loads(path.read_text(encoding="utf-8"))
         since_boot = float(recorded.get("since_boot", math.nan))
-        return ProcessIdentity(int(recorded["pid"]), float(recorded["started"]), since_boot)
+        boot = str(recorded.get("boot", ""))
+        return ProcessIdentity(int(recorded["pid"]), float(recorded["started"]), since_boot, boot)
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -133,6 +157,8 @@ def start_detached(
 ) -> ProcessIdentity:
     """Start a program in a session of its own, so that it outlives this process and its terminal.
 
+    It begins with the default action of each signal, also where this process ignores some.
+
     Args:
         command: program and arguments.
         log: file that standard output and standard error are appended to.
@@ -146,7 +172,7 @@ def start_detached(
     try:
         with log.open("ab") as output:
             child = subprocess.Popen(
-                command,
+                with_default_signals(command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -158,9 +184,22 @@ def start_detached(
         raise ServiceError(f"cannot run {command[0]}: {error.strerror}", fix="make setup") from error
     _children.append(child)
     process = identify(child.pid)
-    if process is None:
+    if process:
+        note_started(process)
+        wait_until(lambda: LAUNCHER not in command_line(process), seconds=10)  # until then it may ignore signals
+    if process is None or not is_running(process):
         raise ServiceError(f"{Path(command[0]).name} ended at once with code {child.wait()}", where=str(log))
     return process
+
+
+def note_started(process: ProcessIdentity) -> None:
+    """Record that this process started another one in its own way; `start_detached` does so itself."""
+    _started.append(process)
+
+
+def started_here() -> list[ProcessIdentity]:
+    """Return what this process started, detached, and still runs; the latest first."""
+    return [process for process in reversed(_started) if is_running(process)]
 
 
 def stop(process: ProcessIdentity, *, seconds: float) -> bool:

@@ -20,6 +20,8 @@ from claims_pipeline.processes import (
     read_pid_file,
     start_detached,
     stop,
+    stop_survivors,
+    survivors,
     wait_until,
     write_pid_file,
 )
@@ -74,6 +76,30 @@ def test_a_process_is_found_again_when_the_clock_was_set_meanwhile(
     assert read_pid_file(tmp_path / "pid") is None
 
 
+def test_a_process_of_an_earlier_boot_with_the_same_pid_and_start_is_not_ours(
+    sleeper: ProcessIdentity, tmp_path: Path
+) -> None:
+    a_day_ago = replace(sleeper, started=sleeper.started - 86_400, boot="that of yesterday")
+    write_pid_file(tmp_path / "pid", a_day_ago)
+
+    assert read_pid_file(tmp_path / "pid") is None
+    assert stop(a_day_ago, seconds=5)
+    assert is_running(sleeper)
+
+
+def test_what_an_earlier_boot_left_behind_is_nobody(tmp_path: Path) -> None:
+    child = start_detached(PARENT, log=tmp_path / "log")
+    assert wait_until(lambda: bool(psutil.Process(child.pid).children()), seconds=5)
+    write_pid_file(tmp_path / "pid", replace(child, boot="that of yesterday"))
+    os.kill(child.pid, signal.SIGKILL)
+    assert wait_until(lambda: not is_running(child), seconds=5)
+
+    assert survivors(tmp_path / "pid") == []
+    write_pid_file(tmp_path / "pid", child)
+    assert len(survivors(tmp_path / "pid")) == 1
+    assert stop_survivors(tmp_path / "pid", seconds=5)
+
+
 def test_a_pid_file_without_the_start_since_the_boot_is_understood(sleeper: ProcessIdentity, tmp_path: Path) -> None:
     (tmp_path / "pid").write_text(json.dumps({"pid": sleeper.pid, "started": sleeper.started}))
     assert read_pid_file(tmp_path / "pid") == sleeper
@@ -97,6 +123,30 @@ def test_a_zombie_is_dead() -> None:
     assert wait_until(lambda: identify(child.pid) is None, seconds=5)
     assert not is_running(process)
     child.wait()
+
+
+IN_THE_BACKGROUND_OF_A_SCRIPT = """
+import pathlib, signal, sys
+from claims_pipeline.processes import identify, start_detached, stop
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what Dagster makes of it
+child = start_detached([sys.executable, "-c", "import time; time.sleep(600)"], log=pathlib.Path(sys.argv[1]))
+print(stop(child, seconds=5))
+"""
+
+
+def test_what_is_started_in_the_background_of_a_script_ends_when_asked(tmp_path: Path) -> None:
+    call = [sys.executable, "-c", IN_THE_BACKGROUND_OF_A_SCRIPT, str(tmp_path / "log")]
+    assert subprocess.run(call, capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_a_missing_program_is_named_in_the_background_of_a_script_too(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(ServiceError, match="/no/such/program: No such file"):
+            start_detached(["/no/such/program"], log=tmp_path / "log")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_what_a_process_says_is_in_its_log(tmp_path: Path) -> None:

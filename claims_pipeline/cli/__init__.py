@@ -22,6 +22,7 @@ from claims_pipeline.cli import (
 )
 from claims_pipeline.cli.app import app, print_error
 from claims_pipeline.errors import ClaimsPipelineError, Interrupted
+from claims_pipeline.signals import ending_like_ctrl_c
 
 __all__ = [
     "aggregate",
@@ -42,7 +43,8 @@ __all__ = [
 def main() -> None:
     """Run the command line; an error of ours is two or three lines on standard error and an exit code."""
     try:
-        app()
+        with ending_like_ctrl_c():
+            app()
     except ClaimsPipelineError as error:
         _fail(error)
     except OSError as error:  # a folder that is closed to us, a full disk: of the machine, not of ours

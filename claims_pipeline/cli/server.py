@@ -25,8 +25,9 @@ def start(as_json: JsonOption = False) -> None:
     from claims_pipeline.cli.steps import steps
     from claims_pipeline.settings import load_settings
 
-    with steps() as on_step:
-        now = server.start(load_settings(), on_step)
+    settings = load_settings()
+    with steps() as on_step, server.none_left_behind(settings, on_step):
+        now = server.start(settings, on_step)
     show(now, as_json=as_json)
 
 
@@ -111,8 +112,9 @@ def backup(
     from claims_pipeline.cli.steps import steps
     from claims_pipeline.settings import load_settings
 
-    with steps() as on_step:
-        size = server.backup(load_settings(), file, has_force=force, on_step=on_step)
+    settings = load_settings()
+    with steps() as on_step, server.none_left_behind(settings, on_step):
+        size = server.backup(settings, file, has_force=force, on_step=on_step)
     typer.echo(f"wrote {file}, {size / 1e6:,.1f} MB")
 
 
@@ -136,7 +138,7 @@ def restore(
     if not yes:
         question = f"Replace all that the FHIR server in {settings.server_path} holds by the backup of {made_at}?"
         typer.confirm(question, abort=True, err=True)
-    with steps() as on_step:
+    with steps() as on_step, server.none_left_behind(settings, on_step):
         is_running = server.restore(settings, file, on_step)
     typer.echo(f"restored the backup of {made_at}" + ("" if is_running else "; start it with claims server start"))
     typer.echo("to bring the server up to date again: claims load --adopt")

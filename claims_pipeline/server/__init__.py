@@ -5,10 +5,11 @@ Does not: what is loaded into it (load/), how commands print (cli/), processes i
 """
 
 from claims_pipeline.server.backup import backup, require_backup, restore
-from claims_pipeline.server.control import start, stop, wipe
+from claims_pipeline.server.control import start, stop, stop_started_here, wipe
+from claims_pipeline.server.interruption import none_left_behind
 from claims_pipeline.server.logs import log_files, log_lines
 from claims_pipeline.server.search_parameters import install_search_parameters
-from claims_pipeline.server.status import ServerStatus, status
+from claims_pipeline.server.status import ServerStatus, running, status
 
 __all__ = [
     "ServerStatus",
@@ -16,10 +17,13 @@ __all__ = [
     "install_search_parameters",
     "log_files",
     "log_lines",
+    "none_left_behind",
     "require_backup",
     "restore",
+    "running",
     "start",
     "status",
     "stop",
+    "stop_started_here",
     "wipe",
 ]

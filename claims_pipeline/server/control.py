@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.locks import one_at_a_time
+from claims_pipeline.processes import started_here
 from claims_pipeline.server.binaries import require_own
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.jars import fetch_jars
@@ -93,6 +94,22 @@ def _stop(postgres: Postgres, hapi: Hapi, on_step: OnStep) -> bool:
         on_step("PostgreSQL: stopping")
     postgres.stop()
     return is_any_running
+
+
+def stop_started_here(settings: Settings, on_step: OnStep = unheard) -> None:
+    """Stop what this process started of the embedded server, and nothing that ran before.
+
+    Raises:
+        ServiceError: a process did not end.
+    """
+    postgres, hapi = Postgres.of(settings), Hapi.of(settings)
+    ours = started_here()
+    if hapi.process() in ours:
+        on_step("HAPI FHIR: stopping")
+        hapi.stop()
+    if postgres.process() in ours:
+        on_step("PostgreSQL: stopping")
+        postgres.stop()
 
 
 def wipe(settings: Settings, on_step: OnStep = unheard) -> bool:

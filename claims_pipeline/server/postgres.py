@@ -19,7 +19,7 @@ import psutil
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import make_private_folder, write_atomically
 from claims_pipeline.ports import require_free_port
-from claims_pipeline.processes import ProcessIdentity, identify, wait_until
+from claims_pipeline.processes import ProcessIdentity, identify, note_started, wait_until
 from claims_pipeline.server.binaries import (
     UNPRIVILEGED_USER,
     as_unprivileged_user,
@@ -142,6 +142,7 @@ class Postgres:
             options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
             done = self.run("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", "120", "-o", options, "start")
             if process := self.process():
+                note_started(process)
                 return process
             # After a kill the last backends hold the shared memory for a moment longer.
             if done.returncode == 0 or attempt == START_ATTEMPTS or "shared memory" not in self._last_words():

@@ -113,6 +113,12 @@ def status(settings: Settings) -> ServerStatus:
     )
 
 
+def running(settings: Settings) -> list[str]:
+    """Return the names of the processes of the embedded server that run."""
+    found = {"PostgreSQL": Postgres.of(settings).process(), "HAPI FHIR": Hapi.of(settings).process()}
+    return [name for name, process in found.items() if process]
+
+
 def _state(hapi: Hapi, hapi_process: ProcessIdentity | None, postgres_process: ProcessIdentity | None) -> State:
     match hapi_process, postgres_process:
         case None, None:

@@ -10,6 +10,7 @@ from claims_pipeline.locks import one_at_a_time
 from claims_pipeline.reports import aligned
 from claims_pipeline.settings import Settings
 from claims_pipeline.stack import fhir_server, services
+from claims_pipeline.stack.interruption import none_left_behind
 from claims_pipeline.stack.services import ServiceStatus
 
 LOCK_SECONDS = 300
@@ -63,8 +64,15 @@ def up(settings: Settings, on_step: Callable[[str], None]) -> StackStatus:
     """Start what does not run yet: the embedded FHIR server (unless another one is set), dashboard, Dagster UI.
 
     Raises:
-        ServiceError: a service did not start, or its port is taken.
+        ServiceError: a service did not start, or its port is taken; what was started before goes on.
+        Interrupted: a signal came; what was started is stopped.
     """
+    with none_left_behind(settings, on_step):
+        return start_all(settings, on_step)
+
+
+def start_all(settings: Settings, on_step: Callable[[str], None]) -> StackStatus:
+    """Do what `up` does, but leave it to the caller what becomes of it when a signal comes."""
     if fhir_server.is_embedded(settings):
         server.start(settings, on_step)
     with _one_command(settings, on_step):

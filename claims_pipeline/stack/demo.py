@@ -12,8 +12,10 @@ from claims_pipeline.lake import Feed, Lake, first_day, requested_feed
 from claims_pipeline.orchestration.run import materialize_range
 from claims_pipeline.reports import aligned
 from claims_pipeline.settings import Settings, load_settings, yesterday
+from claims_pipeline.signals import handlers_restored
 from claims_pipeline.stack import fhir_server
-from claims_pipeline.stack.control import up
+from claims_pipeline.stack.control import start_all
+from claims_pipeline.stack.interruption import none_left_behind
 from claims_pipeline.stack.services import dagster_instance
 
 CURRENT_STATE = {"Patient": "patients_current", "Coverage": "coverages_current", "Claim": "claims_current"}
@@ -87,7 +89,8 @@ def demo(settings: Settings, *, serve: bool, on_step: Callable[[str], None]) -> 
     Raises:
         FeedMismatch: the lake belongs to another feed.
         ConfigError: the feed begins in the future.
-        ServiceError: a service did not start, or the run failed.
+        ServiceError: a service did not start, or the run failed; what was started before goes on.
+        Interrupted: a signal came; what was started is stopped.
     """
     feed = requested_feed(settings.lake_path, settings)
     if feed.start_date > yesterday():
@@ -95,15 +98,22 @@ def demo(settings: Settings, *, serve: bool, on_step: Callable[[str], None]) -> 
             f"the feed begins on {feed.start_date}, which is not over yet",
             fix="set CLAIMS_START_DATE to an earlier day",
         )
+    with none_left_behind(settings, on_step):
+        return _demo(settings, feed, serve=serve, on_step=on_step)
+
+
+def _demo(settings: Settings, feed: Feed, *, serve: bool, on_step: Callable[[str], None]) -> DemoReport:
     if fhir_server.is_embedded(settings):
         server.start(settings, on_step)
     last_day = min(feed.end_date, yesterday())  # later days have no partition yet
     on_step(f"Dagster: {feed.start_date} to {last_day}, {feed.claims:,} claims, {feed.patients:,} patients")
-    run_id = materialize_range(defs, instance_folder=dagster_instance(settings), start=feed.start_date, end=last_day)
+    folder = dagster_instance(settings)
+    with handlers_restored():
+        run_id = materialize_range(defs, instance_folder=folder, start=feed.start_date, end=last_day)
     models = aggregate.build(Lake(settings.lake_path), settings.analytics_path).row_counts
     addresses = {"FHIR server": settings.fhir_base_url}
     if serve:
-        addresses |= {service.name: service.url for service in up(settings, on_step).services}
+        addresses |= {service.name: service.url for service in start_all(settings, on_step).services}
     return DemoReport(
         feed=feed,
         run_id=run_id,

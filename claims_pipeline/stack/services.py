@@ -98,7 +98,7 @@ def start(service: Service, settings: Settings) -> None:
     processes.write_pid_file(pid_file, process)
     try:
         _wait_until_it_answers(service, process, settings)
-    except ServiceError:
+    except BaseException:
         stop(service, settings)
         raise
 
@@ -132,6 +132,17 @@ def stop(service: Service, settings: Settings) -> bool:
     left_behind = processes.stop_survivors(pid_file, seconds=STOP_SECONDS)
     pid_file.unlink(missing_ok=True)
     return process is not None or left_behind
+
+
+def is_running(service: Service, settings: Settings) -> bool:
+    """Tell whether a service runs, or something that it started and left behind."""
+    pid_file = _pid_file(service, settings)
+    return bool(processes.read_pid_file(pid_file) or processes.survivors(pid_file))
+
+
+def is_started_here(service: Service, settings: Settings) -> bool:
+    """Tell whether it was this process that started a service that runs."""
+    return processes.read_pid_file(_pid_file(service, settings)) in processes.started_here()
 
 
 def status(service: Service, settings: Settings) -> ServiceStatus:

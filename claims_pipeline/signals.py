@@ -1,0 +1,95 @@
+"""Signals that end a program: what they do here, and in the programs that are started from here."""
+
+import errno
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Ctrl-C, `kill`, and a terminal that was closed."""
+
+LAUNCHER = (
+    "import os, signal, sys\n"
+    "for number in map(int, sys.argv[1].split(',')): signal.signal(number, signal.SIG_DFL)\n"
+    "os.execvp(sys.argv[2], sys.argv[2:])"
+)
+"""Program that gives some signals their default action and becomes another program.
+
+(A function that runs between fork and exec could do the same, but is not safe in a program with threads.)
+"""
+
+
+def with_default_signals(command: Sequence[str | Path]) -> Sequence[str | Path]:
+    """Return the command that runs a program with the default action of each signal.
+
+    A signal that is ignored here would be ignored there too. What a script starts in the background ignores SIGINT, and
+    Dagster makes SIGTERM do what SIGINT does: it could only be killed.
+
+    Raises:
+        FileNotFoundError: there is no such program.
+    """
+    ignored = [str(int(number)) for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
+    if not ignored:  # a signal that is handled here has its default action in a new program
+        return command
+    if shutil.which(command[0]) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(command[0]))
+    return [sys.executable, "-I", "-S", "-c", LAUNCHER, ",".join(ignored), *command]
+
+
+@contextmanager
+def handlers_restored() -> Iterator[None]:
+    """Put the signal handlers back after a `with` block that changes them, as a run of Dagster does."""
+    if threading.current_thread() is not threading.main_thread():  # no other thread may change them
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # None: it was not set from Python
+                signal.signal(number, handler)
+
+
+@contextmanager
+def ending_like_ctrl_c() -> Iterator[None]:
+    """Let each signal of `SIGNALS` raise KeyboardInterrupt in a `with` block, but for those that are ignored.
+
+    One handler knows the signals apart, because Dagster gives SIGTERM the handler of SIGINT: where SIGINT is ignored,
+    as in the background of a script, SIGTERM still ends the block.
+    """
+    ignored = {number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN}
+
+    def end(number: int, _: FrameType | None) -> None:
+        if number not in ignored:
+            raise KeyboardInterrupt
+
+    with handlers_restored(), _no_traceback_of_it():
+        for number in SIGNALS:
+            signal.signal(number, end)
+        yield
+
+
+@contextmanager
+def _no_traceback_of_it() -> Iterator[None]:
+    """Drop what libraries log of a KeyboardInterrupt that they let through, as SQLAlchemy's pool does."""
+
+    def is_of_something_else(record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
+
+    handler = logging.lastResort
+    if handler is None:
+        yield
+        return
+    handler.addFilter(is_of_something_else)
+    try:
+        yield
+    finally:
+        handler.removeFilter(is_of_something_else)

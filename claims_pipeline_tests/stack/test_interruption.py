@@ -1,0 +1,123 @@
+"""A command that is stopped before its end leaves nothing running behind it, or says what it leaves."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline.errors import Interrupted, ServiceError
+from claims_pipeline.ports import free_port
+from claims_pipeline.processes import (
+    ProcessIdentity,
+    identify,
+    is_running,
+    read_pid_file,
+    start_detached,
+    stop,
+    write_pid_file,
+)
+from claims_pipeline.settings import Settings, load_settings
+from claims_pipeline.signals import ending_like_ctrl_c
+from claims_pipeline.stack import services
+from claims_pipeline.stack.interruption import none_left_behind
+from claims_pipeline.stack.services import Service
+
+SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
+STUBBORN = (sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(home=tmp_path, dashboard_port=free_port(), dagster_port=free_port())
+
+
+@pytest.fixture
+def dashboard(settings: Settings) -> Iterator[ProcessIdentity]:
+    """A process in the place of the dashboard, started by this command."""
+    process = start_detached(SLEEP, log=settings.home / "log")
+    write_pid_file(settings.home / "dashboard.pid", process)
+    yield process
+    stop(process, seconds=5)
+
+
+@pytest.fixture
+def of_another_command(settings: Settings) -> Iterator[ProcessIdentity]:
+    """A process in the place of HAPI FHIR, started by another command before."""
+    with subprocess.Popen(SLEEP, start_new_session=True) as child:
+        process = identify(child.pid)
+        assert process
+        write_pid_file(settings.server_path / "hapi" / "hapi.pid.json", process)
+        yield process
+        child.kill()
+
+
+def after_seconds(seconds: float, *numbers: signal.Signals) -> None:
+    """Send this process signals, half a second apart."""
+    for count, number in enumerate(numbers):
+        threading.Timer(seconds + count / 2, os.kill, (os.getpid(), number)).start()
+
+
+def test_what_this_command_started_is_stopped(settings: Settings, dashboard: ProcessIdentity) -> None:
+    steps: list[str] = []
+    with pytest.raises(Interrupted, match="interrupted; nothing that it started still runs") as caught:
+        interrupt_at_once(settings, steps)
+
+    assert not is_running(dashboard)
+    assert steps == ["interrupted: stopping what was started", "dashboard: stopping"]
+    assert caught.value.exit_code == 130
+
+
+def interrupt_at_once(settings: Settings, steps: list[str]) -> None:
+    with none_left_behind(settings, steps.append):
+        raise KeyboardInterrupt
+
+
+def test_what_ran_before_goes_on_and_is_named(
+    settings: Settings, dashboard: ProcessIdentity, of_another_command: ProcessIdentity
+) -> None:
+    with pytest.raises(Interrupted, match=r"still running: HAPI FHIR$") as caught:
+        interrupt_at_once(settings, [])
+
+    assert is_running(of_another_command)
+    assert not is_running(dashboard)
+    assert caught.value.fix.startswith("claims down")
+
+
+def test_an_error_stops_nothing_and_says_what_still_runs(settings: Settings, dashboard: ProcessIdentity) -> None:
+    steps: list[str] = []
+    with pytest.raises(ServiceError, match="no luck"), none_left_behind(settings, steps.append):
+        raise ServiceError("no luck")
+
+    assert is_running(dashboard)
+    assert steps == ["still running: dashboard (claims down stops it)"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_a_service_that_is_starting(settings: Settings, number: signal.Signals) -> None:
+    silent = Service("dashboard", SLEEP, settings.dashboard_url, "/", "CLAIMS_DASHBOARD_PORT")
+    after_seconds(1, number)
+
+    with pytest.raises(Interrupted, match="nothing"), ending_like_ctrl_c(), none_left_behind(settings, lambda _: None):
+        services.start(silent, settings)
+
+    assert not services.is_running(silent, settings)
+
+
+def test_a_second_signal_ends_the_stopping_and_what_still_runs_is_named(settings: Settings) -> None:
+    stubborn = Service("dashboard", STUBBORN, settings.dashboard_url, "/", "CLAIMS_DASHBOARD_PORT")
+    after_seconds(1, signal.SIGINT, signal.SIGINT, signal.SIGINT)
+    try:
+        with (
+            pytest.raises(Interrupted, match=r"still running: dashboard$"),
+            ending_like_ctrl_c(),
+            none_left_behind(settings, lambda _: None),
+        ):
+            services.start(stubborn, settings)
+    finally:
+        if process := read_pid_file(settings.home / "dashboard.pid"):
+            stop(process, seconds=0.1)
