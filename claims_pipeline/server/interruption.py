@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from claims_pipeline.errors import ClaimsPipelineError, Interrupted
+from claims_pipeline.processes import started_here
+from claims_pipeline.processes import stop as end
 from claims_pipeline.server.control import OnStep, stop_started_here
 from claims_pipeline.server.status import running
 from claims_pipeline.settings import Settings
 
+STOP_SECONDS = 20
 GO_ON = "the same command again goes on with what is missing"
 
 
@@ -47,6 +50,8 @@ def stopping_what_started(
         with suppress(KeyboardInterrupt, ClaimsPipelineError):
             on_step("interrupted: stopping what was started")
             stop()
+            for process in started_here():  # what was not noted in a pid file yet
+                end(process, seconds=STOP_SECONDS)
         where = signalled.where if isinstance(signalled, Interrupted) else ""
         raise _interrupted(names(), where, by) from signalled
     except ClaimsPipelineError:

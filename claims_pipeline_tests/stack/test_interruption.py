@@ -19,6 +19,7 @@ from claims_pipeline.processes import (
     read_pid_file,
     start_detached,
     stop,
+    wait_until,
     write_pid_file,
 )
 from claims_pipeline.settings import Settings, load_settings
@@ -56,10 +57,14 @@ def of_another_command(settings: Settings) -> Iterator[ProcessIdentity]:
         child.kill()
 
 
-def after_seconds(seconds: float, *numbers: signal.Signals) -> None:
-    """Send this process signals, half a second apart."""
-    for count, number in enumerate(numbers):
-        threading.Timer(seconds + count / 2, os.kill, (os.getpid(), number)).start()
+def once_started(settings: Settings, number: signal.Signals) -> None:
+    """Send this process a signal when the dashboard has started."""
+
+    def send() -> None:
+        wait_until((settings.home / "dashboard.pid").exists, seconds=30)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=send).start()
 
 
 def test_what_this_command_started_is_stopped(settings: Settings, dashboard: ProcessIdentity) -> None:
@@ -100,7 +105,7 @@ def test_an_error_stops_nothing_and_says_what_still_runs(settings: Settings, das
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_a_service_that_is_starting(settings: Settings, number: signal.Signals) -> None:
     silent = Service("dashboard", SLEEP, settings.dashboard_url, "/", "CLAIMS_DASHBOARD_PORT")
-    after_seconds(1, number)
+    once_started(settings, number)
 
     with pytest.raises(Interrupted, match="nothing"), ending_like_ctrl_c(), none_left_behind(settings, lambda _: None):
         services.start(silent, settings)
@@ -110,12 +115,16 @@ def test_a_signal_stops_a_service_that_is_starting(settings: Settings, number: s
 
 def test_a_second_signal_ends_the_stopping_and_what_still_runs_is_named(settings: Settings) -> None:
     stubborn = Service("dashboard", STUBBORN, settings.dashboard_url, "/", "CLAIMS_DASHBOARD_PORT")
-    after_seconds(1, signal.SIGINT, signal.SIGINT, signal.SIGINT)
+    once_started(settings, signal.SIGINT)
+
+    def interrupt_again(_: str) -> None:
+        signal.raise_signal(signal.SIGINT)
+
     try:
         with (
             pytest.raises(Interrupted, match=r"still running: dashboard$"),
             ending_like_ctrl_c(),
-            none_left_behind(settings, lambda _: None),
+            none_left_behind(settings, interrupt_again),
         ):
             services.start(stubborn, settings)
     finally:
