@@ -1,18 +1,18 @@
 """`remove`: take away from a server exactly what the ledger says is ours."""
 
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.account import Failure
 from claims_pipeline.load.deletion import delete
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
-from claims_pipeline.load.ledger.holdings import count_by_type, page
+from claims_pipeline.load.ledger.holdings import count_by_type, everything_held
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.settle import forget_all
 from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
-from claims_pipeline.load.progress import OnProgress, Progress, silent
+from claims_pipeline.load.progress import OnProgress, silent
 from claims_pipeline.load.reconciling.marker import forget_marker, mismatch, read_marker
 from claims_pipeline.load.resource import Result
 from claims_pipeline.load.sending.client import FhirClient, connect
@@ -32,6 +32,7 @@ class RemoveReport:
     Attributes:
         server: base address.
         by_type: resources deleted, by type.
+        seconds: duration in all.
         left: resources of ours that are still there, because something else refers to them or the server refused.
         failures: the first of these, with the server's reason.
     """
@@ -40,6 +41,7 @@ class RemoveReport:
 
     server: str
     by_type: dict[str, int]
+    seconds: float
     left: int
     failures: tuple[Failure, ...] = ()
 
@@ -51,7 +53,7 @@ class RemoveReport:
     def render(self) -> str:
         """Return the lines that a person reads."""
         rows = [("Removed from", self.server), *((name, f"{n:,}") for name, n in sorted(self.by_type.items()))]
-        rows.append(("left", f"{self.left:,}"))
+        rows += [("left", f"{self.left:,}"), ("Time", f"{self.seconds:.1f} s")]
         lines = [aligned(rows), *(failure.render() for failure in self.failures)]
         if self.left:
             lines.append("try: remove what refers to these, then the same command again")
@@ -85,6 +87,7 @@ remove_async = in_thread(remove)
 
 
 async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -> RemoveReport:
+    began = time.monotonic()
     async with connect(settings) as client:
         marker = await read_marker(client, wait_seconds=0)
         if problem := mismatch(ledger, marker, base_url=client.base_url):
@@ -102,6 +105,7 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
     return RemoveReport(
         server=client.base_url,
         by_type={resource_type: held - left.get(resource_type, 0) for resource_type, held in before.items()},
+        seconds=round(time.monotonic() - began, 3),
         left=sum(left.values()),
         failures=tuple(
             Failure("not deleted", result.resource.name, "ledger", result.http_status, result.text)
@@ -111,25 +115,11 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
 
 
 async def _delete_all(ledger: Ledger, sender: Sender, on_progress: OnProgress) -> list[Result]:
-    """Delete type after type; go round again while that gets any further, for unknown types have no known order."""
+    """Delete all that is held; go round again while that gets any further, for the server may know more references."""
     while True:
-        failures: list[Result] = []
-        done = 0
-        types = count_by_type(ledger)
-        for resource_type in sorted(types, key=_latest_first):
-            on_progress(Progress(f"deleting {resource_type}", settled=done, total=sum(types.values())))
-            last_id = ""
-            while sender.stopped is None and (rows := page(ledger, resource_type, last_id)):
-                last_id = rows[-1].resource_id
-                deleted = await delete(ledger, sender, [(resource_type, row.resource_id) for row in rows])
-                done += deleted.done
-                failures += deleted.failures
-        if not failures or not done or sender.stopped is not None:
-            return failures
-
-
-def _latest_first(resource_type: str) -> int:
-    return -TIERS.index(resource_type) if resource_type in TIERS else -len(TIERS)
+        deleted = await delete(ledger, sender, everything_held(ledger), on_progress=on_progress)
+        if not deleted.failed.total() or not deleted.done.total() or sender.stopped is not None:
+            return deleted.failures
 
 
 async def _forget(ledger: Ledger, client: FhirClient) -> None:

@@ -1,11 +1,13 @@
 """What the ledger says the server holds, or held: read a type, a partition or a page at a time."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
 
 from claims_pipeline.load.ledger.states import Event, State, before
 from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.resource import FILES
 
 ROWS_AT_ONCE = 5_000
 
@@ -16,6 +18,15 @@ class Held(NamedTuple):
     resource_id: str
     content_hash: str | None
     version_id: str | None
+
+
+class Doomed(NamedTuple):
+    """A resource that is to be deleted; `refers_to` is None where the ledger does not know it, as of a lake's."""
+
+    resource_type: str
+    resource_id: str
+    origin: str
+    refers_to: Sequence[str] | None
 
 
 class Which(Enum):
@@ -42,6 +53,39 @@ def page(ledger: Ledger, resource_type: str, after_id: str, which: Which = Which
         return [Held(*row) for row in connection.execute(query, (resource_type, after_id))]
 
 
+def everything_held(ledger: Ledger) -> Iterator[Sequence[Doomed]]:
+    """Yield all that the server holds of ours, `ROWS_AT_ONCE` at a time."""
+    yield from _doomed(ledger, Which.HELD.value)
+
+
+def lost_by_lake(ledger: Ledger, *states: State) -> Iterator[Sequence[Doomed]]:
+    """Yield what the server holds and no lake has any more, in one of `states`, `ROWS_AT_ONCE` at a time."""
+    yield from _doomed(ledger, f"origin <> '{FILES}' AND {_is_held_in(states)}", states)
+
+
+def _is_held_in(states: Sequence[State]) -> str:
+    return f"{Which.HELD.value} AND state IN ({', '.join('?' * len(states))})"
+
+
+def _doomed(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> Iterator[Sequence[Doomed]]:
+    after_type, after_id = "", ""
+    query = f"""
+        SELECT resource_type, resource_id, origin, refers_to FROM resources
+        WHERE (resource_type, resource_id) > (?, ?) AND {condition}
+        ORDER BY resource_type, resource_id LIMIT {ROWS_AT_ONCE}
+    """
+    while True:
+        with ledger.reading() as connection:
+            rows = connection.execute(query, (after_type, after_id, *parameters)).fetchall()
+        if not rows:
+            return
+        after_type, after_id, *_ = rows[-1]
+        yield [
+            Doomed(resource_type, resource_id, origin, json.loads(refers_to) if refers_to else None)
+            for resource_type, resource_id, origin, refers_to in rows
+        ]
+
+
 def recorded_days(ledger: Ledger, origin: str) -> list[str]:
     """Return the days of which there are resources from a table of the lake."""
     with ledger.reading() as connection:
@@ -54,16 +98,3 @@ def recorded_ids(ledger: Ledger, origin: str, day: str) -> list[str]:
     query = "SELECT resource_id FROM resources WHERE origin = ? AND as_of = ? AND state IN (?, ?)"
     with ledger.reading() as connection:
         return [resource_id for (resource_id,) in connection.execute(query, (origin, day, *states))]
-
-
-def ids_in(ledger: Ledger, *states: State) -> dict[str, list[str]]:
-    """Return, by type, the ids of what is in one of `states` and on the server."""
-    marks = ", ".join("?" * len(states))
-    query = f"""
-        SELECT resource_type, resource_id FROM resources WHERE content_hash IS NOT NULL AND state IN ({marks})
-    """
-    found: dict[str, list[str]] = {}
-    with ledger.reading() as connection:
-        for resource_type, resource_id in connection.execute(query, states):
-            found.setdefault(resource_type, []).append(resource_id)
-    return found

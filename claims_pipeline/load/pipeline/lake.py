@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 
+from claims_pipeline.fhir import TIERS
 from claims_pipeline.lake import Lake
-from claims_pipeline.load.options import LoadOptions
+from claims_pipeline.load.ledger.holdings import lost_by_lake
+from claims_pipeline.load.ledger.states import State
+from claims_pipeline.load.options import LoadOptions, Vanished
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.pipeline.vanished import Vanishing, settle_vanished
+from claims_pipeline.load.pipeline.vanished import Vanishing
+from claims_pipeline.load.pipeline.withdrawal import count, outcome_of, withdraw
 from claims_pipeline.load.sources import Partition, partitions
 from claims_pipeline.load.sources.lake import DAILY, LakeChunks, as_of, resource_type, rows_by_manifest
 from claims_pipeline.schema import CLAIMS
@@ -28,7 +32,9 @@ async def load_days(pipeline: Pipeline, lake: Lake, days: Sequence[date] | None,
         await vanishing.settle_lost_days(table)
         if pipeline.sender.stopped is not None:
             return
-    await settle_vanished(pipeline, vanishing, options.vanished)
+    for unmarked in TIERS:
+        count(pipeline, unmarked, outcome_of(unmarked, options.vanished), vanishing.unsettled(unmarked))
+    await withdraw(pipeline, lost_by_lake(pipeline.ledger, *_settled_by(options.vanished)), options.vanished)
 
 
 def _changed(pipeline: Pipeline, candidates: Sequence[Partition], digests: dict[str, str]) -> list[Partition]:
@@ -77,3 +83,8 @@ async def _load_group(
         if partition.name not in pipeline.tally.incomplete
     ]
     pipeline.ledger.record_partitions(complete)
+
+
+def _settled_by(what: Vanished) -> Sequence[State]:
+    """Return the states of resources that a wish is about: what was marked entered-in-error can still be deleted."""
+    return (State.VANISHED, State.WITHDRAWN) if what is Vanished.DELETE else (State.VANISHED,)

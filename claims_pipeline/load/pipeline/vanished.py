@@ -1,37 +1,23 @@
-"""What is no longer in the lake: finds it while partitions are read, and does what was asked for about it.
+"""Finds what is no longer in the source: in the partitions of a lake, while they are read, or in files.
 
 A resource that its partition held when it was last loaded, and holds no more, goes back to the version of an older
-partition, if the lake has one. Otherwise it has vanished: it is kept on the server, marked entered-in-error (Claim and
-Coverage), or deleted.
+partition, if the lake has one. Otherwise it has vanished. withdrawal.py does what was asked for about it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from hashlib import sha256
 
 import polars as pl
 
 from claims_pipeline import schema
-from claims_pipeline.fhir import RENDERINGS, TIERS
-from claims_pipeline.fhir.canonical import decode, encode
+from claims_pipeline.fhir import RENDERINGS
 from claims_pipeline.lake import Lake
-from claims_pipeline.load.deletion import delete
-from claims_pipeline.load.ledger.holdings import ids_in, recorded_days, recorded_ids
-from claims_pipeline.load.ledger.settle import settle_entered_in_error, settle_gone
-from claims_pipeline.load.ledger.states import State
-from claims_pipeline.load.ledger.store import Ledger
-from claims_pipeline.load.options import Vanished
+from claims_pipeline.load.ledger.holdings import recorded_days, recorded_ids
+from claims_pipeline.load.ledger.settle import settle_gone
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.reconciling.reads import Stored, stored
-from claims_pipeline.load.resource import LOADED, Resource, Result
-from claims_pipeline.load.sending.pack import bundles
 from claims_pipeline.load.sources import Partition
 from claims_pipeline.load.sources.lake import LakeChunks, as_of
-
-CAN_BE_ENTERED_IN_ERROR = frozenset({"Claim", "Coverage"})
-IN_ERROR = "entered-in-error"
-KEPT, DELETED, WITHDRAWN = "kept", "deleted", "entered in error"
 
 
 @dataclass
@@ -91,7 +77,9 @@ class Vanishing:
             await self.settle(table)
 
     def unsettled(self, resource_type: str) -> int:
-        """Return how many candidates of a type there are: those of a dry run, which marks none."""
+        """Return how many candidates of a type are not marked: all in a dry run, which marks none."""
+        if not self.pipeline.is_dry_run:
+            return 0
         return sum(
             len(found) for table, found in self.candidates.items() if RENDERINGS[table].resource_type == resource_type
         )
@@ -128,66 +116,3 @@ class Vanishing:
         found = self.candidates.get(table, {})
         days = {day: set(self._recorded(table, day)) for day in set(found.values())}
         return {resource_id: day for resource_id, day in found.items() if resource_id in days[day]}
-
-
-async def settle_vanished(pipeline: Pipeline, vanishing: Vanishing, what: Vanished) -> None:
-    """Do what was asked for about everything that has vanished, now or at an earlier load that kept it."""
-    vanished = _vanished(pipeline.ledger, what)
-    for resource_type in reversed(TIERS):
-        ids = vanished.get(resource_type, [])
-        outcome = _outcome(resource_type, what)
-        if pipeline.is_dry_run:
-            _count(pipeline, resource_type, outcome, len(ids) + vanishing.unsettled(resource_type))
-        elif outcome == KEPT:
-            _count(pipeline, resource_type, KEPT, len(ids))
-        elif ids:
-            await pipeline.open()
-            failures = await (_delete if outcome == DELETED else _withdraw)(pipeline, resource_type, ids)
-            _count(pipeline, resource_type, outcome, len(ids) - len(failures))
-            _count(pipeline, resource_type, f"not {outcome}", len(failures))
-            pipeline.tally.vanished_failed += len(failures)
-            pipeline.tally.add_failures(failure._replace(outcome=f"not {outcome}") for failure in failures)
-
-
-def _outcome(resource_type: str, what: Vanished) -> str:
-    if what is Vanished.DELETE:
-        return DELETED
-    return WITHDRAWN if what is Vanished.ENTERED_IN_ERROR and resource_type in CAN_BE_ENTERED_IN_ERROR else KEPT
-
-
-def _count(pipeline: Pipeline, resource_type: str, outcome: str, number: int) -> None:
-    if number:
-        pipeline.tally.vanished[f"{resource_type} {outcome}"] += number
-
-
-def _vanished(ledger: Ledger, what: Vanished) -> dict[str, list[str]]:
-    """Return ids by type; what was marked entered-in-error can still be deleted."""
-    states = (State.VANISHED, State.WITHDRAWN) if what is Vanished.DELETE else (State.VANISHED,)
-    return ids_in(ledger, *states)
-
-
-async def _delete(pipeline: Pipeline, resource_type: str, ids: Sequence[str]) -> Sequence[Result]:
-    deleted = await delete(pipeline.ledger, pipeline.sender, [(resource_type, resource_id) for resource_id in ids])
-    return deleted.failures
-
-
-async def _withdraw(pipeline: Pipeline, resource_type: str, ids: Sequence[str]) -> Sequence[Result]:
-    """Send what the server holds with the status entered-in-error; return what the server did not take."""
-    held = await stored(pipeline.sender.client, resource_type, ids)
-    failures: list[Result] = []
-    for part in bundles([_in_error(found) for found in held.values()], pipeline.sender.largest):
-        results: list[Result] = []
-
-        async def collect(settled: Sequence[Result], into: list[Result] = results) -> None:
-            into.extend(settled)
-
-        await pipeline.sender.deliver(part, collect)
-        settle_entered_in_error(pipeline.ledger, results)
-        failures += [result for result in results if result.outcome not in LOADED]
-    return failures
-
-
-def _in_error(found: Stored) -> Resource:
-    resource, _ = decode(found.body)
-    body = encode(resource | {"status": IN_ERROR})
-    return Resource(found.resource_type, found.resource_id, sha256(body.encode()).hexdigest(), "", IN_ERROR, body, [])

@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx
@@ -17,6 +19,8 @@ IDS_PER_SEARCH = 200
 ATTEMPTS = 8
 PAUSE_SECONDS = 0.5
 VERSIONS_ONLY = "id,meta"
+
+_REFERENCE = re.compile(r'"reference":"([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})["/]')
 
 
 class Stored(NamedTuple):
@@ -63,18 +67,39 @@ async def stored(
 
 async def on_server(client: FhirClient, targets: Iterable[str]) -> set[str]:
     """Return those of `targets` ("Type/id") that the server has; of a type that it cannot be asked for, all."""
-    by_type: dict[str, list[str]] = defaultdict(list)
-    for target in targets:
-        resource_type, _, resource_id = target.partition("/")
-        by_type[resource_type].append(resource_id)
     found: set[str] = set()
-    for resource_type, ids in by_type.items():
+    for resource_type, ids in _ids_by_type(targets).items():
         try:
             known: Iterable[str] = await stored(client, resource_type, ids, elements="id")
         except FhirError:
             known = ids
         found.update(f"{resource_type}/{resource_id}" for resource_id in known)
     return found
+
+
+async def references_on_server(client: FhirClient, names: Iterable[str]) -> dict[str, list[str]]:
+    """Return what resources ("Type/id") refer to; those that the server does not have, or does not show, are left out.
+
+    Raises:
+        ServerUnavailable: it did not answer.
+    """
+    found: dict[str, list[str]] = {}
+    for resource_type, ids in _ids_by_type(names).items():
+        with suppress(FhirError):
+            there = await stored(client, resource_type, ids)
+            found.update(
+                (f"{resource_type}/{resource_id}", list(dict.fromkeys(_REFERENCE.findall(resource.body))))
+                for resource_id, resource in there.items()
+            )
+    return found
+
+
+def _ids_by_type(names: Iterable[str]) -> dict[str, list[str]]:
+    by_type: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        resource_type, _, resource_id = name.partition("/")
+        by_type[resource_type].append(resource_id)
+    return by_type
 
 
 async def count(client: FhirClient, resource_type: str) -> int:

@@ -1,0 +1,139 @@
+"""The order in which resources can be deleted: what refers to another one goes before it, or with it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from claims_pipeline.fhir import RENDERINGS
+from claims_pipeline.load.ledger.holdings import Doomed
+from claims_pipeline.load.resource import FILES
+from claims_pipeline.load.sources.references import place
+
+_MEMORY = "200MB"
+_TABLES = """
+CREATE TABLE doomed (seq BIGINT, resource_type VARCHAR, resource_id VARCHAR, is_of_lake BOOLEAN);
+CREATE TABLE kept (key VARCHAR, seq BIGINT);
+CREATE TABLE targets (seq BIGINT, target VARCHAR);
+"""
+_REFERRING_TO_A_GROUP = """
+INSERT INTO targets
+SELECT DISTINCT targets.seq, groups.key
+FROM targets JOIN (SELECT key FROM kept WHERE seq < 0) AS groups ON starts_with(targets.target, groups.key)
+ANTI JOIN kept ON kept.key = targets.target
+"""
+_OF_FILES = """
+SELECT seq, resource_type, resource_id, together FROM placed JOIN doomed USING (seq)
+WHERE tier = $tier ORDER BY together NULLS FIRST, resource_type, seq
+"""
+_OF_GROUP = """
+SELECT seq, resource_type, resource_id, NULL::BIGINT AS together FROM doomed
+WHERE is_of_lake AND resource_type = $resource_type ORDER BY seq
+"""
+
+
+class Step(NamedTuple):
+    """One resource to delete; `together` is null, or a number of those that must be in one transaction."""
+
+    seq: int
+    resource_type: str
+    resource_id: str
+    together: int | None
+
+    @property
+    def name(self) -> str:
+        """`Type/id`."""
+        return f"{self.resource_type}/{self.resource_id}"
+
+
+@dataclass
+class DeletionOrder:
+    """Collects resources, then yields them in tiers, each of which can be deleted when those before it are.
+
+    Of resources from files the references are known, one by one. Those from a lake follow the order of its resource
+    types, so all of a type count as one node (a group) of the graph.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    groups: dict[str, int] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, rows: Sequence[Doomed]) -> None:
+        """Add resources; what refers to what is not known counts as referring to nothing."""
+        numbers = range(self.count, self.count + len(rows))
+        self.count += len(rows)
+        frame = pl.DataFrame(
+            [
+                (number, row.resource_type, row.resource_id, row.origin != FILES, list(row.refers_to or ()))
+                for number, row in zip(numbers, rows, strict=True)
+            ],
+            schema={
+                "seq": pl.Int64,
+                "resource_type": pl.String,
+                "resource_id": pl.String,
+                "is_of_lake": pl.Boolean,
+                "target": pl.List(pl.String),
+            },
+            orient="row",
+        )
+        of_files = frame.filter(~pl.col("is_of_lake"))
+        self._insert("doomed", frame.drop("target"))
+        key = pl.format("{}/{}", "resource_type", "resource_id").alias("key")
+        self._insert("kept", of_files.select(key, "seq"))
+        self._insert("targets", of_files.select("seq", "target").explode("target").drop_nulls())
+        for resource_type in frame.filter("is_of_lake")["resource_type"].unique():
+            self.groups.setdefault(resource_type, -1 - len(self.groups))
+
+    def tiers(self) -> Iterator[list[Step]]:
+        """Yield the tiers, in the order in which they can be deleted. Call it once, when all has been added."""
+        self._link_groups()
+        types = {seq: resource_type for resource_type, seq in self.groups.items()}
+        for tier in reversed(range(place(self.connection))):
+            steps = self._steps(_OF_FILES, tier=tier)
+            found = self.connection.execute("SELECT seq FROM placed WHERE tier = ? AND seq < 0", [tier]).fetchall()
+            for (seq,) in found:
+                steps += self._steps(_OF_GROUP, resource_type=types[seq])
+            yield steps
+
+    def targets_of(self, steps: Sequence[Step]) -> Mapping[str, str]:
+        """Return what resources refer to: "Type/id" of the target -> "Type/id" of the first of `steps` that does."""
+        names = {step.seq: step.name for step in steps}
+        query = "SELECT target, min(seq) FROM targets WHERE seq = ANY($seqs) GROUP BY target"
+        return {target: names[seq] for target, seq in self.connection.execute(query, {"seqs": list(names)}).fetchall()}
+
+    def _steps(self, query: str, **parameters: object) -> list[Step]:
+        return [Step(*row) for row in self.connection.execute(query, parameters).fetchall()]
+
+    def _link_groups(self) -> None:
+        for resource_type, seq in self.groups.items():
+            self.connection.execute("INSERT INTO kept VALUES (?, ?)", [f"{resource_type}/", seq])
+        self.connection.execute(_REFERRING_TO_A_GROUP)
+        for rendering in RENDERINGS.values():
+            if rendering.resource_type in self.groups:
+                referring = self.groups[rendering.resource_type]
+                for target in {target for target, _ in rendering.references} - {rendering.resource_type}:
+                    query = "INSERT INTO targets SELECT ?, key FROM kept WHERE starts_with(key, ?)"
+                    self.connection.execute(query, [referring, f"{target}/"])
+
+    def _insert(self, table: str, frame: pl.DataFrame) -> None:
+        if not frame.is_empty():
+            self.connection.register("added", frame.to_arrow())
+            self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM added")  # noqa: S608  our own names
+            self.connection.unregister("added")
+
+
+@contextmanager
+def deletion_order(folder: Path) -> Iterator[DeletionOrder]:
+    """Yield an empty order, which keeps ids and references in a temporary file in `folder`."""
+    with (
+        TemporaryDirectory(dir=folder, prefix="deletion-") as temporary,
+        closing(duckdb.connect(str(Path(temporary) / "order.duckdb"))) as connection,
+    ):
+        connection.execute(f"SET memory_limit = '{_MEMORY}'; SET threads = 2")
+        connection.execute(_TABLES)
+        yield DeletionOrder(connection)

@@ -1,0 +1,131 @@
+"""The order of deletion: what refers to a resource goes first, circles at once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from claims_pipeline.load.deletion_order import Step, deletion_order
+from claims_pipeline.load.ledger.holdings import Doomed
+
+
+def of_file(name: str, *refers_to: str) -> Doomed:
+    resource_type, _, resource_id = name.partition("/")
+    return Doomed(resource_type, resource_id, "files", refers_to)
+
+
+def of_lake(name: str, table: str) -> Doomed:
+    resource_type, _, resource_id = name.partition("/")
+    return Doomed(resource_type, resource_id, table, None)
+
+
+def tiers(folder: Path, *rows: Doomed) -> list[list[Step]]:
+    with deletion_order(folder) as order:
+        order.add(rows)
+        return [tier for tier in order.tiers() if tier]
+
+
+def names(tiers: Sequence[Sequence[Step]]) -> list[set[str]]:
+    return [{step.name for step in tier} for tier in tiers]
+
+
+def test_what_refers_to_a_resource_is_deleted_before_it(tmp_path: Path) -> None:
+    found = tiers(
+        tmp_path,
+        of_file("Claim/c", "Encounter/e", "Patient/p"),
+        of_file("Encounter/e", "Patient/p"),
+        of_file("Patient/p", "Organization/elsewhere"),
+    )
+
+    assert names(found) == [{"Claim/c"}, {"Encounter/e"}, {"Patient/p"}]
+
+
+def test_resources_that_refer_to_each_other_are_deleted_together(tmp_path: Path) -> None:
+    found = tiers(
+        tmp_path,
+        of_file("Patient/p"),
+        of_file("Encounter/e", "Patient/p", "Condition/c"),
+        of_file("Condition/c", "Patient/p", "Encounter/e"),
+    )
+
+    assert names(found) == [{"Encounter/e", "Condition/c"}, {"Patient/p"}]
+    assert len({step.together for step in found[0]}) == 1
+    assert found[0][0].together is not None
+
+
+def test_resources_of_a_lake_follow_the_order_of_their_types(tmp_path: Path) -> None:
+    found = tiers(
+        tmp_path,
+        of_lake("Patient/p", "patients"),
+        of_lake("Claim/c", "claims"),
+        of_lake("Organization/o", "organizations"),
+        of_lake("Coverage/v", "coverages"),
+    )
+
+    assert names(found) == [{"Claim/c"}, {"Coverage/v"}, {"Patient/p", "Organization/o"}] or names(found) == [
+        {"Claim/c"},
+        {"Coverage/v"},
+        {"Patient/p"},
+        {"Organization/o"},
+    ]
+
+
+def test_files_and_a_lake_may_refer_to_each_other(tmp_path: Path) -> None:
+    found = tiers(
+        tmp_path,
+        of_lake("Claim/c", "claims"),
+        of_file("Patient/p"),
+        of_file("ClaimResponse/r", "Claim/c"),
+        of_lake("Patient/q", "patients"),
+        of_file("Observation/o", "Patient/q"),
+    )
+    order = {name: number for number, tier in enumerate(names(found)) for name in tier}
+
+    assert order["ClaimResponse/r"] < order["Claim/c"] < order["Patient/p"]
+    assert order["Claim/c"] < order["Patient/q"]
+    assert order["Observation/o"] < order["Patient/q"]
+
+
+def test_what_a_resource_refers_to_is_known(tmp_path: Path) -> None:
+    with deletion_order(tmp_path) as order:
+        order.add([of_file("Patient/p"), of_file("Observation/o", "Patient/p"), of_file("Observation/n", "Patient/p")])
+        first = next(tier for tier in order.tiers() if tier)
+
+        assert order.targets_of(first) == {"Patient/p": "Observation/o"}
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    edges=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=25),
+    lake=st.sets(st.integers(0, 11), max_size=3),
+)
+def test_nothing_is_deleted_before_what_refers_to_it(
+    tmp_path: Path, edges: list[tuple[int, int]], lake: set[int]
+) -> None:
+    rows = [
+        of_lake(f"Claim/{number}", "claims")
+        if number in lake
+        else of_file(f"Basic/{number}", *(name_of(to, lake) for source, to in edges if source == number))
+        for number in range(12)
+    ]
+
+    found = tiers(tmp_path, *rows)
+
+    place = {step.name: (tier, step.together) for tier, steps in enumerate(found) for step in steps}
+    assert sorted(step.name for tier in found for step in tier) == sorted(place)
+    assert len(place) == 12
+    for source, to in edges:
+        if source not in lake and source != to:
+            (earlier, circle), (later, of_target) = place[name_of(source, lake)], place[name_of(to, lake)]
+            assert earlier < later or (earlier == later and circle is not None and circle == of_target)
+
+
+def name_of(number: int, lake: set[int]) -> str:
+    return f"{'Claim' if number in lake else 'Basic'}/{number}"
+
+
+@pytest.mark.parametrize("rows", [[], [of_file("Patient/p", "Patient/p")]])
+def test_nothing_and_what_refers_to_itself_have_an_order_too(tmp_path: Path, rows: list[Doomed]) -> None:
+    assert names(tiers(tmp_path, *rows)) == [{f"{row.resource_type}/{row.resource_id}"} for row in rows]

@@ -1,0 +1,203 @@
+"""`remove` takes back exactly what was loaded, whatever it was."""
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claims_pipeline.errors import LedgerMismatch
+from claims_pipeline.load import Progress, load_files, load_lake, remove
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.lakes import Shape, tiny_lake
+from claims_pipeline_tests.load.clinical_set import write_clinical_set
+from claims_pipeline_tests.load.fake_server import FakeServer, Stored, about
+from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
+from claims_pipeline_tests.server_state import ids, put
+
+MARKER = "Basic/claims-pipeline-ledger"
+
+
+def encounter(resource_id: str, subject: str, *diagnoses: str, **elements: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Encounter",
+        "id": resource_id,
+        "status": "finished",
+        "class": {"code": "AMB"},
+        "subject": {"reference": subject},
+        **({"diagnosis": [{"condition": _to(name)} for name in diagnoses]} if diagnoses else {}),
+        **elements,
+    }
+
+
+def condition(resource_id: str, subject: str, encounter: str) -> dict[str, Any]:
+    references = {"subject": {"reference": subject}, "encounter": {"reference": encounter}}
+    return {"resourceType": "Condition", "id": resource_id, **references}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    return folder
+
+
+def resources_in(settings: Settings) -> int:
+    with sqlite3.connect(settings.ledger_path) as connection:
+        return int(connection.execute("SELECT count(*) FROM resources").fetchone()[0])
+
+
+def forget_references(settings: Settings) -> None:
+    """Make the ledger one that an earlier version wrote."""
+    with sqlite3.connect(settings.ledger_path) as connection:
+        connection.execute("UPDATE resources SET refers_to = NULL")
+
+
+@pytest.mark.parametrize("are_references_known", [True, False])
+def test_nothing_is_left_of_resources_that_refer_to_each_other(
+    fake_server: FakeServer, fake_target: Settings, folder: Path, are_references_known: bool
+) -> None:
+    circle = [
+        patient("p"),
+        encounter("e", "Patient/p", "Condition/c"),
+        condition("c", "Patient/p", "Encounter/e"),
+        observation("o", "Patient/p", encounter={"reference": "Encounter/e"}),
+    ]
+    (folder / "all.ndjson").write_text(ndjson(*circle))
+    load_files([str(folder)], fake_target)
+    if not are_references_known:
+        forget_references(fake_target)
+
+    report = remove(fake_target)
+
+    assert report.exit_code == 0
+    assert report.by_type == {"Condition": 1, "Encounter": 1, "Observation": 1, "Patient": 1}
+    assert fake_server.held == {}
+    assert resources_in(fake_target) == 0
+
+
+def test_no_request_is_refused_while_foreign_types_are_removed(
+    fake_server: FakeServer, fake_target: Settings, folder: Path
+) -> None:
+    fake_server.resource_types += ("AllergyIntolerance", "CarePlan", "CareTeam", "ExplanationOfBenefit", "Provenance")
+    count = write_clinical_set(folder, "set", patients=3)
+    load_files([str(folder)], fake_target)
+    fake_server.requests.clear()
+    told: list[Progress] = []
+
+    report = remove(fake_target, on_progress=told.append)
+
+    assert sum(report.by_type.values()) == count
+    assert fake_server.held == {}
+    assert sum(len(request.entries) for request in fake_server.transactions) == count
+    assert told[-1].total == count
+
+
+def test_what_a_resource_that_stays_refers_to_stays_without_being_tried(
+    fake_server: FakeServer, fake_target: Settings, folder: Path
+) -> None:
+    chain = [patient("p"), encounter("e", "Patient/p"), observation("o", "Patient/p", encounter=_to("Encounter/e"))]
+    (folder / "all.ndjson").write_text(ndjson(*chain, patient("other")))
+    load_files([str(folder)], fake_target)
+    of_others = observation("theirs", "Patient/p", hasMember=[_to("Observation/o")])
+    fake_server.held["Observation/theirs"] = Stored(1, of_others)
+    fake_server.requests.clear()
+
+    report = remove(fake_target)
+
+    assert report.exit_code == 1
+    assert report.left == 3
+    assert fake_server.names() == ["Encounter/e", "Observation/o", "Observation/theirs", "Patient/p"]
+    reasons = {failure.name: failure.text for failure in report.failures}
+    assert "refers to it" in reasons["Encounter/e"]
+    assert "Observation/o" in reasons["Encounter/e"]
+    assert "reference to this resource" in reasons["Observation/o"]
+    assert all("Patient/p" not in request.names for request in fake_server.transactions)
+
+    del fake_server.held["Observation/theirs"]
+
+    assert remove(fake_target).exit_code == 0
+    assert fake_server.held == {}
+
+
+def test_a_lake_and_files_that_refer_to_it_are_removed_together(
+    fake_server: FakeServer, fake_target: Settings, folder: Path
+) -> None:
+    lake = tiny_lake(fake_target.lake_path, Shape("both", days=1))
+    load_lake(lake, fake_target)
+    person = next(name for name in fake_server.names("Patient"))
+    (folder / "Observation.ndjson").write_text(ndjson(observation("both-o", person)))
+    load_files([str(folder)], fake_target)
+    fake_server.requests.clear()
+
+    report = remove(fake_target)
+
+    assert report.exit_code == 0
+    assert fake_server.held == {}
+    assert len({name for request in fake_server.transactions for name in request.names}) == sum(report.by_type.values())
+
+
+def test_the_marker_stays_while_something_is_left(fake_server: FakeServer, fake_target: Settings, folder: Path) -> None:
+    (folder / "Patient.ndjson").write_text(ndjson(patient("a"), patient("b")))
+    load_files([str(folder)], fake_target)
+    fake_server.behave(about("Patient/a", 412, "HAPI-0966: Resource deletion is not permitted on this server"))
+
+    report = remove(fake_target)
+
+    assert report.by_type == {"Patient": 1}
+    assert MARKER in fake_server.held
+    assert resources_in(fake_target) == 2
+
+    fake_server.behave_well()
+    assert remove(fake_target).exit_code == 0
+    assert fake_server.held == {}
+
+
+def test_a_server_that_another_ledger_fills_is_left_alone(
+    fake_server: FakeServer, fake_target: Settings, folder: Path
+) -> None:
+    (folder / "Patient.ndjson").write_text(ndjson(patient("a")))
+    load_files([str(folder)], fake_target)
+    version, marker = fake_server.held[MARKER]
+    theirs = json.loads(json.dumps(marker).replace(marker["identifier"][0]["value"], "urn:uuid:another"))
+    fake_server.held[MARKER] = Stored(version, theirs)
+
+    with pytest.raises(LedgerMismatch):
+        remove(fake_target)
+
+    assert fake_server.names() == ["Patient/a"]
+
+
+@pytest.mark.server
+def test_a_real_server_gives_back_a_foreign_set_with_circles(target: Settings, folder: Path) -> None:
+    count = write_clinical_set(folder, "clinical", patients=4)
+    loaded = load_files([str(folder)], target)
+    assert loaded.total.created == count
+    put(target.fhir_base_url, patient("clinical-not-ours"))
+
+    report = remove(target)
+
+    assert report.exit_code == 0
+    assert sum(report.by_type.values()) == count
+    assert ids(target.fhir_base_url, "Patient", "clinical") == ["clinical-not-ours"]
+    for resource_type in set(report.by_type) - {"Patient"}:
+        assert ids(target.fhir_base_url, resource_type, "clinical") == []
+    assert resources_in(target) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_a_foreign_set_is_removed_in_no_more_time_than_its_load_took(target: Settings, folder: Path) -> None:
+    count = write_clinical_set(folder, "large", patients=200)
+    loaded = load_files([str(folder)], target)
+    assert loaded.total.created == count > 10_000
+
+    report = remove(target)
+
+    assert report.left == 0
+    assert report.seconds <= loaded.seconds
+
+
+def _to(name: str) -> dict[str, str]:
+    return {"reference": name}
