@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     `fhir_base_url` is the embedded server's address unless set.
     `fhir_wait_seconds`: how long a load waits for a server that is not ready. `fhir_request_seconds`: how long it
     waits for one answer. `fhir_patience_seconds`: how long it sends a bundle again before it gives up.
-    `fhir_user` with `fhir_password`, or `fhir_token`, say who we are; `fhir_ca_file` is trusted besides the
+    `fhir_user` with `fhir_password`, or `fhir_token`, or `fhir_client_id` say who we are. The last gets access tokens
+    for `fhir_scope` with `fhir_client_secret`, or with `fhir_private_key_file` (its `kid` is `fhir_key_id`), from
+    `fhir_token_url`, or where the FHIR server says that tokens are given. `fhir_ca_file` is trusted besides the
     system's certificates; `fhir_gzip` compresses what is sent.
     """
 
@@ -70,6 +72,12 @@ class Settings(BaseSettings):
     fhir_user: str = ""
     fhir_password: SecretStr | None = None
     fhir_token: SecretStr | None = None
+    fhir_client_id: str = ""
+    fhir_client_secret: SecretStr | None = None
+    fhir_private_key_file: Path | None = None
+    fhir_key_id: str = ""
+    fhir_scope: str = "system/*.cruds"
+    fhir_token_url: str = ""
     fhir_ca_file: Path | None = None
     fhir_gzip: bool = False
     fhir_wait_seconds: float = Field(default=120, gt=0)

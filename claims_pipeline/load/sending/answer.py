@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from claims_pipeline.errors import FhirError
+from claims_pipeline.fhir_access import TokenUnavailable
 
 NO_CHANGE = "SUCCESSFUL_UPDATE_NO_CHANGE"
 """HAPI FHIR's word, in an entry's outcome, for a PUT of what it holds already."""
@@ -193,7 +194,8 @@ def refused(answer: httpx.Response) -> FhirError:
     return FhirError(
         f"the FHIR server refuses us: HTTP {answer.status_code}",
         where=str(answer.request.url),
-        fix="set CLAIMS_FHIR_USER and CLAIMS_FHIR_PASSWORD, or CLAIMS_FHIR_TOKEN, to an account that may write",
+        fix="set CLAIMS_FHIR_USER and CLAIMS_FHIR_PASSWORD, CLAIMS_FHIR_TOKEN, or CLAIMS_FHIR_CLIENT_ID and "
+        "CLAIMS_FHIR_SCOPE, to an account that may write",
     )
 
 
@@ -208,6 +210,8 @@ def plain(error: httpx.RequestError) -> str:
         httpx.WriteError: "the connection was reset",
         httpx.DecodingError: "the answer is damaged: it cannot be decompressed",
     }
+    if isinstance(error, TokenUnavailable):
+        return str(error)
     if isinstance(error, httpx.ConnectError):
         return "connection refused" if "refused" in str(error).lower() or "All connection" in str(error) else str(error)
     return names.get(type(error), type(error).__name__)

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
-from claims_pipeline.fhir_access import FHIR_JSON, client_options
+from claims_pipeline.fhir_access import FHIR_JSON, TokenUnavailable, client_options
 from claims_pipeline.load.sending.answer import plain, refused
 from claims_pipeline.settings import Settings
 
@@ -120,23 +120,34 @@ async def wait_until_ready(client: FhirClient, path: str, *, seconds: float) -> 
         FhirError: it refuses us, or is not a FHIR server.
     """
     deadline = time.monotonic() + seconds
+    unavailable: httpx.RequestError | None
     while True:
         try:
+            unavailable = None
             answer = await client.get(path)
             if (problem := _not_ready(answer)) is None:
                 return answer
         except httpx.RequestError as error:
             if NOT_TRUSTED in str(error):
                 raise _untrusted(client) from error
-            problem = plain(error)
+            problem, unavailable = plain(error), error
         if time.monotonic() + READY_POLL_SECONDS > deadline:
-            waited = f" within {seconds:.0f} s" if seconds else ""
-            raise ServerUnavailable(
-                f"the FHIR server did not answer{waited}: {problem}",
-                where=client.base_url,
-                fix="claims server start, or point --fhir-base at a server that runs",
-            )
+            raise _unavailable(client, problem, unavailable, seconds)
         await asyncio.sleep(READY_POLL_SECONDS)
+
+
+def _unavailable(
+    client: FhirClient, problem: str, error: httpx.RequestError | None, seconds: float
+) -> ServerUnavailable:
+    if isinstance(error, TokenUnavailable):
+        fix = "see that it runs, or correct CLAIMS_FHIR_TOKEN_URL, then run the same command again"
+        return ServerUnavailable(problem, where=error.url, fix=fix)
+    waited = f" within {seconds:.0f} s" if seconds else ""
+    return ServerUnavailable(
+        f"the FHIR server did not answer{waited}: {problem}",
+        where=client.base_url,
+        fix="claims server start, or point --fhir-base at a server that runs",
+    )
 
 
 def _untrusted(client: FhirClient) -> FhirError:

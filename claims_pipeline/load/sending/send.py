@@ -152,6 +152,9 @@ class Sender:
             response = await self.client.post_bundle(content, is_deletion=self.encode is deletion)
         except httpx.RequestError as error:
             answer = read_error(error)
+        except ClaimsPipelineError as error:  # the authorisation server gives us no token
+            self.stop(error)
+            answer = Answer(Meaning.STOP, text=error.message, fix=error.fix)
         else:
             answer = read_answer(response, count)
         seconds = time.monotonic() - began

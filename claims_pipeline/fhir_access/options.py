@@ -1,0 +1,104 @@
+"""Arguments of the HTTP clients that talk to a FHIR server."""
+
+import ssl
+from typing import TypedDict
+from urllib.parse import urlsplit
+
+import httpx
+
+from claims_pipeline.errors import ConfigError
+from claims_pipeline.fhir_access.oauth import OAuth, OAuthClient
+from claims_pipeline.fhir_access.signing_key import read_signing_key
+from claims_pipeline.ports import LOOPBACK
+from claims_pipeline.settings import Settings
+
+FHIR_JSON = "application/fhir+json"
+
+
+class ClientOptions(TypedDict):
+    """Arguments of `httpx.Client` and `httpx.AsyncClient`."""
+
+    headers: dict[str, str]
+    auth: httpx.Auth | None
+    verify: ssl.SSLContext | bool
+    trust_env: bool
+
+
+def anonymous(base_url: str) -> ClientOptions:
+    """Return how a server that asks for nothing is reached; one of this machine never through a proxy."""
+    return {
+        "headers": {"Accept": FHIR_JSON},
+        "auth": None,
+        "verify": ssl.create_default_context() if base_url.startswith("https") else True,
+        "trust_env": urlsplit(base_url).hostname not in LOOPBACK,
+    }
+
+
+def client_options(settings: Settings) -> ClientOptions:
+    """Return how `settings.fhir_base_url` is reached, with what the settings say about us and about certificates.
+
+    Raises:
+        ConfigError: the file of certificates or the private key cannot be used, several kinds of authentication are
+            set, or one is set by half.
+    """
+    options = anonymous(settings.fhir_base_url)
+    if isinstance(options["verify"], ssl.SSLContext):
+        options["verify"] = _trusted(settings)
+    _require_one_kind(settings)
+    if settings.fhir_token:
+        options["headers"]["Authorization"] = f"Bearer {settings.fhir_token.get_secret_value()}"
+    if settings.fhir_user:
+        password = settings.fhir_password.get_secret_value() if settings.fhir_password else ""
+        options["auth"] = httpx.BasicAuth(settings.fhir_user, password)
+    if settings.fhir_client_id:
+        options["auth"] = OAuth(_oauth_client(settings))
+    return options
+
+
+def _trusted(settings: Settings) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if settings.fhir_ca_file:
+        try:
+            context.load_verify_locations(settings.fhir_ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(
+                f"CLAIMS_FHIR_CA_FILE holds no certificates: {error}", where=str(settings.fhir_ca_file)
+            ) from error
+    return context
+
+
+def _require_one_kind(settings: Settings) -> None:
+    kinds = {
+        "CLAIMS_FHIR_USER": settings.fhir_user,
+        "CLAIMS_FHIR_TOKEN": settings.fhir_token,
+        "CLAIMS_FHIR_CLIENT_ID": settings.fhir_client_id,
+    }
+    chosen = [name for name, value in kinds.items() if value]
+    if len(chosen) > 1:
+        names = f"both {chosen[0]} and {chosen[1]}" if len(chosen) == 2 else f"{', '.join(chosen)} all"
+        raise ConfigError(f"{names} are set", fix="set one of them")
+    proofs = {
+        "CLAIMS_FHIR_CLIENT_SECRET": settings.fhir_client_secret,
+        "CLAIMS_FHIR_PRIVATE_KEY_FILE": settings.fhir_private_key_file,
+    }
+    given = [name for name, value in proofs.items() if value]
+    if settings.fhir_client_id and len(given) != 1:
+        raise ConfigError(
+            f"CLAIMS_FHIR_CLIENT_ID needs either {' or '.join(proofs)}", fix="set one of them, and not the other"
+        )
+    if given and not settings.fhir_client_id:
+        raise ConfigError(f"{given[0]} is set without CLAIMS_FHIR_CLIENT_ID", fix="set both, or neither")
+
+
+def _oauth_client(settings: Settings) -> OAuthClient:
+    file = settings.fhir_private_key_file
+    return OAuthClient(
+        base_url=settings.fhir_base_url,
+        client_id=settings.fhir_client_id,
+        scope=settings.fhir_scope,
+        secret=settings.fhir_client_secret,
+        key=read_signing_key(file, settings.fhir_key_id) if file else None,
+        token_url=settings.fhir_token_url,
+        verify=_trusted(settings),
+        seconds=settings.fhir_request_seconds,
+    )
