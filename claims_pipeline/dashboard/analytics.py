@@ -1,11 +1,22 @@
-"""The published analytics file as the dashboard reads it: read-only, and swapped when a new build is published."""
+"""The published analytics file as the dashboard reads it: read-only, and swapped when a new build is published.
 
+DuckDB may use `MEMORY_LIMIT` for all queries together and spills to disk beyond it; `QUERIES_AT_ONCE` run at the same
+time and the others wait, so that many readers make the answers late and not wrong.
+"""
+
+import os
+import shutil
+import tempfile
 import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import psutil
 
 from claims_pipeline.aggregate.built_from import BuiltFrom, attach_read_only, select_built_from
 from claims_pipeline.aggregate.models import models_digest
@@ -13,6 +24,10 @@ from claims_pipeline.errors import DataError
 
 MEMORY_LIMIT = "1GB"
 ANSWERS_REMEMBERED = 256
+QUERIES_AT_ONCE = 4
+PATIENCE_SECONDS = 20.0
+"""A query that has waited this long for its turn is refused: whoever asked has gone or asks again."""
+RETRY_AFTER_SECONDS = 5
 
 Rows = list[dict[str, Any]]
 
@@ -21,16 +36,50 @@ class NotBuilt(DataError):
     """There is no analytics file that this version can read."""
 
 
+class TooBusy(DataError):
+    """More was asked at once than this machine can answer; the same question may be asked again."""
+
+
+class Turns:
+    """Turns at the database: `at_once` queries run, the others wait for at most `patience` seconds."""
+
+    def __init__(self, at_once: int = QUERIES_AT_ONCE, patience: float = PATIENCE_SECONDS) -> None:
+        self._places = threading.BoundedSemaphore(at_once)
+        self._patience = patience
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a place and hold it.
+
+        Raises:
+            TooBusy: there was none in time, or DuckDB has no memory left for the query.
+        """
+        if not self._places.acquire(timeout=self._patience):
+            raise _too_busy("too many questions at once")
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            raise _too_busy("there is not enough memory for this question now") from error
+        finally:
+            self._places.release()
+
+
+def _too_busy(message: str) -> TooBusy:
+    return TooBusy(message, where="dashboard", fix=f"ask again in {RETRY_AFTER_SECONDS} seconds, or narrow the filters")
+
+
 class View:
     """One build, open for reading. All that a request asks comes from one view, so its figures belong together."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": ""})
+    def __init__(self, path: Path, turns: Turns | None = None, *, memory_limit: str = MEMORY_LIMIT) -> None:
+        spill = _spill_folder(path)
+        weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
+        self._connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": spill})
         attach_read_only(self._connection, path)
         self.built_from: BuiltFrom = _require_current(self._connection, path)
         self._connection.execute("set enable_external_access = false")
         # over the connection, not over self: without a cycle, a view that was swapped is closed at once
-        self._answer = partial(_answer, self._connection)
+        self._answer = partial(_answer, self._connection, turns or Turns())
         self._remembered = lru_cache(maxsize=ANSWERS_REMEMBERED)(self._answer)
 
     def select(self, sql: str, *parameters: Any) -> Rows:
@@ -44,10 +93,24 @@ class View:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
+def _spill_folder(path: Path) -> str:
+    """Make a folder for the owner only, beside the file if that can be written."""
+    beside = path.parent if os.access(path.parent, os.W_OK) else None
+    return tempfile.mkdtemp(prefix=f".{path.name}.spill-{os.getpid()}-", dir=beside)
+
+
+def _remove_spill_of_killed(path: Path) -> None:
+    """Remove the folders that dashboards left behind which were killed."""
+    for folder in path.parent.glob(f".{path.name}.spill-*"):
+        process = folder.name.removeprefix(f".{path.name}.spill-").partition("-")[0]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _answer(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: tuple[Any, ...]
+    connection: duckdb.DuckDBPyConnection, turns: Turns, sql: str, parameters: tuple[Any, ...]
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
-    with connection.cursor() as cursor:  # a connection answers one thread at a time
+    with turns.turn(), connection.cursor() as cursor:  # a connection answers one thread at a time
         cursor.execute("use analytics")
         cursor.execute(sql, parameters)
         return [column[0] for column in cursor.description], cursor.fetchall()
@@ -61,6 +124,8 @@ class Analytics:
         self._lock = threading.Lock()
         self._view: View | None = None
         self._identity: tuple[int, int, int] | None = None
+        self._turns = Turns()
+        _remove_spill_of_killed(path)
 
     def view(self) -> View:
         """Return a view of the latest build.
@@ -71,13 +136,13 @@ class Analytics:
         with self._lock:
             identity = _identity(self._path)
             if self._view is None or identity != self._identity:
-                self._view, self._identity = _open(self._path), identity
+                self._view, self._identity = _open(self._path, self._turns), identity
             return self._view
 
 
-def _open(path: Path) -> View:
+def _open(path: Path, turns: Turns) -> View:
     try:
-        return View(path)
+        return View(path, turns)
     except duckdb.Error as error:
         raise NotBuilt(
             f"the analytics file cannot be read: {str(error).splitlines()[0]}",

@@ -1,10 +1,10 @@
 """What the API answers: the shapes behind its OpenAPI description."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, Field, PlainSerializer
 
 from claims_pipeline.dashboard.charts.registry import Width
 from claims_pipeline.dashboard.filters import ClaimStatus
@@ -21,6 +21,9 @@ class Problem(BaseModel):
     message: str = Field(description="What is wrong.")
     where: str = Field(description="The route, parameter or file concerned.")
     fix: str = Field(description="What to do next, often a command.")
+    parameters: dict[str, str] = Field(
+        default_factory=dict, description="What is wrong with each parameter that is wrong, by its name."
+    )
 
 
 class StatusCount(BaseModel):
@@ -33,7 +36,7 @@ class StatusCount(BaseModel):
 class Build(BaseModel):
     """The build that the figures come from. The lake holds what was received from `first_day` to `last_day`."""
 
-    built_at: datetime
+    built_at: AwareDatetime
     first_day: date
     last_day: date
     day_count: int
@@ -98,13 +101,15 @@ class Patient(BaseModel):
 
 
 class Page(BaseModel):
-    """A part of a list. `next` and `previous` are addresses of the neighbouring parts, null at the ends."""
+    """A part of a list. The four addresses lead to other parts of it; null where there is none."""
 
     total: int
     count: int = Field(description="Number of items asked for.")
-    offset: int
-    next: str | None
+    offset: int = Field(description="Number of items before this part.")
+    first: str | None
     previous: str | None
+    next: str | None
+    last: str | None
 
 
 class ClaimPage(Page):
@@ -135,4 +140,4 @@ class Health(BaseModel):
     status: Literal["ok"]
     version: str
     analytics: Literal["built", "not built"]
-    built_at: datetime | None
+    built_at: AwareDatetime | None

@@ -10,12 +10,12 @@ from claims_pipeline.dashboard.answers import ChartLink, ClaimPage, Health, Pati
 from claims_pipeline.dashboard.charts import CHARTS, Chart
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimQuery, PatientQuery, claim_page, patient_page
-from claims_pipeline.dashboard.stats import stats
+from claims_pipeline.dashboard.stats import build_of, stats
 
 router = APIRouter(
     responses={
         422: {"model": Problem, "description": "A parameter is wrong"},
-        503: {"model": Problem, "description": "The analytics are not built yet"},
+        503: {"model": Problem, "description": "The analytics are not built yet, or too much was asked at once"},
     }
 )
 
@@ -33,7 +33,7 @@ CurrentView = Annotated[View, Depends(current_view)]
 def get_health(request: Request) -> Health:
     """Answer without a password, so that a container's health check needs none; says nothing about the data."""
     try:
-        built_at = current_view(request).built_from.built_at
+        built_at = build_of(current_view(request)).built_at
     except NotBuilt:
         return Health(status="ok", version=__version__, analytics="not built", built_at=None)
     return Health(status="ok", version=__version__, analytics="built", built_at=built_at)

@@ -1,10 +1,12 @@
 """The web application: the API, the page and its scripts, the API's documentation."""
 
+from hashlib import sha256
+from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import FastAPI
-from fastapi.responses import FileResponse
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.gzip import GZipMiddleware
@@ -13,7 +15,8 @@ from claims_pipeline import __version__
 from claims_pipeline.dashboard.analytics import Analytics
 from claims_pipeline.dashboard.api import router
 from claims_pipeline.dashboard.bundle import vega_bundle
-from claims_pipeline.dashboard.guards import add_guards
+from claims_pipeline.dashboard.guards import AnswerHead, add_guards
+from claims_pipeline.dashboard.page import render_page
 from claims_pipeline.dashboard.problems import add_problem_handlers
 from claims_pipeline.settings import Settings
 
@@ -32,12 +35,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.analytics = Analytics(settings.analytics_path)
     app.add_middleware(GZipMiddleware, minimum_size=1_000)
     add_guards(app, settings)
+    app.add_middleware(AnswerHead)
     add_problem_handlers(app)
     app.include_router(router)
 
+    page = render_page((STATIC / "index.html").read_text(encoding="utf-8"))
+    page_etag = f'"{sha256(page.encode()).hexdigest()[:32]}"'
+
     @app.get("/", include_in_schema=False)
-    def get_page() -> FileResponse:
-        return FileResponse(STATIC / "index.html")
+    def get_page(request: Request) -> Response:
+        headers = {"ETag": page_etag}
+        if request.headers.get("If-None-Match") == page_etag:
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return HTMLResponse(page, headers=headers)
 
     @app.get("/docs", include_in_schema=False)
     def get_docs() -> FileResponse:

@@ -1,33 +1,49 @@
 """What a person filters by. The same parameters in the page's address, the API and the charts."""
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 ClaimStatus = Literal["active", "cancelled", "draft"]
+Basis = Literal["received", "service"]
 
 
 def _iso_date(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            return date.fromisoformat(value) if len(value) == len("2025-01-31") else _no_date()
-        except ValueError:
-            _no_date()
-    return value
-
-
-def _no_date() -> None:
-    msg = "should be a day as 2025-01-31"
-    raise ValueError(msg) from None
+    if not isinstance(value, str):
+        return value
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", value):  # fromisoformat also takes 2025-W01-3
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    msg = f"should be a day such as 2025-01-31, and is {value!r}"
+    raise ValueError(msg)
 
 
 IsoDate = Annotated[date, BeforeValidator(_iso_date)]
 
-PATIENT_MATCHES = (
-    "patient_id in (select patient_id from patients_current where patient_id = ? "
-    "or contains(lower(concat_ws(' ', first_name, last_name)), lower(?)))"
-)
+PatientText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+_NAME_MATCHES = "contains(lower(concat_ws(' ', first_name, last_name)), ?)"
+_LAST_AND_FIRST_NAME_MATCH = "contains(lower(last_name), ?) and contains(lower(first_name), ?)"
+_ID_MATCHES = "contains(lower(patient_id), ?)"
+
+
+def patient_condition(text: str) -> tuple[str, list[str]]:
+    """Return the SQL condition over patients_current that a search text means, and the values of its question marks.
+
+    The text is an id or a part of one (with a digit in it), a part of "First Last", or parts of "Last, First"; upper
+    and lower case are the same.
+    """
+    text = " ".join(text.lower().split())
+    last, comma, first = (part.strip() for part in text.partition(","))
+    if comma:
+        return _LAST_AND_FIRST_NAME_MATCH, [last, first]
+    if any(character.isdigit() for character in text):  # "patient" alone is no id, but might be part of a name
+        return f"({_ID_MATCHES} or {_NAME_MATCHES})", [text, text]
+    return _NAME_MATCHES, [text]
 
 
 class Filters(BaseModel):
@@ -39,16 +55,28 @@ class Filters(BaseModel):
         default_factory=list,
         description="Status of the claim, may be repeated. Given, it also decides what is charged.",
     )
-    received_from: IsoDate | None = Field(default=None, description="First day of receipt.")
-    received_to: IsoDate | None = Field(default=None, description="Last day of receipt.")
-    patient: str | None = Field(
-        default=None, min_length=1, max_length=100, description="A patient's id, or part of a name."
+    received_from: IsoDate | None = Field(
+        default=None,
+        validation_alias=AliasChoices("received_from", "created_from"),
+        description="First day of receipt. The older name created_from means the same.",
+    )
+    received_to: IsoDate | None = Field(
+        default=None,
+        validation_alias=AliasChoices("received_to", "created_to"),
+        description="Last day of receipt. The older name created_to means the same.",
+    )
+    patient: PatientText | None = Field(
+        default=None, description="A patient's id or a part of it, a part of the name, or 'Last, First'."
+    )
+    basis: Basis = Field(
+        default="received",
+        description="Day by which the charts over time count: when a claim was received, or when the service began.",
     )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.received_from and self.received_to and self.received_from > self.received_to:
-            msg = f"received_from ({self.received_from}) lies after received_to ({self.received_to})"
+            msg = f"received_from ({self.received_from}) is later than received_to ({self.received_to})"
             raise ValueError(msg)
         return self
 
@@ -60,7 +88,9 @@ class Filters(BaseModel):
             f"claim_status in ({marks})" if self.status else "",
             "received_date >= ?" if self.received_from else "",
             "received_date <= ?" if self.received_to else "",
-            PATIENT_MATCHES if self.patient else "",
+            f"patient_id in (select patient_id from patients_current where {patient_condition(self.patient)[0]})"
+            if self.patient
+            else "",
         ]
         given = [condition for condition in conditions if condition]
         return f"where {' and '.join(given)}" if given else ""
@@ -69,7 +99,7 @@ class Filters(BaseModel):
     def parameters(self) -> list[Any]:
         """The values for the question marks in `where`."""
         days = [day for day in (self.received_from, self.received_to) if day]
-        return [*self.status, *days, *([self.patient] * 2 if self.patient else [])]
+        return [*self.status, *days, *(patient_condition(self.patient)[1] if self.patient else [])]
 
     @property
     def charged_statuses(self) -> list[ClaimStatus]:
@@ -91,24 +121,32 @@ class Filters(BaseModel):
         return "" if self.status else " filter (where claim_status = 'active')"
 
     @property
+    def day(self) -> str:
+        """The column of `claims_by_day` that charts over time count by."""
+        return "received_date" if self.basis == "received" else "service_date"
+
+    @property
     def claims_by_day(self) -> str:
-        """The table that counts claims by day; for one patient the same, counted from the claims."""
-        return "claims_by_day" if self.patient is None else _CLAIMS_BY_DAY_AND_PATIENT
+        """The table that counts claims by day; for one patient or by day of service the same, counted from the claims.
+
+        Only the latter has the columns patient_id and service_date.
+        """
+        return _CLAIMS if self.patient or self.basis == "service" else "claims_by_day"
 
     @property
     def procedures_by_day(self) -> str:
         """The table that counts lines by day and procedure; for one patient the same, counted from the lines."""
-        return "procedures_by_day" if self.patient is None else _PROCEDURES_BY_DAY_AND_PATIENT
+        return _LINES if self.patient else "procedures_by_day"
 
 
-_CLAIMS_BY_DAY_AND_PATIENT = """(
+_CLAIMS = """(
     select
-        patient_id, received_date, claim_status, coalesce(gender, 'unknown') as gender, facility_state,
-        1 as claim_count, total_charge_amount as charge_amount
+        patient_id, received_date, claim_start_date as service_date, claim_status,
+        coalesce(gender, 'unknown') as gender, facility_state, 1 as claim_count, total_charge_amount as charge_amount
     from claims_current left join patients_current using (patient_id)
 )"""
 
-_PROCEDURES_BY_DAY_AND_PATIENT = """(
+_LINES = """(
     select patient_id, received_date, claim_status, hcpcs_code, 1 as line_count, unit_count, charge_amount
     from claim_lines
 )"""

@@ -1,5 +1,6 @@
 """Who may ask, and what a browser may do with the answer."""
 
+import asyncio
 import base64
 import binascii
 import secrets
@@ -7,12 +8,14 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from claims_pipeline.dashboard.problems import problem
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.ports import LOOPBACK
 from claims_pipeline.settings import Settings
 
+GUESS_SECONDS, GUESSES_WAITING = 0.5, 20
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -40,14 +43,66 @@ def require_password_beyond_this_machine(settings: Settings) -> None:
 def add_guards(app: FastAPI, settings: Settings) -> None:
     """Ask for the password if there is one, else answer only to this machine's own names; add security headers."""
     password = _password(settings)
+    guesses = Guesses()
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         refusal = _refusal(request, password) if request.url.path != "/health" else None
+        if refusal is not None and request.headers.get("Authorization"):
+            refusal = await guesses.delayed(refusal)
         response = refusal or await call_next(request)
         response.headers.update(HEADERS)
         response.headers.setdefault("Cache-Control", _caching(request.url.path))
         return response
+
+
+class Guesses:
+    """Wrong passwords: answered one after the other, each after `seconds`, and at most `waiting` at the same time.
+
+    Who gives the right password waits for none of them.
+    """
+
+    def __init__(self, seconds: float = GUESS_SECONDS, waiting: int = GUESSES_WAITING) -> None:
+        self._turn = asyncio.Lock()
+        self._seconds = seconds
+        self._places = waiting
+
+    async def delayed(self, refusal: Response) -> Response:
+        """Return the refusal after its turn; one that says "too many" at once if too many wait."""
+        if not self._places:
+            return problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too many wrong passwords at once",
+                where="CLAIMS_DASHBOARD_PASSWORD",
+                fix="wait, then give the right one",
+            )
+        self._places -= 1
+        try:
+            async with self._turn:
+                await asyncio.sleep(self._seconds)
+        finally:
+            self._places += 1
+        return refusal
+
+
+class AnswerHead:
+    """Answers HEAD as GET without its body; FastAPI's routes know GET only."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; a HEAD as a GET."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = message | {"body": b""}
+            await send(message)
+
+        await self._app(scope | {"method": "GET"}, receive, send_head)
 
 
 def _caching(path: str) -> str:

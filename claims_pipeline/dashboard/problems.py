@@ -1,5 +1,6 @@
 """Errors as answers: one JSON shape on every route."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -7,14 +8,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from claims_pipeline.dashboard.analytics import NotBuilt
+from claims_pipeline.dashboard.analytics import RETRY_AFTER_SECONDS, NotBuilt, TooBusy
 from claims_pipeline.dashboard.answers import Problem
 from claims_pipeline.errors import ClaimsPipelineError
 
 
-def problem(status: HTTPStatus, message: str, *, where: str, fix: str) -> JSONResponse:
+def problem(
+    status: HTTPStatus, message: str, *, where: str, fix: str, parameters: Mapping[str, str] | None = None
+) -> JSONResponse:
     """Return an answer in the one shape."""
-    return JSONResponse(Problem(message=message, where=where, fix=fix).model_dump(), status)
+    body = Problem(message=message, where=where, fix=fix, parameters=dict(parameters or {}))
+    return JSONResponse(body.model_dump(), status)
 
 
 def add_problem_handlers(app: FastAPI) -> None:
@@ -22,8 +26,16 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def wrong_parameters(request: Request, error: RequestValidationError) -> JSONResponse:
-        message = "; ".join(_sentence(one["loc"], one["type"], one["msg"]) for one in error.errors())
-        return problem(HTTPStatus.UNPROCESSABLE_ENTITY, message, where=_route(request), fix=_docs(request))
+        found = error.errors()
+        message = "; ".join(_sentence(one["loc"], one["type"], one["msg"]) for one in found)
+        by_parameter = {name: _plain(one["msg"]) for one in reversed(found) if (name := _name(one["loc"]))}
+        return problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            message,
+            where=_route(request),
+            fix=_docs(request),
+            parameters=by_parameter,
+        )
 
     @app.exception_handler(HTTPException)
     def no_such_route(request: Request, error: HTTPException) -> JSONResponse:
@@ -33,8 +45,12 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ClaimsPipelineError)
     def ours(_: Request, error: ClaimsPipelineError) -> JSONResponse:
-        status = HTTPStatus.SERVICE_UNAVAILABLE if isinstance(error, NotBuilt) else HTTPStatus.INTERNAL_SERVER_ERROR
-        return problem(status, error.message, where=error.where, fix=error.fix)
+        is_passing = isinstance(error, NotBuilt | TooBusy)
+        status = HTTPStatus.SERVICE_UNAVAILABLE if is_passing else HTTPStatus.INTERNAL_SERVER_ERROR
+        answer = problem(status, error.message, where=error.where, fix=error.fix)
+        if isinstance(error, TooBusy):
+            answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        return answer
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, _: Exception) -> JSONResponse:
@@ -47,11 +63,19 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = ".".join(part for part in location[1:] if isinstance(part, str))
+    name = _name(location)
     if kind == "extra_forbidden":
         return f"there is no parameter {name}"
+    return f"{name} {_plain(message)}" if name else _plain(message)
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return ".".join(part for part in location[1:] if isinstance(part, str))
+
+
+def _plain(message: str) -> str:
     plain = message.removeprefix("Value error, ").removeprefix("Input ")
-    return f"{name} {plain[:1].lower()}{plain[1:]}" if name else plain
+    return f"{plain[:1].lower()}{plain[1:]}"
 
 
 def _route(request: Request) -> str:

@@ -1,5 +1,8 @@
 """The headline figures."""
 
+from dataclasses import asdict
+from datetime import UTC
+
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import Build, Stats
 from claims_pipeline.dashboard.filters import Filters
@@ -34,7 +37,8 @@ def stats(view: View, filters: Filters) -> Stats:
 
 def build_of(view: View) -> Build:
     """Return what the view was built from."""
-    return Build.model_validate(view.built_from, from_attributes=True)
+    built_from = view.built_from
+    return Build.model_validate(asdict(built_from) | {"built_at": built_from.built_at.replace(tzinfo=UTC)})
 
 
 def _patient_count(view: View, filters: Filters) -> int:

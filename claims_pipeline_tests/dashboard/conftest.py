@@ -73,11 +73,11 @@ def address(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    """An empty page; what it writes on the console as an error fails the test, and so does a request elsewhere."""
+    """An empty page; an error or warning on its console fails the test, and so does a request elsewhere."""
     context = browser.new_context(base_url=address, timezone_id="America/Los_Angeles", locale="en-US")
     page = context.new_page()
     wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
         "request",

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from claims_pipeline import aggregate
-from claims_pipeline.dashboard.analytics import Analytics, NotBuilt
+from claims_pipeline.dashboard.analytics import Analytics, NotBuilt, TooBusy, Turns, View
 from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
 
 COUNT = "select count(*) as n from claims_current"
@@ -71,6 +71,51 @@ def test_many_threads_may_ask_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert answers == [[{"n": 5}]] * 20
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    path = tmp_path / "a.duckdb"
+    aggregate.build(write_example_lake(tmp_path / "lake"), path)
+    return path
+
+
+BIG = "select count(*) as n from (select distinct repeat('x', 100) || range as s from range({rows}) order by s)"
+
+
+def test_a_query_that_needs_more_memory_spills_to_disk(published: Path) -> None:
+    view = View(published, memory_limit="60MB")
+    assert view.select(BIG.format(rows=600_000)) == [{"n": 600_000}]
+
+
+def test_what_was_spilled_goes_with_the_view(published: Path) -> None:
+    view = View(published, memory_limit="60MB")
+    (spill,) = published.parent.glob(".a.duckdb.spill-*")
+    assert spill.stat().st_mode & 0o077 == 0, "others cannot read it"
+    del view
+    assert not spill.exists()
+
+
+def test_what_a_killed_dashboard_spilled_is_removed(published: Path) -> None:
+    left = published.with_name(f".{published.name}.spill-{2**22 + 1}-x")  # above the largest process id of Linux
+    left.mkdir()
+    Analytics(published)
+    assert not left.exists()
+
+
+def test_a_query_without_a_place_in_time_is_refused_and_the_others_are_answered(published: Path) -> None:
+    turns = Turns(at_once=1, patience=0.01)
+    view = View(published, turns)
+    with turns.turn(), pytest.raises(TooBusy):
+        view.select(COUNT)
+    assert view.select(COUNT) == [{"n": 5}]
+
+
+def test_a_query_that_memory_does_not_hold_is_refused_for_now(published: Path) -> None:
+    view = View(published, memory_limit="60MB")
+    with pytest.raises(TooBusy):
+        view.select("select list(repeat('x', 100) || range) as n from range(3000000)")
+    assert view.select(COUNT) == [{"n": 5}]
 
 
 def test_a_question_cannot_reach_other_files(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -34,6 +35,7 @@ def test_counts_are_of_every_status_and_charges_of_active_claims(client: httpx.C
         "first_received_date": "2025-01-10",
         "last_received_date": "2025-02-03",
     }
+    assert datetime.fromisoformat(build["built_at"]).utcoffset() == timedelta(0)
     assert (build["first_day"], build["last_day"], build["day_count"]) == ("2025-01-10", "2025-02-03", 3)
     assert build["population_count"] == 4
 
@@ -50,6 +52,15 @@ def test_counts_are_of_every_status_and_charges_of_active_claims(client: httpx.C
         ("patient=BROWN", 2, 1, 350.50),
         ("patient=a b", 0, 0, 0.0),
         (f"patient={BEN}&status=active&received_from=2025-02-01", 1, 1, 150.50),
+        ("created_from=2025-01-11&created_to=2025-01-11", 1, 1, 150.00),
+        ("patient=%20%20brown%20", 2, 1, 350.50),
+        ("patient=Brown, Ben", 2, 1, 350.50),
+        ("patient=bro,b", 2, 1, 350.50),
+        ("patient=brown,", 2, 1, 350.50),
+        ("patient=brown, ana", 0, 0, 0.0),
+        ("patient=000002", 2, 1, 350.50),
+        ("patient=PATIENT-000002", 2, 1, 350.50),
+        ("patient=patient", 0, 0, 0.0),
         ("received_from=2031-01-01", 0, 0, 0.0),
     ],
 )
@@ -122,6 +133,37 @@ def test_following_next_shows_every_claim_once(client: httpx.Client) -> None:
         address = page["next"]
     assert len(seen) == len(set(seen)) == page["total"] == 4
     assert get(client, page["previous"])["offset"] == 0
+
+
+def test_the_last_part_of_a_list_is_one_step_away(client: httpx.Client) -> None:
+    first = get(client, "/api/claims?count=2")
+    last = get(client, first["last"])
+    assert [item["claim_id"][-11:] for item in last["items"]] == ["0110-000000"]
+    assert (last["offset"], last["next"], last["last"]) == (4, None, None)
+    assert (first["first"], first["previous"]) == (None, None)
+    assert get(client, last["first"])["items"] == first["items"]
+
+
+@pytest.mark.parametrize("query", ["after=x", "before=eyJ9", "after=IjEi", "offset=1000001"])
+def test_a_place_that_no_answer_named_is_refused(client: httpx.Client, query: str) -> None:
+    assert client.get(f"/api/claims?{query}").status_code == 422
+
+
+def test_patients_are_listed_in_parts(client: httpx.Client) -> None:
+    address, seen = "/api/patients?count=2&sort=-active_charge_amount", []
+    while address:
+        page = get(client, address)
+        seen += [item["patient_id"] for item in page["items"]]
+        address = page["next"]
+    assert seen == [BEN, ANA, CLEO]
+
+
+@pytest.mark.parametrize("route", ["/", "/health", "/api/stats", "/api/claims", "/docs", "/nope"])
+def test_head_is_answered_as_get_without_the_body(client: httpx.Client, route: str) -> None:
+    head, whole = client.head(route), client.get(route)
+    assert head.status_code == whole.status_code
+    assert head.content == b""
+    assert head.headers["content-type"] == whole.headers["content-type"]
 
 
 def test_patients_come_with_their_claims_in_numbers(client: httpx.Client) -> None:

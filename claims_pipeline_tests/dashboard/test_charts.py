@@ -1,13 +1,21 @@
 import html
 import re
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, get_args
 
+import duckdb
 import httpx
 import pytest
 import vl_convert
 
+from claims_pipeline import aggregate
+from claims_pipeline.dashboard.analytics import Analytics, View
 from claims_pipeline.dashboard.charts import CHARTS, Chart
-from claims_pipeline.dashboard.charts.geography import GRID
+from claims_pipeline.dashboard.charts.geography import GRID, RAMP
+from claims_pipeline.dashboard.charts.periods import Grain, grain_of, start_of
+from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
 
 every_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
 
@@ -26,7 +34,7 @@ def values(client: httpx.Client, name: str, query: str = "") -> list[dict[str, A
 
 def test_the_charts_that_the_page_promises_are_there() -> None:
     assert [chart.name for chart in CHARTS] == [
-        "claims-by-month",
+        "claims-timeline",
         "status",
         "cost-trend",
         "gender",
@@ -70,36 +78,139 @@ def columns(rows: list[dict[str, Any]], *names: str) -> list[list[Any]]:
     return [[row[name] for name in names] for row in rows]
 
 
-def test_months_are_counted_by_status(client: httpx.Client) -> None:
-    assert columns(values(client, "claims-by-month"), "month", "claim_status", "claim_count") == [
-        ["2025-01-01", "active", 2],
-        ["2025-01-01", "cancelled", 1],
-        ["2025-01-01", "draft", 0],
-        ["2025-02-01", "active", 1],
-        ["2025-02-01", "cancelled", 0],
-        ["2025-02-01", "draft", 1],
+def test_a_short_range_is_counted_day_by_day(client: httpx.Client) -> None:
+    """The lake holds January 10 to February 3: 25 days."""
+    rows = [row for row in values(client, "claims-timeline") if row["claim_count"]]
+    assert columns(rows, "period", "claim_status", "claim_count") == [
+        ["2025-01-10", "active", 1],
+        ["2025-01-10", "cancelled", 1],
+        ["2025-01-11", "active", 1],
+        ["2025-02-03", "active", 1],
+        ["2025-02-03", "draft", 1],
     ]
+    assert len(values(client, "claims-timeline")) == 25 * 3, "days without claims are zeros"
+    assert "by day of receipt" in spec(client, "claims-timeline")["title"]["subtitle"]
 
 
-def test_a_month_that_is_not_complete_says_so(client: httpx.Client) -> None:
-    """The lake holds January 10 to February 3."""
-    for name in ("claims-by-month", "cost-trend"):
-        rows = values(client, name, "status=active")
-        assert columns(rows, "days", "is_partial") == [["22 of 31", True], ["3 of 28", True]]
-        assert rows[0]["description"].startswith("January 2025 (22 of 31 days): ")
-        assert " where a month is not complete" in spec(client, name)["title"]["subtitle"]
-    only_a_week = values(client, "cost-trend", "received_from=2025-01-05&received_to=2025-01-11")
-    assert columns(only_a_week, "days") == [["2 of 31"]]
+@pytest.mark.parametrize(
+    ("days", "grain"), [(1, "day"), (45, "day"), (46, "week"), (200, "week"), (201, "month"), (3650, "month")]
+)
+def test_the_grain_of_time_follows_the_range(days: int, grain: str) -> None:
+    first = date(2025, 1, 10)
+    assert grain_of(first, first + timedelta(days=days - 1)) == grain
+
+
+@pytest.mark.parametrize("grain", get_args(Grain))
+def test_periods_begin_where_the_database_truncates(grain: Grain) -> None:
+    days = [date(2024, 2, 1) + timedelta(days=number) for number in range(800)]
+    truncate = "select list(date_trunc(?, day)::date) from unnest(?) as t(day)"
+    (truncated,) = duckdb.execute(truncate, [grain, days]).fetchall()[0]
+    assert [start_of(grain, day) for day in days] == truncated
+
+
+@pytest.fixture(scope="module")
+def two_years(tmp_path_factory: pytest.TempPathFactory) -> View:
+    """A lake of two years: long enough for months, and for claims that no longer change."""
+    first, last = date(2024, 1, 10), date(2025, 12, 20)
+    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
+    generate_range(lake, Feed(seed=3, patients=40, claims=400, start_date=first, end_date=last), start=first, end=last)
+    path = lake.root.with_name("analytics.duckdb")
+    aggregate.build(lake, path)
+    return Analytics(path).view()
+
+
+def _months(view: View, name: str, **filters: Any) -> list[dict[str, Any]]:
+    chart = next(one for one in CHARTS if one.name == name)
+    rows: list[dict[str, Any]] = chart.draw(view, Filters(**filters))["data"]["values"]
+    return rows
+
+
+def test_a_month_that_is_not_complete_says_so(two_years: View) -> None:
+    rows = _months(two_years, "cost-trend")
+    assert columns([rows[0], rows[1], rows[-1]], "days", "is_partial") == [
+        ["22 of 31", True],
+        ["29 of 29", False],
+        ["20 of 31", True],
+    ]
+    assert rows[0]["description"].startswith("January 2024 (22 of 31 days): ")
+
+
+def test_months_whose_claims_may_still_change_are_shaded(two_years: View) -> None:
+    """A claim changes for at most 60 days: on December 20, those received since October 22."""
+    for name in ("claims-timeline", "cost-trend"):
+        changing = {row["period"] for row in _months(two_years, name) if row["is_changing"]}
+        assert changing == {"2025-10-01", "2025-11-01", "2025-12-01"}
+        chart = next(one for one in CHARTS if one.name == name)
+        assert "shaded where figures may still change" in chart.draw(two_years, Filters())["title"]["subtitle"]
+
+
+def test_by_day_of_service_recent_months_change_for_longer(two_years: View) -> None:
+    """Claims of a day of service are still to arrive, which takes its time on top."""
+    rows = _months(two_years, "cost-trend", basis="service")
+    changing = [row["period"] for row in rows if row["is_changing"]]
+    assert changing[0] < "2025-10-01"
+    assert not rows[0]["is_changing"]
+
+
+def test_charges_by_receipt_and_by_service_have_the_same_sum(two_years: View) -> None:
+    by_basis = [
+        sum(row["charge_amount"] for row in _months(two_years, "cost-trend", basis=basis))
+        for basis in ("received", "service")
+    ]
+    assert by_basis[0] == pytest.approx(by_basis[1])
+    assert _months(two_years, "cost-trend") != _months(two_years, "cost-trend", basis="service")
 
 
 def test_the_cost_trend_charges_active_claims_unless_a_status_is_chosen(client: httpx.Client) -> None:
     def charges(query: str) -> list[list[Any]]:
-        rows = values(client, "cost-trend", query)
-        return columns(rows, "month", "charge_amount", "claim_count", "average_charge_amount")
+        rows = [row for row in values(client, "cost-trend", query) if row["claim_count"]]
+        return columns(rows, "period", "charge_amount", "claim_count", "average_charge_amount")
 
-    assert charges("") == [["2025-01-01", 350.0, 2, 175.0], ["2025-02-01", 150.5, 1, 150.5]]
-    assert charges("status=draft") == [["2025-02-01", 140.0, 1, 140.0]]
-    assert charges("patient=cleo") == [["2025-02-01", 0.0, 0, None]]
+    assert charges("") == [
+        ["2025-01-10", 200.0, 1, 200.0],
+        ["2025-01-11", 150.0, 1, 150.0],
+        ["2025-02-03", 150.5, 1, 150.5],
+    ]
+    assert charges("status=draft") == [["2025-02-03", 140.0, 1, 140.0]]
+    assert charges("patient=cleo") == []
+
+
+def test_small_counts_have_axes_in_whole_numbers(client: httpx.Client) -> None:
+    for name in ("claims-timeline", "geography"):
+        svg = html.unescape(vl_convert.vegalite_to_svg(spec(client, name, "patient=cleo") | {"width": 400}))
+        numbers = re.findall(r">(\d+)</text>", svg)
+        assert len(numbers) == len(set(numbers)), f"a label of {name} stands twice, as it is rounded"
+
+
+@pytest.mark.parametrize(("page", "text"), [("#ffffff", "#17202c"), ("#181d25", "#e7ebf0")], ids=["light", "dark"])
+def test_the_name_of_a_state_can_be_read_on_every_tile(page: str, text: str) -> None:
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        assert _contrast(text, _over(page, share)) >= 4.5
+
+
+def _over(page: str, share: float) -> str:
+    """Return the colour of a tile: from one end of the ramp to the other, over the card."""
+    low, high = (float(re.findall(r"[\d.]+", color)[3]) for color in RAMP)
+    alpha = low + share * (high - low)
+    mixed = [alpha * over + (1 - alpha) * under for over, under in zip(_rgb("#2f74d0"), _rgb(page), strict=True)]
+    return "#" + "".join(f"{round(channel):02x}" for channel in mixed)
+
+
+def _rgb(color: str) -> list[int]:
+    return [int(color[start : start + 2], 16) for start in (1, 3, 5)]
+
+
+def _contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours as WCAG 2.2 defines it."""
+
+    def luminance(color: str) -> float:
+        linear = [
+            c / 12.92 if (c := channel / 255) <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for channel in _rgb(color)
+        ]
+        return sum(weight * channel for weight, channel in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
 
 
 def test_procedures_are_ordered_by_their_lines(client: httpx.Client) -> None:

@@ -1,10 +1,14 @@
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from fastapi import Response
 
 from claims_pipeline.dashboard import create_app
-from claims_pipeline.dashboard.guards import require_password_beyond_this_machine
+from claims_pipeline.dashboard.guards import GUESS_SECONDS, Guesses, require_password_beyond_this_machine
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.dashboard.conftest import Start
@@ -24,11 +28,31 @@ def test_with_a_password_nothing_is_shown_without_it(guarded: httpx.Client, rout
         answer = guarded.get(route, auth=credentials)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"].startswith("Basic ")
-        assert list(answer.json()) == ["message", "where", "fix"]
+        assert list(answer.json()) == ["message", "where", "fix", "parameters"]
 
 
 def test_with_a_password_any_user_name_will_do(guarded: httpx.Client) -> None:
     assert guarded.get("/", auth=(b"anyone", PASSWORD.encode())).status_code == 200
+
+
+def test_wrong_passwords_are_answered_one_after_the_other(guarded: httpx.Client) -> None:
+    began = time.monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: guarded.get("/", auth=("a", "wrong")).status_code, range(4)))
+    assert answers == [401] * 4
+    assert time.monotonic() - began >= 4 * GUESS_SECONDS
+    began = time.monotonic()
+    assert guarded.get("/", auth=(b"a", PASSWORD.encode())).status_code == 200
+    assert time.monotonic() - began < GUESS_SECONDS
+
+
+def test_more_wrong_passwords_than_may_wait_are_refused_at_once() -> None:
+    async def guess() -> list[int]:
+        guesses = Guesses(seconds=0.01, waiting=3)
+        answers = await asyncio.gather(*(guesses.delayed(Response(status_code=401)) for _ in range(5)))
+        return sorted(answer.status_code for answer in answers)
+
+    assert asyncio.run(guess()) == [401, 401, 401, 429, 429]
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic ???", "Basic e30=", "Bearer abc", ""])

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from claims_pipeline.dashboard import create_app
+from claims_pipeline.dashboard.analytics import Turns
 from claims_pipeline.dashboard.charts import CHARTS
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.dashboard.conftest import Start
@@ -20,8 +21,8 @@ ROUTES_WITH_FIGURES = [*FILTERED_ROUTES, "/api/patients"]
 def problem(answer: httpx.Response) -> dict[str, str]:
     body: dict[str, str] = answer.json()
     assert answer.headers["content-type"] == "application/json"
-    assert list(body) == ["message", "where", "fix"]
-    assert all(body.values())
+    assert list(body) == ["message", "where", "fix", "parameters"]
+    assert all(body[name] for name in ("message", "where", "fix"))
     return body
 
 
@@ -30,10 +31,12 @@ def problem(answer: httpx.Response) -> dict[str, str]:
     ("query", "message"),
     [
         ("status=denied", "status should be 'active', 'cancelled' or 'draft'"),
-        ("received_from=20250101", "received_from should be a day as 2025-01-31"),
-        ("received_to=2025-02-30", "received_to should be a day as 2025-01-31"),
-        ("received_from=2025-02-01&received_to=2025-01-01", "received_from (2025-02-01) lies after received_to"),
+        ("received_from=20250101", "received_from should be a day such as 2025-01-31"),
+        ("received_to=2025-02-30", "received_to should be a day such as 2025-01-31"),
+        ("received_from=2025-W01-3", "received_from should be a day such as 2025-01-31"),
+        ("received_from=2025-02-01&received_to=2025-01-01", "received_from (2025-02-01) is later than received_to"),
         ("patient=", "patient string should have at least 1 character"),
+        ("patient=%20", "patient string should have at least 1 character"),
         ("statuss=active", "there is no parameter statuss"),
     ],
 )
@@ -53,9 +56,15 @@ def test_a_wrong_part_of_a_list_is_named(client: httpx.Client, route: str, query
     assert problem(answer)["message"].startswith(query.partition("=")[0])
 
 
+def test_what_is_wrong_is_told_parameter_by_parameter(client: httpx.Client) -> None:
+    body = client.get("/api/claims?status=denied&received_to=2025-02-30&sort=npi").json()
+    assert list(body["parameters"]) == ["sort", "received_to", "status"]
+    assert body["parameters"]["received_to"] == "should be a day such as 2025-01-31, and is '2025-02-30'"
+
+
 def test_all_wrong_parameters_are_named_at_once(client: httpx.Client) -> None:
     message = problem(client.get("/api/claims?status=denied&count=0&sort=npi"))["message"]
-    assert [part.split()[0] for part in message.split("; ")] == ["status", "count", "sort"]
+    assert [part.split()[0] for part in message.split("; ")] == ["count", "status", "sort"]
 
 
 @pytest.mark.parametrize("route", ["/nope", "/api/nope", "/api/charts/nope", "/assets/nope.js"])
@@ -99,6 +108,21 @@ def test_a_database_of_another_version_is_not_read(tmp_path: Path, cache: Path, 
         connection.execute("create table claims_current (claim_id varchar)")
     body = problem(start(create_app(settings)).get("/api/claims"))
     assert body["message"] == "the analytics were built by another version"
+
+
+def test_too_much_at_once_says_when_to_ask_again(
+    example_settings: Settings, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(example_settings)
+    turns = Turns(at_once=1, patience=0.01)
+    monkeypatch.setattr(app.state.analytics, "_turns", turns)
+    client = start(app)
+    with turns.turn():
+        answer = client.get("/api/stats")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert "ask again" in problem(answer)["fix"]
+    assert client.get("/api/stats").status_code == 200
 
 
 def test_a_defect_has_the_shape_too(example_settings: Settings, start: Start) -> None:

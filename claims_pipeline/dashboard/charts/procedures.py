@@ -8,7 +8,7 @@ from claims_pipeline.reference import procedure_labels
 TOP = 10
 
 
-@chart(title="Top procedures", place=5, width="half")
+@chart(title="Top procedures", place=5, width="half", plot_height=346)
 def top_procedures(view: View, filters: Filters) -> Spec:
     """The ten procedures with the most service lines, and their charges."""
     rows = view.select_remembered(
@@ -23,7 +23,7 @@ def top_procedures(view: View, filters: Filters) -> Spec:
         "Top procedures",
         f"Service lines of {counted(filters)}; the figures have {charged(filters)}",
         _bars(rows, procedure_labels()),
-        height={"step": 34},
+        height=34 * max(len(rows), 1),  # a height by steps makes Vega-Lite warn on the console
         encoding={
             "y": {"field": "hcpcs_code", "type": "nominal", "sort": None, "axis": None},
             "tooltip": [

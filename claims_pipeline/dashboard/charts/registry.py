@@ -13,6 +13,9 @@ Draw = Callable[[View, Filters], Spec]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
+FEW = 6
+"""Up to here every whole number has a tick; above it Vega's own steps are whole."""
+
 STATUS_COLORS = {"active": "#2f74d0", "cancelled": "#d9652b", "draft": "#8b93a1"}
 """Told apart with colour blindness too, and three to one against the light and the dark page."""
 ACCENT = STATUS_COLORS["active"]
@@ -20,12 +23,22 @@ ACCENT = STATUS_COLORS["active"]
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart, the `place`-th of the page; its width is a part of the page's."""
+    """One chart, the `place`-th of the page.
+
+    Attributes:
+        name: in addresses.
+        title: heading on the page.
+        place: position on the page, from 1.
+        width: part of the page's width.
+        plot_height: pixels that the page keeps free for it before it is drawn, so that nothing moves then.
+        draw: returns its specification.
+    """
 
     name: str
     title: str
     place: int
     width: Width
+    plot_height: int
     draw: Draw
 
     @property
@@ -37,12 +50,12 @@ class Chart:
 _REGISTERED: dict[str, Chart] = {}
 
 
-def chart(*, title: str, place: int, width: Width) -> Callable[[Draw], Draw]:
+def chart(*, title: str, place: int, width: Width, plot_height: int) -> Callable[[Draw], Draw]:
     """Register a function as the chart of its name."""
 
     def register(draw: Draw) -> Draw:
         name = draw.__name__.replace("_", "-")
-        _REGISTERED[name] = Chart(name, title, place, width, draw)
+        _REGISTERED[name] = Chart(name, title, place, width, plot_height, draw)
         return draw
 
     return register
@@ -72,6 +85,14 @@ def specification(title: str, subtitle: str, values: Rows, *, encoding: Spec, **
         "encoding": {"description": {"field": "description"}} | encoding,
         **({"height": 220} | rest),
     }
+
+
+def whole_ticks(most: int) -> Spec:
+    """Return the ticks of an axis or legend from 0 to `most` items; few items would otherwise be cut into halves.
+
+    (Vega's tickMinStep does not keep 0.5 from a scale that ends at 1.)
+    """
+    return {"values": list(range(most + 1))} if most <= FEW else {}
 
 
 def counted(filters: Filters) -> str:

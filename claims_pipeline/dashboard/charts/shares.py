@@ -8,7 +8,7 @@ STATUSES = {status: status.capitalize() for status in STATUS_COLORS}
 GENDERS = {"female": "Female", "male": "Male", "unknown": "Unknown"}
 
 
-@chart(title="Status", place=2, width="third")
+@chart(title="Status", place=2, width="third", plot_height=204)
 def status(view: View, filters: Filters) -> Spec:
     """Claims by their current status."""
     colors = {"domain": list(STATUSES.values()), "range": list(STATUS_COLORS.values())}
@@ -22,7 +22,7 @@ def status(view: View, filters: Filters) -> Spec:
     )
 
 
-@chart(title="Gender", place=4, width="third")
+@chart(title="Gender", place=4, width="third", plot_height=204)
 def gender(view: View, filters: Filters) -> Spec:
     """Claims by the gender of the patient."""
     return _shares(
@@ -48,7 +48,7 @@ def _shares(
         title,
         f"Number and share of {counted(filters)}",
         _bars(rows, labels),
-        height={"step": 68},
+        height=68 * max(len(rows), 1),  # a height by steps makes Vega-Lite warn on the console
         encoding={
             "y": position,
             "tooltip": [

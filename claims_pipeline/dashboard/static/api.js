@@ -1,9 +1,10 @@
 // Asking the API. An answer that is an error has a message, where and a fix.
 
 export class Problem extends Error {
-  constructor({ message, where, fix }, status = 0) {
+  constructor({ message, where, fix, parameters = {} }, status = 0) {
     super(message);
     this.status = status; // 0: there was no answer
+    this.parameters = parameters; // what is wrong with each wrong parameter
     this.where = where;
     this.fix = fix;
   }
@@ -19,8 +20,16 @@ export async function ask(path, { parameters, signal } = {}) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ message: "the dashboard does not answer", where: location.host, fix: "is it running? claims dashboard" });
   }
-  const answer = await response.json();
-  if (response.status === 422) throw new Problem({ ...answer, fix: "Clear filters" }, 422); // the page's own way out
+  let answer;
+  try {
+    answer = await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ // a proxy's page, or half an answer
+      message: `something between this page and the dashboard answered with HTTP ${response.status}`,
+      where: location.host, fix: "is the dashboard running behind its proxy? claims status",
+    }, Math.max(response.status, 502));
+  }
   if (!response.ok) throw new Problem(answer, response.status);
   return answer;
 }

@@ -1,36 +1,18 @@
 // Drawing. The API sends complete Vega-Lite specifications; the page takes out the title and adds its own colours.
 
 import { ask } from "./api.js";
-import { element } from "./elements.js";
+import { element, keepingFocus } from "./elements.js";
 import { formatAs } from "./format.js";
 
-const section = document.getElementById("charts");
 const drawn = new Map(); // chart name -> { view, shape }
-let cards = [];
-
-export async function addCards() {
-  if (cards.length) return;
-  cards = (await ask("/api/charts")).map(({ name, title, href, width }) => {
-    const card = {
-      name,
-      href,
-      subtitle: element("p", { className: "note" }),
-      plot: element("div", { className: "plot" }),
-      empty: element("p", { className: "empty", hidden: true }, "No claims match the filters."),
-      figures: element("details", { hidden: true }, element("summary", {}, "Figures")),
-    };
-    const heading = element("h2", { id: `chart-${name}` }, title);
-    const caption = element("figcaption", {}, heading, card.subtitle);
-    section.append(
-      element(
-        "figure",
-        { className: `card ${width}`, "aria-labelledby": heading.id, "data-chart": name },
-        caption, card.plot, card.empty, card.figures,
-      ),
-    );
-    return card;
-  });
-}
+const cards = [...document.querySelectorAll("#charts [data-chart]")].map((card) => ({
+  name: card.dataset.chart,
+  href: `/api/charts/${card.dataset.chart}`,
+  subtitle: card.querySelector("figcaption .note"),
+  plot: card.querySelector(".plot"),
+  empty: card.querySelector(".empty"),
+  figures: card.querySelector("details"),
+}));
 
 export async function askForCharts(parameters, signal) {
   return Promise.all(cards.map((card) => ask(card.href, { parameters, signal })));
@@ -48,7 +30,7 @@ async function drawCard(card, { title, ...specification }, hasClaims) {
   await draw(card.name, card.plot, specification);
   const columns = specification.encoding.tooltip;
   const table = figuresTable(columns, specification.data.values);
-  card.figures.replaceChildren(card.figures.firstElementChild, table);
+  keepingFocus(card.figures, () => card.figures.replaceChildren(card.figures.firstElementChild, table));
 }
 
 // Where only the rows differ from what is drawn, they are swapped: half the time, and no flicker.
@@ -84,8 +66,8 @@ function theme() {
 function figuresTable(columns, rows) {
   const head = columns.map(({ title }) => element("th", { scope: "col" }, title));
   const body = rows.map((row) =>
-    element("tr", {}, ...columns.map(({ field, format }) =>
-      element("td", { className: format && !format.includes("%B") ? "number" : "" }, formatAs(format, row[field])))));
+    element("tr", {}, ...columns.map(({ field, format, type }) =>
+      element("td", { className: type === "quantitative" ? "number" : "" }, formatAs(format, row[field])))));
   const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
   return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Figures of the chart" }, table);
 }

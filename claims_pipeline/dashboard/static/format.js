@@ -14,7 +14,7 @@ export const formatCount = (value) => integer.format(value);
 export const formatAmount = (value) => (value === null ? "–" : dollars.format(value));
 export const formatLargeAmount = (value) => (value < 1_000_000 ? dollars : shortDollars).format(value);
 export const formatDay = (value) => day.format(new Date(`${value}T00:00:00Z`));
-export const formatMoment = (value) => moment.format(new Date(`${value}Z`)); // the API's moments are UTC
+export const formatMoment = (value) => moment.format(new Date(value));
 
 // A value by the format that its chart gives it.
 export function formatAs(format, value) {
@@ -23,5 +23,5 @@ export function formatAs(format, value) {
   if (format.startsWith("$")) return dollars.format(value);
   if (format.endsWith("d")) return integer.format(value);
   if (format.endsWith("%")) return percent.format(value);
-  return month.format(new Date(`${value}T00:00:00Z`));
+  return (format.includes("%d") ? day : month).format(new Date(`${value}T00:00:00Z`));
 }

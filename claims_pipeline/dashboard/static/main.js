@@ -1,14 +1,16 @@
 // The page's state is its address: filters, order and part of the table. Everything shown follows from it.
 
 import { ask, isAborted } from "./api.js";
-import { addCards, askForCharts, drawCharts, forgetDrawings } from "./charts.js";
+import { askForCharts, drawCharts, forgetDrawings } from "./charts.js";
 import { element } from "./elements.js";
 import { showBuild, showFigures } from "./figures.js";
 import { formatCount, formatDay } from "./format.js";
-import { showClaims } from "./table.js";
+import { orderOf, partAt, rangeOf, showClaims } from "./table.js";
 
-const LIST = ["sort", "count", "offset"]; // what concerns the table only
-const DEFAULT_SORT = "-received_date";
+const FILTERS = ["status", "received_from", "received_to", "patient", "basis"];
+const PART = ["after", "before", "offset"]; // which part of the table
+const LIST = ["sort", "count", ...PART]; // what concerns the table only
+const DEFAULTS = { basis: "received", count: "50", sort: "-received_date" };
 const LOOK_FOR_A_NEW_BUILD_MS = 10_000;
 const TYPING_PAUSE_MS = 350;
 
@@ -18,16 +20,31 @@ const problem = document.getElementById("problem");
 const count = document.getElementById("count");
 let running = new AbortController();
 let shownFilters = null;
+let shownList = null;
 let shownBuild = null;
+let build = null; // which days there are
 let isTyping = false;
 let isAway = false; // the dashboard, or its figures: worth asking again, unlike a wrong filter
 
-const state = () => new URLSearchParams(location.search);
+// What the address asks for. A parameter that the page does not know, such as utm_source, is somebody else's.
+function state() {
+  const known = new URLSearchParams();
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    if ([...FILTERS, ...LIST].includes(name) && value.trim() && value !== DEFAULTS[name]) known.append(name, value.trim());
+  }
+  return known;
+}
 
 function filtersOf(parameters) {
   const filters = new URLSearchParams(parameters);
   LIST.forEach((name) => filters.delete(name));
   return filters;
+}
+
+function listOf(parameters) {
+  const list = new URLSearchParams(parameters);
+  FILTERS.forEach((name) => list.delete(name));
+  return list.toString();
 }
 
 function go(parameters, { replace = false } = {}) {
@@ -37,29 +54,79 @@ function go(parameters, { replace = false } = {}) {
   refresh();
 }
 
-async function refresh({ everything = false } = {}) {
+async function refresh({ everything = false, isNavigation = false } = {}) {
   running.abort();
   running = new AbortController();
   const { signal } = running;
   const parameters = state();
-  const filters = filtersOf(parameters);
-  const isFigures = everything || filters.toString() !== shownFilters;
-  showForm(parameters);
+  showForm(parameters, isNavigation);
   main.setAttribute("aria-busy", "true");
   try {
-    await addCards();
-    const [claims] = await Promise.all([
-      ask("/api/claims", { parameters, signal }), isFigures ? refreshFigures(filters, signal) : null]);
-    if (signal.aborted) return;
-    showClaims(claims, parameters.get("sort") ?? DEFAULT_SORT);
-    main.classList.remove("stale");
-    problem.hidden = true;
+    await show(parameters, signal, everything);
     isAway = false;
+    problem.hidden = true;
   } catch (error) {
     if (isAborted(error)) return;
-    showProblem(error);
+    if (error.status === 422) await showWithoutWrong(parameters, error, signal);
+    else showProblem(error);
   }
-  main.removeAttribute("aria-busy");
+  if (!signal.aborted) main.removeAttribute("aria-busy");
+}
+
+async function show(parameters, signal, everything) {
+  const filters = filtersOf(parameters);
+  const isFigures = everything || filters.toString() !== shownFilters;
+  const [claims] = await Promise.all([
+    ask("/api/claims", { parameters, signal }), isFigures ? refreshFigures(filters, signal) : null]);
+  if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
+  const sort = parameters.get("sort") ?? DEFAULTS.sort;
+  showClaims(claims, sort);
+  const list = listOf(parameters);
+  if (shownList !== null && list !== shownList && !isFigures) announce(`Claims ${rangeOf(claims)}, ${orderOf(sort)}`);
+  shownList = list;
+  main.classList.remove("stale");
+}
+
+// A wrong field never blanks the page: it is said at the field, and the rest of the filters counts.
+async function showWithoutWrong(parameters, { parameters: wrong, message }, signal) {
+  const rest = new URLSearchParams(parameters);
+  const names = Object.keys(wrong).map((name) => name.split(".")[0]);
+  (names.length ? names : [...parameters.keys()]).forEach((name) => rest.delete(name));
+  for (const name of PART) if (names.some((one) => FILTERS.includes(one)) || !names.length) rest.delete(name);
+  try {
+    if (rest.toString() === parameters.toString()) throw new Error(message);
+    await show(rest, signal, false);
+    problem.hidden = true;
+  } catch (error) {
+    if (!isAborted(error)) showProblem(error);
+    return;
+  }
+  if (!names.length) sayWrong("received_to", "The first day is later than the last: the days do not count.");
+  for (const [name, reason] of Object.entries(wrong)) sayWrong(name.split(".")[0], `${capitalised(inWords(name, reason))}.`);
+}
+
+function inWords(name, reason) {
+  const value = state().get(name.split(".")[0]);
+  if (name.startsWith("status")) return `there is no status ${JSON.stringify(state().getAll("status").find(
+    (one) => !["active", "cancelled", "draft"].includes(one)))}: it does not count`;
+  if (name.startsWith("received")) return `${JSON.stringify(value)} is not a day, such as 2025-01-31: it does not count`;
+  return `${reason}: it does not count`;
+}
+
+const capitalised = (text) => `${text[0].toUpperCase()}${text.slice(1)}`;
+
+function sayWrong(name, text) {
+  const place = document.getElementById(`wrong-${name}`) ?? document.getElementById("wrong-status");
+  place.textContent = text;
+  place.hidden = false;
+  const field = form.elements[name];
+  if (field instanceof Element) field.setAttribute("aria-invalid", "true");
+  announce(text);
+}
+
+function forgetWrong() {
+  for (const place of form.querySelectorAll(".wrong")) { place.hidden = true; place.textContent = ""; }
+  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
 }
 
 async function refreshFigures(filters, signal) {
@@ -69,54 +136,87 @@ async function refreshFigures(filters, signal) {
   showBuild(stats.build);
   showFigures(stats, filters.has("status"));
   await drawCharts(specifications, stats.claim_count > 0);
+  if (shownBuild && shownBuild !== stats.build.built_at) announce("New data are shown.");
+  else announceCount(stats);
   shownFilters = filters.toString();
   shownBuild = stats.build.built_at;
-  form.received_from.min = form.received_to.min = stats.build.first_day;
-  form.received_from.max = form.received_to.max = stats.build.last_day;
-  announce(stats);
+  build = stats.build;
 }
 
-function announce({ claim_count, build }) {
+function announce(text) {
+  document.getElementById("announcement").textContent = text;
+}
+
+function announceCount({ claim_count, build: { first_day, last_day } }) {
   const text = claim_count
     ? `${formatCount(claim_count)} claims`
-    : `No claims match the filters. Claims were received from ${formatDay(build.first_day)} to ${formatDay(build.last_day)}.`;
-  document.getElementById("announcement").textContent = text;
+    : `No claims match the filters. Claims were received from ${formatDay(first_day)} to ${formatDay(last_day)}.`;
+  announce(text);
   if (!claim_count) document.getElementById("scope").textContent = text;
 }
 
-function showForm(parameters) {
+// Never writes into the field that a person is in, but for back and forward in the history.
+function showForm(parameters, isNavigation) {
+  forgetWrong();
   for (const box of form.elements.status) box.checked = parameters.getAll("status").includes(box.value);
-  for (const name of ["received_from", "received_to"]) form[name].value = parameters.get(name) ?? "";
-  if (document.activeElement !== form.patient) form.patient.value = parameters.get("patient") ?? "";
-  count.value = parameters.get("count") ?? "50";
+  for (const name of ["received_from", "received_to", "patient"]) {
+    if (isNavigation || document.activeElement !== form[name]) form[name].value = parameters.get(name) ?? "";
+  }
+  form.basis.value = parameters.get("basis") === "service" ? "service" : DEFAULTS.basis;
+  count.value = parameters.get("count") ?? DEFAULTS.count;
 }
 
 function showProblem(error) {
-  const lines = [element("strong", {}, `${error.message[0].toUpperCase()}${error.message.slice(1)}.`)];
+  const lines = [element("strong", {}, `${capitalised(error.message)}.`)];
   if (error.fix) lines.push(element("span", {}, "Try: ", element("code", {}, error.fix)));
   if (error.where) lines.push(element("span", { className: "note" }, error.where));
   problem.replaceChildren(...lines);
   problem.hidden = false;
-  main.classList.add("stale");
+  main.classList.toggle("stale", shownFilters === null || error.status === 0 || error.status >= 500);
   isAway = error.status === 0 || error.status >= 500;
   if (!(error.where || error.fix)) console.error(error);
 }
 
 function changeFilters({ replace = false } = {}) {
   const parameters = state();
-  ["status", "received_from", "received_to", "patient", "offset"].forEach((name) => parameters.delete(name));
-  for (const [name, value] of new FormData(form)) if (value.trim()) parameters.append(name, value.trim());
+  [...FILTERS, ...PART].forEach((name) => parameters.delete(name));
+  for (const [name, value] of new FormData(form)) {
+    if (value.trim() && value !== DEFAULTS[name]) parameters.append(name, value.trim());
+  }
   go(parameters, { replace });
 }
 
 function changeList(changes) {
   const parameters = state();
-  parameters.delete("offset");
+  PART.forEach((name) => parameters.delete(name));
   for (const [name, value] of Object.entries(changes)) {
-    if (value) parameters.set(name, value);
+    if (value && value !== DEFAULTS[name]) parameters.set(name, value);
     else parameters.delete(name);
   }
   go(parameters);
+}
+
+// A date field reports each digit of the year as a day of its own: 0002, 0020, 0202, 2025. While a person is in it only a
+// day of a year that the data have counts; Enter or leaving the field applies any other.
+function dayChanged(field, { isDone }) {
+  if (field.value === (state().get(field.name) ?? "")) return;
+  if (!isDone && (!field.value || !isYearOfData(field.value))) return;
+  if (field.value && !isYearOfData(field.value)) {
+    sayWrong(field.name, `Claims were received from ${formatDay(build.first_day)} to ${formatDay(build.last_day)}: this day does not count.`);
+    return;
+  }
+  changeFilters();
+}
+
+function isYearOfData(day) {
+  const year = Number(day.slice(0, 4));
+  return !build || (year >= Number(build.first_day.slice(0, 4)) && year <= Number(build.last_day.slice(0, 4)));
+}
+
+for (const field of [form.received_from, form.received_to]) {
+  field.addEventListener("change", () => dayChanged(field, { isDone: document.activeElement !== field }));
+  field.addEventListener("blur", () => dayChanged(field, { isDone: true }));
+  field.addEventListener("keydown", (event) => { if (event.key === "Enter") dayChanged(field, { isDone: true }); });
 }
 
 let pause;
@@ -129,16 +229,23 @@ form.patient.addEventListener("input", () => {
   }, TYPING_PAUSE_MS);
 });
 form.patient.addEventListener("blur", () => { isTyping = false; });
-form.addEventListener("change", (event) => { if (event.target !== form.patient) changeFilters(); });
-form.addEventListener("submit", (event) => { event.preventDefault(); changeFilters(); });
+form.addEventListener("change", ({ target }) => { if (target.type === "checkbox" || target === form.basis) changeFilters(); });
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const isDay = document.activeElement?.type === "date"; // its own listener has dealt with Enter
+  if (!isDay) changeFilters();
+});
 form.addEventListener("reset", (event) => {
   event.preventDefault();
+  clearTimeout(pause);
   const kept = state();
-  [...filtersOf(kept).keys(), "offset"].forEach((name) => kept.delete(name));
-  form.patient.value = "";
+  [...FILTERS, ...PART].forEach((name) => kept.delete(name));
+  for (const name of ["received_from", "received_to", "patient"]) form[name].value = "";
+  forgetWrong();
+  if (kept.toString() === state().toString()) refresh({ everything: shownFilters === null });
   go(kept);
 });
-count.addEventListener("change", () => changeList({ count: count.value === "50" ? "" : count.value }));
+count.addEventListener("change", () => changeList({ count: count.value }));
 
 async function suggestPatients(text) {
   if (!text) return;
@@ -150,19 +257,29 @@ async function suggestPatients(text) {
 
 document.getElementById("claims").addEventListener("click", ({ target }) => {
   const { sort, page, patient } = target.dataset ?? {};
-  const parameters = state();
-  const step = Number(parameters.get("count") ?? 50);
-  const offset = Number(parameters.get("offset") ?? 0) + { next: step, previous: -step }[page];
-  if (sort) changeList({ sort: sort === DEFAULT_SORT ? "" : sort });
-  if (page) changeList({ offset: page === "first" || offset <= 0 ? "" : String(offset) });
-  if (patient) { form.patient.value = patient; changeFilters(); }
+  if (sort) changeList({ sort });
+  if (page && partAt(page)) {
+    const part = partAt(page);
+    changeList(Object.fromEntries(PART.map((name) => [name, part.get(name)])));
+  }
+  if (patient) {
+    form.patient.value = patient;
+    changeFilters();
+    document.getElementById("claims").focus({ preventScroll: true }); // the button that was clicked goes away
+  }
 });
 
-addEventListener("popstate", () => refresh());
+addEventListener("popstate", () => refresh({ isNavigation: true }));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   forgetDrawings();
   refresh({ everything: true });
 });
+
+// The filters stay in sight while the page scrolls: what the focus goes to must not end up behind them.
+new ResizeObserver(() => {
+  const isSticky = getComputedStyle(form).position === "sticky";
+  document.documentElement.style.scrollPaddingTop = isSticky ? `${form.offsetHeight + 12}px` : "";
+}).observe(form);
 
 setInterval(async () => {
   if (document.hidden) return;

@@ -1,6 +1,6 @@
-// The table of claims: what its columns show, its order, its pages.
+// The table of claims: what its columns show, its order, its parts.
 
-import { element } from "./elements.js";
+import { element, keepingFocus } from "./elements.js";
 import { formatAmount, formatCount, formatDay } from "./format.js";
 
 const table = document.querySelector("#claims table");
@@ -21,7 +21,7 @@ const COLUMNS = [
   { title: "Service", sort: "claim_start_date", show: (claim) => [formatDay(claim.claim_start_date)] },
   { title: "Patient", sort: "patient_name",
     show: (claim) => [element("button", { type: "button", className: "link", "data-patient": claim.patient_id,
-      title: `Only claims of ${claim.patient_id}` }, claim.patient_name)] },
+      "data-key": claim.claim_id, title: `Only claims of ${claim.patient_id}` }, claim.patient_name)] },
   { title: "Charge", sort: "total_charge_amount", show: (claim) => [formatAmount(claim.total_charge_amount)], kind: "number" },
   { title: "Procedures", show: (claim) => codes(claim.procedures), kind: "code" },
   { title: "Diagnoses", show: (claim) => codes(claim.diagnoses), kind: "code" },
@@ -29,26 +29,45 @@ const COLUMNS = [
     show: (claim) => [element("span", { title: named(claim.place_of_service) }, `${claim.facility_city}, ${claim.facility_state}`)] },
 ];
 
+let pages = {}; // name of a neighbouring part -> its address in the API
+
+// Headings stay and only change: a heading that has the focus keeps it.
+table.tHead.rows[0].replaceChildren(...COLUMNS.map(({ title, sort, kind = "" }) =>
+  element("th", { scope: "col", className: kind }, sort ? element("button", { type: "button", "data-column": sort }, title) : title)));
+
 export function showClaims(page, sort) {
-  table.tHead.rows[0].replaceChildren(...COLUMNS.map((column) => heading(column, sort)));
-  table.tBodies[0].replaceChildren(...page.items.map((claim) =>
-    element("tr", {}, ...COLUMNS.map(({ show, kind = "" }) => element("td", { className: kind }, ...show(claim))))));
-  if (!page.items.length) {
-    const message = page.total ? "There are no more claims." : "No claims match the filters.";
-    table.tBodies[0].replaceChildren(element("tr", {}, element("td", { colSpan: COLUMNS.length, className: "empty" }, message)));
+  for (const button of table.tHead.querySelectorAll("[data-column]")) {
+    const { column } = button.dataset;
+    const direction = { [column]: "ascending", [`-${column}`]: "descending" }[sort];
+    button.dataset.sort = direction === "ascending" ? `-${column}` : column;
+    button.parentElement.setAttribute("aria-sort", direction ?? "none");
   }
-  const last = Math.min(page.offset + page.items.length, page.total);
-  range.textContent = page.items.length
-    ? `${formatCount(page.offset + 1)} to ${formatCount(last)} of ${formatCount(page.total)}` : `0 of ${formatCount(page.total)}`;
+  const rows = page.items.map((claim) =>
+    element("tr", {}, ...COLUMNS.map(({ show, kind = "" }) => element("td", { className: kind }, ...show(claim)))));
+  if (!rows.length) {
+    const message = page.total ? "There are no more claims." : "No claims match the filters.";
+    rows.push(element("tr", {}, element("td", { colSpan: COLUMNS.length, className: "empty" }, message)));
+  }
+  keepingFocus(table.tBodies[0], () => table.tBodies[0].replaceChildren(...rows));
+  range.textContent = rangeOf(page);
+  pages = page;
   for (const button of document.querySelectorAll("[data-page]")) {
-    const isForward = button.dataset.page === "next";
-    button.disabled = isForward ? !page.next : !page.previous;
+    button.setAttribute("aria-disabled", String(!page[button.dataset.page])); // disabled would lose the focus
   }
 }
 
-function heading({ title, sort: column, kind = "" }, sort) {
-  if (!column) return element("th", { scope: "col", className: kind }, title);
-  const direction = { [column]: "ascending", [`-${column}`]: "descending" }[sort];
-  const button = element("button", { type: "button", "data-sort": direction === "ascending" ? `-${column}` : column }, title);
-  return element("th", { scope: "col", className: kind, "aria-sort": direction ?? "none" }, button);
+export function rangeOf({ items, offset, total }) {
+  return items.length
+    ? `${formatCount(offset + 1)} to ${formatCount(offset + items.length)} of ${formatCount(total)}` : `0 of ${formatCount(total)}`;
+}
+
+// Describes the order as a person says it.
+export function orderOf(sort) {
+  const { title } = COLUMNS.find((column) => column.sort === sort.replace("-", "")) ?? {};
+  return title ? `sorted by ${title}, ${sort.startsWith("-") ? "descending" : "ascending"}` : "";
+}
+
+// Returns the parameters of a neighbouring part, null if there is none.
+export function partAt(name) {
+  return pages[name] ? new URL(pages[name], location.origin).searchParams : null;
 }

@@ -1,0 +1,189 @@
+"""The time axis of the charts: days, weeks or months, whichever fits the range that is shown."""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.filters import Filters
+
+Grain = Literal["day", "week", "month"]
+
+LONGEST_BY_DAY, LONGEST_BY_WEEK = 45, 200
+"""Days that a chart shows day by day, and week by week; a longer range is shown month by month."""
+
+CHANGES_FOR_DAYS = 60
+"""A claim gets its last status at most this many days after its receipt (the feed's life cycle)."""
+
+ARRIVED_SHARE = 0.95
+"""Claims for a day of service count as arrived when this share of all claims takes no longer to arrive."""
+
+_TIME_UNITS: dict[Grain, str] = {"day": "utcyearmonthdate", "week": "utcyearmonthdate", "month": "utcyearmonth"}
+_TITLES: dict[Grain, str] = {"day": "Day", "week": "Week from", "month": "Month"}
+_FORMATS: dict[Grain, str] = {"day": "%b %d, %Y", "week": "%b %d, %Y", "month": "%B %Y"}
+_LABELS: dict[Grain, str] = {
+    "day": "[utcFormat(datum.value, '%-d'), utcFormat(datum.value, '%d') === '01' || datum.index === 0 "
+    "? utcFormat(datum.value, '%b %Y') : '']",
+    "week": "[utcFormat(datum.value, '%b %-d'), datum.index === 0 ? utcFormat(datum.value, '%Y') : '']",
+    "month": "[utcFormat(datum.value, '%b'), utcFormat(datum.value, '%m') === '01' || datum.index === 0 "
+    "? utcFormat(datum.value, '%Y') : '']",
+}
+
+
+@dataclass(frozen=True)
+class Period:
+    """A day, week (from Monday) or month.
+
+    Attributes:
+        grain: which of the three.
+        first: its first day.
+        last: its last day.
+        shown_day_count: how many of its days the lake and the filters let in.
+        is_changing: its figures may still change, because claims of it are too recent.
+    """
+
+    grain: Grain
+    first: date
+    last: date
+    shown_day_count: int
+    is_changing: bool
+
+    @property
+    def day_count(self) -> int:
+        """Days that it has."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def name(self) -> str:
+        """As in "May 2025 (7 of 31 days)"; the days only if they are not all of them."""
+        text = (
+            f"{self.first:%B %Y}" if self.grain == "month" else f"{self.first:%b} {self.first.day}, {self.first.year}"
+        )
+        text = f"week from {text}" if self.grain == "week" else text
+        return text if self.shown_day_count == self.day_count else f"{text} ({self.days} days)"
+
+    @property
+    def days(self) -> str:
+        """As in "7 of 31"."""
+        return f"{self.shown_day_count} of {self.day_count}"
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What each row of a chart over time has."""
+        return {
+            "period": self.first.isoformat(),
+            "days": self.days,
+            "is_partial": self.shown_day_count < self.day_count,
+            "is_changing": self.is_changing,
+        }
+
+
+def axis(grain: Grain) -> dict[str, Any]:
+    """Return the x channel: one step a period.
+
+    In UTC: in local time the first of a month falls into the month before for everyone west of Greenwich.
+    """
+    return {
+        "field": "period",
+        "type": "ordinal",
+        "timeUnit": _TIME_UNITS[grain],
+        "axis": {
+            "title": None,
+            "labelExpr": _LABELS[grain],
+            "labelAngle": 0,
+            "labelOverlap": "greedy",
+            "labelSeparation": 6,
+            "ticks": False,
+            "labelPadding": 6,
+        },
+    }
+
+
+def in_tooltip(grain: Grain) -> list[dict[str, Any]]:
+    """Return the tooltip's first lines, which are also the first columns of the table of figures."""
+    time = {"field": "period", "type": "temporal", "timeUnit": _TIME_UNITS[grain]}
+    days = [] if grain == "day" else [{"field": "days", "title": "Days"}]
+    return [time | {"title": _TITLES[grain], "format": _FORMATS[grain]}, *days]
+
+
+def range_shown(view: View, filters: Filters) -> tuple[date, date] | None:
+    """Return the first and the last day that a chart over time shows, None if no claim matches the filters."""
+    found = view.select_remembered(
+        f"select min({filters.day}) as first_day, max({filters.day}) as last_day "
+        f"from {filters.claims_by_day} {filters.where}",
+        *filters.parameters,
+    )[0]
+    if found["first_day"] is None:
+        return None
+    if filters.basis == "service":
+        return found["first_day"], found["last_day"]
+    first = max(filters.received_from or found["first_day"], view.built_from.first_day)
+    last = min(filters.received_to or found["last_day"], view.built_from.last_day)
+    return first, last
+
+
+def grain_of(first: date, last: date) -> Grain:
+    """Return the grain that shows a range in a readable number of steps."""
+    day_count = (last - first).days + 1
+    return "day" if day_count <= LONGEST_BY_DAY else "week" if day_count <= LONGEST_BY_WEEK else "month"
+
+
+def periods(view: View, filters: Filters, first: date, last: date) -> list[Period]:
+    """Return the periods from `first` to `last` without gaps: one that has no claims is a zero."""
+    grain = grain_of(first, last)
+    built_from = view.built_from
+    is_by_receipt = filters.basis == "received"
+    lowest = max(built_from.first_day, filters.received_from or date.min) if is_by_receipt else first
+    highest = min(built_from.last_day, filters.received_to or date.max)
+    settled_until = built_from.last_day - timedelta(days=_changing_days(view, filters))
+    return [
+        Period(
+            grain,
+            begin,
+            end,
+            max((min(end, highest) - max(begin, lowest)).days + 1, 0),
+            is_changing=end > settled_until,
+        )
+        for begin, end in _calendar(grain, max(first, lowest), min(last, highest))
+    ]
+
+
+def _changing_days(view: View, filters: Filters) -> int:
+    if filters.basis == "received":
+        return CHANGES_FOR_DAYS
+    lag = view.select_remembered(
+        f"select coalesce(quantile_disc(received_date - claim_start_date, {ARRIVED_SHARE}), 0) as days "
+        "from claims_current"
+    )[0]["days"]
+    return CHANGES_FOR_DAYS + int(lag)
+
+
+def _calendar(grain: Grain, first: date, last: date) -> Iterator[tuple[date, date]]:
+    begin = start_of(grain, first)
+    while begin <= last:
+        end = _end_of(grain, begin)
+        yield begin, end
+        begin = end + timedelta(days=1)
+
+
+def start_of(grain: Grain, day: date) -> date:
+    """Return the first day of the period that a day is in, as DuckDB's date_trunc does."""
+    match grain:
+        case "day":
+            return day
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+
+
+def _end_of(grain: Grain, begin: date) -> date:
+    match grain:
+        case "day":
+            return begin
+        case "week":
+            return begin + timedelta(days=6)
+        case "month":
+            return begin.replace(day=monthrange(begin.year, begin.month)[1])

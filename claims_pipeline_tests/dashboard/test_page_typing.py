@@ -1,0 +1,185 @@
+"""The page under the hands of a person: fields typed key by key, the focus, and what a screen reader is told."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
+
+pytestmark = needs_chromium
+
+
+def test_a_day_can_be_typed_digit_by_digit(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.get_by_label("Received from").focus()
+    page.keyboard.type("02012025", delay=60)
+    expect_claims(page, 2)
+    expect(page.get_by_label("Received from")).to_have_value("2025-02-01")
+    expect(page.get_by_label("Received from")).to_be_focused()
+    assert page.url.endswith("/?received_from=2025-02-01")
+    page.go_back()
+    expect_claims(page, 5)
+
+
+def test_a_day_of_a_year_without_data_is_named_and_does_not_count(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.get_by_label("Received from").focus()
+    page.keyboard.type("02012031", delay=20)
+    expect(page.locator("#wrong-received_from")).to_be_hidden()
+    page.keyboard.press("Enter")
+    expect(page.locator("#wrong-received_from")).to_contain_text("from Jan 10, 2025 to Feb 3, 2025")
+    expect_claims(page, 5)
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.locator("#wrong-received_from")).to_be_hidden()
+    expect(page.get_by_label("Received from")).to_have_value("")
+
+
+def test_days_in_the_wrong_order_are_told_at_the_field_and_the_figures_stay(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto("/?received_from=2025-02-01&received_to=2025-01-11&status=active")
+    expect(page.locator("#wrong-received_to")).to_contain_text("The first day is later than the last")
+    expect(page.locator("#figures")).to_be_visible()
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    page.close()
+
+
+@pytest.mark.parametrize(
+    "query", ["utm_source=x", "utm_source=x&fbclid=1", "sort=npi", "count=many", "offset=-1", "after=zzz"]
+)
+def test_a_parameter_that_is_wrong_or_somebody_elses_changes_nothing(
+    browser: Browser, address: str, query: str
+) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto(f"/?{query}")
+    expect_claims(page, 5)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.close()
+
+
+def test_the_focus_stays_on_the_heading_that_sorts_and_the_order_is_said(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    heading = page.get_by_role("button", name="Charge", exact=True)
+    heading.focus()
+    for order in ("ascending", "descending"):
+        page.keyboard.press("Enter")
+        expect(page.locator("#announcement")).to_have_text(f"Claims 1 to 5 of 5, sorted by Charge, {order}")
+        expect(heading).to_be_focused()
+
+
+def test_the_focus_stays_on_next_also_at_the_end_and_the_part_is_said(page: Page) -> None:
+    page.goto("/?count=2")
+    following = page.get_by_role("button", name="Next")
+    following.focus()
+    for said in ("3 to 4 of 5", "5 to 5 of 5"):
+        page.keyboard.press("Enter")
+        expect(page.locator("#announcement")).to_contain_text(said)
+        expect(following).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(following).to_have_attribute("aria-disabled", "true")
+    expect(page.locator("#range")).to_have_text("5 to 5 of 5")
+
+
+def test_paging_leads_to_the_end_and_back(page: Page) -> None:
+    page.goto("/?count=2")
+    page.get_by_role("button", name="Last").click()
+    expect(page.locator("#range")).to_have_text("5 to 5 of 5")
+    page.get_by_role("button", name="Previous").click()
+    expect(page.locator("#range")).to_have_text("3 to 4 of 5")
+    page.reload()
+    expect(page.locator("#range")).to_have_text("3 to 4 of 5")
+    page.get_by_role("button", name="First").click()
+    expect(page.locator("#range")).to_have_text("1 to 2 of 5")
+
+
+def test_the_focus_goes_to_the_table_when_the_name_that_was_chosen_goes_away(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.get_by_role("button", name="Cleo Chan").focus()
+    page.keyboard.press("Enter")
+    expect_claims(page, 1)
+    assert page.evaluate("document.activeElement.id") == "claims"
+
+
+def test_new_data_keep_the_focus_and_are_said(page: Page) -> None:
+    page.clock.install()
+    page.goto("/")
+    expect_claims(page, 5)
+    name = page.get_by_role("button", name="Cleo Chan")
+    name.focus()
+    page.route("**/api/stats*", _built_later)
+    page.route("**/health", lambda route: route.fulfill(json={"status": "ok", "built_at": "2030-01-01T00:00:00Z"}))
+    page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
+    expect(page.locator("#announcement")).to_have_text("New data are shown.")
+    expect(name).to_be_focused()
+
+
+def _built_later(route: Route) -> None:
+    answer: dict[str, Any] = route.fetch().json()
+    answer["build"]["built_at"] = "2030-01-01T00:00:00Z"
+    route.fulfill(json=answer)
+
+
+def test_nothing_that_has_the_focus_is_behind_the_filters(page: Page) -> None:
+    """WCAG 2.4.11: tab through the whole page, and back."""
+    page.set_viewport_size({"width": 1000, "height": 500})
+    page.goto("/")
+    expect_claims(page, 5)
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    for key in ["Tab"] * 45 + ["Shift+Tab"] * 45:
+        page.keyboard.press(key)
+        covered = page.evaluate(
+            """() => {
+                const focused = document.activeElement, form = document.getElementById("filters");
+                if (focused === document.body || focused.closest("#filters, .skip, header")) return false;
+                const one = focused.getBoundingClientRect(), bar = form.getBoundingClientRect();
+                return one.bottom <= bar.bottom && one.bottom > 0;
+            }"""
+        )
+        assert not covered, page.evaluate("document.activeElement.outerHTML")
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+def test_nothing_moves_while_the_page_fills(browser: Browser, address: str, width: int) -> None:
+    page = browser.new_page(base_url=address, viewport={"width": width, "height": 900})
+    page.add_init_script(
+        "window.shift = 0; new PerformanceObserver((list) => list.getEntries().forEach((one) => { "
+        "if (!one.hadRecentInput) window.shift += one.value; })).observe({type: 'layout-shift', buffered: true});"
+    )
+    page.goto("/")
+    expect_claims(page, 5)
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    assert page.evaluate("window.shift") < 0.1
+    page.close()
+
+
+def test_the_answer_of_a_proxy_is_told_as_such(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)
+    page.route(
+        "**/api/**", lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad Gateway</h1>")
+    )
+    page.goto("/")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Something between this page and the dashboard answered with HTTP 502"
+    )
+    page.close()
+
+
+def test_the_charts_over_time_can_count_by_day_of_service(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.get_by_label("Charts by").select_option("day of service")
+    expect(page.locator("[data-chart=claims-timeline] figcaption")).to_contain_text("of service")
+    assert page.url.endswith("/?basis=service")
+    page.go_back()
+    expect(page.locator("[data-chart=claims-timeline] figcaption")).to_contain_text("of receipt")
+
+
+def test_the_documentation_can_be_read_in_the_dark(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto("/docs")
+    expect(page.get_by_text("Claims in their current version")).to_be_visible()
+    assert page.locator("#swagger-ui").evaluate("one => getComputedStyle(one).filter") == "invert(1) hue-rotate(180deg)"
