@@ -20,6 +20,9 @@ CHANGES_FOR_DAYS = 60
 ARRIVED_SHARE = 0.95
 """Claims for a day of service count as arrived when this share of all claims takes no longer to arrive."""
 
+GAP = 0.12
+"""Share of a period's width that is left free between the bars."""
+
 _TIME_UNITS: dict[Grain, str] = {"day": "utcyearmonthdate", "week": "utcyearmonthdate", "month": "utcyearmonth"}
 _TITLES: dict[Grain, str] = {"day": "Day", "week": "Week from", "month": "Month"}
 _FORMATS: dict[Grain, str] = {"day": "%b %d, %Y", "week": "%b %d, %Y", "month": "%B %Y"}
@@ -89,6 +92,7 @@ def axis(grain: Grain) -> dict[str, Any]:
         "field": "period",
         "type": "ordinal",
         "timeUnit": _TIME_UNITS[grain],
+        "scale": {"paddingInner": GAP},
         "axis": {
             "title": None,
             "labelExpr": _LABELS[grain],

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from claims_pipeline.dashboard.analytics import Rows, View
-from claims_pipeline.dashboard.charts.periods import Period, axis, grain_of, in_tooltip, periods, range_shown
+from claims_pipeline.dashboard.charts.periods import GAP, Period, axis, grain_of, in_tooltip, periods, range_shown
 from claims_pipeline.dashboard.charts.registry import (
     ACCENT,
     STATUS_COLORS,
@@ -20,7 +20,14 @@ from claims_pipeline.dashboard.charts.registry import (
 from claims_pipeline.dashboard.filters import Filters
 
 SHADE = {
-    "mark": {"type": "rect", "color": "#8b93a1", "opacity": 0.14, "aria": False, "tooltip": None},
+    "mark": {
+        "type": "rect",
+        "color": "#8b93a1",
+        "opacity": 0.14,
+        "width": {"band": 1 / (1 - GAP)},  # also the gaps between the bars
+        "aria": False,
+        "tooltip": None,
+    },
     "transform": [{"filter": "datum.is_changing && datum.is_first_of_period"}],
     "encoding": {"y": {"value": 0}, "y2": {"value": "height"}},
 }
