@@ -99,10 +99,10 @@ class AnswerHead:
 
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.body":
-                message = message | {"body": b""}
+                message = {**message, "body": b""}
             await send(message)
 
-        await self._app(scope | {"method": "GET"}, receive, send_head)
+        await self._app({**scope, "method": "GET"}, receive, send_head)
 
 
 def _caching(path: str) -> str:

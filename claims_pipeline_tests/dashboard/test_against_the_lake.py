@@ -113,7 +113,8 @@ def test_following_the_parts_leads_through_every_claim_once_in_both_directions(
 ) -> None:
     column, is_descending = sort.removeprefix("-"), sort.startswith("-")
     ordered = current.sort(column, "claim_id", descending=is_descending)["claim_id"].to_list()
-    forwards, page = [], _part(view, f"/?count=90&sort={sort}")
+    forwards: list[str] = []
+    page = _part(view, f"/?count=90&sort={sort}")
     while True:
         assert page.offset == len(forwards)
         forwards += [claim.claim_id for claim in page.items]
@@ -123,7 +124,7 @@ def test_following_the_parts_leads_through_every_claim_once_in_both_directions(
     assert forwards == ordered
 
     page = _part(view, f"/?count=90&sort={sort}&before=end")
-    backwards = []
+    backwards: list[str] = []
     while True:
         backwards = [claim.claim_id for claim in page.items] + backwards
         assert page.offset == len(ordered) - len(backwards)

@@ -39,7 +39,7 @@ def claims_timeline(view: View, filters: Filters) -> Spec:
     """Claims by day, week or month of receipt or service, stacked by their current status."""
     shown, rows = _rows(view, filters, "claim_status, sum(claim_count)::bigint as claim_count")
     counts = {(row["period"], row["claim_status"]): row["claim_count"] for row in rows}
-    statuses = filters.status or list(STATUS_COLORS)
+    statuses: Sequence[str] = filters.status or tuple(STATUS_COLORS)
     values = [
         period.columns
         | {
