@@ -21,6 +21,7 @@ import psutil
 
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import write_atomically
+from claims_pipeline.home import UMASK
 from claims_pipeline.signals import LAUNCHER, with_default_signals
 
 START_TOLERANCE_SECONDS = 2.0
@@ -179,6 +180,7 @@ def start_detached(
                 env=env,
                 cwd=cwd,
                 start_new_session=True,
+                umask=UMASK,
             )
     except OSError as error:
         raise ServiceError(f"cannot run {command[0]}: {error.strerror}", fix="make setup") from error

@@ -4,6 +4,7 @@ Each module defines the commands of one noun or verb on `app.app`. What a comman
 so that `claims --help` does not wait for Polars or Dagster.
 """
 
+import os
 import sys
 from typing import NoReturn
 
@@ -22,6 +23,7 @@ from claims_pipeline.cli import (
 )
 from claims_pipeline.cli.app import app, print_error
 from claims_pipeline.errors import ClaimsPipelineError, Interrupted
+from claims_pipeline.home import UMASK
 from claims_pipeline.signals import ending_like_ctrl_c
 
 __all__ = [
@@ -41,7 +43,11 @@ __all__ = [
 
 
 def main() -> None:
-    """Run the command line; an error of ours is two or three lines on standard error and an exit code."""
+    """Run the command line; an error of ours is two or three lines on standard error and an exit code.
+
+    What it makes is for its owner only: people load their own data.
+    """
+    os.umask(UMASK)
     try:
         with ending_like_ctrl_c():
             app()

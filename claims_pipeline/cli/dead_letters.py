@@ -76,7 +76,7 @@ def retry(
     from claims_pipeline import load
 
     settings = load_settings(fhir_base_url=fhir_base)
-    with load_progress() as on_progress:
+    with load_progress(settings) as on_progress:
         report = load.retry_dead_letters(names or [], settings, ledger_path=ledger, on_progress=on_progress)
     finish(report, settings, as_json=as_json)
     raise typer.Exit(report.exit_code)

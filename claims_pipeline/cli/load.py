@@ -109,7 +109,7 @@ def load(
     if lake is None:
         _require_files_only(days, options)
     load_it = partial(load_files, paths or []) if lake is None else partial(load_lake, lake, days=days)
-    with load_progress() as on_progress:
+    with load_progress(settings) as on_progress:
         report = load_it(
             settings,
             full=full,

@@ -10,6 +10,7 @@ import typer
 
 from claims_pipeline.cli.app import err
 from claims_pipeline.errors import ConfigError
+from claims_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from claims_pipeline.load import OnProgress, Progress
@@ -56,16 +57,17 @@ def _date(option: str, text: str) -> date:
 
 
 @contextmanager
-def load_progress() -> Iterator["OnProgress"]:
-    """Show how far the loader is, and let Ctrl-C and SIGTERM end it in order.
+def load_progress(settings: Settings) -> Iterator["OnProgress"]:
+    """Show how far the loader is, and why the embedded server does not answer; Ctrl-C and SIGTERM end it in order.
 
     Raises:
         Interrupted: a signal came while nothing was being sent; what was being sent ends with a report.
     """
     from claims_pipeline.load import ending_on_interrupt
+    from claims_pipeline.server import with_reasons
 
     with ending_on_interrupt(), _shown() as on_progress:
-        yield on_progress
+        yield with_reasons(settings, on_progress, lambda line: err.print(line, markup=False))
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def reconcile(
     from claims_pipeline.settings import load_settings
 
     settings = load_settings(fhir_base_url=fhir_base)
-    with load_progress() as on_progress:
+    with load_progress(settings) as on_progress:
         report = load.reconcile(settings, ledger_path=ledger, deep=deep, repair=repair, on_progress=on_progress)
     finish(report, settings, as_json=as_json)
     raise typer.Exit(report.exit_code)

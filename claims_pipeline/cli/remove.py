@@ -26,7 +26,7 @@ def remove(
     settings = load_settings(fhir_base_url=fhir_base)
     if not yes and not typer.confirm(f"Take all that was loaded away from {settings.fhir_base_url}?", err=True):
         raise ConfigError("nothing was deleted", fix="claims remove --yes")
-    with load_progress() as on_progress:
+    with load_progress(settings) as on_progress:
         report = load.remove(settings, ledger_path=ledger, on_progress=on_progress)
     finish(report, settings, as_json=as_json)
     raise typer.Exit(report.exit_code)

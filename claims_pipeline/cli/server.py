@@ -134,6 +134,7 @@ def restore(
     from claims_pipeline.settings import load_settings
 
     settings = load_settings()
+    server.require_usable(settings)
     made_at = server.require_backup(settings, file)
     if not yes:
         question = f"Replace all that the FHIR server in {settings.server_path} holds by the backup of {made_at}?"

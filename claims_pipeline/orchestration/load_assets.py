@@ -12,6 +12,7 @@ from claims_pipeline.orchestration.feed_assets import claims, coverages, directo
 from claims_pipeline.orchestration.partitions import daily, one_run
 from claims_pipeline.orchestration.resources import Installation, days_of
 from claims_pipeline.reports import save_report
+from claims_pipeline.server import with_reasons
 
 PROGRESS_SECONDS = 10.0
 """A line of log costs about 10 ms in the event log, and the load waits for it."""
@@ -28,7 +29,7 @@ PROGRESS_SECONDS = 10.0
 def fhir_load(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """The day's directory, patients, coverages and claims on the FHIR server."""
     settings, days = installation.settings, days_of(context)
-    progress = load.at_most_every(PROGRESS_SECONDS, context.log.info)
+    progress = with_reasons(settings, load.at_most_every(PROGRESS_SECONDS, context.log.info), context.log.warning)
     report = load.load_lake(installation.lake, settings, days=days, on_progress=progress)
     save_report(report, settings.runs_path)
     context.log.info(report.render())

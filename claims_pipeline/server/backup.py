@@ -12,7 +12,7 @@ from pathlib import Path
 from claims_pipeline.errors import ConfigError, DataError, ServiceError
 from claims_pipeline.files import replacing
 from claims_pipeline.server.binaries import require_own
-from claims_pipeline.server.control import OnStep, one_command, start, unheard
+from claims_pipeline.server.control import OnStep, one_command, require_usable, start, unheard
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.postgres import DATABASE, Postgres
 from claims_pipeline.settings import Settings
@@ -97,7 +97,7 @@ def restore(settings: Settings, file: Path, on_step: OnStep = unheard) -> bool:
         PortTaken: PostgreSQL's port is taken.
         ConfigError: the installation's folder cannot be written.
     """
-    require_own(settings.server_path)
+    require_usable(settings)
     require_backup(settings, file)
     postgres, hapi = Postgres.of(settings), Hapi.of(settings)
     had_hapi = hapi.process() is not None

@@ -4,18 +4,15 @@ import hashlib
 import importlib.util
 import os
 import shutil
-import stat
 import subprocess
 from pathlib import Path
 from typing import TypedDict
 
 import psutil
 
-from claims_pipeline.errors import ServiceError
+from claims_pipeline.errors import ConfigError, ServiceError
+from claims_pipeline.home import UNPRIVILEGED_USER, can_pass
 from claims_pipeline.settings import IS_ROOT
-
-UNPRIVILEGED_USER = "nobody"
-"""Root runs PostgreSQL as this user, which every Unix has."""
 
 
 class _RunAs(TypedDict, total=False):
@@ -47,17 +44,17 @@ def require_own(folder: Path) -> None:
         )
 
 
-def require_reachable(folder: Path) -> None:
-    """Check that the unprivileged user can reach `folder`, which it owns.
+def require_reachable(home: Path) -> None:
+    """Check that PostgreSQL's user can reach a CLAIMS_HOME of root's, which need not exist yet.
 
     Raises:
-        ServiceError: a folder above is closed to it.
+        ConfigError: a folder above is closed to it.
     """
-    for parent in folder.resolve().parents:
-        if not parent.stat().st_mode & stat.S_IXOTH:
-            raise ServiceError(
+    for parent in home.resolve().parents if IS_ROOT else ():
+        if parent.exists() and not can_pass(parent):
+            raise ConfigError(
                 f"PostgreSQL runs as the user {UNPRIVILEGED_USER}, which cannot enter {parent}",
-                where=str(folder),
+                where=str(home),
                 fix="set CLAIMS_HOME to a folder outside of it (the default is /var/lib/claims_pipeline)",
             )
 
@@ -98,6 +95,8 @@ def _copied(package: Path, server_path: Path) -> Path:
     if not copy.exists():
         temporary = copy.with_suffix(".tmp")
         shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        temporary.chmod(0o755)  # whatever the umask is: PostgreSQL's user runs them
         for part in (package, package.with_name(f"{package.name}.libs")):  # the wheel's shared libraries lie beside it
             if part.exists():
                 shutil.copytree(part, temporary / part.name)

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 from claims_pipeline.errors import ConfigError
+from claims_pipeline.home import make_home, make_passable_folder, require_home
 from claims_pipeline.locks import one_at_a_time
 from claims_pipeline.processes import started_here
-from claims_pipeline.server.binaries import require_own
+from claims_pipeline.server.binaries import require_own, require_reachable
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.jars import fetch_jars
 from claims_pipeline.server.java import application_jar
@@ -132,10 +133,31 @@ def wipe(settings: Settings, on_step: OnStep = unheard) -> bool:
     return True
 
 
+def require_usable(settings: Settings) -> None:
+    """Check that the embedded server can live in the folder of an installation; makes nothing.
+
+    Raises:
+        ConfigError: the folder cannot be written, or PostgreSQL's user cannot reach it.
+        ServiceError: the server in it belongs to another user.
+    """
+    require_own(settings.server_path)
+    require_home(settings.home)
+    require_reachable(settings.home)
+
+
 @contextmanager
 def one_command(settings: Settings, on_step: OnStep) -> Iterator[None]:
-    """Hold the server's lock; while another command holds it, say so and wait."""
-    require_own(settings.server_path)
+    """Hold the server's lock; while another command holds it, say so and wait.
+
+    The folders of the installation are made, and closed to others; existing ones too.
+
+    Raises:
+        ConfigError: they cannot be written, or PostgreSQL's user cannot reach them; nothing is made.
+        ServiceError: the server belongs to another user, or another command held it too long.
+    """
+    require_usable(settings)
+    make_home(settings.home)
+    make_passable_folder(settings.server_path)
     lock = settings.server_path / "command.lock"
     with ExitStack() as held:
         try:

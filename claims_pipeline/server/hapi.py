@@ -130,7 +130,7 @@ class Hapi:
         on_step(f"HAPI FHIR: booting on 127.0.0.1:{self.port}, 15 to 60 s")
         wait_until(lambda: self.is_healthy() or not is_running(process), seconds=BOOT_SECONDS)
         if not is_running(process):
-            raise ServiceError(f"HAPI FHIR ended while it booted: {self._last_words()}", where=str(self.log))
+            raise ServiceError(f"HAPI FHIR ended while it booted: {self.last_words()}", where=str(self.log))
         if not self.is_healthy():
             raise ServiceError(
                 f"HAPI FHIR does not answer after {BOOT_SECONDS} s",
@@ -150,7 +150,8 @@ class Hapi:
                 raise ServiceError(f"HAPI FHIR (pid {process.pid}) cannot be stopped", where=str(self.log))
         self.pid_file.unlink(missing_ok=True)
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """Return the last cause in its log, else its last line."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
         causes = [line for line in lines if line.startswith("Caused by:")]
         return (causes or [line for line in lines if line.strip()] or ["it left no log"])[-1].strip()[:300]

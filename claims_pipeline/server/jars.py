@@ -18,6 +18,7 @@ import httpx
 
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.locks import one_at_a_time
+from claims_pipeline.server.space import require_space
 
 LOCK_FILE = Path(__file__).parent / "java" / "jars.lock"
 DOWNLOADS_IN_PARALLEL = 8
@@ -79,6 +80,8 @@ def fetch_jars(cache: Path, on_step: Callable[[str], None], lock: Path = LOCK_FI
     folder = cache / f"jars-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
     if all(jar.is_in(folder) for jar in jars):
         return folder
+    needed = sum(jar.size for jar in jars if not jar.is_in(folder))
+    require_space(cache, needed, what="HAPI FHIR's Java archives", setting="CLAIMS_CACHE")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(

@@ -18,15 +18,11 @@ import psutil
 
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import make_private_folder, write_atomically
+from claims_pipeline.home import UNPRIVILEGED_USER
 from claims_pipeline.ports import require_free_port
 from claims_pipeline.processes import ProcessIdentity, identify, note_started, wait_until
-from claims_pipeline.server.binaries import (
-    UNPRIVILEGED_USER,
-    as_unprivileged_user,
-    postgres_programs,
-    require_reachable,
-    serves,
-)
+from claims_pipeline.server.binaries import as_unprivileged_user, postgres_programs, serves
+from claims_pipeline.server.space import FIRST_START_BYTES, LEAST_BYTES, require_space
 from claims_pipeline.settings import IS_ROOT, Settings
 
 USER = DATABASE = "fhir"
@@ -109,15 +105,15 @@ class Postgres:
         return self.data / "postmaster.pid"
 
     def require_startable(self) -> None:
-        """Check that the folder can be reached, and that the port is free or held by this very cluster.
+        """Check that there is room to start, and that the port is free or held by this very cluster.
 
         Raises:
             PortTaken: another program listens there.
-            ServiceError: a folder is closed to PostgreSQL's user, or this cluster runs on another port.
+            ServiceError: the disk is full, or this cluster runs on another port.
         """
-        if IS_ROOT:
-            require_reachable(self.home)
         if self.process() is None:
+            needed = LEAST_BYTES if self.is_initialised else FIRST_START_BYTES
+            require_space(self.home, needed, what="PostgreSQL", setting="CLAIMS_HOME")
             require_free_port("PostgreSQL", self.port, setting="CLAIMS_POSTGRES_PORT")
         elif self.running_port() != self.port:
             raise ServiceError(
@@ -145,10 +141,10 @@ class Postgres:
                 note_started(process)
                 return process
             # After a kill the last backends hold the shared memory for a moment longer.
-            if done.returncode == 0 or attempt == START_ATTEMPTS or "shared memory" not in self._last_words():
+            if done.returncode == 0 or attempt == START_ATTEMPTS or "shared memory" not in self.last_words():
                 break
             time.sleep(1)
-        raise ServiceError(f"PostgreSQL did not start: {self._last_words()}", where=str(self.log))
+        raise ServiceError(f"PostgreSQL did not start: {self.last_words()}", where=str(self.log))
 
     def stop(self) -> None:
         """Stop the cluster if it runs.
@@ -236,7 +232,8 @@ class Postgres:
         wait_until(lambda: not any(serves(process, self.data) for process in psutil.process_iter()), seconds=20)
         self._pid_file.unlink(missing_ok=True)
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """Return the last error in its log, else its last line."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
-        fatal = [line for line in lines if "FATAL" in line or "ERROR" in line]
+        fatal = [line for line in lines if "FATAL" in line or "ERROR" in line or "PANIC" in line]
         return (fatal or lines or ["it left no log"])[-1].split("UTC", 1)[-1].strip()

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from claims_pipeline import server
+from claims_pipeline.home import make_home
 from claims_pipeline.locks import one_at_a_time
 from claims_pipeline.reports import aligned
 from claims_pipeline.settings import Settings
@@ -75,6 +76,7 @@ def start_all(settings: Settings, on_step: Callable[[str], None]) -> StackStatus
     """Do what `up` does, but leave it to the caller what becomes of it when a signal comes."""
     if fhir_server.is_embedded(settings):
         server.start(settings, on_step)
+    make_home(settings.home)
     with _one_command(settings, on_step):
         for service in services.services(settings):
             on_step(f"{service.name}: starting")
@@ -125,6 +127,9 @@ def _one_command(settings: Settings, on_step: Callable[[str], None]) -> Iterator
 
 
 def _state(service: ServiceStatus) -> str:
+    if service.left_behind:
+        pids = ", ".join(map(str, service.left_behind))
+        return f"was killed, and what it started still runs (pid {pids}); claims down stops it"
     if service.since is None:
         return "not running"
     state = "running" if service.is_healthy else "does not answer"

@@ -47,12 +47,21 @@ class Service:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """A service as it is now; `since` is None when it does not run."""
+    """A service as it is now.
+
+    Attributes:
+        name: its name.
+        url: address for a browser.
+        since: when it started, None when it does not run.
+        is_healthy: whether it answers.
+        left_behind: pids of what it started and left running when it was killed; `down` stops them.
+    """
 
     name: str
     url: str
     since: datetime | None
     is_healthy: bool
+    left_behind: tuple[int, ...] = ()
 
 
 def services(settings: Settings) -> tuple[Service, ...]:
@@ -148,12 +157,14 @@ def is_started_here(service: Service, settings: Settings) -> bool:
 
 def status(service: Service, settings: Settings) -> ServiceStatus:
     """Return a service as it is now."""
-    process = processes.read_pid_file(_pid_file(service, settings))
+    pid_file = _pid_file(service, settings)
+    process = processes.read_pid_file(pid_file)
     return ServiceStatus(
         service.name,
         service.url,
         since=process.started_at if process else None,
         is_healthy=process is not None and _answers(service),
+        left_behind=tuple(member.pid for member in processes.survivors(pid_file)),
     )
 
 

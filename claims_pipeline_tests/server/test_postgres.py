@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from claims_pipeline.errors import PortTaken, ServiceError
+from claims_pipeline.errors import ConfigError, PortTaken, ServiceError
 from claims_pipeline.ports import free_port
 from claims_pipeline.processes import is_running, wait_until
 from claims_pipeline.server.binaries import require_reachable
@@ -141,6 +141,6 @@ def test_an_interrupted_first_start_is_begun_anew() -> None:
 def test_a_folder_that_its_user_cannot_reach_is_named(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    with pytest.raises(ServiceError, match="which cannot enter") as caught:
-        require_reachable(closed / "postgres")
+    with pytest.raises(ConfigError, match="which cannot enter") as caught:
+        require_reachable(closed / "home")
     assert "CLAIMS_HOME" in caught.value.fix

@@ -97,7 +97,9 @@ def test_what_a_killed_service_left_behind_is_stopped(settings: Settings, tmp_pa
 
     os.kill(process.pid, signal.SIGKILL)
     assert wait_until(lambda: identify(process.pid) is None, seconds=5)
-    assert services.status(service, settings).since is None
+    now = services.status(service, settings)
+    assert now.since is None
+    assert len(now.left_behind) == 1
     assert port_holder(port)
 
     assert services.stop(service, settings)

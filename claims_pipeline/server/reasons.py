@@ -1,0 +1,87 @@
+"""Why the embedded server does not answer: what is down, and whether its disk is full."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from claims_pipeline.errors import ServiceError
+from claims_pipeline.server.hapi import Hapi
+from claims_pipeline.server.postgres import Postgres
+from claims_pipeline.server.space import LEAST_BYTES, free_bytes
+from claims_pipeline.settings import Settings
+
+LOOK_SECONDS = 5.0
+
+
+class Underway(Protocol):
+    """How far a load is, as far as it matters here."""
+
+    @property
+    def stage(self) -> str:
+        """What it does; "waiting for ..." while it waits."""
+
+    @property
+    def retries(self) -> int:
+        """Requests that repeated an earlier one, so far."""
+
+
+Event = TypeVar("Event", bound=Underway)
+
+
+def trouble(settings: Settings, *, free: Callable[[Path], int] = free_bytes) -> str | None:
+    """Return why the embedded server cannot answer, in one line; None if its processes run and its disk has room.
+
+    Args:
+        settings: the installation.
+        free: returns the free bytes of the disk of a folder.
+    """
+    postgres, hapi = Postgres.of(settings), Hapi.of(settings)
+    reasons = []
+    if not postgres.is_initialised:
+        return "the embedded FHIR server was never started (claims server start)"
+    if postgres.process() is None:
+        reasons.append(f"PostgreSQL is down: {postgres.last_words()}")
+    if hapi.process() is None:
+        reasons.append(f"HAPI FHIR is down: {hapi.last_words()}")
+    if (left := free(settings.server_path)) < LEAST_BYTES:
+        reasons.append(f"the disk of {settings.server_path} is full: {left / 1e6:,.0f} MB are free")
+        return "; ".join([*reasons, "make room, then claims server start"])
+    return "; ".join([*reasons, "claims server start"]) if reasons else None
+
+
+def with_reasons(
+    settings: Settings, on_progress: Callable[[Event], None], tell: Callable[[str], None]
+) -> Callable[[Event], None]:
+    """Return a callback for a load's progress that also tells why the embedded server does not answer.
+
+    It looks while the load waits or sends again, and tells each reason once. For another server it does nothing more.
+
+    Args:
+        settings: the installation, and the server that is loaded.
+        on_progress: called with each event.
+        tell: called with a line for a person.
+    """
+    if settings.fhir_base_url != settings.embedded_fhir_base_url:
+        return on_progress
+    retries, looked_at, told = 0, float("-inf"), ""
+
+    def pass_on(event: Event) -> None:
+        nonlocal retries, looked_at, told
+        on_progress(event)
+        is_in_doubt = event.retries > retries or event.stage.startswith("waiting for http")
+        if is_in_doubt and time.monotonic() - looked_at >= LOOK_SECONDS:
+            retries, looked_at = event.retries, time.monotonic()
+            reason = _trouble_or_none(settings)
+            if reason and reason != told:
+                told = reason
+                tell(f"the FHIR server does not answer: {reason}")
+
+    return pass_on
+
+
+def _trouble_or_none(settings: Settings) -> str | None:
+    try:
+        return trouble(settings)
+    except (OSError, ServiceError):  # the server of another user, for example
+        return None
