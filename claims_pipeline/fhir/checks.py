@@ -8,11 +8,19 @@ from claims_pipeline.fhir.template import Slot, Template, slots
 SHOWN_ROWS = 3
 
 
+class ValuesNotAllowed(DataError):
+    """Rows that FHIR cannot hold; the message has their ids, and only `with_values` also the values."""
+
+    def __init__(self, message: str, *, with_values: str) -> None:
+        super().__init__(message, fix="correct these rows: FHIR cannot hold them")
+        self.with_values = with_values
+
+
 def require_allowed_values(frame: pl.DataFrame, template: Template, *, id_column: str) -> None:
     """Hold the columns of `frame` to what the slots of `template` need.
 
     Raises:
-        DataError: a required value is missing, or a value does not match its slot's pattern; all columns are
+        ValuesNotAllowed: a required value is missing, or a value does not match its slot's pattern; all columns are
             listed, each with the ids of its first rows.
     """
     conditions: dict[str, pl.Expr] = {}
@@ -24,7 +32,8 @@ def require_allowed_values(frame: pl.DataFrame, template: Template, *, id_column
     wrong = [column for column in found.columns if found[column].any()]
     if wrong:
         problems = [_problem(frame.filter(conditions[column]), column, id_column) for column in wrong]
-        raise DataError("; ".join(problems), fix="correct these rows: FHIR cannot hold them")
+        shown, with_values = zip(*problems, strict=True)
+        raise ValuesNotAllowed("; ".join(shown), with_values="; ".join(with_values))
 
 
 def _is_wrong(slot: Slot, is_required: bool) -> pl.Expr | None:
@@ -34,8 +43,11 @@ def _is_wrong(slot: Slot, is_required: bool) -> pl.Expr | None:
     return value.is_null() if is_required else None
 
 
-def _problem(rows: pl.DataFrame, column: str, id_column: str) -> str:
-    first = rows.select(pl.col(id_column).alias("id"), pl.col(column).alias("value")).head(SHOWN_ROWS)
-    shown = ", ".join(f"{value!r} in {row_id}" for row_id, value in first.iter_rows())
+def _problem(rows: pl.DataFrame, column: str, id_column: str) -> tuple[str, str]:
+    """Return which rows are wrong, without and with their values."""
+    first = rows.select(pl.col(id_column).alias("id"), pl.col(column).alias("value")).head(SHOWN_ROWS).rows()
+    ids = ", ".join(f"{row_id} (missing)" if value is None else str(row_id) for row_id, value in first)
+    values = ", ".join(f"{value!r} in {row_id}" for row_id, value in first)
     more = f" and {rows.height - SHOWN_ROWS} more rows" if rows.height > SHOWN_ROWS else ""
-    return f"{column} is missing or not allowed: {shown}{more}"
+    wrong = f"{column} is missing or not allowed"
+    return f"{wrong} in {ids}{more}", f"{wrong}: {values}{more}"

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.settle import forget_all
 from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
 from claims_pipeline.load.progress import OnProgress, silent
-from claims_pipeline.load.reconciling.marker import forget_marker, mismatch, read_marker
+from claims_pipeline.load.reconciling.marker import forget_marker, mismatch, read_marker, takes_a_transaction
 from claims_pipeline.load.resource import Result
 from claims_pipeline.load.sending.client import FhirClient, connect
 from claims_pipeline.load.sending.interrupt import stopping_on_interrupt
@@ -95,6 +96,7 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
         before = count_by_type(ledger)
         ledger.forget_partitions()  # whatever is deleted now, no partition is loaded completely any more
         sender = Sender(client, InFlightLimit(settings.workers), settings.fhir_patience_seconds, settings.batch_size)
+        sender.probe = partial(takes_a_transaction, ledger, client)
         with stopping_on_interrupt(sender):
             failures = await _delete_all(ledger, sender, on_progress)
         left = count_by_type(ledger)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from claims_pipeline.load.pipeline.lake import load_days
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import adopt, reset
-from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker
+from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker, takes_a_transaction
 from claims_pipeline.load.report import Latency, LoadReport
 from claims_pipeline.load.sending.client import FhirClient, connect
 from claims_pipeline.load.sending.interrupt import stopping_on_interrupt
@@ -202,6 +203,7 @@ class Session:
                 await self._require_belonging(ledger, client)
             limit = InFlightLimit(self.settings.workers)
             sender = Sender(client, limit, self.settings.fhir_patience_seconds, self.settings.batch_size)
+            sender.probe = partial(takes_a_transaction, ledger, client)
             pipeline = Pipeline(
                 ledger,
                 sender,

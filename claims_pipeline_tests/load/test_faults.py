@@ -210,7 +210,7 @@ def test_one_resource_that_the_server_always_fails_over_harms_no_other(target: S
 
     loaded = load_through(target, Shape("poison500", days=3, claims_a_day=12, patients=12), over_one)
 
-    assert loaded.report.by_type["Claim"] == Counts(read=36, created=35, failed=1)
+    assert loaded.report.by_type["Claim"] == Counts(read=36, created=35, rejected=1)
     assert loaded.report.exit_code == 1
 
 

@@ -49,8 +49,8 @@ def answer(status: int, body: Any = None, **headers: str) -> httpx.Response:
         (answer(429, b""), Meaning.OVERLOADED),
         (answer(503, b""), Meaning.OVERLOADED),
         (answer(500, OUTCOME), Meaning.SERVER_ERROR),
-        (answer(200, b"OK"), Meaning.SERVER_ERROR),
-        (answer(200, {"resourceType": "Bundle", "entry": []}), Meaning.SERVER_ERROR),
+        (answer(200, b"OK"), Meaning.TROUBLE),
+        (answer(200, {"resourceType": "Bundle", "entry": []}), Meaning.TROUBLE),
     ],
     ids=lambda value: str(value.status_code) if isinstance(value, httpx.Response) else value.name,
 )

@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 
-from claims_pipeline.errors import FhirError, LedgerMismatch, ServerUnavailable
+from claims_pipeline.errors import ClaimsPipelineError, FhirError, LedgerMismatch, ServerUnavailable
 from claims_pipeline.load.ledger.store import Ledger
-from claims_pipeline.load.sending.answer import outcome_of, plain
+from claims_pipeline.load.sending.answer import Meaning, described, plain, read_answer
 from claims_pipeline.load.sending.client import (
     HTTP_GONE,
     HTTP_NOT_FOUND,
@@ -109,17 +109,41 @@ async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0
     """
     info = ledger.info()
     generation = max(above, int(info.get("generation", 0)), int(info.get("pending_generation", 0))) + 1
-    ledger.remember(pending_generation=str(generation))
+    ledger.remember(is_flushed=True, pending_generation=str(generation))  # before the server knows of it
     body = json.dumps(Marker(info["ledger_id"], generation).to_fhir()).encode()
     with _answering(client):
         answer = await client.put(MARKER_PATH, body)
     if answer.is_error:
         raise FhirError(
-            f"the server does not take the ledger's marker: HTTP {answer.status_code} {outcome_of(answer)}".rstrip(),
+            f"the server does not take the ledger's marker: {described(answer)}",
             where=f"{client.base_url}/{MARKER_PATH}",
             fix="the account needs the right to write Basic resources",
         )
     ledger.remember(generation=str(generation), server=client.base_url)
+
+
+async def takes_a_transaction(ledger: Ledger, client: FhirClient) -> bool:
+    """Return whether the server takes a transaction, of one entry that raises the marker's generation.
+
+    A load asks this when the server fails over a bundle again and again: to tell a server in trouble, which fails over
+    everything, from one that fails over something in the bundle.
+    """
+    info = ledger.info()
+    generation = max(int(info.get("generation", 0)), int(info.get("pending_generation", 0))) + 1
+    entry = {
+        "request": {"method": "PUT", "url": MARKER_PATH},
+        "resource": Marker(info["ledger_id"], generation).to_fhir(),
+    }
+    content = json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": [entry]}).encode()
+    try:
+        ledger.remember(is_flushed=True, pending_generation=str(generation))
+        answer = read_answer(await client.post(content), 1)
+        if answer.meaning is not Meaning.ACCEPTED:
+            return False
+        ledger.remember(generation=str(generation))
+    except (ClaimsPipelineError, httpx.RequestError):  # what ails the ledger is said when a result is recorded
+        return False
+    return True
 
 
 async def forget_marker(ledger: Ledger, client: FhirClient) -> None:
@@ -134,7 +158,7 @@ async def forget_marker(ledger: Ledger, client: FhirClient) -> None:
         answer = await client.read("DELETE", address)
     if answer.is_error and answer.status_code not in {HTTP_NOT_FOUND, HTTP_GONE}:
         raise FhirError(
-            f"all of ours is deleted but the ledger's marker: HTTP {answer.status_code} {outcome_of(answer)}".rstrip(),
+            f"all of ours is deleted but the ledger's marker: {described(answer)}",
             where=address,
             fix="let the account delete Basic resources, and run the same command again",
         )

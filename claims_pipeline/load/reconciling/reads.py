@@ -12,8 +12,9 @@ import httpx
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
 from claims_pipeline.fhir.canonical import decode, encode, without_volatile_meta
-from claims_pipeline.load.sending.answer import outcome_of, plain, without_values
+from claims_pipeline.load.sending.answer import outcome_of, plain
 from claims_pipeline.load.sending.client import FhirClient, is_fhir
+from claims_pipeline.load.sending.words import without_values
 
 IDS_PER_SEARCH = 200
 ATTEMPTS = 8

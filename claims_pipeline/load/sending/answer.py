@@ -1,9 +1,7 @@
 """What an answer of the server to a transaction means for the resources in it."""
 
 import email.utils
-import html
 import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -13,6 +11,7 @@ import httpx
 
 from claims_pipeline.errors import FhirError
 from claims_pipeline.fhir_access import TokenUnavailable
+from claims_pipeline.load.sending.words import is_about_a_value, is_own_trouble, operation_outcome_text, without_values
 
 NO_CHANGE = "SUCCESSFUL_UPDATE_NO_CHANGE"
 """HAPI FHIR's word, in an entry's outcome, for a PUT of what it holds already."""
@@ -21,22 +20,6 @@ STILL_REFERENCED = "Unable to delete"
 """A deletion that HAPI FHIR answers with 409, which no repetition changes."""
 
 RETRY_AFTER_CAP_SECONDS = 120.0
-
-MISSING_TARGET = re.compile(r"Resource ([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}) not found, specified in path")
-"""HAPI-1094: the first reference of a transaction whose target is not on the server."""
-NO_MATCH = re.compile(r'Invalid match URL "([A-Z][A-Za-z]+\?[^"]+)" - No resources match')
-"""HAPI-1091: a conditional reference that finds nothing."""
-
-MASK = "***"
-_QUOTED = re.compile(
-    r"""(?P<before>element[= ]|path\ |type\ |resource\ )?
-        (?<!\w)(?P<quote>["'])(?P<value>.*?)(?P=quote)(?!\w)""",
-    re.VERBOSE | re.DOTALL,
-)
-_NAME = re.compile(r"[A-Za-z][\w.\-:/\[\]]*")
-_MATCH_URL = re.compile(r"\b[A-Z][A-Za-z]+\?[^\s\"']+")
-_PARAMETER = re.compile(r"=([^&|]*\|)?[^&]*")
-_ATTRIBUTE_VALUE = re.compile(r'Invalid attribute value "([^"]+)"')
 
 
 class Meaning(Enum):
@@ -47,7 +30,8 @@ class Meaning(Enum):
     TOO_LARGE = "there are too many in one bundle"
     SUSPECT = "the server fails over one of them: find it"
     OVERLOADED = "the server is busy: send again, less at once"
-    SERVER_ERROR = "the server failed: send again"
+    SERVER_ERROR = "the server failed, or one of them is the cause: send again, then find out"
+    TROUBLE = "the server is in trouble, or another write is in the way: send again"
     PASSING = "no usable answer: send again"
     STOP = "the server or the settings are wrong: send nothing more"
 
@@ -77,7 +61,8 @@ class Answer:
     Attributes:
         meaning: what to do next.
         status: HTTP status, 0 if there was no answer.
-        text: what the server says, in plain words.
+        text: what the server says, or why there is no answer.
+        shown: what of it may be shown.
         entries: one an entry of an accepted bundle, in order.
         retry_after: seconds that the server asks us to wait.
         fix: what a person can do about it.
@@ -87,6 +72,7 @@ class Answer:
     meaning: Meaning
     status: int = 0
     text: str = ""
+    shown: str = ""
     entries: tuple[EntryAnswer, ...] = ()
     retry_after: float | None = None
     fix: str = ""
@@ -105,8 +91,8 @@ class Answer:
 
 def read_error(error: httpx.RequestError) -> Answer:
     """Judge an error that came instead of an answer: whether the server did the write is not known."""
-    meaning = Meaning.SERVER_ERROR if isinstance(error, httpx.DecodingError) else Meaning.PASSING
-    return Answer(meaning, text=plain(error), is_timeout=isinstance(error, httpx.TimeoutException))
+    meaning = Meaning.TROUBLE if isinstance(error, httpx.DecodingError) else Meaning.PASSING
+    return Answer(meaning, text=plain(error), shown=plain(error), is_timeout=isinstance(error, httpx.TimeoutException))
 
 
 def read_answer(response: httpx.Response, count: int) -> Answer:
@@ -116,36 +102,48 @@ def read_answer(response: httpx.Response, count: int) -> Answer:
     status, text = response.status_code, outcome_of(response)
     if status in {401, 403}:
         error = refused(response)
-        return Answer(Meaning.STOP, status, error.message, fix=error.fix)
+        return _own(Meaning.STOP, status, error.message, fix=error.fix)
     if response.is_redirect or (status in {404, 405} and not text):
         fix = "give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir"
-        return Answer(Meaning.STOP, status, f"this address takes no transactions: HTTP {status}", fix=fix)
+        return _own(Meaning.STOP, status, f"this address takes no transactions: HTTP {status}", fix=fix)
     if status == 413:
-        return Answer(Meaning.TOO_LARGE, status, text or "too large for the server")
+        return Answer(Meaning.TOO_LARGE, status, text, "too large for the server")
     if (status in {400, 404, 405, 410, 412, 422} and text) or STILL_REFERENCED in text:
-        return Answer(Meaning.REFUSED, status, text)
-    meaning = (
-        Meaning.OVERLOADED
-        if status in {429, 503}
-        else Meaning.PASSING
-        if status in {408, 425}
-        else Meaning.SERVER_ERROR
-    )
-    return Answer(meaning, status, f"HTTP {status}: {text or 'no reason given'}", retry_after=_retry_after(response))
+        return Answer(Meaning.REFUSED, status, text, without_values(text))
+    said, shown = f"HTTP {status}: {text}", f"HTTP {status}: {without_values(text) if text else 'no reason given'}"
+    return Answer(_meaning_of_failure(status, text), status, said, shown, retry_after=_retry_after(response))
+
+
+def _meaning_of_failure(status: int, text: str) -> Meaning:
+    """Judge an answer that may be about the server or about what it was sent: most often 409 or 500."""
+    if status in {429, 503}:
+        return Meaning.OVERLOADED
+    if status in {408, 425}:
+        return Meaning.PASSING
+    if status in {409, 500} and is_about_a_value(text):
+        return Meaning.REFUSED
+    is_silent_conflict = status == 409 and not text
+    if status in {502, 504} or is_silent_conflict or is_own_trouble(text):
+        return Meaning.TROUBLE
+    return Meaning.SERVER_ERROR
 
 
 def _read_success(response: httpx.Response, count: int) -> Answer:
     """An answer that cannot be read leaves open what was done: the bundle is sent again."""
+    status = response.status_code
     try:
         entries = tuple(map(_read_entry, json.loads(response.content)["entry"]))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Answer(Meaning.SERVER_ERROR, response.status_code, "the answer is not a FHIR bundle, or not all of one")
+        return _own(Meaning.TROUBLE, status, "the answer is not a FHIR bundle, or not all of one")
     if len(entries) != count:
-        text = f"the answer has {len(entries)} entries for {count} resources"
-        return Answer(Meaning.SERVER_ERROR, response.status_code, text)
+        return _own(Meaning.TROUBLE, status, f"the answer has {len(entries)} entries for {count} resources")
     if refused_entries := [entry for entry in entries if entry.outcome == "refused"]:
-        return Answer(Meaning.REFUSED, refused_entries[0].status, "the server refused a part of a transaction")
-    return Answer(Meaning.ACCEPTED, response.status_code, entries=entries)
+        return _own(Meaning.REFUSED, refused_entries[0].status, "the server refused a part of a transaction")
+    return Answer(Meaning.ACCEPTED, status, entries=entries)
+
+
+def _own(meaning: Meaning, status: int, text: str, *, fix: str = "") -> Answer:
+    return Answer(meaning, status, text, text, fix=fix)
 
 
 def _read_entry(entry: dict[str, Any]) -> EntryAnswer:
@@ -225,49 +223,7 @@ def outcome_of(answer: httpx.Response) -> str:
         return ""
 
 
-def operation_outcome_text(resource: Any) -> str:
-    """Return the issues of an OperationOutcome, one a line: severity, code, what is wrong and where; else ''."""
-    if not isinstance(resource, dict) or resource.get("resourceType") != "OperationOutcome":
-        return ""
-    issues = [issue for issue in resource.get("issue") or [] if isinstance(issue, dict)]
-    return "\n".join(map(_issue_text, issues))
-
-
-def missing_target(text: str) -> str:
-    """Return the "Type/id", or the match URL without its values, that an outcome says is not on the server, or ''."""
-    if found := MISSING_TARGET.search(text):
-        return found[1]
-    return _without_parameters(found[1]) if (found := NO_MATCH.search(text)) else ""
-
-
-def without_values(text: str) -> str:
-    """Return what a server says without what it quotes of a resource: a date of birth, a name, an identifier.
-
-    Names of elements, paths, types and resources stay, and of a match URL everything but the values. (The server
-    quotes a value that contains quotes once with them escaped, then as it is.)
-    """
-    for value in map(html.unescape, _ATTRIBUTE_VALUE.findall(text)):
-        text = text.replace(f"'{value}'", f"'{MASK}'").replace(f'"{value}"', f'"{MASK}"')
-    text = _QUOTED.sub(_masked, text)
-    return _MATCH_URL.sub(lambda found: _without_parameters(found[0]), text)
-
-
-def _masked(quoted: re.Match[str]) -> str:
-    before, quote, value = quoted["before"] or "", quoted["quote"], quoted["value"]
-    if before and _NAME.fullmatch(value):
-        return quoted[0]
-    kept = _without_parameters(value) if _MATCH_URL.match(value) else MASK
-    return f"{before}{quote}{kept}{quote}"
-
-
-def _without_parameters(match_url: str) -> str:
-    """Return a match URL with its parameters and their systems, but not their values."""
-    return _PARAMETER.sub(lambda parameter: f"={parameter[1] or ''}{MASK}", match_url)
-
-
-def _issue_text(issue: dict[str, Any]) -> str:
-    details = issue.get("details")
-    said = issue.get("diagnostics") or (details.get("text") if isinstance(details, dict) else "") or "no reason given"
-    places = issue.get("expression") or issue.get("location") or []
-    where = f" (at {', '.join(map(str, places))})" if places else ""
-    return f"{issue.get('severity', 'error')} {issue.get('code', 'unknown')}: {said}{where}"
+def described(answer: httpx.Response) -> str:
+    """Return the status of an answer, and what may be shown of what the server says."""
+    said = outcome_of(answer)
+    return f"HTTP {answer.status_code} {without_values(said)}" if said else f"HTTP {answer.status_code}"

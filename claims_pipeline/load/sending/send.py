@@ -1,8 +1,12 @@
-"""One transaction bundle to the server and back: what an answer means, when to try again, when to split.
+"""One transaction bundle to the server and back: when to try again, when to split, when to give up.
 
 The FHIR server names no culprit when it refuses a transaction, so a refused bundle is halved until the culprits are
 alone: at most 2 * ceil(log2(n)) further requests for one among n. A bundle is sent again after anything that may
 pass: PUT by id is idempotent, so a lost answer to a write that was done costs a request, not a duplicate.
+
+HTTP 409 and 5xx may be about the server or about one resource. A bundle that meets them again, while the server takes
+other writes, is halved too. What is then refused `ALONE_ATTEMPTS` times alone, with the server taking another write
+after each, is rejected. Where the server says that it is itself in trouble, nothing is ever rejected.
 """
 
 import asyncio
@@ -19,21 +23,23 @@ from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.load.sending.answer import (
     Answer,
     Meaning,
-    missing_target,
     read_answer,
     read_error,
-    without_values,
 )
 from claims_pipeline.load.sending.client import FhirClient
 from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
 from claims_pipeline.load.sending.pack import Encode, deletion, halves, size, transaction
+from claims_pipeline.load.sending.words import missing_target
 
-SUSPECT_ATTEMPTS = 6
-"""A bundle that the server answers with an error this often, while it takes others, holds the cause itself."""
-SUSPECT_PART_ATTEMPTS = 2
-"""A part of such a bundle gets fewer attempts."""
+SUSPECT_ATTEMPTS = 2
+"""A bundle that the server fails over this often, while it takes other writes, holds the cause itself."""
+ALONE_ATTEMPTS = 4
+"""So often a single resource is sent before it is the culprit."""
+TROUBLE_ATTEMPTS, TROUBLE_PART_ATTEMPTS = 6, 2
+"""A bundle that meets trouble of the server this often, while others do not, may fare better in parts."""
 
 OnResults = Callable[[Sequence[Result]], Awaitable[None]]
+Probe = Callable[[], Awaitable[bool]]
 
 
 @dataclass
@@ -51,6 +57,7 @@ class Sender:
     Attributes:
         largest: most resources in one bundle.
         encode: what is done with the resources.
+        probe: tells whether the server takes a write that is none of the resources; None: nobody can tell.
     """
 
     client: FhirClient
@@ -58,11 +65,13 @@ class Sender:
     patience_seconds: float
     largest: int
     encode: Encode = transaction
+    probe: Probe | None = None
     randomness: random.Random = field(default_factory=random.Random)
     _too_large: list[tuple[int, int]] = field(default_factory=list)
     _last_success: float = 0.0
     _not_before: float = 0.0
     _stop: Stop = field(default_factory=Stop)
+    _probing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def stopped(self) -> ClaimsPipelineError | None:
@@ -74,30 +83,31 @@ class Sender:
         return replace(self, encode=deletion)
 
     async def deliver(
-        self, resources: Sequence[Resource], on_results: OnResults, *, attempts: int = SUSPECT_ATTEMPTS
+        self, resources: Sequence[Resource], on_results: OnResults, *, is_part_of_suspect: bool = False
     ) -> None:
         """Send resources until each is loaded, rejected or given up; tell `on_results` of each part as it settles.
 
         Args:
             resources: one bundle; if the server is known to take none so large, it is halved before it is sent.
             on_results: told what became of resources, each of them once.
-            attempts: errors of the server after which it is the bundle that is suspected.
+            is_part_of_suspect: they are a part of a bundle that the server failed over.
         """
-        if self._is_too_large(resources) and halves(resources):
-            answer = Answer(Meaning.TOO_LARGE)
+        parts = halves(resources)
+        if parts and self._is_too_large(resources):
+            answer = Answer(Meaning.TOO_LARGE, shown="too large for the server")
         else:
-            answer = await self._send_until_decided(resources, attempts)
+            answer = await self._send_until_decided(resources, is_alone=not parts, is_part=is_part_of_suspect)
         if answer.meaning is Meaning.ACCEPTED:
             entries = zip(resources, answer.entries, strict=True)
             await on_results([Result(resource, *entry) for resource, entry in entries])
             return
         if answer.meaning is Meaning.TOO_LARGE:
             self._note_too_large(resources)
-        parts = halves(resources, by_size=answer.meaning is Meaning.TOO_LARGE) or ()
+            parts = halves(resources, by_size=True)
         if answer.meaning.is_about_content and parts and self.stopped is None:
-            fewer = SUSPECT_PART_ATTEMPTS if answer.meaning is Meaning.SUSPECT else attempts
             for part in parts:
-                await self.deliver(part, on_results, attempts=fewer)
+                is_suspect = is_part_of_suspect or answer.meaning is Meaning.SUSPECT
+                await self.deliver(part, on_results, is_part_of_suspect=is_suspect)
         else:
             is_decided = answer.meaning in {Meaning.REFUSED, Meaning.TOO_LARGE} and not parts
             await on_results([_given_up(resource, answer, is_decided=is_decided) for resource in resources])
@@ -124,27 +134,40 @@ class Sender:
         self._stop.reason = self._stop.reason or reason
         self._stop.happened.set()
 
-    async def _send_until_decided(self, resources: Sequence[Resource], attempts: int) -> Answer:
+    async def _send_until_decided(self, resources: Sequence[Resource], *, is_alone: bool, is_part: bool) -> Answer:
         content = self.encode(resources)
+        errors_enough = ALONE_ATTEMPTS if is_alone else 1 if is_part else SUSPECT_ATTEMPTS
+        troubles_enough = TROUBLE_PART_ATTEMPTS if is_part and not is_alone else TROUBLE_ATTEMPTS
         began = time.monotonic()
-        attempt, errors = 0, 0
-        answer = Answer(Meaning.PASSING, text="not sent")
+        attempt, errors, troubles = 0, 0, 0
+        answer = Answer(Meaning.PASSING, text="not sent", shown="not sent")
         while self.stopped is None:
+            sent = time.monotonic()
             answer = await self._attempt(content, len(resources))
             attempt += 1
             if answer.meaning is Meaning.STOP:
                 self.stop(FhirError(answer.text, where=self.client.base_url, fix=answer.fix))
             if answer.meaning.is_final:
                 return answer
-            errors += answer.meaning is Meaning.SERVER_ERROR
-            is_part = attempts == SUSPECT_PART_ATTEMPTS
-            if errors >= attempts and (is_part or self._last_success > began):
-                return Answer(Meaning.SUSPECT, answer.status, answer.text)
+            if answer.meaning is Meaning.SERVER_ERROR:
+                errors += not (is_alone or errors + 1 >= errors_enough) or await self._takes_others(since=sent)
+                if errors >= errors_enough:
+                    return replace(answer, meaning=Meaning.REFUSED if is_alone else Meaning.SUSPECT)
+            troubles += answer.meaning is Meaning.TROUBLE
+            if troubles >= troubles_enough and self._last_success > began:
+                return answer if is_alone else replace(answer, meaning=Meaning.SUSPECT)
             if time.monotonic() - began > self.patience_seconds:
                 self._give_up(answer, began)
                 return answer
             await self._pause(attempt, answer)
         return answer
+
+    async def _takes_others(self, *, since: float) -> bool:
+        """Tell whether the server has taken another write since a time, or takes one now."""
+        async with self._probing:
+            if self._last_success <= since and self.probe is not None and await self.probe():
+                self._last_success = time.monotonic()
+        return self._last_success > since
 
     async def _attempt(self, content: bytes, count: int) -> Answer:
         began = time.monotonic()
@@ -181,7 +204,7 @@ class Sender:
         if self._last_success < began:  # nobody else got through either: it is the server
             self.stop(
                 ServerUnavailable(
-                    f"the FHIR server took nothing for {self.patience_seconds:.0f} s: {without_values(answer.text)}",
+                    f"the FHIR server took nothing for {self.patience_seconds:.0f} s: {answer.shown}",
                     where=self.client.base_url,
                     fix="see what ails it (claims server logs), then run the same command again",
                 )
@@ -189,8 +212,7 @@ class Sender:
 
 
 def _given_up(resource: Resource, answer: Answer, *, is_decided: bool) -> Result:
-    text = without_values(answer.text)
     if not is_decided:
-        return Result(resource, "failed", "", answer.status, text)
+        return Result(resource, "failed", "", answer.status, answer.shown)
     missing = missing_target(answer.text)
-    return Result(resource, "rejected", "", answer.status, text, missing, full_text=answer.text)
+    return Result(resource, "rejected", "", answer.status, answer.shown, missing, full_text=answer.text)

@@ -10,6 +10,7 @@ import polars as pl
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import RENDERED_TABLES, RENDERINGS, RESOURCE_SCHEMA, mapping_digest, render
+from claims_pipeline.fhir.checks import ValuesNotAllowed
 from claims_pipeline.lake import Lake
 from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
 
@@ -101,16 +102,16 @@ class LakeChunks:
                 label = label.filter(~pl.int_range(pl.len()).is_in(list(wrong)))
             yield pl.concat([resources, label], how="horizontal").select(CHUNK_SCHEMA.names())
 
-    def _reject(self, rows: pl.DataFrame, label: pl.DataFrame, wrong: Mapping[int, str]) -> None:
+    def _reject(self, rows: pl.DataFrame, label: pl.DataFrame, wrong: Mapping[int, ValuesNotAllowed]) -> None:
         rendering = RENDERINGS[self.partitions[0].table.name]
         for at, why in wrong.items():
             day, source, _ = label.row(at)
             resource_id = rows[rendering.id_column][at]
             if not resource_id:
-                raise DataError(why, where=source, fix="give every row an id")
-            stand_in = hashlib.sha256(f"{source} {why}".encode()).hexdigest()  # for the hash of a body
+                raise DataError(why.message, where=source, fix="give every row an id")
+            stand_in = hashlib.sha256(f"{source} {why.with_values}".encode()).hexdigest()  # for the hash of a body
             resource = Resource(rendering.resource_type, resource_id, stand_in, day, source, "", [])
-            self.rejected.append(Result(resource, "rejected", text=why))
+            self.rejected.append(Result(resource, "rejected", text=why.message, full_text=why.with_values))
 
 
 def _batches(partitions: Sequence[Partition]) -> Iterator[tuple[list[Partition], int]]:
@@ -197,13 +198,13 @@ def _labelled(read: Sequence[tuple[Partition, pl.DataFrame]]) -> pl.DataFrame:
     return labels.with_columns(together=pl.lit(None, dtype=pl.Int64))
 
 
-def _rendered(table: schema.Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+def _rendered(table: schema.Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, ValuesNotAllowed]]:
     """Render what FHIR can hold; also return why not, by position, for the other rows."""
     try:
         return render(table, rows) if table is schema.CLAIMS else _rendered_once(table, rows), {}
-    except DataError as error:
+    except ValuesNotAllowed as error:
         if rows.height == 1:
-            return RESOURCE_SCHEMA.to_frame(), {0: error.message}
+            return RESOURCE_SCHEMA.to_frame(), {0: error}
     half = rows.height // 2
     first, wrong_in_first = _rendered(table, rows.head(half))
     second, wrong_in_second = _rendered(table, rows.slice(half))

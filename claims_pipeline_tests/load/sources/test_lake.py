@@ -141,8 +141,11 @@ def test_rows_that_fhir_cannot_hold_are_rejected_and_their_neighbours_rendered(
         (
             "Claim/chunks-claim-20250106-000002",
             "claims/2025-01-06",
-            "payer_id is missing or not allowed: 'a b' in chunks-claim-20250106-000002",
+            "payer_id is missing or not allowed in chunks-claim-20250106-000002",
         )
+    ]
+    assert [result.full_text for result in chunks.rejected] == [
+        "payer_id is missing or not allowed: 'a b' in chunks-claim-20250106-000002"
     ]
     assert "chunks-claim-20250106-000002" not in rendered["resource_id"].to_list()
     assert rendered.filter(source="claims/2025-01-06").height == 4
