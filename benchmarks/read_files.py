@@ -57,8 +57,7 @@ def main() -> None:
             given = sum(chunk.height for chunk in found.chunks())
             end = time.perf_counter()
             resources = found.count + found.identical_count
-            dangling = found.unresolved("urn:").height
-            print(f"rejected {found.rejected.height}, dangling {dangling}, tiers {found.tier_count}")
+            print(f"rejected {found.rejected_count}, tiers {found.tier_count}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     print(
         f"{megabytes:,.0f} MB, {resources:,} resources: read {read - begin:.1f} s "

@@ -25,7 +25,8 @@ Paths = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[PATH]...",
-        help="A lake; or FHIR R4 files and folders of them: NDJSON, Bundles, .gz of either, - for standard input.",
+        help="A lake; or FHIR R4 files, folders and archives of them: NDJSON, Bundles, .gz, .zip, .tar.gz, - for "
+        "standard input.",
         show_default="CLAIMS_HOME/lake",
     ),
 ]
@@ -41,6 +42,22 @@ EveryVersion = Annotated[
 VanishedIds = Annotated[
     str,
     typer.Option(help="What no partition holds any more: keep, entered-in-error or delete.", rich_help_panel=WHAT),
+]
+Types = Annotated[
+    str | None,
+    typer.Option(metavar="TYPE,...", help="Only these resource types.", show_default="all", rich_help_panel=WHAT),
+]
+Exclude = Annotated[
+    str | None, typer.Option(metavar="TYPE,...", help="Not these resource types.", rich_help_panel=WHAT)
+]
+IdPrefix = Annotated[
+    str,
+    typer.Option(
+        metavar="TEXT",
+        help="Put TEXT before the ids of files and in references to them, for servers that refuse ids of digits only.",
+        show_default=False,
+        rich_help_panel=HOW,
+    ),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.", rich_help_panel=WHAT)
@@ -74,6 +91,9 @@ def load(
     full: Full = False,
     every_version: EveryVersion = False,
     vanished: VanishedIds = "keep",
+    types: Types = None,
+    exclude: Exclude = None,
+    id_prefix: IdPrefix = "",
     dry_run: DryRun = False,
     no_aggregate: NoAggregate = False,
     fhir_base: FhirBaseOption = None,
@@ -102,6 +122,9 @@ def load(
         on_mismatch=_on_mismatch(adopt=adopt, reset=reset),
         has_every_version=every_version,
         vanished=_vanished(vanished),
+        types=_names(types),
+        exclude=_names(exclude),
+        id_prefix=id_prefix,
     )
     settings = load_settings(fhir_base_url=fhir_base, batch_size=batch_size, workers=workers)
     days = days_between(day, start_date, end_date)
@@ -130,6 +153,11 @@ def _on_mismatch(*, adopt: bool, reset: bool) -> "OnMismatch":
     if adopt and reset:
         raise ConfigError("--adopt and --reset exclude each other", fix="claims load --help")
     return OnMismatch.ADOPT if adopt else OnMismatch.RESET if reset else OnMismatch.REFUSE
+
+
+def _names(text: str | None) -> frozenset[str]:
+    """Return the names in a list that commas separate."""
+    return frozenset(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def _require_files_only(days: "list[date] | None", options: "LoadOptions") -> None:

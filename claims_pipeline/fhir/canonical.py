@@ -17,18 +17,28 @@ _MARKED = re.compile(f'"{_MARK}(-?[0-9][0-9.eE+-]*)"')
 _VOLATILE_META = frozenset({"versionId", "lastUpdated"})
 _SETS_IN_META = frozenset({"profile", "security", "tag"})
 
+REPEATED = f"\udffe{secrets.token_hex(8)}"
+"""Member that `decode` adds to an object in which a name stands more than once; its value is that name."""
+
 
 def _refuse_constant(name: str) -> Json:
     msg = f"{name} is not JSON"
     raise ValueError(msg)
 
 
-_DECODER = json.JSONDecoder(parse_float=_MARK.__add__, parse_constant=_refuse_constant)
+def _members(pairs: list[tuple[str, Json]]) -> JsonObject:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        members[REPEATED] = next(name for at, (name, _) in enumerate(pairs) if name in dict(pairs[:at]))
+    return members
+
+
+_DECODER = json.JSONDecoder(parse_float=_MARK.__add__, parse_constant=_refuse_constant, object_pairs_hook=_members)
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def decode(text: str, start: int = 0) -> tuple[Json, int]:
-    """Return the JSON value that begins at `start`, its decimals marked, and where it ends.
+    """Return the JSON value that begins at `start`, its decimals and repeated names marked, and where it ends.
 
     Raises:
         ValueError: not JSON; a json.JSONDecodeError where the position is known.
@@ -41,9 +51,12 @@ def encode(value: Json) -> str:
     """Return a value from `decode` as canonical JSON.
 
     Raises:
-        ValueError: a string is not valid Unicode.
+        ValueError: a string is not valid Unicode, or a name stands more than once in an object.
     """
     text = _ENCODER.encode(value)
+    if REPEATED in text:
+        msg = "a property stands more than once in one object"
+        raise ValueError(msg)
     if _MARK in text:
         text = _MARKED.sub(r"\1", text)
     try:

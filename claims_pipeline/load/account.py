@@ -154,18 +154,20 @@ class Tally:
 
     def add_unreadable(self, rejected: pl.DataFrame) -> None:
         """Count input that cannot be sent (columns of `sources.REJECTED_SCHEMA`)."""
-        for source, resource_type, resource_id, reason in rejected.iter_rows():
-            self.counts[resource_type or NO_TYPE, NO_DAY]["read"] += 1
-            self._count(resource_type or NO_TYPE, NO_DAY, "rejected", 1)
-            if len(self.failures) < FAILURES_KEPT:
-                name = f"{resource_type or 'input'}/{resource_id}" if resource_id else resource_type or "input"
-                self.failures.append(Failure("rejected", name, source, 0, reason))
+        self._count_input(rejected, "rejected")
+        for source, resource_type, resource_id, reason in rejected.head(FAILURES_KEPT - len(self.failures)).iter_rows():
+            name = f"{resource_type or 'input'}/{resource_id}" if resource_id else resource_type or "input"
+            self.failures.append(Failure("rejected", name, source, 0, reason))
 
     def add_superseded_input(self, superseded: pl.DataFrame) -> None:
         """Count resources that came again later in the input (columns of `sources.REJECTED_SCHEMA`)."""
-        for resource_type in superseded["resource_type"]:
-            self.counts[resource_type, NO_DAY]["read"] += 1
-            self._count(resource_type, NO_DAY, "superseded", 1)
+        self._count_input(superseded, "superseded")
+
+    def _count_input(self, rows: pl.DataFrame, outcome: str) -> None:
+        by_type = rows.select(pl.col("resource_type").fill_null(NO_TYPE).replace("", NO_TYPE))["resource_type"]
+        for resource_type, count in by_type.value_counts().rows():
+            self.counts[resource_type, NO_DAY]["read"] += count
+            self._count(resource_type, NO_DAY, outcome, count)
 
     def by_type(self) -> dict[str, Counts]:
         """Return the counts of each resource type."""

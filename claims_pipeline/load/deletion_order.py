@@ -13,7 +13,7 @@ import polars as pl
 from claims_pipeline.fhir import RENDERINGS
 from claims_pipeline.load.ledger.holdings import Doomed
 from claims_pipeline.load.resource import FILES
-from claims_pipeline.load.sources.references import place
+from claims_pipeline.load.sources.ordering import place
 
 _MEMORY = "200MB"
 _TABLES = """

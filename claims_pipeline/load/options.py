@@ -1,5 +1,6 @@
 """What a load is asked for."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +23,9 @@ class Vanished(StrEnum):
     DELETE = "delete"
 
 
+_PREFIX = re.compile(r"(?=.*[A-Za-z.\-])[A-Za-z0-9.\-]{1,32}")
+
+
 @dataclass(frozen=True)
 class LoadOptions:
     """What is asked for less often.
@@ -34,8 +38,11 @@ class LoadOptions:
         has_every_version: send the days in order, so that the server's history has each day's version.
         vanished: what to do about what no partition of the lake holds any more; entered-in-error is for Claim and
             Coverage only, others are kept.
+        types: resource types that are loaded; all if empty.
+        exclude: resource types that are not loaded.
+        id_prefix: put before the ids of what files hold, and in the references to them.
 
-    Raises ConfigError for a dry run that is to adopt or reset: both write.
+    Raises ConfigError for a dry run that is to adopt or reset, since both write, and for a prefix that ids cannot have.
     """
 
     is_dry_run: bool = False
@@ -43,6 +50,9 @@ class LoadOptions:
     on_mismatch: OnMismatch = OnMismatch.REFUSE
     has_every_version: bool = False
     vanished: Vanished = Vanished.KEEP
+    types: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+    id_prefix: str = ""
 
     def __post_init__(self) -> None:
         if self.is_dry_run and self.on_mismatch is not OnMismatch.REFUSE:
@@ -50,6 +60,15 @@ class LoadOptions:
                 f"--{self.on_mismatch} writes the ledger and the server's marker, a dry run writes nothing",
                 fix=f"claims load --{self.on_mismatch}, without --dry-run",
             )
+        if self.id_prefix and not _PREFIX.fullmatch(self.id_prefix):
+            raise ConfigError(
+                "--id-prefix is made of letters, digits, '-' and '.', at most 32, and not of digits only",
+                fix="claims load ./export --id-prefix ehr-",
+            )
+
+    def wants(self, resource_type: str) -> bool:
+        """Tell whether resources of a type are loaded."""
+        return resource_type not in self.exclude and (not self.types or resource_type in self.types)
 
 
 DEFAULTS = LoadOptions()

@@ -15,7 +15,8 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from claims_pipeline.errors import ClaimsPipelineError, DataError, FeedMismatch, FhirError
+from claims_pipeline.errors import ClaimsPipelineError, ConfigError, DataError, FeedMismatch, FhirError
+from claims_pipeline.fhir import TIERS
 from claims_pipeline.lake import Feed, Lake, read_feed
 from claims_pipeline.load.account import Tally
 from claims_pipeline.load.dead_letters import DeadLetters
@@ -35,6 +36,7 @@ from claims_pipeline.load.sending.interrupt import stopping_on_interrupt
 from claims_pipeline.load.sending.limits import InFlightLimit
 from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.load.sources import read_files
+from claims_pipeline.load.sources.elements import require_known_types
 from claims_pipeline.load.sources.inputs import inputs
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings
@@ -70,7 +72,8 @@ def load_lake(
         ran: the server, a signal, a file of the lake that cannot be read.
 
     Raises:
-        ConfigError: an event loop runs in this thread, as in a notebook: await `load_lake_async`.
+        ConfigError: an event loop runs in this thread, as in a notebook: await `load_lake_async`; or `options` name an
+            unknown resource type, none of a lake's, or a prefix of ids.
         DataError: there is no lake, or not all of `days` in it.
         FeedMismatch: the ledger knows another feed, whose ids would collide with this one's.
         LedgerUnusable: the ledger's file cannot be used.
@@ -80,6 +83,7 @@ def load_lake(
         FhirError: the server refuses us, or is not a FHIR R4 server.
     """
     require_no_event_loop("load_lake")
+    _require_options_of_a_lake(options)
     feed = _require_lake(lake)
     chosen = _require_days(lake, days)
     session = Session(settings, ledger_path, full, wait, on_progress, options)
@@ -107,7 +111,7 @@ def load_files(
     """Bring a FHIR server to what FHIR R4 files hold, by sending only what it does not have yet.
 
     Args:
-        paths: files, folders of them, or "-" for standard input: NDJSON, Bundles, .gz of either.
+        paths: files, archives, folders of files, or "-" for standard input: NDJSON, Bundles, .gz of either.
         settings: as for `load_lake`.
         full: as for `load_lake`.
         ledger_path: as for `load_lake`.
@@ -116,11 +120,13 @@ def load_files(
         options: as for `load_lake`; what concerns partitions has no effect.
 
     Raises:
-        ConfigError: an event loop runs in this thread, as in a notebook: await `load_files_async`.
-        DataError: a path does not exist or a folder holds no FHIR file.
+        ConfigError: an event loop runs in this thread, as in a notebook: await `load_files_async`; or a resource type
+            in `options` is none of FHIR R4.
+        DataError: a path does not exist, a folder holds no FHIR file, or the disk is full.
         LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
     """
     require_no_event_loop("load_files")
+    require_known_types(options.types | options.exclude)
     inputs(paths)  # what is not there is said before anything is waited for
     session = Session(settings, ledger_path, full, wait, on_progress, options)
     with session.exclusive_ledger() as ledger:
@@ -129,7 +135,8 @@ def load_files(
         def on_read(count: int) -> None:
             on_progress(Progress("reading", settled=count))
 
-        with read_files(paths, _empty_spool(settings, ledger), on_read) as resources:
+        spool, base = _empty_spool(settings, ledger), settings.fhir_base_url
+        with read_files(paths, spool, on_read, server_base=base, options=options) as resources:
             source = " ".join(paths)
             return session.run(ledger, source, lambda run: load_read_files(run, resources, paths), is_checked=True)
 
@@ -305,6 +312,14 @@ def _empty_spool(settings: Settings, ledger: Ledger) -> Path:
     folder = settings.home / "spool" / sha256(str(ledger.path.absolute()).encode()).hexdigest()[:16]
     shutil.rmtree(folder, ignore_errors=True)
     return folder
+
+
+def _require_options_of_a_lake(options: LoadOptions) -> None:
+    require_known_types(options.types | options.exclude)
+    if options.id_prefix:
+        raise ConfigError("--id-prefix is for files: the ids of a lake are its own, and never of digits only")
+    if not any(map(options.wants, TIERS)):
+        raise ConfigError("--types and --exclude leave nothing of the lake", fix=f"--types {','.join(TIERS)}")
 
 
 def _require_lake(lake: Lake) -> Feed:

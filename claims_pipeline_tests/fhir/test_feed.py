@@ -5,7 +5,7 @@ import pytest
 from claims_pipeline import schema
 from claims_pipeline.fhir import RENDERINGS
 from claims_pipeline.lake import Lake
-from claims_pipeline.load.sources.checks import problems
+from claims_pipeline.load.sources.elements import problems
 from claims_pipeline_tests.fhir.feed import resources
 
 

@@ -29,7 +29,7 @@ from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.resource import FILES, NAME_OF_STANDARD_INPUT, Result
 
 PARTS_KEPT = 500
-_LINE = re.compile(r":\d+$")
+_LINE = re.compile(r":\d+(?: \(entry \d+\))?$")
 
 
 @dataclass
@@ -58,17 +58,23 @@ class DeadLetters:
             [_row(result, origin, now) | {"bundle": bundle} for result in results if result.outcome == "rejected"]
         )
 
-    def add_unreadable(self, rejected: pl.DataFrame, read: Collection[str]) -> None:
-        """Write input that cannot be sent, and close the letters of what was read before from the same places.
+    def begin_files(self, read: Collection[str]) -> None:
+        """Let letters of unreadable input be closed that an earlier run wrote of the same files and folders.
+
+        Args:
+            read: the files and folders that were read, "standard input" for that.
+        """
+        self._read = tuple(map(_located, read))
+
+    def add_unreadable(self, rejected: pl.DataFrame) -> None:
+        """Write input that cannot be sent.
 
         Args:
             rejected: columns of `sources.REJECTED_SCHEMA`.
-            read: the files and folders that were read, "standard input" for that.
 
         Raises:
             DataError: the folder cannot be written.
         """
-        self._read = tuple(map(_located, read))
         now = datetime.now(UTC)
         more = {"rejected_at": now, "http_status": 0, "origin": UNREADABLE}
         self._write([row | more | {"source": _located(row["source"])} for row in rejected.to_dicts()])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 
-from claims_pipeline.fhir import TIERS
+from claims_pipeline.fhir import RENDERINGS, TIERS
 from claims_pipeline.lake import Lake
 from claims_pipeline.load.ledger.holdings import lost_by_lake
 from claims_pipeline.load.ledger.states import State
@@ -20,15 +20,18 @@ from claims_pipeline.schema import CLAIMS
 async def load_days(pipeline: Pipeline, lake: Lake, days: Sequence[date] | None, options: LoadOptions) -> None:
     """Load the directory and some days of a lake, all of them if `days` is None."""
     chosen = lake.days(CLAIMS) if days is None else days
-    candidates = partitions(lake, chosen, newest_first=not options.has_every_version)
+    of_all_types = partitions(lake, chosen, newest_first=not options.has_every_version)
+    candidates = [partition for partition in of_all_types if options.wants(resource_type(partition))]
     digests = {partition.name: partition.digest() for partition in candidates}
-    changed = _changed(pipeline, candidates, digests)
+    changed = _changed(pipeline, lake, candidates, digests)
     vanishing = Vanishing(pipeline, lake)
     for group in _every_version(changed) if options.has_every_version else _net_effect(changed):
         await _load_group(pipeline, group, digests, vanishing)
         if pipeline.sender.stopped is not None:
             return
     for table in DAILY if days is None else ():
+        if not options.wants(RENDERINGS[table.name].resource_type):
+            continue
         await vanishing.settle_lost_days(table)
         if pipeline.sender.stopped is not None:
             return
@@ -37,7 +40,9 @@ async def load_days(pipeline: Pipeline, lake: Lake, days: Sequence[date] | None,
     await withdraw(pipeline, lost_by_lake(pipeline.ledger, *_settled_by(options.vanished)), options.vanished)
 
 
-def _changed(pipeline: Pipeline, candidates: Sequence[Partition], digests: dict[str, str]) -> list[Partition]:
+def _changed(
+    pipeline: Pipeline, lake: Lake, candidates: Sequence[Partition], digests: dict[str, str]
+) -> list[Partition]:
     """Return the partitions to look into; count the rows of the others as unchanged."""
     known = pipeline.ledger.partitions()
     changed = []
@@ -47,7 +52,7 @@ def _changed(pipeline: Pipeline, candidates: Sequence[Partition], digests: dict[
             pipeline.tally.add_partition(resource_type(partition), as_of(partition), rows_loaded)
         else:
             changed.append(partition)
-    rows = rows_by_manifest(candidates[0].lake)
+    rows = rows_by_manifest(lake)
     pipeline.total = pipeline.tally.settled + sum(rows.get(partition.name, 0) for partition in changed)
     return changed
 

@@ -5,9 +5,9 @@ Does not: comparing with the ledger, sending.
 """
 
 from claims_pipeline.load.sources.files import (
+    DELETED_SCHEMA,
     FILE_SCHEMA,
     REJECTED_SCHEMA,
-    UNRESOLVED_SCHEMA,
     FileResources,
     read_files,
 )
@@ -16,11 +16,11 @@ from claims_pipeline.load.sources.lake import DAILY, DIRECTORY, Partition, parti
 
 __all__ = [
     "DAILY",
+    "DELETED_SCHEMA",
     "DIRECTORY",
     "FILE_SCHEMA",
     "REJECTED_SCHEMA",
     "STANDARD_INPUT",
-    "UNRESOLVED_SCHEMA",
     "FileResources",
     "Partition",
     "partitions",

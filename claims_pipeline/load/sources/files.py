@@ -1,7 +1,7 @@
-"""FHIR R4 files as resources for the loader: NDJSON, Bundles, folders of them, `.gz` of each, standard input."""
+"""FHIR R4 files as resources for the loader: NDJSON, Bundles, folders and archives of them, standard input."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -9,12 +9,18 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 
+from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import RESOURCE_SCHEMA, content_hash
-from claims_pipeline.load.sources.checks import admit
-from claims_pipeline.load.sources.documents import Refusal, candidates
-from claims_pipeline.load.sources.inputs import Input, inputs
+from claims_pipeline.load.options import DEFAULTS, LoadOptions
+from claims_pipeline.load.sources.checks import Admitted, admit
+from claims_pipeline.load.sources.documents import Candidate, Deletion, Refusal, Skipped, candidates
+from claims_pipeline.load.sources.elements import r4
+from claims_pipeline.load.sources.inputs import Input, SkippedFiles, inputs
 from claims_pipeline.load.sources.json_values import JsonReader
-from claims_pipeline.load.sources.references import place, resolve, rewritten
+from claims_pipeline.load.sources.opening import opened
+from claims_pipeline.load.sources.ordering import place
+from claims_pipeline.load.sources.references import resolve, rewritten
+from claims_pipeline.load.sources.remarks import remarks
 from claims_pipeline.load.sources.spool import PART_ROWS, Spool, references_in
 
 FILE_SCHEMA = pl.Schema(
@@ -34,23 +40,21 @@ REJECTED_SCHEMA = pl.Schema(
 )
 """Input that is not loaded, and why; type and id are null where they could not be read."""
 
-UNRESOLVED_SCHEMA = pl.Schema(
-    {
-        "source": pl.String(),
-        "resource_type": pl.String(),
-        "resource_id": pl.String(),
-        "reference": pl.String(),
-    }
-)
-"""A resource and what it refers to."""
+DELETED_SCHEMA = pl.Schema({"resource_type": pl.String(), "resource_id": pl.String(), "source": pl.String()})
+"""What the input says is to be deleted."""
 
 CHUNK_ROWS = 5_000
 CHUNK_CHARACTERS = 8 * 1024 * 1024
 TOLD_EVERY = 10_000
 
 _REJECTED = """
-SELECT name || ':' || line AS source, resource_type, resource_id, reason
-FROM refused JOIN inputs USING (file) ORDER BY file, line
+SELECT place(name, line, entry) AS source, resource_type, resource_id, reason
+FROM (
+    SELECT file, line, entry, resource_type, resource_id, reason FROM refused
+    UNION ALL
+    SELECT file, line, entry, resource_type, resource_id, reason FROM dangling JOIN resources USING (seq)
+) JOIN inputs USING (file)
+ORDER BY file, line, entry
 """
 
 _SUPERSEDED = """
@@ -63,14 +67,11 @@ JOIN located AS newer ON newer.seq = kept.seq AND newer.content_hash <> older.co
 ORDER BY older.seq
 """
 
-_UNRESOLVED = r"""
-SELECT source, resource_type, resource_id, targets.target AS reference
-FROM targets
-ANTI JOIN kept ON kept.key = targets.target
-JOIN located USING (seq)
-WHERE regexp_matches(targets.target, '^([A-Z][A-Za-z]+/[A-Za-z0-9\-.]+$|urn:)')
-    AND starts_with(targets.target, $starting_with)
-ORDER BY seq
+_DELETED = """
+SELECT resource_type, $prefix || resource_id AS resource_id, any_value(place(name, line, entry)) AS source
+FROM deletions JOIN inputs USING (file)
+ANTI JOIN kept ON kept.key = resource_type || '/' || $prefix || resource_id
+GROUP BY ALL ORDER BY ALL
 """
 
 _KEYS = """
@@ -78,12 +79,13 @@ SELECT seq, source, tier, together FROM placed JOIN located USING (seq)
 WHERE tier = $tier AND part = $part ORDER BY together NULLS FIRST, seq
 """
 
-_REPLACED = """
-SELECT targets.seq, reference, target
-FROM targets JOIN resources USING (seq) WHERE is_rewritten AND part = $part
+_READ = "SELECT count(*) FROM resources"
+_KEPT = "SELECT count(*) FROM kept"
+_NUMBER_OF_SUPERSEDED = """
+SELECT count(*) FROM resources AS older
+JOIN kept ON kept.key = older.resource_type || '/' || older.resource_id AND kept.seq <> older.seq
+JOIN resources AS newer ON newer.seq = kept.seq AND newer.content_hash <> older.content_hash
 """
-
-_COUNTS = "SELECT (SELECT count(*) FROM resources), (SELECT count(*) FROM kept)"
 
 
 @dataclass(frozen=True)
@@ -95,16 +97,28 @@ class FileResources:
         tier_count: number of loading steps.
         count: resources that `chunks` yields, each id once.
         identical_count: resources that came again with the same content and are left out.
-        rejected: input that cannot be loaded, with the columns of `REJECTED_SCHEMA`.
-        superseded: resources that came again later with other content, with the columns of `REJECTED_SCHEMA`.
+        rejected_count: rows that `rejected` yields.
+        superseded_count: rows that `superseded` yields.
+        deleted: what is to be deleted and does not also come as a resource, with the columns of `DELETED_SCHEMA`.
+        remarks: what of the input was skipped or left out.
     """
 
     spool: Spool
     tier_count: int
     count: int
     identical_count: int
-    rejected: pl.DataFrame
-    superseded: pl.DataFrame
+    rejected_count: int
+    superseded_count: int
+    deleted: pl.DataFrame
+    remarks: Sequence[str]
+
+    def rejected(self) -> Iterator[pl.DataFrame]:
+        """Yield input that cannot be loaded, some at a time, with the columns of `REJECTED_SCHEMA`."""
+        return self.spool.frames(_REJECTED, REJECTED_SCHEMA)
+
+    def superseded(self) -> Iterator[pl.DataFrame]:
+        """Yield resources that came again later with other content, with the columns of `REJECTED_SCHEMA`."""
+        return self.spool.frames(_SUPERSEDED, REJECTED_SCHEMA)
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """Yield the resources tier after tier, with the columns of `FILE_SCHEMA`; a chunk is of one tier."""
@@ -112,26 +126,14 @@ class FileResources:
             pieces = self._pieces(tier)
             circular = self.spool.frame("SELECT count(together) AS n FROM placed WHERE tier = $tier", tier=tier)
             size = circular["n"].item()
-            yield from _regrouped(pieces, self.spool.folder, size) if size else _merged(pieces)
-
-    def unresolved(self, starting_with: str = "") -> pl.DataFrame:
-        """Return who refers to something that is nowhere in the input, with the columns of `UNRESOLVED_SCHEMA`.
-
-        A server may have it, unless it is named by a `urn:`, which means an entry of the same Bundle. Conditional
-        references and absolute URLs are left to the server.
-
-        Args:
-            starting_with: only references that begin so.
-        """
-        return self.spool.frame(_UNRESOLVED, starting_with=starting_with).cast(UNRESOLVED_SCHEMA)
+            yield from _regrouped(pieces, self.spool, size) if size else _merged(pieces)
 
     def _pieces(self, tier: int) -> Iterator[pl.DataFrame]:
         """Yield the resources of a tier part by part."""
         for part in self.spool.parts(tier):
             keys = self.spool.frame(_KEYS, tier=tier, part=part)
-            replaced = self.spool.frame(_REPLACED, part=part)
-            bodies = pl.read_parquet(self.spool.part_path(part)).join(keys, on="seq", maintain_order="left")
-            yield rewritten(bodies, replaced).select(
+            bodies = self.spool.bodies(part).join(keys, on="seq", maintain_order="left")
+            yield rewritten(self.spool, bodies, part).select(
                 "resource_type",
                 "resource_id",
                 "body",
@@ -145,46 +147,101 @@ class FileResources:
 
 @contextmanager
 def read_files(
-    paths: Sequence[str], spool_folder: Path, on_read: Callable[[int], None] = lambda _: None
+    paths: Sequence[str],
+    spool_folder: Path,
+    on_read: Callable[[int], None] = lambda _: None,
+    *,
+    server_base: str = "",
+    options: LoadOptions = DEFAULTS,
 ) -> Iterator[FileResources]:
     """Read FHIR R4 files; memory stays under 500 MB however large they are.
 
     Args:
-        paths: files, folders of them, or "-" for standard input.
-        spool_folder: where a temporary folder is made, closed to others; it is removed when the block ends.
+        paths: files, archives, folders of files, or "-" for standard input.
+        spool_folder: where a temporary folder is made, closed to others; both are removed when the block ends.
         on_read: told now and then how many resources have been read.
+        server_base: address of the server that the resources are meant for: absolute references to it become relative.
+        options: the prefix of ids, and the resource types that are wanted.
 
     Raises:
-        DataError: a path does not exist or a folder holds no FHIR file. Anything wrong inside a file is a row of
-            `rejected`, and the rest is read.
+        DataError: a path does not exist, a folder holds no FHIR file, or the disk is full. Anything wrong inside a
+            file is a row of `rejected`, and the rest is read.
     """
-    files = inputs(paths)
-    spool_folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=spool_folder, prefix="spool-") as folder, closing(Spool(Path(folder))) as spool:
-        _read(files, spool, on_read)
-        resolve(spool)
-        tier_count = place(spool.connection)
-        superseded = spool.frame(_SUPERSEDED).cast(REJECTED_SCHEMA)
-        read, kept = spool.frame(_COUNTS).row(0)
+    skipped = SkippedFiles()
+    files = inputs(paths, skipped)
+    with _temporary_folder(spool_folder) as folder, closing(_spool(folder, options)) as spool:
+        _read(files, spool, skipped, on_read, options)
+        said = remarks(spool, skipped, options)
+        resolve(spool, server_base=server_base, id_prefix=options.id_prefix)
+        with spool.translated():
+            tier_count = place(spool.connection)
+        spool.execute("DELETE FROM placed WHERE seq IN (SELECT seq FROM dangling)")
+        read, kept, superseded = (spool.number(query) for query in (_READ, _KEPT, _NUMBER_OF_SUPERSEDED))
         yield FileResources(
             spool=spool,
             tier_count=tier_count,
-            count=kept,
-            identical_count=read - kept - superseded.height,
-            rejected=spool.frame(_REJECTED).cast(REJECTED_SCHEMA),
-            superseded=superseded,
+            count=spool.number("SELECT count(*) FROM placed"),
+            identical_count=read - kept - superseded,
+            rejected_count=spool.number("SELECT (SELECT count(*) FROM refused) + (SELECT count(*) FROM dangling)"),
+            superseded_count=superseded,
+            deleted=spool.frame(_DELETED, prefix=options.id_prefix).cast(DELETED_SCHEMA),
+            remarks=said,
         )
 
 
-def _read(files: list[Input], spool: Spool, on_read: Callable[[int], None]) -> None:
-    bundle_numbers, resource_numbers = count(), count(1)
-    for number, file in enumerate(files):
-        spool.add_input(number, file.name)
-        for found in candidates(JsonReader(file.texts()), bundle_numbers):
-            spool.add(number, found if isinstance(found, Refusal) else admit(found))
-            if (read := next(resource_numbers)) % TOLD_EVERY == 0:
-                on_read(read)
+@contextmanager
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    """Make a folder in `parent`; remove it at the end, and those above it that are empty then, up to two."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        temporary = TemporaryDirectory(dir=parent, prefix="spool-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise DataError(
+            f"what is read cannot be spooled: {error.strerror}",
+            where=str(parent),
+            fix="make the folder writable, or set CLAIMS_HOME to another",
+        ) from error
+    try:
+        with temporary as folder:
+            yield Path(folder)
+    finally:
+        with suppress(OSError):  # not empty: another load is at work
+            parent.rmdir()
+            parent.parent.rmdir()
+
+
+def _spool(folder: Path, options: LoadOptions) -> Spool:
+    return Spool(folder, follows_names=bool(options.id_prefix))
+
+
+def _read(
+    files: list[Input], spool: Spool, skipped: SkippedFiles, on_read: Callable[[int], None], options: LoadOptions
+) -> None:
+    bundle_numbers, resource_numbers, file_numbers = count(), count(1), count()
+    for file in files:
+        for document in opened(file, skipped):
+            number = next(file_numbers)
+            spool.add_input(number, document.name, is_scanned=document.is_scanned)
+            for found in candidates(JsonReader(document.texts), bundle_numbers):
+                if (wanted := _wanted(found, spool, options)) is not None:
+                    spool.add(number, wanted)
+                if (read := next(resource_numbers)) % TOLD_EVERY == 0:
+                    on_read(read)
     spool.flush()
+
+
+def _wanted(
+    found: Candidate | Refusal | Deletion | Skipped, spool: Spool, options: LoadOptions
+) -> Admitted | Refusal | Deletion | Skipped | None:
+    """Return what was found as it is spooled; None if its type is left out, which is counted."""
+    if isinstance(found, Candidate):
+        resource_type = found.resource.get("resourceType") if isinstance(found.resource, dict) else None
+    else:
+        resource_type = found.resource_type if isinstance(found, Deletion) else None
+    if isinstance(resource_type, str) and resource_type in r4().resource_types and not options.wants(resource_type):
+        spool.left_out[resource_type] += 1
+        return None
+    return admit(found, options.id_prefix) if isinstance(found, Candidate) else found
 
 
 def _named_resources(body: pl.Expr) -> pl.Expr:
@@ -208,16 +265,19 @@ def _merged(pieces: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         yield pl.concat(waiting)
 
 
-def _regrouped(pieces: Iterator[pl.DataFrame], folder: Path, size: int) -> Iterator[pl.DataFrame]:
+def _regrouped(pieces: Iterator[pl.DataFrame], spool: Spool, size: int) -> Iterator[pl.DataFrame]:
     """Bring together, across parts, the resources that share a number `together`; a chunk splits none of them."""
-    buckets = -(-size // PART_ROWS)
+    buckets, folder = -(-size // PART_ROWS), spool.folder
     for number, piece in enumerate(pieces):
         by_bucket = piece.with_columns(bucket=pl.col("together").hash() % buckets)
         for (bucket,), rows in by_bucket.group_by("bucket"):
-            rows.drop("bucket").write_parquet(folder / f"circles-{bucket:06}-{number:06}.parquet")
+            with spool.translated():
+                rows.drop("bucket").write_parquet(folder / f"circles-{bucket:06}-{number:06}.parquet")
     for bucket in range(buckets):
         files = sorted(folder.glob(f"circles-{bucket:06}-*.parquet"))
         if files:
-            yield pl.read_parquet(files).sort("together", maintain_order=True)
+            with spool.translated():
+                together = pl.read_parquet(files).sort("together", maintain_order=True)
+            yield together
         for file in files:
             file.unlink()

@@ -1,54 +1,63 @@
-"""Files, folders and standard input as streams of text: gzip unpacked, UTF-8 decoded, nothing held as a whole."""
+"""Which files are read: those that are named, those of folders and archives by their names, standard input."""
 
-import codecs
-import sys
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.load.resource import NAME_OF_STANDARD_INPUT
 
 STANDARD_INPUT = "-"
 SUFFIXES = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz")
-"""Names of the files that are read from a folder; a file that is named itself may be called anything."""
+"""Names of the files that are read from a folder or archive; a file that is named itself may be called anything."""
 
-CHUNK_BYTES = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_WBITS = 31
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+NAMES_SHOWN = 3
 
-
-class BrokenStream(Exception):
-    """A stream ended before its time; what came before is good."""
+_KINDS = (
+    ((".xml", ".xml.gz"), "XML, only FHIR JSON is read"),
+    ((*ARCHIVES, ".7z", ".rar", ".tar.bz2", ".tar.xz"), "archives: name each of them to read it"),
+)
+_OTHER = "of other kinds"
 
 
 @dataclass(frozen=True)
 class Input:
-    """One file, or standard input; `name` is what a person is told."""
+    """One file, or standard input; `name` is what a person is told, `is_scanned` if it was found in a folder."""
 
     name: str
     path: Path | None = None
-
-    def texts(self) -> Iterator[str]:
-        """Yield the content piece by piece; bytes that are not UTF-8 come as lone surrogates.
-
-        Raises:
-            BrokenStream: gzip data is damaged or ends early, or the file cannot be read.
-        """
-        try:
-            if self.path is None:
-                yield from _decoded(_unpacked(sys.stdin.buffer))
-                return
-            with self.path.open("rb") as stream:
-                yield from _decoded(_unpacked(stream))
-        except OSError as error:
-            raise BrokenStream(f"cannot be read: {error.strerror}") from error
+    is_scanned: bool = False
 
 
-def inputs(paths: Sequence[str]) -> list[Input]:
+@dataclass
+class SkippedFiles:
+    """Files of folders and archives that are not read: how many of each kind, and the first names."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, name: str, kind: str = "") -> None:
+        """Count a file; its kind is told by its name if it is not given."""
+        kind = kind or _kind(name)
+        self.counts[kind] += 1
+        if len(self.names.setdefault(kind, [])) < NAMES_SHOWN:
+            self.names[kind].append(name)
+
+    def told(self) -> Iterator[str]:
+        """Yield a sentence for each kind."""
+        for kind, count in sorted(self.counts.items()):
+            names = ", ".join(self.names[kind]) + (", ..." if count > NAMES_SHOWN else "")
+            yield f"skipped {count:,} {'file' if count == 1 else 'files'}, {kind} ({names})"
+
+
+def inputs(paths: Sequence[str], skipped: SkippedFiles | None = None) -> list[Input]:
     """Return what `paths` name, in order; a folder's files by name, with those of the folders in it.
+
+    Args:
+        paths: files, folders, or "-" for standard input.
+        skipped: told of the files of folders that are left out.
 
     Raises:
         DataError: a path does not exist, or a folder has no FHIR file.
@@ -58,7 +67,7 @@ def inputs(paths: Sequence[str]) -> list[Input]:
         if path == STANDARD_INPUT:
             found.append(Input(NAME_OF_STANDARD_INPUT))
         elif Path(path).is_dir():
-            found += _in_folder(Path(path))
+            found += _in_folder(Path(path), SkippedFiles() if skipped is None else skipped)
         elif Path(path).exists():
             found.append(Input(path, Path(path)))
         else:
@@ -70,56 +79,26 @@ def inputs(paths: Sequence[str]) -> list[Input]:
     return found
 
 
-def _in_folder(folder: Path) -> list[Input]:
-    files = sorted(file for file in folder.rglob("*") if file.name.lower().endswith(SUFFIXES) and file.is_file())
-    if not files:
-        raise DataError("the folder holds no FHIR file", where=str(folder), fix=f"files end in {', '.join(SUFFIXES)}")
-    return [Input(str(file), file) for file in files]
+def is_read(name: str) -> bool:
+    """Tell by its name whether a file of a folder or archive is read; hidden ones are not."""
+    return name.lower().endswith(SUFFIXES) and not PurePosixPath(name).name.startswith(".")
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    while chunk := stream.read(CHUNK_BYTES):
-        yield chunk
+def _in_folder(folder: Path, skipped: SkippedFiles) -> list[Input]:
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    read = [file for file in files if is_read(file.name)]
+    of_folder = SkippedFiles()
+    for file in files:
+        if not is_read(file.name):
+            skipped.add(str(file.relative_to(folder)))
+            of_folder.add(str(file.relative_to(folder)))
+    if not read:
+        also = "".join(f"; {sentence}" for sentence in of_folder.told())
+        raise DataError(
+            f"the folder holds no FHIR file{also}", where=str(folder), fix=f"files end in {', '.join(SUFFIXES)}"
+        )
+    return [Input(str(file), file, is_scanned=True) for file in read]
 
 
-def _unpacked(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield a stream's bytes, those inside if it is gzip, whatever its name."""
-    chunks = _chunks(stream)
-    first = next(chunks, b"")
-    everything = (chunk for part in ((first,), chunks) for chunk in part)
-    return _gunzipped(everything) if first.startswith(_GZIP_MAGIC) else everything
-
-
-def _gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what gzip members hold, at most `CHUNK_BYTES` at once however well they are packed."""
-    member = zlib.decompressobj(_GZIP_WBITS)
-    is_between_members = True
-    for packed in chunks:
-        rest = packed
-        while rest:
-            is_between_members = False
-            plain = _decompressed(member, rest)
-            yield plain
-            rest = member.unconsumed_tail
-            if member.eof:
-                rest = member.unused_data.lstrip(b"\0")  # gzip allows padding
-                member = zlib.decompressobj(_GZIP_WBITS)
-                is_between_members = True
-            elif not rest and len(plain) == CHUNK_BYTES:  # zlib may hold more output than it was asked for
-                yield _decompressed(member, b"")
-    if not is_between_members:
-        raise BrokenStream("the gzip data ends early")
-
-
-def _decompressed(member: "zlib._Decompress", packed: bytes) -> bytes:
-    try:
-        return member.decompress(packed, CHUNK_BYTES)
-    except zlib.error as error:
-        raise BrokenStream("the gzip data is damaged") from error
-
-
-def _decoded(chunks: Iterable[bytes]) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
-    for chunk in chunks:
-        yield decoder.decode(chunk)
-    yield decoder.decode(b"", final=True)
+def _kind(name: str) -> str:
+    return next((kind for suffixes, kind in _KINDS if name.lower().endswith(suffixes)), _OTHER)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from claims_pipeline.fhir.canonical import Json, decode
-from claims_pipeline.load.sources.inputs import BrokenStream
+from claims_pipeline.load.sources.opening import BrokenStream
 
 LARGEST_VALUE = 16 * 1024 * 1024
 """Characters of one resource. Far above any but an embedded file, far below what would endanger server or loader."""
@@ -21,6 +21,9 @@ _OTHER_FORMATS = (
     ("\udcfe\udcff", "UTF-16, FHIR JSON is UTF-8"),
     ("PK\x03\x04", "a zip archive, unpack it first"),
     ("PAR1", "Parquet, only FHIR JSON is read"),
+    ("BZh", "bzip2, unpack it first"),
+    ("\udcfd7zXZ", "xz, unpack it first"),
+    ("7z\udcbc\udcaf", "a 7z archive, unpack it first"),
 )
 """How files begin that people take for FHIR JSON; bytes that are not UTF-8 are lone surrogates here."""
 

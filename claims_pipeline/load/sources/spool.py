@@ -2,18 +2,25 @@
 
 Only one part of bodies is in memory at a time, and DuckDB works within `_MEMORY`, so that memory stays flat.
 
-Tables: `resources` (a row each, `seq` in reading order), `links` (references as written), `full_urls` (what Bundles
-call their entries), `refused`, `inputs` (names of the files); `located` is `resources` with `source` ("file:line").
+Tables: `inputs` (the files), `resources` (a row each, `seq` in reading order), `links` (References as written), `urls`
+(other strings that an entry of the Bundle may be meant by), `full_urls` (what Bundles call their entries), `own_ids`
+(resources that are sent under another id than their own), `refused`, `deletions`, `skipped`, `left_out` (counts by type
+that was not asked for). Of `bundle`, -1 is none. `located` is `resources` with `source` ("file:line").
 """
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 
+from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import content_hash
 from claims_pipeline.load.sources.checks import Admitted
-from claims_pipeline.load.sources.documents import Refusal
+from claims_pipeline.load.sources.documents import Deletion, Refusal, Skipped
 
 PART_CHARACTERS = 8 * 1024 * 1024
 PART_ROWS = 20_000
@@ -21,109 +28,196 @@ PART_ROWS = 20_000
 LONGEST_SHOWN = 500
 """Characters of a reason or a name in it."""
 
+REFERENCE = r'"reference":"((?:[^"\\]|\\.)*)"'
+"""A Reference in canonical JSON. Inside a string the quotes would be escaped, so nothing else looks like this."""
+
 _MEMORY = "200MB"
+_NO_BUNDLE = -1
+_URL = r'"(urn:(?:uuid|oid):[^"\\]*)"'
+_URL_OR_NAME = r'"(urn:(?:uuid|oid):[^"\\]*|[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})"'
+
 _TABLES = """
-CREATE TABLE inputs (file INTEGER, name VARCHAR);
+CREATE TABLE inputs (file INTEGER, name VARCHAR, is_scanned BOOLEAN);
 CREATE TABLE resources (
-    seq BIGINT, part INTEGER, file INTEGER, line BIGINT, bundle BIGINT,
+    seq BIGINT, part INTEGER, file INTEGER, line BIGINT, entry INTEGER, bundle BIGINT,
     resource_type VARCHAR, resource_id VARCHAR, content_hash VARCHAR
 );
 CREATE TABLE links (seq BIGINT, bundle BIGINT, reference VARCHAR);
+CREATE TABLE urls (seq BIGINT, bundle BIGINT, url VARCHAR);
 CREATE TABLE full_urls (bundle BIGINT, full_url VARCHAR, target VARCHAR);
-CREATE TABLE refused (file INTEGER, line BIGINT, resource_type VARCHAR, resource_id VARCHAR, reason VARCHAR);
-CREATE VIEW located AS SELECT *, name || ':' || line AS source FROM resources JOIN inputs USING (file);
+CREATE TABLE own_ids (name VARCHAR, target VARCHAR);
+CREATE TABLE refused (
+    file INTEGER, line BIGINT, entry INTEGER,
+    resource_type VARCHAR, resource_id VARCHAR, reason VARCHAR, is_other BOOLEAN
+);
+CREATE TABLE deletions (file INTEGER, line BIGINT, entry INTEGER, resource_type VARCHAR, resource_id VARCHAR);
+CREATE TABLE skipped (file INTEGER, line BIGINT, entry INTEGER, what VARCHAR);
+CREATE MACRO place(name, line, entry) AS name || ':' || line || coalesce(' (entry ' || entry || ')', '');
+CREATE VIEW located AS SELECT *, place(name, line, entry) AS source FROM resources JOIN inputs USING (file);
 """
+_PLACE = {"file": pl.Int32(), "line": pl.Int64(), "entry": pl.Int32()}
 _ADMITTED_SCHEMA = {
     "seq": pl.Int64(),
     "part": pl.Int32(),
-    "file": pl.Int32(),
-    "line": pl.Int64(),
+    **_PLACE,
     "bundle": pl.Int64(),
     "full_url": pl.String(),
+    "own_id": pl.String(),
     "resource_type": pl.String(),
     "resource_id": pl.String(),
     "body": pl.String(),
 }
-_REFUSED_SCHEMA = {
-    "file": pl.Int32(),
-    "line": pl.Int64(),
-    "resource_type": pl.String(),
-    "resource_id": pl.String(),
-    "reason": pl.String(),
+_OTHER_SCHEMAS: dict[str, dict[str, pl.DataType]] = {
+    "refused": {
+        **_PLACE,
+        "resource_type": pl.String(),
+        "resource_id": pl.String(),
+        "reason": pl.String(),
+        "is_other": pl.Boolean(),
+    },
+    "deletions": {**_PLACE, "resource_type": pl.String(), "resource_id": pl.String()},
+    "skipped": {**_PLACE, "what": pl.String()},
 }
-
-REFERENCE = r'"reference":"((?:[^"\\]|\\.)*)"'
-"""A Reference in canonical JSON. Inside a string the quotes would be escaped, so nothing else looks like this."""
 
 
 class Spool:
-    """Collects resources and refusals in `folder`; `flush` when all has been added."""
+    """Collects what is found in files in `folder`; `flush` when all has been added.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: an empty folder.
+        follows_names: also look for `Type/id` in elements that are no References, for ids that are to be changed.
+    """
+
+    def __init__(self, folder: Path, *, follows_names: bool = False) -> None:
         self.folder = folder
-        self._rows: list[tuple[int, int, int, int, int | None, str | None, str, str, str]] = []
-        self._refused: list[tuple[int, int, str | None, str | None, str | None]] = []
+        self.left_out: Counter[str] = Counter()
+        self._url = _URL_OR_NAME if follows_names else _URL
+        self._rows: list[tuple[object, ...]] = []
+        self._others: dict[str, list[tuple[object, ...]]] = {table: [] for table in _OTHER_SCHEMAS}
         self._characters = 0
         self._count = 0
         self._part = 0
-        self.connection = duckdb.connect(str(folder / "keys.duckdb"))
-        self.connection.execute(
-            f"SET memory_limit = '{_MEMORY}'; SET threads = 2; SET preserve_insertion_order = false"
-        )
-        self.connection.execute(_TABLES)
+        with self.translated():
+            self.connection = duckdb.connect(str(folder / "keys.duckdb"))
+            self.connection.execute(
+                f"SET memory_limit = '{_MEMORY}'; SET threads = 2; SET preserve_insertion_order = false"
+            )
+            self.connection.execute(_TABLES)
 
-    def add_input(self, file: int, name: str) -> None:
-        """Record the name of a file."""
-        self.connection.execute("INSERT INTO inputs VALUES (?, ?)", [file, _valid(name)])
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Raise a DataError where the disk does not take, or give back, what is spooled."""
+        try:
+            yield
+        except (duckdb.Error, pl.exceptions.PolarsError, OSError) as error:
+            kind = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+            raise DataError(
+                f"what was read cannot be spooled: {'no space left' if 'space' in str(error) else kind}",
+                where=str(self.folder.parent),
+                fix="make room on this disk, or set CLAIMS_HOME to a folder on another, then the same command again",
+            ) from error
 
-    def add(self, file: int, found: Admitted | Refusal) -> None:
-        """Add one resource, or one place where none could be read."""
-        if isinstance(found, Refusal):
-            shown = (_shown(found.resource_type), _shown(found.resource_id), _shown(found.reason))
-            self._refused.append((file, found.line, *shown))
-        else:
-            key = (found.resource_type, found.resource_id, found.body)
-            full_url = _valid(found.full_url)
-            self._rows.append((self._count, self._part, file, found.line, found.bundle, full_url, *key))
-            self._count += 1
-            self._characters += len(found.body)
-        if self._characters >= PART_CHARACTERS or len(self._rows) + len(self._refused) >= PART_ROWS:
+    def add_input(self, file: int, name: str, *, is_scanned: bool) -> None:
+        """Record the name of a file; `is_scanned` if it was found in a folder or an archive."""
+        self.execute("INSERT INTO inputs VALUES (?, ?, ?)", [file, _valid(name), is_scanned])
+
+    def add(self, file: int, found: Admitted | Refusal | Deletion | Skipped) -> None:
+        """Add one resource, or what stands where none could be read."""
+        where = (file, found.place.line, found.place.entry)
+        match found:
+            case Refusal():
+                shown = (_shown(found.resource_type), _shown(found.resource_id), _shown(found.reason))
+                self._others["refused"].append((*where, *shown, found.is_other))
+            case Deletion():
+                self._others["deletions"].append((*where, found.resource_type, found.resource_id))
+            case Skipped():
+                self._others["skipped"].append((*where, found.what))
+            case Admitted():
+                bundle = _NO_BUNDLE if found.bundle is None else found.bundle
+                names = (_valid(found.full_url), _valid(found.own_id))
+                key = (found.resource_type, found.resource_id, found.body)
+                self._rows.append((self._count, self._part, *where, bundle, *names, *key))
+                self._count += 1
+                self._characters += len(found.body)
+        waiting = len(self._rows) + sum(map(len, self._others.values()))
+        if self._characters >= PART_CHARACTERS or waiting >= PART_ROWS:
             self.flush()
 
     def flush(self) -> None:
         """Write what has been added to disk."""
-        refused = pl.DataFrame(self._refused, schema=_REFUSED_SCHEMA, orient="row")
+        with self.translated():
+            self._flush()
+
+    def _flush(self) -> None:
+        for table, waiting in self._others.items():
+            self._insert(table, pl.DataFrame(waiting, schema=_OTHER_SCHEMAS[table], orient="row"))
+            waiting.clear()
         rows = pl.DataFrame(self._rows, schema=_ADMITTED_SCHEMA, orient="row")
-        self._rows, self._refused, self._characters = [], [], 0
-        self._insert("refused", refused)
+        self._rows, self._characters = [], 0
         if rows.is_empty():
             return
         rows.select("seq", "resource_type", "resource_id", "body").write_parquet(self.part_path(self._part))
         self._part += 1
         hashed = rows.with_columns(content_hash(pl.col("body")).alias("content_hash"))
-        keys = ("seq", "part", "file", "line", "bundle", "resource_type", "resource_id", "content_hash")
+        keys = ("seq", "part", *_PLACE, "bundle", "resource_type", "resource_id", "content_hash")
         self._insert("resources", hashed.select(keys))
         self._insert("links", _links(rows))
-        called = rows.filter(pl.col("full_url").is_not_null())
+        self._insert("urls", _urls(rows, self._url))
         target = pl.concat_str("resource_type", pl.lit("/"), "resource_id").alias("target")
+        called = rows.filter(pl.col("full_url").is_not_null())
         self._insert("full_urls", called.select("bundle", "full_url", target))
+        own_name = pl.concat_str("resource_type", pl.lit("/"), "own_id").alias("name")
+        self._insert("own_ids", rows.filter(pl.col("own_id").is_not_null()).select(own_name, target))
 
     def part_path(self, part: int) -> Path:
         """Return the file of the bodies of a part: columns seq, resource_type, resource_id, body."""
         return self.folder / f"part-{part:06}.parquet"
 
+    def bodies(self, part: int) -> pl.DataFrame:
+        """Return the bodies of a part: columns seq, resource_type, resource_id, body."""
+        with self.translated():
+            return pl.read_parquet(self.part_path(part))
+
     def parts(self, tier: int) -> list[int]:
         """Return in order the parts that hold a resource of a tier."""
         query = "SELECT DISTINCT part FROM placed JOIN resources USING (seq) WHERE tier = ? ORDER BY part"
-        return [part for (part,) in self.connection.execute(query, [tier]).fetchall()]
+        return [part for (part,) in self.execute(query, [tier]).fetchall()]
+
+    def execute(self, statement: str, parameters: Sequence[object] | dict[str, Any] | None = None) -> Any:
+        """Execute a statement and return its result.
+
+        Raises:
+            DataError: the disk is full.
+        """
+        with self.translated():
+            return self.connection.execute(statement, parameters)
 
     def frame(self, query: str, **parameters: object) -> pl.DataFrame:
         """Return the rows of a query."""
-        found: pl.DataFrame = self.connection.sql(query, params=parameters or None).pl()
-        return found
+        with self.translated():
+            found: pl.DataFrame = self.connection.sql(query, params=parameters or None).pl()
+            return found
+
+    def number(self, query: str) -> int:
+        """Return the one number that a query gives."""
+        ((number,),) = self.execute(query).fetchall()
+        return int(number)
+
+    def frames(self, query: str, schema: pl.Schema, rows: int = PART_ROWS) -> Iterator[pl.DataFrame]:
+        """Yield the rows of a query, some at a time, while other queries may run."""
+        with self.translated():
+            cursor = self.connection.cursor()
+            cursor.execute(query)
+            names = [column[0] for column in cursor.description or ()]
+        while True:
+            with self.translated():
+                found = cursor.fetchmany(rows)
+            if not found:
+                return
+            yield pl.DataFrame(found, schema={name: schema[name] for name in names}, orient="row")
 
     def close(self) -> None:
-        """Give the keys free."""
+        """Close the database."""
         self.connection.close()
 
     def _insert(self, table: str, frame: pl.DataFrame) -> None:
@@ -153,3 +247,12 @@ def _links(rows: pl.DataFrame) -> pl.DataFrame:
     """Return seq, bundle and reference of every reference that leads out of its resource."""
     links = rows.select("seq", "bundle", reference=references_in(pl.col("body"))).explode("reference")
     return links.filter(pl.col("reference").is_not_null() & ~pl.col("reference").str.starts_with("#"))
+
+
+def _urls(rows: pl.DataFrame, pattern: str) -> pl.DataFrame:
+    """Return seq, bundle and text of strings that are a URN in a Bundle's resource (or any name) and no Reference."""
+    of_bundles = rows.lazy() if pattern == _URL_OR_NAME else rows.lazy().filter(pl.col("bundle") != _NO_BUNDLE)
+    without_references = pl.col("body").str.replace_all(REFERENCE, "")
+    urls = without_references.str.extract_all(pattern).list.eval(pl.element().str.extract(pattern)).list.unique()
+    found = of_bundles.filter(pl.col("body").str.contains(pattern)).select("seq", "bundle", url=urls)
+    return found.explode("url").drop_nulls("url").collect()

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from claims_pipeline.load.sources import FileResources, read_files
+from claims_pipeline.load.sources import FILE_SCHEMA, FileResources, read_files
 
 JsonObject = dict[str, Any]
 
@@ -77,7 +77,7 @@ def _text(content: str | JsonObject) -> str:
 
 def everything(found: FileResources) -> pl.DataFrame:
     """Return all resources in loading order."""
-    return pl.concat(found.chunks())
+    return pl.concat([FILE_SCHEMA.to_frame(), *found.chunks()])
 
 
 def bodies(found: FileResources) -> dict[str, JsonObject]:
@@ -88,5 +88,5 @@ def bodies(found: FileResources) -> dict[str, JsonObject]:
 
 def refusals(found: FileResources) -> list[tuple[str, str]]:
     """Return file name with line, and reason, of everything rejected."""
-    rows = found.rejected.select("source", "reason").iter_rows()
+    rows = (row for part in found.rejected() for row in part.select("source", "reason").iter_rows())
     return [(source.rpartition("/")[2], reason) for source, reason in rows]

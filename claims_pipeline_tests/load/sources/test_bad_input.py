@@ -90,7 +90,7 @@ def test_bytes_that_are_not_utf_8_cost_their_line_only(tmp_path: Path) -> None:
         assert refusals(found) == [("patients.ndjson:1", "not valid UTF-8")]
 
 
-def test_names_in_bad_input_are_shown_as_far_as_they_can_be(tmp_path: Path) -> None:
+def test_names_in_bad_input_that_may_be_anything_are_not_shown(tmp_path: Path) -> None:
     type_ = b'{"resourceType": "Pat\xff", "id": "p1"}\n'
     element = json.dumps(patient("p2") | {"x" * 9_000: 1}).encode() + b"\n"
     full_url = b'{"resourceType": "Bundle", "entry": [{"fullUrl": "urn:\xff", "resource": ' + GOOD.encode() + b"}]}"
@@ -99,8 +99,8 @@ def test_names_in_bad_input_are_shown_as_far_as_they_can_be(tmp_path: Path) -> N
         assert list(bodies(found)) == ["Patient/good"]
         first, second = (reason for _, reason in refusals(found))
 
-    assert first == "'Pat\\udcff' is not a resource type of FHIR R4"
-    assert len(second) < 600
+    assert first == "what resourceType says is not a resource type of FHIR R4"
+    assert second == "Patient.(a member) is not an element of FHIR R4"
 
 
 def test_json_nested_without_end_is_refused(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_resource_just_over_the_largest_size_is_refused(tmp_path: Path) -> Non
 def test_an_entry_of_an_odd_shape_is_no_accident(tmp_path: Path, odd: dict[str, Any]) -> None:
     with reading(tmp_path, a__json=bundle({"resource": patient("p1"), **odd}, {"resource": patient("good")})) as found:
         assert "Patient/good" in bodies(found)
-        assert found.count + found.rejected.height == 2
+        assert found.count + found.rejected_count == 2
 
 
 def test_a_resource_of_nearly_the_largest_size_is_read(tmp_path: Path) -> None:
@@ -149,10 +149,13 @@ def test_byte_order_marks_and_crlf_are_white_space(tmp_path: Path) -> None:
         assert refusals(found) == []
 
 
-def test_an_empty_file_is_named(tmp_path: Path) -> None:
-    with reading(tmp_path, a__ndjson="", b__json=" \n", c__ndjson=GOOD) as found:
+def test_an_empty_file_is_refused_where_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_text(" \n")
+    (tmp_path / "b.ndjson").write_text(GOOD)
+
+    with read_files([str(tmp_path / "a.ndjson"), str(tmp_path / "b.ndjson")], tmp_path / "spool") as found:
         assert list(bodies(found)) == ["Patient/good"]
-        assert refusals(found) == [("a.ndjson:1", "the file is empty"), ("b.json:1", "the file is empty")]
+        assert refusals(found) == [("a.ndjson:1", "the file is empty")]
 
 
 def test_what_a_truncated_gzip_file_still_holds_is_read(tmp_path: Path) -> None:
@@ -194,7 +197,7 @@ def test_the_same_resource_twice_counts_once(tmp_path: Path) -> None:
     again = '{"id": "p1",   "resourceType": "Patient"}\n'
 
     with reading(tmp_path, patients__ndjson=ndjson(patient("p1")) + again) as found:
-        assert (found.count, found.identical_count, found.superseded.height) == (1, 1, 0)
+        assert (found.count, found.identical_count, found.superseded_count) == (1, 1, 0)
 
 
 def test_of_one_id_with_different_content_the_last_counts_and_the_other_is_told(tmp_path: Path) -> None:
@@ -202,56 +205,11 @@ def test_of_one_id_with_different_content_the_last_counts_and_the_other_is_told(
 
     with reading(tmp_path, a__ndjson=content) as found:
         assert bodies(found)["Patient/p1"]["gender"] == "female"
-        (told,) = found.superseded.to_dicts()
+        (told,) = next(found.superseded()).to_dicts()
 
     assert told["source"].endswith("a.ndjson:1")
     assert told["reason"].startswith("comes again with other content at ")
     assert told["reason"].endswith("a.ndjson:2, which counts")
-
-
-def test_references_to_nothing_are_listed_with_file_and_line(tmp_path: Path) -> None:
-    claim = {
-        "resourceType": "Claim",
-        "id": "claim-1",
-        "status": "active",
-        "type": {"text": "professional"},
-        "use": "claim",
-        "patient": {"reference": "Patient/p1"},
-        "created": "2025-01-05",
-        "provider": {"reference": "Organization/on-the-server"},
-        "priority": {"text": "normal"},
-        "insurance": [{"sequence": 1, "focal": True, "coverage": {"reference": "Coverage/nowhere"}}],
-    }
-    with reading(tmp_path, a__ndjson=ndjson(patient("p1"), claim)) as found:
-        all_of_them = found.unresolved()
-        coverages = found.unresolved(starting_with="Coverage/")
-
-    assert sorted(all_of_them["reference"]) == ["Coverage/nowhere", "Organization/on-the-server"]
-    (other,) = coverages.to_dicts()
-    assert other["source"].endswith("a.ndjson:2")
-    assert (other["resource_type"], other["resource_id"], other["reference"]) == (
-        "Claim",
-        "claim-1",
-        "Coverage/nowhere",
-    )
-
-
-def test_a_urn_that_no_entry_of_its_bundle_has_is_listed(tmp_path: Path) -> None:
-    entries = bundle(post(patient("p1"), "urn:uuid:aa"), post(observation("o1", "urn:uuid:bb"), "urn:uuid:cc"))
-
-    with reading(tmp_path, a__json=entries, b__json=bundle(post(patient("p2"), "urn:uuid:bb"))) as found:
-        assert found.unresolved(starting_with="urn:")["reference"].to_list() == ["urn:uuid:bb"]
-
-
-def test_contained_absolute_and_conditional_references_are_left_to_the_server(tmp_path: Path) -> None:
-    references = ["#c1", "https://example.org/fhir/Practitioner/x", "Practitioner?identifier=npi|1"]
-    performers = [{"reference": reference} for reference in references]
-
-    with reading(
-        tmp_path, a__ndjson=ndjson(patient("p1"), observation("o1", "Patient/p1", performer=performers))
-    ) as found:
-        assert found.unresolved().is_empty()
-        assert bodies(found)["Observation/o1"]["performer"] == performers
 
 
 @pytest.mark.parametrize(
@@ -259,7 +217,9 @@ def test_contained_absolute_and_conditional_references_are_left_to_the_server(tm
     [
         ({"method": "PUT", "url": "Patient/p2"}, "request.url is Patient/p2, but the resource is Patient/p1"),
         ({"method": "PUT", "url": "Person/p1"}, "request.url is Person/p1, but the resource is Patient/p1"),
-        ({"method": "DELETE", "url": "Patient/p1"}, "the entry asks for DELETE, only PUT and POST are loaded"),
+        ({"method": "PATCH", "url": "Patient/p1"}, "entry 1 asks for PATCH, only PUT and POST are loaded"),
+        ({"method": "DELETE", "url": "Patient?name=a"}, "entry 1 asks for DELETE by a search"),
+        ({"method": "PUT", "url": "Patient/p1", "ifMatch": 'W/"7"'}, "entry 1 asks for PUT with ifMatch"),
     ],
 )
 def test_an_entry_that_asks_for_something_else_is_refused(
@@ -269,7 +229,10 @@ def test_an_entry_that_asks_for_something_else_is_refused(
 
     with reading(tmp_path, a__json=bundle(bad, post(patient("good"), "urn:uuid:1a"))) as found:
         assert list(bodies(found)) == ["Patient/good"]
-        assert refusals(found) == [("a.json:5", reason)]
+        ((source, said),) = refusals(found)
+
+    assert source == "a.json:5"
+    assert said.startswith(reason)
 
 
 def test_entries_before_the_break_of_a_bundle_are_read(tmp_path: Path) -> None:
@@ -310,7 +273,7 @@ def test_nothing_of_the_spool_is_left_behind(tmp_path: Path) -> None:
         everything(found)
         assert [oct(folder.stat().st_mode & 0o777) for folder in (tmp_path / "spool").iterdir()] == ["0o700"]
 
-    assert list((tmp_path / "spool").iterdir()) == []
+    assert not (tmp_path / "spool").exists()
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

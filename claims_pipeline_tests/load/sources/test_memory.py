@@ -20,7 +20,7 @@ with read_files([sys.argv[1]], Path(sys.argv[2])) as found:
     rows = sum(chunk.height for chunk in found.chunks())
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 assert peak < {MEGABYTES}, peak
-print(rows, found.rejected.height)
+print(rows, found.rejected_count)
 """
 
 

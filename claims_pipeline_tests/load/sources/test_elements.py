@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.load.sources.checks import problems, r4
+from claims_pipeline.load.sources.elements import problems, r4
 
 CLAIM: dict[str, Any] = {
     "resourceType": "Claim",
@@ -45,7 +45,7 @@ CLAIM: dict[str, Any] = {
         ({"extension": [{"valueCode": "a"}]}, "Claim.extension[0].url is missing"),
         ({"payor": [{}]}, "Claim.payor is not an element of FHIR R4"),
         ({"_payor": {}}, "Claim._payor is not an element of FHIR R4"),
-        ({"": 1}, "Claim. is not an element of FHIR R4"),
+        ({"": 1}, "Claim.(a member) is not an element of FHIR R4"),
     ],
 )
 def test_each_breach_of_the_definition_is_named_with_its_path(change: dict[str, Any], problem: str) -> None:
