@@ -42,3 +42,8 @@ def ids(base_url: str, resource_type: str, prefix: str) -> list[str]:
         found += [entry["resource"]["id"] for entry in page.get("entry", [])]
         url = next((link["url"] for link in page["link"] if link["relation"] == "next"), None)
     return sorted(resource_id for resource_id in found if resource_id.startswith(prefix))
+
+
+def holds(base_url: str, name: str) -> bool:
+    """Tell whether the server has a resource by `Type/id`."""
+    return httpx.get(f"{base_url}/{name}", headers=NO_CACHE, trust_env=False).is_success
