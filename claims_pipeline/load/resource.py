@@ -1,10 +1,15 @@
 """A resource on its way to the server, alone and as a row of a chunk, and what becomes of it."""
 
+import os
+import re
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import polars as pl
 
 from claims_pipeline.fhir import RESOURCE_SCHEMA
+from claims_pipeline.load.labels import labels_of_bodies
 
 CHUNK_SCHEMA = pl.Schema({**RESOURCE_SCHEMA, "as_of": pl.String(), "source": pl.String(), "together": pl.Int64()})
 """`as_of`: the day of a daily partition (ISO), else empty. `source`: partition, or "file:line". `together`: null, or a
@@ -18,9 +23,25 @@ FILES = "files"
 NAME_OF_STANDARD_INPUT = "standard input"
 """What stands for a file's name in `source` of what came from there."""
 
+_PLACE_IN_FILE = re.compile(r":\d+( \(entry \d+\))?$")
+
+
+def file_of(source: str) -> str | None:
+    """Return the absolute path of the file that a `source` names, None for standard input."""
+    name = _PLACE_IN_FILE.sub("", source)
+    return None if name == NAME_OF_STANDARD_INPUT else _absolute(name)
+
+
+@lru_cache(maxsize=10_000)
+def _absolute(name: str) -> str:
+    return os.path.abspath(name)  # noqa: PTH100  links stay: a link is a source of its own
+
 
 class Resource(NamedTuple):
-    """One resource on its way to the server, see `CHUNK_SCHEMA`; `body` is its canonical JSON."""
+    """One resource on its way to the server, see `CHUNK_SCHEMA`; `body` is its canonical JSON.
+
+    `labels` are those of a resource from files (labels.py), and None for one of a lake, where all have the same.
+    """
 
     resource_type: str
     resource_id: str
@@ -30,6 +51,7 @@ class Resource(NamedTuple):
     body: str
     references: list[str]
     together: int | None = None
+    labels: str | None = None
 
     @property
     def name(self) -> str:
@@ -60,3 +82,9 @@ class Result(NamedTuple):
 
 
 LOADED = frozenset({"created", "updated", "already_equal"})
+
+
+def resources_of(rows: pl.DataFrame, origin: str) -> Iterator[Resource]:
+    """Yield rows of a chunk (columns of `CHUNK_SCHEMA`) as resources; those from files with their labels."""
+    labels = labels_of_bodies(pl.col("body")) if origin == FILES else pl.lit(None, dtype=pl.String())
+    return map(Resource._make, rows.with_columns(labels=labels).select(Resource._fields).iter_rows())

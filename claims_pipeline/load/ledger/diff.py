@@ -13,18 +13,18 @@ import polars as pl
 
 from claims_pipeline.load.ledger.states import State
 from claims_pipeline.load.ledger.store import Ledger
-from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY
+from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, KEY, file_of
 
 _MAKE_INCOMING = """
     CREATE TEMPORARY TABLE IF NOT EXISTS incoming (
-        "row" INTEGER PRIMARY KEY, resource_type TEXT, resource_id TEXT, content_hash TEXT, as_of TEXT
+        "row" INTEGER PRIMARY KEY, resource_type TEXT, resource_id TEXT, content_hash TEXT, as_of TEXT, source TEXT
     )
 """
 _ADD_INCOMING = """
-    INSERT INTO incoming ("row", resource_type, resource_id, content_hash, as_of) VALUES (?, ?, ?, ?, ?)
+    INSERT INTO incoming ("row", resource_type, resource_id, content_hash, as_of, source) VALUES (?, ?, ?, ?, ?, ?)
 """
 _KNOWN = """
-    SELECT "row", state, resources.content_hash, resources.as_of, rejected_hash, missing_target
+    SELECT "row", state, resources.content_hash, resources.as_of, rejected_hash, missing_target, labels
     FROM incoming LEFT JOIN resources USING (resource_type, resource_id)
 """
 _UNLESS_SAME = f"""
@@ -32,6 +32,7 @@ _UNLESS_SAME = f"""
         state = '{State.LOADED}'
         AND resources.content_hash IS NOT DISTINCT FROM incoming.content_hash
         AND resources.as_of >= incoming.as_of
+        AND (incoming.source IS NULL OR origin <> '{FILES}' OR resources.source IS NOT DISTINCT FROM incoming.source)
     )
 """
 
@@ -43,6 +44,7 @@ _KNOWN_SCHEMA = pl.Schema(
         "known_as_of": pl.String(),
         "rejected_hash": pl.String(),
         "missing_target": pl.String(),
+        "known_labels": pl.String(),
     }
 )
 
@@ -67,7 +69,8 @@ class Delta:
         unchanged: the server has it.
         superseded: an older version of something that the server has, or that is on its way to it.
         still_rejected: was rejected, has not changed, and is not sent again.
-        to_touch: those of `unchanged` that a later partition than the ledger knows of holds now.
+        to_touch: those of `unchanged` that a later partition, or another file, than the ledger knows of holds now.
+        known_labels: by "Type/id", the labels that those of `to_send` have on the server, as far as they are known.
     """
 
     to_send: pl.DataFrame
@@ -75,6 +78,7 @@ class Delta:
     superseded: pl.DataFrame
     still_rejected: pl.DataFrame
     to_touch: pl.DataFrame
+    known_labels: dict[str, str]
 
 
 class Unknown(NamedTuple):
@@ -96,6 +100,7 @@ def diff(
     on_their_way: pl.DataFrame | None = None,
     released: frozenset[str] = frozenset(),
     full: bool = False,
+    origin: str = "",
 ) -> Delta:
     """Split a chunk by what the ledger knows.
 
@@ -106,12 +111,13 @@ def diff(
         released: "Type/id@day" that the partition of that day held last, and holds no more: an older version of
             these may be sent.
         full: send what the server has as well.
+        origin: the lake's table, or "files", whose files the ledger knows.
     """
     rows = chunk.with_row_index("row")
     newest = rows.unique(KEY, keep="first", maintain_order=True)
     if on_their_way is not None and on_their_way.height:
         newest = newest.join(on_their_way, on=KEY, how="anti", maintain_order="left")
-    judged = newest.join(_known(ledger, newest, full=full), on="row", how="left", maintain_order="left")
+    judged = newest.join(_known(ledger, newest, origin, full=full), on="row", how="left", maintain_order="left")
     judged = judged.with_columns(_verdict(released, full=full).alias("verdict"))
     older = _older(rows, newest, on_their_way)
     everything = pl.concat([judged, older], how="diagonal")
@@ -125,12 +131,15 @@ def diff(
         superseded=those("superseded"),
         still_rejected=those("still rejected"),
         to_touch=those("touch"),
+        known_labels=_labels(judged.filter(verdict="send")),
     )
 
 
-def _known(ledger: Ledger, rows: pl.DataFrame, *, full: bool) -> pl.DataFrame:
+def _known(ledger: Ledger, rows: pl.DataFrame, origin: str, *, full: bool) -> pl.DataFrame:
     """Return what the ledger knows of rows; those that are plainly unchanged have state 'same'."""
-    incoming = rows.select("row", *KEY, "content_hash", "as_of")
+    files = {source: file_of(source) for source in rows["source"].unique()} if origin == FILES else {}
+    source = pl.col("source").replace_strict(files, default=None, return_dtype=pl.String())
+    incoming = rows.select("row", *KEY, "content_hash", "as_of", source)
     with ledger.reading() as connection:
         connection.execute(_MAKE_INCOMING)
         connection.execute("DELETE FROM incoming")
@@ -139,6 +148,11 @@ def _known(ledger: Ledger, rows: pl.DataFrame, *, full: bool) -> pl.DataFrame:
     known = pl.DataFrame(found, schema=_KNOWN_SCHEMA, orient="row")
     same = rows.join(known, on="row", how="anti").select("row", known_state=pl.lit("same"))
     return pl.concat([known, same], how="diagonal")
+
+
+def _labels(rows: pl.DataFrame) -> dict[str, str]:
+    known = rows.filter(pl.col("known_labels") != "[]").select(_name(), "known_labels")
+    return dict(known.iter_rows())
 
 
 def _verdict(released: frozenset[str], *, full: bool) -> pl.Expr:

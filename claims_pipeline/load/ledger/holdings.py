@@ -13,11 +13,16 @@ ROWS_AT_ONCE = 5_000
 
 
 class Held(NamedTuple):
-    """What the ledger says the server holds under an id; of what was deleted, hash and version are None."""
+    """What the ledger says the server holds under an id; of what was deleted, hash and version are None.
+
+    `labels` are the JSON of labels.py, None where they are not known, and of a lake, where all have the same.
+    """
 
     resource_id: str
     content_hash: str | None
     version_id: str | None
+    origin: str
+    labels: str | None
 
 
 class Doomed(NamedTuple):
@@ -46,7 +51,7 @@ def count_by_type(ledger: Ledger, which: Which = Which.HELD) -> dict[str, int]:
 def page(ledger: Ledger, resource_type: str, after_id: str, which: Which = Which.HELD) -> Sequence[Held]:
     """Return the next `ROWS_AT_ONCE` resources of a type, in the order of their ids."""
     query = f"""
-        SELECT resource_id, content_hash, version_id FROM resources
+        SELECT resource_id, content_hash, version_id, origin, labels FROM resources
         WHERE resource_type = ? AND resource_id > ? AND {which.value} ORDER BY resource_id LIMIT {ROWS_AT_ONCE}
     """
     with ledger.reading() as connection:

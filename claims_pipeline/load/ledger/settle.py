@@ -2,15 +2,24 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import polars as pl
 
 from claims_pipeline.load.ledger.states import Event, after, before
 from claims_pipeline.load.ledger.store import Ledger
-from claims_pipeline.load.resource import FILES, LOADED, Result
+from claims_pipeline.load.resource import FILES, LOADED, Resource, Result, file_of, resources_of
 
 Key = tuple[str, str]
 """Type and id of a resource."""
+
+
+class Found(NamedTuple):
+    """What the server has under an id; `labels` are the JSON of labels.py."""
+
+    version_id: str
+    content_hash: str
+    labels: str
 
 
 def settle(ledger: Ledger, results: Sequence[Result], origin: str) -> None:
@@ -26,10 +35,10 @@ def settle(ledger: Ledger, results: Sequence[Result], origin: str) -> None:
 
 
 def touch(ledger: Ledger, unchanged: pl.DataFrame, origin: str) -> None:
-    """Record the later partition that holds what the server has already (columns of `resource.CHUNK_SCHEMA`)."""
+    """Record the later partition, or file, that holds what the server has (columns of `resource.CHUNK_SCHEMA`)."""
     rows = [
-        (as_of, origin, resource_type, resource_id)
-        for resource_type, resource_id, as_of in unchanged.select("resource_type", "resource_id", "as_of").rows()
+        (resource.as_of, origin, *_facts_of_file(resource, origin), *resource[:2])
+        for resource in resources_of(unchanged, origin)
     ]
     if rows:
         with ledger.writing() as connection:
@@ -65,8 +74,8 @@ def settle_found(
     resource_type: str,
     *,
     missing: Sequence[str],
-    changed: Mapping[str, tuple[str, str]],
-    renumbered: Mapping[str, tuple[str, str]],
+    changed: Mapping[str, Found],
+    renumbered: Mapping[str, Found],
 ) -> None:
     """Record what the server holds, so that the next load sends what differs.
 
@@ -76,15 +85,15 @@ def settle_found(
         ledger: the ledger.
         resource_type: type of the resources.
         missing: ids of what the server does not have.
-        changed: what it has with other content: id -> (version id, content hash).
+        changed: what it has with other content, by id.
         renumbered: what it has with the same content in another version, likewise.
     """
     held = [
-        (content_hash, version_id, resource_type, resource_id)
-        for found in (changed, renumbered)
-        for resource_id, (version_id, content_hash) in found.items()
+        (found.content_hash, found.version_id, found.labels, resource_type, resource_id)
+        for there in (changed, renumbered)
+        for resource_id, found in there.items()
     ]
-    lost = [(None, None, resource_type, resource_id) for resource_id in missing]
+    lost = [(None, None, None, resource_type, resource_id) for resource_id in missing]
     with ledger.writing() as connection:
         connection.executemany(_SET_HELD, [*lost, *held])
         connection.executemany(_SET_CAME_BACK, [(resource_type, resource_id) for resource_id in changed])
@@ -107,13 +116,24 @@ def _loaded(result: Result, origin: str) -> tuple[str | None, ...]:
         result.version_id or None,
         resource.as_of,
         origin,
-        json.dumps(resource.references),
+        *_facts_of_file(resource, origin),
     )
+
+
+def _facts_of_file(resource: Resource, origin: str) -> tuple[str | None, ...]:
+    """Return references, file and labels of what came from files; a lake's tables say all of these themselves."""
+    if origin != FILES:
+        return (None, None, None)
+    return (json.dumps(resource.references), file_of(resource.source), resource.labels)
 
 
 def _rejected(result: Result, origin: str) -> tuple[str | None, ...]:
     resource = result.resource
-    refused = (resource.content_hash, result.missing_target or None)
+    refused = (
+        file_of(resource.source) if origin == FILES else None,
+        resource.content_hash,
+        result.missing_target or None,
+    )
     return (*resource[:2], after(Event.REFUSED), resource.as_of, origin, *refused)
 
 
@@ -124,25 +144,26 @@ def _among(event: Event) -> str:
 _OF_KEY = "resource_type = ? AND resource_id = ?"
 _PUT_LOADED = """
     INSERT INTO resources
-        (resource_type, resource_id, state, content_hash, version_id, as_of, origin, refers_to)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        (resource_type, resource_id, state, content_hash, version_id, as_of, origin, refers_to, source, labels)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (resource_type, resource_id) DO UPDATE SET
         state = excluded.state, content_hash = excluded.content_hash, version_id = excluded.version_id,
         as_of = excluded.as_of, origin = excluded.origin, refers_to = excluded.refers_to,
-        rejected_hash = NULL, missing_target = NULL
+        source = excluded.source, labels = excluded.labels, rejected_hash = NULL, missing_target = NULL
 """
 _PUT_REJECTED = """
-    INSERT INTO resources (resource_type, resource_id, state, as_of, origin, rejected_hash, missing_target)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO resources (resource_type, resource_id, state, as_of, origin, source, rejected_hash, missing_target)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (resource_type, resource_id) DO UPDATE SET
-        state = excluded.state, as_of = excluded.as_of, origin = excluded.origin,
+        state = excluded.state, as_of = excluded.as_of, origin = excluded.origin, source = excluded.source,
         rejected_hash = excluded.rejected_hash, missing_target = excluded.missing_target
 """
 """What the server holds of a rejected resource, it still holds: hash and version of that stay."""
 
 _TOUCH = f"""
     UPDATE resources
-    SET state = '{after(Event.FOUND_EQUAL)}', as_of = ?, origin = ?, rejected_hash = NULL, missing_target = NULL
+    SET state = '{after(Event.FOUND_EQUAL)}', as_of = ?, origin = ?, refers_to = ?, source = ?, labels = ?,
+        rejected_hash = NULL, missing_target = NULL
     WHERE {_OF_KEY} AND {_among(Event.FOUND_EQUAL)}
 """
 _FORGET_NEVER_HELD = f"DELETE FROM resources WHERE {_OF_KEY} AND content_hash IS NULL AND {_among(Event.NEVER_HELD)}"
@@ -155,7 +176,7 @@ _SET_ENTERED_IN_ERROR = f"""
     UPDATE resources SET state = '{after(Event.ENTERED_IN_ERROR)}', content_hash = ?, version_id = ?, as_of = ''
     WHERE {_OF_KEY} AND {_among(Event.ENTERED_IN_ERROR)}
 """
-_SET_HELD = f"UPDATE resources SET content_hash = ?, version_id = ? WHERE {_OF_KEY}"
+_SET_HELD = f"UPDATE resources SET content_hash = ?, version_id = ?, labels = ? WHERE {_OF_KEY}"
 _SET_CAME_BACK = f"""
     UPDATE resources SET state = '{after(Event.CAME_BACK)}' WHERE {_OF_KEY} AND {_among(Event.CAME_BACK)}
 """

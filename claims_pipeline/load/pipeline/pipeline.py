@@ -11,23 +11,24 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from claims_pipeline.errors import ClaimsPipelineError
+from claims_pipeline.errors import ClaimsPipelineError, FhirError
 from claims_pipeline.load.account import Tally
 from claims_pipeline.load.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.diff import Delta, Unknown, diff, split_by_missing, unknown_targets, why_missing
 from claims_pipeline.load.ledger.settle import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.pipeline.relabelling import Relabelling
 from claims_pipeline.load.progress import OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.reconciling.reads import on_server
-from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, LOADED, Resource, Result
+from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, LOADED, Resource, Result, resources_of
 from claims_pipeline.load.sending.pack import bundles
 from claims_pipeline.load.sending.send import Sender
 
 TELL_SECONDS = 1.0
 """Where a load is, is told at least this often: a server that takes nothing is news too."""
 
-_RESOURCE_COLUMNS = list(Resource._fields)
+_CHUNK_COLUMNS = [name for name in Resource._fields if name in CHUNK_SCHEMA]
 KEYS_SCHEMA = pl.Schema({**dict.fromkeys(KEY, pl.String()), "content_hash": pl.String()})
 
 
@@ -90,6 +91,7 @@ class Pipeline:
     last_answer: float = 0.0
     _underway: list[Underway] = field(default_factory=list)
     _on_server: dict[str, bool] = field(default_factory=dict)
+    _relabelling: Relabelling = field(default_factory=Relabelling)
     _claims: int = 0
     _bundles: int = 0
     _stage: str = ""
@@ -112,6 +114,8 @@ class Pipeline:
                     self.sender.stop(error)
         finally:
             telling.cancel()
+        if not isinstance(self.sender.stopped, FhirError):
+            self.remarks += await self._relabelling.take_off(self.sender.client)
 
     async def _send_all(self, chunks: Iterator[pl.DataFrame], origin: str, sending: asyncio.TaskGroup) -> None:
         plan = await asyncio.to_thread(self._plan_next, chunks)
@@ -127,17 +131,24 @@ class Pipeline:
         chunk = next(chunks, None)
         if chunk is None:
             return None
-        delta = self._diff(chunk)
+        delta = self._diff(chunk, self._stage)
         unknown = {} if self.is_dry_run or delta.to_send.is_empty() else unknown_targets(self.ledger, delta.to_send)
         return Plan(chunk, delta, unknown)
 
-    def _diff(self, chunk: pl.DataFrame) -> Delta:
-        on_their_way = _keys_underway(self._underway)
-        return diff(self.ledger, chunk, on_their_way=on_their_way, released=self.released, full=self.is_full)
+    def _diff(self, chunk: pl.DataFrame, origin: str) -> Delta:
+        return diff(
+            self.ledger,
+            chunk,
+            on_their_way=_keys_underway(self._underway),
+            released=self.released,
+            full=self.is_full,
+            origin=origin,
+        )
 
     async def _account(self, plan: Plan, origin: str) -> pl.DataFrame:
         """Count what needs no request, and return the rest; what can go wrong comes before the counting."""
         delta = plan.delta
+        self._relabelling.expect(delta.known_labels)
         missing = await self._missing(plan.unknown)
         if not self.is_dry_run:
             touch(self.ledger, delta.to_touch, origin)
@@ -147,8 +158,8 @@ class Pipeline:
         self.tally.add_still_rejected(delta.still_rejected)
         may_go, lacking = split_by_missing(delta.to_send, missing)
         results = [
-            Result(Resource(*row), _end_of_lacking(target, self.tally), "", 0, missing[target], target)
-            for *row, target in lacking.select(*_RESOURCE_COLUMNS, "missing_target").rows()
+            Result(resource, _end_of_lacking(target, self.tally), "", 0, missing[target], target)
+            for resource, target in zip(resources_of(lacking, origin), lacking["missing_target"], strict=True)
         ]
         self._record(results, origin)
         self._tell()
@@ -165,7 +176,7 @@ class Pipeline:
         }
 
     async def _send(self, to_send: pl.DataFrame, underway: Underway, origin: str, sending: asyncio.TaskGroup) -> None:
-        resources = map(Resource._make, to_send.select(_RESOURCE_COLUMNS).iter_rows())
+        resources = resources_of(to_send, origin)
         if self.is_dry_run:
             self.tally.add_results(Result(resource, "to_send") for resource in resources)
             return
@@ -178,9 +189,9 @@ class Pipeline:
 
     def reject(self, results: Sequence[Result], origin: str) -> None:
         """Count and record what was read and cannot be sent, unless the ledger knows a later version."""
-        rows = [result.resource for result in results]
-        chunk = pl.DataFrame(rows, schema={name: CHUNK_SCHEMA[name] for name in _RESOURCE_COLUMNS}, orient="row")
-        delta = self._diff(chunk)
+        rows = [result.resource[: len(_CHUNK_COLUMNS)] for result in results]
+        chunk = pl.DataFrame(rows, schema={name: CHUNK_SCHEMA[name] for name in _CHUNK_COLUMNS}, orient="row")
+        delta = self._diff(chunk, origin)
         self.tally.add_read(chunk)
         self.tally.add_rows(delta.superseded, "superseded")
         self.tally.add_still_rejected(delta.still_rejected)
@@ -205,6 +216,7 @@ class Pipeline:
         async def on_results(results: Sequence[Result]) -> None:
             self.last_answer = time.monotonic()
             self._record(results, origin, bundle=str(number))
+            self._relabelling.note(results)
             underway.unsettled -= len(results)
             self._tell()
 

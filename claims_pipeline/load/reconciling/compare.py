@@ -1,14 +1,20 @@
 """The ledger against what the server really holds, resource by resource; adopting and resetting where they differ."""
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from claims_pipeline.fhir.vocabulary import TEST_DATA
+from claims_pipeline.load.labels import labels_in
 from claims_pipeline.load.ledger.holdings import Held, Which, count_by_type, page
-from claims_pipeline.load.ledger.settle import forget_all, settle_found
+from claims_pipeline.load.ledger.settle import Found, forget_all, settle_found
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.reconciling.marker import Marker, raise_generation
 from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, Stored, stored
+from claims_pipeline.load.resource import FILES
 from claims_pipeline.load.sending.client import FhirClient
+
+_LABELS_OF_A_LAKE = json.dumps(labels_in({"security": [TEST_DATA]}))
 
 
 @dataclass(frozen=True)
@@ -19,15 +25,15 @@ class Comparison:
         resource_type: their type.
         equal: number of those that are as the ledger says, in another version or not.
         missing: ids of those that the server does not have.
-        changed: those that the server has with other content: id -> (version id, content hash) there.
-        renumbered: those with the same content under another version: id -> (version id, content hash).
+        changed: by id, those that the server has with other content, labels included.
+        renumbered: by id, those that it has with the same content under another version.
     """
 
     resource_type: str
     equal: int
     missing: Sequence[str]
-    changed: dict[str, tuple[str, str]]
-    renumbered: dict[str, tuple[str, str]]
+    changed: dict[str, Found]
+    renumbered: dict[str, Found]
 
 
 async def compare(
@@ -38,7 +44,8 @@ async def compare(
     Args:
         ledger: what we believe.
         client: the server.
-        has_all_contents: read and hash everything; else only what has another version than the ledger knows.
+        has_all_contents: read and hash everything; else only what has another version, or other labels, than the
+            ledger knows.
         workers: most searches at the same time.
 
     Raises:
@@ -68,7 +75,7 @@ async def returned(ledger: Ledger, client: FhirClient, *, workers: int) -> Async
         while rows := page(ledger, resource_type, last_id, Which.DELETED):
             last_id = rows[-1].resource_id
             found = await stored(client, resource_type, [row.resource_id for row in rows], at_once=workers)
-            changed = {resource_id: (there.version_id, there.content_hash) for resource_id, there in found.items()}
+            changed = {resource_id: _found(there) for resource_id, there in found.items()}
             yield Comparison(resource_type, len(rows) - len(changed), [], changed, {})
 
 
@@ -121,27 +128,31 @@ async def reset(ledger: Ledger, client: FhirClient, marker: Marker | None) -> No
 async def _compare(
     client: FhirClient, resource_type: str, rows: Sequence[Held], *, has_all_contents: bool, workers: int
 ) -> Comparison:
-    versions: Mapping[str, Stored] = {}
+    shown: Mapping[str, Stored] = {}
     if not has_all_contents:
         ids = [row.resource_id for row in rows]
-        versions = await stored(client, resource_type, ids, elements=VERSIONS_ONLY, at_once=workers)
+        shown = await stored(client, resource_type, ids, elements=VERSIONS_ONLY, at_once=workers)
     doubtful = {
         row.resource_id: row
         for row in rows
-        if has_all_contents or _version(versions, row.resource_id) not in {None, row.version_id}
+        if has_all_contents or (row.resource_id in shown and not _is_as_known(row, shown[row.resource_id]))
     }
     contents = await stored(client, resource_type, list(doubtful), at_once=workers)
     missing = [
-        row.resource_id
-        for row in rows
-        if row.resource_id not in (contents if row.resource_id in doubtful else versions)
+        row.resource_id for row in rows if row.resource_id not in (contents if row.resource_id in doubtful else shown)
     ]
-    held = {resource_id: (found.version_id, found.content_hash) for resource_id, found in contents.items()}
-    changed = {i: there for i, there in held.items() if there[1] != doubtful[i].content_hash}
-    renumbered = {i: there for i, there in held.items() if i not in changed and there[0] != doubtful[i].version_id}
+    held = {resource_id: _found(there) for resource_id, there in contents.items()}
+    changed = {i: there for i, there in held.items() if there.content_hash != doubtful[i].content_hash}
+    renumbered = {
+        i: there for i, there in held.items() if i not in changed and there.version_id != doubtful[i].version_id
+    }
     return Comparison(resource_type, len(rows) - len(missing) - len(changed), missing, changed, renumbered)
 
 
-def _version(versions: Mapping[str, Stored], resource_id: str) -> str | None:
-    found = versions.get(resource_id)
-    return found.version_id if found else None
+def _is_as_known(row: Held, there: Stored) -> bool:
+    labels = row.labels if row.labels is not None or row.origin == FILES else _LABELS_OF_A_LAKE
+    return there.version_id == row.version_id and labels in {None, there.labels}
+
+
+def _found(there: Stored) -> Found:
+    return Found(there.version_id, there.content_hash, there.labels)

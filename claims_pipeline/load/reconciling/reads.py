@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ import httpx
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
 from claims_pipeline.fhir.canonical import decode, encode, without_volatile_meta
+from claims_pipeline.load.labels import labels_in
 from claims_pipeline.load.sending.answer import outcome_of, plain
 from claims_pipeline.load.sending.client import FhirClient, is_fhir
 from claims_pipeline.load.sending.words import without_values
@@ -25,12 +27,13 @@ _REFERENCE = re.compile(r'"reference":"([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})["/]
 
 
 class Stored(NamedTuple):
-    """A resource on the server; `body` is its canonical JSON without what the server sets itself."""
+    """A resource on the server: canonical JSON without what the server sets itself, and labels as in labels.py."""
 
     resource_type: str
     resource_id: str
     version_id: str
     body: str
+    labels: str
 
     @property
     def content_hash(self) -> str:
@@ -146,8 +149,9 @@ def _entries(page: httpx.Response) -> Iterator[Stored]:
     bundle, _ = decode(page.text)
     for entry in bundle.get("entry", []):
         resource = entry["resource"]
-        version_id = str(resource.get("meta", {}).get("versionId", ""))
-        yield Stored(resource["resourceType"], resource["id"], version_id, encode(without_volatile_meta(resource)))
+        meta = resource.get("meta", {})
+        body, labels = encode(without_volatile_meta(resource)), json.dumps(labels_in(meta))
+        yield Stored(resource["resourceType"], resource["id"], str(meta.get("versionId", "")), body, labels)
 
 
 def _next(page: httpx.Response) -> str | None:

@@ -68,6 +68,11 @@ class FhirClient:
         self.traffic.requests += 1
         return await self.http.post(self.base_url, content=content, headers={"Content-Type": FHIR_JSON})
 
+    async def call(self, path: str, content: bytes) -> httpx.Response:
+        """Call an operation that writes."""
+        self.traffic.requests += 1
+        return await self.http.post(f"{self.base_url}/{path}", content=content, headers={"Content-Type": FHIR_JSON})
+
     async def post_bundle(self, content: bytes, *, is_deletion: bool = False) -> httpx.Response:
         """Send a transaction; the server tries one that meets another write again, but not a deletion.
 

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from claims_pipeline.load.ledger.settle import (
+    Found,
     forget_all,
     settle,
     settle_deleted,
@@ -57,7 +58,7 @@ def happen(ledger: Ledger, event: Event) -> None:
         case Event.DELETED:
             settle_deleted(ledger, [KEY])
         case Event.CAME_BACK:
-            settle_found(ledger, "Patient", missing=[], changed={"p-1": ("2", "other")}, renumbered={})
+            settle_found(ledger, "Patient", missing=[], changed={"p-1": Found("2", "other", "[]")}, renumbered={})
         case Event.FORGOTTEN:
             forget_all(ledger)
 

@@ -62,14 +62,14 @@ def test_a_ledger_of_version_1_keeps_what_it_knows_and_takes_what_is_new(old_led
         assert ledger.partitions() == {"patients/2025-01-01": ("digest", 2)}
         delta = diff(ledger, chunk)
         assert (delta.unchanged.height, delta.still_rejected.height) == (1, 1)
-        claim = Resource("Claim", "c-1", "hash", "", "test", "{}", ["Patient/p-1"])
+        claim = Resource("Claim", "c-1", "hash", "", "/in/c.json:1", "{}", ["Patient/p-1"])
         settle(ledger, [Result(claim, "created", "1")], "files")
     with open_ledger(old_ledger) as ledger, ledger.reading() as connection:
         assert ledger.info()["ledger_id"] == "the-same"
         assert count_by_type(ledger) == {"Claim": 1, "Patient": 1}
         rows = connection.execute("SELECT resource_id, refers_to, source, labels, feed FROM resources").fetchall()
         assert rows == [
-            ("c-1", '["Patient/p-1"]', None, None, None),
+            ("c-1", '["Patient/p-1"]', "/in/c.json", None, None),
             ("p-1", None, None, None, None),
             ("p-2", None, None, None, None),
         ]
