@@ -112,7 +112,7 @@ def test_what_a_resource_that_stays_refers_to_stays_without_being_tried(
     reasons = {failure.name: failure.text for failure in report.failures}
     assert "refers to it" in reasons["Encounter/e"]
     assert "Observation/o" in reasons["Encounter/e"]
-    assert "reference to this resource" in reasons["Observation/o"]
+    assert "another resource refers to it (Observation/theirs)" in reasons["Observation/o"]
     assert all("Patient/p" not in request.names for request in fake_server.transactions)
 
     del fake_server.held["Observation/theirs"]

@@ -12,6 +12,8 @@ MISSING_TARGET = re.compile(r"Resource ([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}) not
 """HAPI-1094: the first reference of a transaction whose target is not on the server."""
 NO_MATCH = re.compile(r'Invalid match URL "([A-Z][A-Za-z]+\?[^"]+)" - No resources match')
 """HAPI-1091: a conditional reference that finds nothing."""
+REFERRER = re.compile(r"First reference found was resource ([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?![^\s/])")
+"""HAPI-0550: one of those that refer to what is to be deleted."""
 
 MASK = "***"
 
@@ -118,6 +120,8 @@ def _shown(text: str) -> Iterator[str]:
         yield f"(at {next(filter(None, place.groups()))})"
     if target := missing_target(text):
         yield f"({target})"
+    if referrer := REFERRER.search(text):
+        yield f"({referrer[1]})"
 
 
 def _cause(text: str) -> str:

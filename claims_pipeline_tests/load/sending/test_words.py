@@ -63,6 +63,11 @@ SHOWN = {
         "HTTP 409: " + BATCH.format(value="JANE SAMPLE", error='invalid byte sequence for encoding "UTF8": 0x00'),
         "HTTP 409: error processing: HAPI-0550: a character that the database cannot store",
     ),
+    "what is still referred to": (
+        "error processing: HAPI-0550: Unable to delete Organization/o because at least one resource has a reference to "
+        "this resource. First reference found was resource Patient/p/_history/1 in path Patient.managingOrganization",
+        "error processing: HAPI-0550: another resource refers to it (Patient/p)",
+    ),
     "anything": (
         "Jane Sample, HIV positive, has called 555-12-3456",
         "reason not shown",
