@@ -15,6 +15,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from claims_pipeline.days import Day
 from claims_pipeline.errors import ConfigError
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -63,8 +64,8 @@ class Settings(BaseSettings):
     seed: int = Field(default=20250101, ge=0, lt=2**63)
     claims: int = Field(default=10_000, ge=1, le=MOST_CLAIMS)
     patients: int = Field(default=1_000, ge=1, le=MOST_PATIENTS)
-    start_date: date = date(2025, 1, 1)
-    end_date: date = Field(default=date.min, validate_default=False)
+    start_date: Day = date(2025, 1, 1)
+    end_date: Day = Field(default=date.min, validate_default=False)
 
     fhir_base_url: str = ""
     batch_size: int = Field(default=100, ge=1, le=1_000)
@@ -99,13 +100,6 @@ class Settings(BaseSettings):
             return path.expanduser().absolute()
         except RuntimeError as error:
             raise ValueError(f"no home directory to put for the ~ of {str(path)!r}") from error
-
-    @field_validator("start_date", "end_date", mode="before")
-    @classmethod
-    def _written_as_a_day(cls, day: Any) -> Any:
-        if isinstance(day, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", day):  # 20250101 would be seconds since 1970
-            raise ValueError(f"not a day such as 2025-01-31: {day!r}")
-        return day
 
     @field_validator("start_date", "end_date")
     @classmethod

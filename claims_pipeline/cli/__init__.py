@@ -6,7 +6,9 @@ so that `claims --help` does not wait for Polars or Dagster.
 
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import typer
 
 from claims_pipeline.cli import (
     aggregate,
@@ -22,7 +24,7 @@ from claims_pipeline.cli import (
     stack,
 )
 from claims_pipeline.cli.app import app, print_error
-from claims_pipeline.errors import ClaimsPipelineError, Interrupted
+from claims_pipeline.errors import ClaimsPipelineError, ConfigError, Interrupted
 from claims_pipeline.home import UMASK
 from claims_pipeline.signals import ending_like_ctrl_c
 
@@ -42,6 +44,10 @@ __all__ = [
 ]
 
 
+_UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+"""Click's error for wrong usage: typer may bring a click of its own, and exports a subclass of this only."""
+
+
 def main() -> None:
     """Run the command line; an error of ours is two or three lines on standard error and an exit code.
 
@@ -50,13 +56,27 @@ def main() -> None:
     os.umask(UMASK)
     try:
         with ending_like_ctrl_c():
-            app()
+            _run()
     except ClaimsPipelineError as error:
         _fail(error)
     except OSError as error:  # a folder that is closed to us, a full disk: of the machine, not of ours
         _fail(ClaimsPipelineError(error.strerror or str(error), where=str(error.filename or "")))
     except KeyboardInterrupt:
         sys.exit(Interrupted.exit_code)
+
+
+def _run() -> None:
+    """Run the application; wrong usage with --json ends as every other error does, in JSON too."""
+    if "--json" not in sys.argv:
+        app()
+        return
+    try:
+        sys.exit(app(standalone_mode=False))
+    except _UsageError as error:
+        command = error.ctx.command_path if error.ctx else "claims"
+        _fail(ConfigError(error.format_message(), fix=f"{command} --help"))
+    except typer.Abort:
+        _fail(ClaimsPipelineError("it was not confirmed, so nothing was done", fix="confirm it, or give --yes"))
 
 
 def _fail(error: ClaimsPipelineError) -> NoReturn:

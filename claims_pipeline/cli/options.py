@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claims_pipeline.cli.app import err
+from claims_pipeline.days import parse_day
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.settings import Settings
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 LINE_SECONDS = 10.0
 STAGE_WIDTH = 13
+SPEED_WIDTH = 15
 WIDE = 100
 
 FhirBaseOption = Annotated[
@@ -51,9 +53,9 @@ def days_between(day: str | None, start: str | None, end: str | None) -> list[da
 
 def _date(option: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        return parse_day(text)
     except ValueError as error:
-        raise ConfigError(f"{option}: not a day such as 2025-01-31: {text!r} ({error})") from error
+        raise ConfigError(f"{option} {error}") from error
 
 
 @contextmanager
@@ -113,5 +115,5 @@ def _detail(event: "Progress") -> str:
     """Return how fast it is, where something is sent, in a width that hardly changes: the bar takes the rest."""
     if event.in_flight is None:
         return event.time_left
-    speed = f"{event.claims_per_second:>6,.0f} claims/s  {event.in_flight:>2} in flight"
+    speed = f"{event.speed:>{SPEED_WIDTH}}  {event.in_flight:>2} in flight"
     return f"{speed}  {event.retries:,} retries  {event.time_left:>9}"

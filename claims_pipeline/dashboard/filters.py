@@ -1,28 +1,14 @@
 """What a person filters by. The same parameters in the page's address, the API and the charts."""
 
-import re
-from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from claims_pipeline.days import Day
 
 ClaimStatus = Literal["active", "cancelled", "draft"]
 Basis = Literal["received", "service"]
 
-
-def _iso_date(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", value):  # fromisoformat also takes 2025-W01-3
-            return date.fromisoformat(value)
-    except ValueError:
-        pass
-    msg = f"should be a day such as 2025-01-31, and is {value!r}"
-    raise ValueError(msg)
-
-
-IsoDate = Annotated[date, BeforeValidator(_iso_date)]
 
 PatientText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
@@ -55,12 +41,12 @@ class Filters(BaseModel):
         default_factory=list,
         description="Status of the claim, may be repeated. Given, it also decides what is charged.",
     )
-    received_from: IsoDate | None = Field(
+    received_from: Day | None = Field(
         default=None,
         validation_alias=AliasChoices("received_from", "created_from"),
         description="First day of receipt. The older name created_from means the same.",
     )
-    received_to: IsoDate | None = Field(
+    received_to: Day | None = Field(
         default=None,
         validation_alias=AliasChoices("received_to", "created_to"),
         description="Last day of receipt. The older name created_to means the same.",

@@ -7,6 +7,7 @@ from typing import Self
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from claims_pipeline.days import Day
 from claims_pipeline.errors import ConfigError, DataError, FeedMismatch
 from claims_pipeline.files import write_atomically
 from claims_pipeline.settings import MOST_CLAIMS, MOST_PATIENTS, Settings
@@ -29,8 +30,8 @@ class Feed(BaseModel):
     seed: int = Field(ge=0, lt=2**63)
     patients: int = Field(ge=1, le=MOST_PATIENTS)
     claims: int = Field(ge=1, le=MOST_CLAIMS)
-    start_date: date
-    end_date: date
+    start_date: Day
+    end_date: Day
     version: int = GENERATOR_VERSION
 
     @model_validator(mode="after")

@@ -1,13 +1,14 @@
 """Where partitions are, and how to read them."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
+from claims_pipeline.days import parse_day
 from claims_pipeline.errors import DataError
 from claims_pipeline.files import file_digest
 from claims_pipeline.lake.manifest import Entries, read_manifest
@@ -101,11 +102,10 @@ class Lake:
 
 def _day_of(folder: Path) -> date:
     name = folder.name.removeprefix("day=")
-    with suppress(ValueError):
-        day = date.fromisoformat(name)
-        if name == day.isoformat():  # 20250101 is a day too, but no name of ours
-            return day
-    raise DataError(f"not a day such as 2025-01-31: {name!r}", where=str(folder), fix="rename or remove the folder")
+    try:
+        return parse_day(name)
+    except ValueError as error:
+        raise DataError(f"its name {error}", where=str(folder), fix="rename or remove the folder") from error
 
 
 @contextmanager

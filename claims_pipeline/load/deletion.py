@@ -107,12 +107,13 @@ class _Deletion:
     def tell(self, resource_type: str) -> None:
         """Say where the deletion is, at most once a second."""
         now, settled = time.monotonic(), self.deleted.settled
-        self._pace.add(now, settled, 0)
+        self._pace.add(now, settled, 0, settled)
         if now - self._told_at < TELL_SECONDS:
             return
         self._told_at = now
         progress = Progress(
             stage=f"deleting {resource_type}",
+            resources_per_second=self._pace.resources_per_second,
             settled=settled,
             total=self.total,
             in_flight=self.sender.limit.in_flight,

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ class Progress:
         settled: resources whose end is known.
         total: resources to look at in all, 0 if not known.
         claims_per_second: claims loaded a second, of late.
+        resources_per_second: resources loaded a second, of late.
         in_flight: requests under way, None where none with resources are sent.
         retries: requests that repeated an earlier one.
         seconds_left: at the pace of late, None if not known.
@@ -31,6 +32,7 @@ class Progress:
     settled: int = 0
     total: int = 0
     claims_per_second: float = 0.0
+    resources_per_second: float = 0.0
     in_flight: int | None = None
     retries: int = 0
     seconds_left: float | None = None
@@ -44,12 +46,19 @@ class Progress:
         hours, minutes = divmod(minutes, 60)
         return (f"{hours}:{minutes:02}" if hours else f"{minutes}") + f":{seconds:02} left"
 
+    @property
+    def speed(self) -> str:
+        """Such as "1,412 claims/s"; of all resources where no claims are loaded."""
+        if self.claims_per_second or not self.resources_per_second:
+            return f"{self.claims_per_second:,.0f} claims/s"
+        return f"{self.resources_per_second:,.0f} resources/s"
+
     def __str__(self) -> str:
         if not self.total and not self.settled:
             return self.stage
         parts = [f"{self.stage}: {self.settled:,}" + (f" of {self.total:,}" if self.total else "") + " resources"]
         if self.in_flight is not None:
-            parts.append(f"{self.claims_per_second:,.0f} claims/s")
+            parts.append(self.speed)
             parts.append(f"{self.in_flight} in flight, {self.retries:,} retries")
         return ", ".join([*parts, self.time_left] if self.time_left else parts)
 
@@ -58,6 +67,7 @@ class _Sample(NamedTuple):
     time: float
     settled: int
     claims: int
+    resources: int
 
 
 @dataclass
@@ -66,20 +76,29 @@ class Pace:
 
     _samples: deque[_Sample] = field(default_factory=deque)
 
-    def add(self, now: float, settled: int, claims: int) -> None:
-        """Note how many resources are settled and how many claims loaded at a time in seconds."""
-        self._samples.append(_Sample(now, settled, claims))
+    def add(self, now: float, settled: int, claims: int, resources: int) -> None:
+        """Note how many resources are settled, and how many claims and resources loaded, at a time in seconds."""
+        self._samples.append(_Sample(now, settled, claims, resources))
         while self._samples[0] is not self._samples[-1] and self._samples[1].time <= now - PACE_SECONDS:
             self._samples.popleft()
 
     @property
     def claims_per_second(self) -> float:
         """Claims loaded a second, since the first were sent if that was of late; 0 before."""
-        if not self._samples:
+        return self._per_second([(sample.time, sample.claims) for sample in self._samples])
+
+    @property
+    def resources_per_second(self) -> float:
+        """Resources loaded a second, since the first were sent if that was of late; 0 before."""
+        return self._per_second([(sample.time, sample.resources) for sample in self._samples])
+
+    @staticmethod
+    def _per_second(counts: Sequence[tuple[float, int]]) -> float:
+        if not counts:
             return 0.0
-        without = [sample for sample in self._samples if not sample.claims]
-        first, last = without[-1] if without else self._samples[0], self._samples[-1]
-        return (last.claims - first.claims) / (last.time - first.time) if last.time > first.time else 0.0
+        without = [sample for sample in counts if not sample[1]]
+        (began, first), (ended, last) = without[-1] if without else counts[0], counts[-1]
+        return (last - first) / (ended - began) if ended > began else 0.0
 
     def seconds_left(self, remaining: int) -> float | None:
         """Return how long `remaining` resources take; None if it is too early to say."""

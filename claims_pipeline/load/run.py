@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from hashlib import sha256
@@ -31,7 +31,7 @@ from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import adopt, reset
 from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker, takes_a_transaction
 from claims_pipeline.load.report import Latency, LoadReport
-from claims_pipeline.load.sending.client import FhirClient, connect
+from claims_pipeline.load.sending.client import FhirClient, Traffic, connect
 from claims_pipeline.load.sending.interrupt import stopping_on_interrupt
 from claims_pipeline.load.sending.limits import InFlightLimit
 from claims_pipeline.load.sending.send import Sender
@@ -156,6 +156,8 @@ class Session:
         wait: wait until the server is ready, at most `settings.fhir_wait_seconds`, instead of failing at once.
         on_progress: told where the load is.
         options: see `LoadOptions`.
+        traffic: what went over the wire so far.
+        began: when, on the monotonic clock.
     """
 
     settings: Settings
@@ -164,6 +166,8 @@ class Session:
     wait: bool = True
     on_progress: OnProgress = silent
     options: LoadOptions = DEFAULTS
+    traffic: Traffic = field(default_factory=Traffic)
+    began: float = field(default_factory=time.monotonic)
 
     @contextmanager
     def exclusive_ledger(self) -> Iterator[Ledger]:
@@ -193,7 +197,7 @@ class Session:
         """
 
         async def check() -> None:
-            async with connect(self.settings) as client:
+            async with connect(self.settings, self.traffic) as client:
                 await self._require_belonging(ledger, client)
 
         run_to_end(check())
@@ -204,8 +208,7 @@ class Session:
             return run_to_end(self._run(ledger, source, work, is_checked=is_checked))
 
     async def _run(self, ledger: Ledger, source: str, work: Work, *, is_checked: bool) -> LoadReport:
-        began = time.monotonic()
-        async with connect(self.settings) as client:
+        async with connect(self.settings, self.traffic) as client:
             if not is_checked:
                 await self._require_belonging(ledger, client)
             limit = InFlightLimit(self.settings.workers)
@@ -229,10 +232,10 @@ class Session:
                 if not pipeline.is_dry_run:
                     pipeline.remarks += pipeline.dead_letters.close()
             await _close(pipeline)
-            return _report(pipeline, source, time.monotonic() - began)
+            return _report(pipeline, source, time.monotonic() - self.began)
 
     async def _require_belonging(self, ledger: Ledger, client: FhirClient) -> None:
-        self.on_progress(Progress(f"waiting for {client.base_url}"))
+        self.on_progress(Progress(f"{'waiting for' if self.wait else 'asking'} {client.base_url}"))
         marker = await read_marker(client, wait_seconds=self.settings.fhir_wait_seconds if self.wait else 0)
         match OnMismatch.REFUSE if self.options.is_dry_run else self.options.on_mismatch:
             case OnMismatch.ADOPT:

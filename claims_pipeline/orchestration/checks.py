@@ -6,6 +6,7 @@ from datetime import date
 import dagster as dg
 
 from claims_pipeline import load, quality
+from claims_pipeline.days import parse_day
 from claims_pipeline.orchestration.failures import failing_as_dagster
 from claims_pipeline.orchestration.feed_assets import claims
 from claims_pipeline.orchestration.load_assets import fhir_load
@@ -40,8 +41,8 @@ def _days(context: dg.AssetCheckExecutionContext) -> list[date] | None:
     """Return the days of the run; a check without partitions has them as tags only."""
     tags = context.run.tags
     if day := tags.get("dagster/partition"):
-        return [date.fromisoformat(day)]
+        return [parse_day(day)]
     if not {RANGE_START, RANGE_END} <= tags.keys():
         return None
-    first, last = (date.fromisoformat(tags[tag]) for tag in (RANGE_START, RANGE_END))
+    first, last = (parse_day(tags[tag]) for tag in (RANGE_START, RANGE_END))
     return [date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1)]

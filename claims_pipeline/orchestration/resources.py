@@ -4,6 +4,7 @@ from datetime import date
 
 import dagster as dg
 
+from claims_pipeline.days import parse_day
 from claims_pipeline.lake import Feed, Lake, requested_feed
 from claims_pipeline.settings import Settings, load_settings
 
@@ -34,4 +35,4 @@ class Installation(dg.ConfigurableResource[None]):
 
 def days_of(context: dg.AssetExecutionContext) -> list[date]:
     """Return the days of the run, one or a range, in order."""
-    return sorted(date.fromisoformat(key) for key in context.partition_keys)
+    return sorted(parse_day(key) for key in context.partition_keys)

@@ -125,7 +125,7 @@ def test_a_file_that_is_not_parquet_is_refused(lake: Lake) -> None:
 def test_a_partition_that_is_not_named_for_a_day_is_refused(lake: Lake, name: str) -> None:
     lake.path(PATIENTS, DAY).parent.rename(lake.root / "patients" / name)
 
-    with pytest.raises(DataError, match="not a day") as caught:
+    with pytest.raises(DataError, match="its name should be a day such as") as caught:
         lake.days(PATIENTS)
 
     assert caught.value.where.endswith(name)

@@ -1,8 +1,14 @@
 """What a load tells while it runs."""
 
+import time
+from pathlib import Path
+
 import pytest
 
+from claims_pipeline.load import load_files
 from claims_pipeline.load.progress import Pace, Progress, at_most_every
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.load.fake_server import BASE, FakeServer
 
 
 @pytest.mark.parametrize(
@@ -14,6 +20,10 @@ from claims_pipeline.load.progress import Pace, Progress, at_most_every
         (
             Progress("claims", 1_500, 18_665, claims_per_second=412.4, in_flight=4, retries=12, seconds_left=3_723),
             "claims: 1,500 of 18,665 resources, 412 claims/s, 4 in flight, 12 retries, 1:02:03 left",
+        ),
+        (
+            Progress("files", 1_500, 18_665, resources_per_second=1_412.4, in_flight=4),
+            "files: 1,500 of 18,665 resources, 1,412 resources/s, 4 in flight, 0 retries",
         ),
     ],
 )
@@ -33,17 +43,18 @@ def test_the_pace_is_that_of_late_and_not_of_the_start() -> None:
     pace = Pace()
     for second in range(61):
         settled = second if second <= 30 else 30 + 100 * (second - 30)
-        pace.add(float(second), settled, settled)
+        pace.add(float(second), settled, settled, 2 * settled)
 
     assert pace.claims_per_second == pytest.approx(100.0)
+    assert pace.resources_per_second == pytest.approx(200.0)
     assert pace.seconds_left(1_000) == pytest.approx(10.0)
 
 
 def test_claims_a_second_count_from_when_the_first_were_sent() -> None:
     pace = Pace()
     for second in range(11):
-        pace.add(float(second), second * 10, 0)
-    pace.add(12.0, 300, 200)
+        pace.add(float(second), second * 10, 0, 0)
+    pace.add(12.0, 300, 200, 200)
 
     assert pace.claims_per_second == pytest.approx(100.0)
 
@@ -51,10 +62,10 @@ def test_claims_a_second_count_from_when_the_first_were_sent() -> None:
 def test_there_is_no_forecast_from_a_moment_or_from_nothing() -> None:
     pace = Pace()
     assert pace.seconds_left(10) is None
-    pace.add(0.0, 0, 0)
-    pace.add(1.0, 1, 0)
+    pace.add(0.0, 0, 0, 0)
+    pace.add(1.0, 1, 0, 0)
     assert pace.seconds_left(18_664) is None
-    pace.add(5.0, 1, 0)
+    pace.add(5.0, 1, 0, 0)
     assert pace.seconds_left(18_664) == pytest.approx(5.0 * 18_664)
     assert pace.seconds_left(0) is None
 
@@ -79,3 +90,44 @@ def test_stages_that_come_day_after_day_do_not_bring_lines_day_after_day() -> No
             tell(Progress(table, day, 365))
 
     assert len(lines) == 3
+
+
+def test_data_without_claims_has_a_pace_of_resources(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "patients.ndjson"
+    file.write_text("\n".join(f'{{"resourceType":"Patient","id":"pace-{n}"}}' for n in range(300)))
+    told: list[Progress] = []
+
+    load_files([str(file)], fake_target.model_copy(update={"batch_size": 10}), on_progress=told.append)
+
+    assert told[-1].speed.endswith(" resources/s")
+    assert told[-1].resources_per_second > 0
+    assert len(fake_server.names("Patient")) == 300
+
+
+@pytest.mark.parametrize(("wait", "stage"), [(True, f"waiting for {BASE}"), (False, f"asking {BASE}")])
+def test_a_load_waits_for_the_server_only_if_it_may(
+    fake_target: Settings, tmp_path: Path, wait: bool, stage: str
+) -> None:
+    file = tmp_path / "patient.ndjson"
+    file.write_text('{"resourceType":"Patient","id":"pace-1"}')
+    told: list[Progress] = []
+
+    load_files([str(file)], fake_target, wait=wait, on_progress=told.append)
+
+    assert told[0].stage == stage
+
+
+def test_the_look_at_the_server_counts_as_requests_and_as_time(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "patient.ndjson"
+    file.write_text('{"resourceType":"Patient","id":"pace-1"}')
+    load_files([str(file)], fake_target)
+    fake_server.requests.clear()
+
+    again = load_files([str(file)], fake_target, on_progress=lambda _: time.sleep(0.02))
+
+    assert again.requests == len(fake_server.requests) > 0
+    assert again.seconds > 0.02

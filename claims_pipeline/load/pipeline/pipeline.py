@@ -93,6 +93,7 @@ class Pipeline:
     _on_server: dict[str, bool] = field(default_factory=dict)
     _relabelling: Relabelling = field(default_factory=Relabelling)
     _claims: int = 0
+    _loaded: int = 0
     _bundles: int = 0
     _stage: str = ""
     _pace: Pace = field(default_factory=Pace)
@@ -234,7 +235,9 @@ class Pipeline:
             self.sender.stop(error)
             results = [result._replace(outcome="failed", text=error.message) for result in results]
         self.tally.add_results(results)
-        self._claims += sum(result.outcome in LOADED and result.resource.resource_type == "Claim" for result in results)
+        loaded = [result.resource.resource_type for result in results if result.outcome in LOADED]
+        self._claims += loaded.count("Claim")
+        self._loaded += len(loaded)
 
     async def _keep_telling(self) -> None:
         while True:
@@ -243,13 +246,14 @@ class Pipeline:
 
     def _tell(self) -> None:
         settled = self.tally.settled
-        self._pace.add(time.monotonic(), settled, self._claims)
+        self._pace.add(time.monotonic(), settled, self._claims, self._loaded)
         self.on_progress(
             Progress(
                 stage=self._stage,
                 settled=settled,
                 total=self.total,
                 claims_per_second=self._pace.claims_per_second,
+                resources_per_second=self._pace.resources_per_second,
                 in_flight=self.sender.limit.in_flight,
                 retries=self.sender.client.traffic.retries,
                 seconds_left=self._pace.seconds_left(self.total - settled),

@@ -99,8 +99,8 @@ def transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[FhirClient]:
-    """Yield a client for the server of `settings`.
+async def connect(settings: Settings, traffic: Traffic | None = None) -> AsyncIterator[FhirClient]:
+    """Yield a client for the server of `settings` that adds to `traffic`, if it is given.
 
     Raises:
         ConfigError: the file of certificates cannot be used, or both kinds of authentication are set.
@@ -114,7 +114,7 @@ async def connect(settings: Settings) -> AsyncIterator[FhirClient]:
         limits=httpx.Limits(max_connections=settings.workers + 2, max_keepalive_connections=settings.workers + 2),
     )
     async with http:
-        yield FhirClient(base_url, http, settings.fhir_gzip)
+        yield FhirClient(base_url, http, settings.fhir_gzip, traffic or Traffic())
 
 
 async def wait_until_ready(client: FhirClient, path: str, *, seconds: float) -> httpx.Response:
