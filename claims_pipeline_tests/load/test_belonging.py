@@ -117,4 +117,4 @@ def test_what_others_still_refer_to_is_left_and_said(target: Settings) -> None:
     assert report.exit_code == 1
     assert report.left == 1
     assert report.failures[0].name == f"Patient/{patient_of(shape, 0, 0)}"
-    assert "another resource refers to it" in report.render()
+    assert "another resource refers to it (Observation/referred-o)" in report.render()
