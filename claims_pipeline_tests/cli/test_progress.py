@@ -21,7 +21,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, *events: Progress, width: int = 80, i
     written = io.StringIO()
     console = Console(file=written, width=width, force_terminal=is_terminal, highlight=False, soft_wrap=True)
     monkeypatch.setattr(options, "err", console)
-    with options.load_progress(Settings()) as on_progress:
+    with options.load_progress(Settings(fhir_base_url="http://fhir.example.org/r4")) as on_progress:
         for event in events:
             on_progress(event)
     return [line for line in re.split(r"[\r\n]+", CONTROL.sub("", written.getvalue())) if line.strip()]
