@@ -22,6 +22,7 @@ import psutil
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import write_atomically
 from claims_pipeline.home import UMASK
+from claims_pipeline.log_rotation import lines_of, rotated
 from claims_pipeline.signals import LAUNCHER, with_default_signals
 
 START_TOLERANCE_SECONDS = 2.0
@@ -162,16 +163,15 @@ def start_detached(
 
     Args:
         command: program and arguments.
-        log: file that standard output and standard error are appended to.
+        log: file of standard output and standard error; it begins anew, and is turned when it is full.
         env: environment, this process's own if None.
         cwd: working directory, this process's own if None.
 
     Raises:
         ServiceError: the program is missing or cannot be run, or ended at once.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with log.open("ab") as output:
+        with rotated(log) as output:
             child = subprocess.Popen(
                 with_default_signals(command),
                 stdin=subprocess.DEVNULL,
@@ -190,7 +190,9 @@ def start_detached(
         note_started(process)
         wait_until(lambda: LAUNCHER not in command_line(process), seconds=10)  # until then it may ignore signals
     if process is None or not is_running(process):
-        raise ServiceError(f"{Path(command[0]).name} ended at once with code {child.wait()}", where=str(log))
+        last_words = "".join(f": {line}" for line in lines_of(log)[-1:])
+        message = f"{Path(command[0]).name} ended at once with code {child.wait()}{last_words}"
+        raise ServiceError(message, where=str(log))
     return process
 
 

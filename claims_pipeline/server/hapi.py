@@ -8,6 +8,7 @@ from pathlib import Path
 
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import make_private_folder
+from claims_pipeline.log_rotation import lines_of
 from claims_pipeline.ports import require_free_port
 from claims_pipeline.processes import (
     ProcessIdentity,
@@ -50,7 +51,7 @@ class Hapi:
 
     @property
     def log(self) -> Path:
-        """Log file of the present run; the one before it is `hapi.1.log`."""
+        """Log file of the present run; the one before it is `hapi.log.1`."""
         return self.home / "hapi.log"
 
     @property
@@ -105,8 +106,6 @@ class Hapi:
         temporary = self.home / "tmp"
         make_private_folder(self.home)
         temporary.mkdir(exist_ok=True)
-        if self.log.exists():
-            self.log.replace(self.home / "hapi.1.log")
         command: list[str | Path] = [
             *(java_executable(), f"-Xmx{self.memory}", "-XX:+UseParallelGC", "-XX:+ExitOnOutOfMemoryError"),
             *("-XX:-UsePerfData", f"-Djava.io.tmpdir={temporary}", "-Duser.timezone=UTC"),
@@ -152,6 +151,6 @@ class Hapi:
 
     def last_words(self) -> str:
         """Return the last cause in its log, else its last line."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        lines = lines_of(self.log)
         causes = [line for line in lines if line.startswith("Caused by:")]
         return (causes or [line for line in lines if line.strip()] or ["it left no log"])[-1].strip()[:300]

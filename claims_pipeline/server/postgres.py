@@ -19,6 +19,7 @@ import psutil
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import make_private_folder, write_atomically
 from claims_pipeline.home import UNPRIVILEGED_USER
+from claims_pipeline.log_rotation import lines_of, rotated
 from claims_pipeline.ports import require_free_port
 from claims_pipeline.processes import ProcessIdentity, identify, note_started, wait_until
 from claims_pipeline.server.binaries import as_unprivileged_user, postgres_programs, serves
@@ -35,7 +36,7 @@ class Postgres:
     """One PostgreSQL cluster: where it lives and on which port it listens.
 
     Attributes:
-        home: folder of the data, the password and the log.
+        home: folder of the data and the password.
         port: port on 127.0.0.1.
     """
 
@@ -59,8 +60,8 @@ class Postgres:
 
     @property
     def log(self) -> Path:
-        """Log file."""
-        return self.home / "postgresql.log"
+        """Log file of the present run, beside the folder that is PostgreSQL's user's: root writes it."""
+        return self.home.with_name("postgresql.log")
 
     @property
     def password_file(self) -> Path:
@@ -136,7 +137,9 @@ class Postgres:
         for attempt in range(1, START_ATTEMPTS + 1):
             self._drop_stale_pid_file()
             options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-            done = self.run("pg_ctl", "-D", self.data, "-l", self.log, "-w", "-t", "120", "-o", options, "start")
+            start = ("pg_ctl", "-D", self.data, "-w", "-t", "120", "-o", options, "start")
+            with rotated(self.log) as log:
+                done = self.run(*start, stdout=log, stderr=log)
             if process := self.process():
                 note_started(process)
                 return process
@@ -182,11 +185,13 @@ class Postgres:
         *arguments: str | Path,
         stdin: str | BinaryIO = "",
         stdout: BinaryIO | None = None,
+        stderr: BinaryIO | None = None,
         environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run one of PostgreSQL's programs as PostgreSQL's user, which needs no right to the files opened here.
 
-        Output and errors come back together as text; with a file for the output, the errors alone.
+        Output and errors come back together as text; with a file for the output, the errors alone; with one for each,
+        nothing.
         """
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         return subprocess.run(
@@ -194,7 +199,7 @@ class Postgres:
             input=stdin if isinstance(stdin, str) else None,
             stdin=None if isinstance(stdin, str) else stdin,
             stdout=stdout or subprocess.PIPE,
-            stderr=subprocess.PIPE if stdout else subprocess.STDOUT,
+            stderr=stderr or (subprocess.PIPE if stdout else subprocess.STDOUT),
             text=True,
             env=ours | {"LC_ALL": "C", "TZ": "UTC", "HOME": str(self.home)} | (environment or {}),
             cwd=self.home.anchor,
@@ -234,6 +239,6 @@ class Postgres:
 
     def last_words(self) -> str:
         """Return the last error in its log, else its last line."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        lines = lines_of(self.log)
         fatal = [line for line in lines if "FATAL" in line or "ERROR" in line or "PANIC" in line]
         return (fatal or lines or ["it left no log"])[-1].split("UTC", 1)[-1].strip()

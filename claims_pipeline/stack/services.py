@@ -12,6 +12,7 @@ import httpx
 from claims_pipeline import ports, processes
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import write_atomically
+from claims_pipeline.log_rotation import lines_of
 from claims_pipeline.processes import ProcessIdentity
 from claims_pipeline.settings import Settings
 
@@ -102,8 +103,6 @@ def start(service: Service, settings: Settings) -> None:
     processes.stop_survivors(pid_file, seconds=STOP_SECONDS)
     ports.require_free_port(service.name, service.port, setting=service.setting)
     log = _log(service, settings)
-    if log.exists():
-        log.replace(log.with_suffix(".1.log"))
     process = processes.start_detached(service.command, log=log, env=_environment(settings), cwd=settings.home)
     processes.write_pid_file(pid_file, process)
     try:
@@ -188,7 +187,7 @@ def _answers(service: Service) -> bool:
 
 
 def _last_words(log: Path) -> str:
-    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    lines = [line for line in lines_of(log) if line.strip()]
     said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return (said or lines or ["it left no log"])[-1].strip()[:300]
 
