@@ -2,15 +2,33 @@
 
 import dagster as dg
 
-from claims_pipeline.orchestration import analytics_assets, checks, feed_assets, fidelity_asset, jobs, load_assets
+from claims_pipeline.orchestration import (
+    alerts,
+    analytics_assets,
+    checks,
+    feed_assets,
+    fidelity_asset,
+    freshness,
+    jobs,
+    load_assets,
+    sensors,
+    server_checks,
+)
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.orchestration.run import plain_lines
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([feed_assets, load_assets, analytics_assets, fidelity_asset]),
-    asset_checks=dg.load_asset_checks_from_modules([checks]),
-    jobs=[jobs.daily_feed],
+    asset_checks=dg.load_asset_checks_from_modules([checks, server_checks, freshness]),
+    jobs=[jobs.daily_feed, jobs.refresh],
     schedules=[jobs.daily_schedule],
+    sensors=[
+        sensors.missing_days_sensor,
+        sensors.fhir_server_sensor,
+        sensors.after_daily_feed,
+        freshness.freshness_sensor,
+        alerts.alerts,
+    ],
     resources={"installation": Installation()},
     loggers={"console": dg.colored_console_logger, "plain_lines": plain_lines},
     # The steps are a chain and Polars, DuckDB and the FHIR server use all cores: a process a step only adds 2.8 s each.

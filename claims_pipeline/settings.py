@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     `fhir_base_url` is the embedded server's address unless set.
     `fhir_wait_seconds`: how long a load waits for a server that is not ready. `fhir_request_seconds`: how long it
     waits for one answer. `fhir_patience_seconds`: how long it sends a bundle again before it gives up.
+    `alert_webhook` gets alerts as JSON, `alert_email` (addresses, separated by commas) as mail through `smtp_host`.
     `fhir_user` with `fhir_password`, or `fhir_token`, or `fhir_client_id` say who we are. The last gets access tokens
     for `fhir_scope` with `fhir_client_secret`, or with `fhir_private_key_file` (its `kid` is `fhir_key_id`), from
     `fhir_token_url`, or where the FHIR server says that tokens are given. `fhir_ca_file` is trusted besides the
@@ -84,6 +85,15 @@ class Settings(BaseSettings):
     fhir_wait_seconds: float = Field(default=120, gt=0)
     fhir_request_seconds: float = Field(default=60, gt=0)
     fhir_patience_seconds: float = Field(default=300, gt=0)
+
+    alert_webhook: SecretStr | None = None
+    alert_email: str = ""
+    alert_sender: str = ""
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(default=25, ge=1, le=65_535)
+    smtp_user: str = ""
+    smtp_password: SecretStr | None = None
+    smtp_starttls: bool = False
 
     fhir_port: int = Field(default=8080, ge=1, le=65_535)
     postgres_port: int = Field(default=5436, ge=1, le=65_535)

@@ -1,48 +1,62 @@
-"""Asset checks: are the rows right, is the whole realistic, does the server hold what was loaded."""
+"""Asset checks of the rows of `claims`: those that block the load of their day, and those that warn."""
 
 from collections.abc import Iterator
 from datetime import date
 
 import dagster as dg
+import polars as pl
 
-from claims_pipeline import load, quality
-from claims_pipeline.days import parse_day
-from claims_pipeline.orchestration.failures import failing_as_dagster
+from claims_pipeline import quality
+from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
+from claims_pipeline.orchestration.faulty_days import WARNINGS
 from claims_pipeline.orchestration.feed_assets import claims
-from claims_pipeline.orchestration.load_assets import fhir_load
-from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START
+from claims_pipeline.orchestration.partitions import days_of_run
 from claims_pipeline.orchestration.resources import Installation
+from claims_pipeline.schema import CLAIMS
+
+IDS_SHOWN = 10
 
 
 @dg.multi_asset_check(
     name="claims_quality",
-    specs=[dg.AssetCheckSpec(check.name, asset=claims, description=check.meaning) for check in quality.CHECKS],
+    specs=[
+        dg.AssetCheckSpec(check.name, asset=claims, description=check.meaning, blocking=check.name not in WARNINGS)
+        for check in quality.CHECKS
+    ],
+    can_subset=True,
+    retry_policy=RETRIES,
 )
 def claims_quality(context: dg.AssetCheckExecutionContext, installation: Installation) -> Iterator[dg.AssetCheckResult]:
     """Look for faults in the rows of the run's days, or of all days when the run has none."""
     with failing_as_dagster():
-        report = quality.check(installation.lake, _days(context))
-    for name, count in report.counts:
-        yield dg.AssetCheckResult(
-            passed=count == 0, check_name=name, asset_key=claims.key, metadata={"findings": count, "days": report.days}
-        )
+        lake = installation.lake
+        days = days_of_run(context.run.tags) or lake.days(CLAIMS)
+        findings = quality.findings(lake, days)
+    for key in sorted(context.selected_asset_check_keys, key=lambda key: key.name):
+        yield _result(key, findings.filter(check=key.name), days)
 
 
-@dg.asset_check(asset=fhir_load)
-@failing_as_dagster()
-def server_holds_what_was_loaded(installation: Installation) -> dg.AssetCheckResult:
-    """Count the server's resources by type against the ledger; fewer is a failure."""
-    report = load.reconcile(installation.settings)
-    counts = {name: f"{compared.server:,} of {compared.ledger:,}" for name, compared in report.by_type.items()}
-    return dg.AssetCheckResult(passed=report.is_equal, metadata=counts)
+def _result(key: dg.AssetCheckKey, findings: pl.DataFrame, days: list[date]) -> dg.AssetCheckResult:
+    """Return the result of one check over all days.
 
-
-def _days(context: dg.AssetCheckExecutionContext) -> list[date] | None:
-    """Return the days of the run; a check without partitions has them as tags only."""
-    tags = context.run.tags
-    if day := tags.get("dagster/partition"):
-        return [parse_day(day)]
-    if not {RANGE_START, RANGE_END} <= tags.keys():
-        return None
-    first, last = (parse_day(tags[tag]) for tag in (RANGE_START, RANGE_END))
-    return [date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1)]
+    A blocking result would keep the good days of a range from the server; of those the load leaves the faulty ones out.
+    """
+    by_day = findings.group_by("day", maintain_order=True).len().rows()
+    faulty = {day for day, _ in by_day}
+    blocks = key.name not in WARNINGS and (None in faulty or faulty >= set(days))
+    metadata: dict[str, dg.MetadataValue] = {
+        "days_checked": dg.MetadataValue.int(len(days)),
+        "findings": dg.MetadataValue.int(findings.height),
+    }
+    if days:
+        metadata |= {"first_day": dg.MetadataValue.text(str(days[0])), "last_day": dg.MetadataValue.text(str(days[-1]))}
+    if by_day:
+        metadata["faulty_days"] = dg.MetadataValue.json({str(day or days[0]): count for day, count in by_day})
+        metadata["first_ids"] = dg.MetadataValue.text(", ".join(findings["id"].unique(maintain_order=True)[:IDS_SHOWN]))
+    return dg.AssetCheckResult(
+        passed=not by_day,
+        check_name=key.name,
+        asset_key=key.asset_key,
+        severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )

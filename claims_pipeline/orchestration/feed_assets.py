@@ -1,10 +1,15 @@
 """The feed: directory, enrollment, and the daily patients -> coverages -> claims."""
 
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+
 import dagster as dg
 
 from claims_pipeline import generate, schema
-from claims_pipeline.orchestration.failures import failing_as_dagster
-from claims_pipeline.orchestration.metadata import add_row_counts, column_schema
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
+from claims_pipeline.orchestration.metadata import add_day_numbers, column_schema
 from claims_pipeline.orchestration.partitions import daily, one_run
 from claims_pipeline.orchestration.resources import Installation, days_of
 
@@ -12,15 +17,21 @@ GROUP = "feed"
 KINDS = {"polars", "parquet"}
 
 
-@dg.asset(group_name=GROUP, kinds=KINDS, backfill_policy=one_run)
+@dg.asset(group_name=GROUP, kinds=KINDS, backfill_policy=one_run, retry_policy=RETRIES)
 @failing_as_dagster()
 def directory(installation: Installation) -> dg.MaterializeResult[None]:
     """Payers, plans, organizations, locations and practitioners."""
     rows = generate.write_directory(installation.lake, installation.feed())
-    return dg.MaterializeResult(metadata={"dagster/row_count": sum(rows.values()), **rows})
+    return dg.MaterializeResult(metadata=_directory_numbers(rows))
 
 
-@dg.asset(group_name=GROUP, kinds=KINDS, backfill_policy=one_run, metadata=column_schema(schema.ENROLLMENT.columns))
+@dg.asset(
+    group_name=GROUP,
+    kinds=KINDS,
+    backfill_policy=one_run,
+    retry_policy=RETRIES,
+    metadata=column_schema(schema.ENROLLMENT.columns),
+)
 @failing_as_dagster()
 def enrollment(installation: Installation) -> dg.MaterializeResult[None]:
     """Every person of the population with spans of coverage and chronic conditions."""
@@ -33,13 +44,15 @@ def enrollment(installation: Installation) -> dg.MaterializeResult[None]:
     kinds=KINDS,
     partitions_def=daily,
     backfill_policy=one_run,
+    retry_policy=RETRIES,
     deps=[directory, enrollment],
     metadata=column_schema(schema.PATIENTS.columns),
 )
 @failing_as_dagster()
 def patients(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """The patients whom the day's claims name, as they were on that day."""
-    add_row_counts(context, generate.write_patients(installation.lake, installation.feed(), days_of(context)))
+    _write_directory_and_enrollment_of_a_new_lake(context, installation)
+    _write_days(context, installation, schema.PATIENTS, generate.write_patients)
 
 
 @dg.asset(
@@ -47,13 +60,14 @@ def patients(context: dg.AssetExecutionContext, installation: Installation) -> N
     kinds=KINDS,
     partitions_def=daily,
     backfill_policy=one_run,
+    retry_policy=RETRIES,
     deps=[enrollment, patients],
     metadata=column_schema(schema.COVERAGES.columns),
 )
 @failing_as_dagster()
 def coverages(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """The coverages that the day's claims name, each valid on its date of service."""
-    add_row_counts(context, generate.write_coverages(installation.lake, installation.feed(), days_of(context)))
+    _write_days(context, installation, schema.COVERAGES, generate.write_coverages)
 
 
 @dg.asset(
@@ -61,10 +75,39 @@ def coverages(context: dg.AssetExecutionContext, installation: Installation) -> 
     kinds=KINDS,
     partitions_def=daily,
     backfill_policy=one_run,
+    retry_policy=RETRIES,
     deps=[directory, patients, coverages],
     metadata=column_schema(schema.CLAIMS.columns),
 )
 @failing_as_dagster()
 def claims(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """What the payer received on the day: new claims, and new versions of earlier ones."""
-    add_row_counts(context, generate.write_claims(installation.lake, installation.feed(), days_of(context)))
+    _write_days(context, installation, schema.CLAIMS, generate.write_claims)
+
+
+def _write_days(
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    table: schema.Table,
+    write: Callable[[Lake, Feed, Iterable[date]], Mapping[date, int]],
+) -> None:
+    began = time.monotonic()
+    rows = write(installation.lake, installation.feed(), days_of(context))
+    add_day_numbers(context, installation.lake, table, rows, time.monotonic() - began)
+
+
+def _write_directory_and_enrollment_of_a_new_lake(
+    context: dg.AssetExecutionContext, installation: Installation
+) -> None:
+    """Let the days of a new lake be made without a run of what they refer to before them."""
+    feed, lake = installation.feed(), installation.lake
+    if not all(lake.path(table).exists() for table in schema.DIRECTORY):
+        rows = generate.write_directory(lake, feed)
+        context.log_event(dg.AssetMaterialization("directory", metadata=_directory_numbers(rows)))
+    if not lake.path(schema.ENROLLMENT).exists():
+        count = generate.write_enrollment(lake, feed)
+        context.log_event(dg.AssetMaterialization("enrollment", metadata={"dagster/row_count": count}))
+
+
+def _directory_numbers(rows: Mapping[str, int]) -> dict[str, int]:
+    return {"dagster/row_count": sum(rows.values()), **rows}

@@ -8,22 +8,38 @@ import polars as pl
 
 from claims_pipeline import fidelity as measuring
 from claims_pipeline.fidelity import Measurement
-from claims_pipeline.orchestration.failures import failing_as_dagster
+from claims_pipeline.orchestration.automation import when_days_have_changed
+from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
 from claims_pipeline.orchestration.feed_assets import claims, enrollment
 from claims_pipeline.orchestration.partitions import one_run
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.reference import read_table
 
-
-def _check_name(row: int) -> str:
-    return f"row_{row:02}"
+CHECK_NAMES = {
+    1: "visit_levels_of_established_patients",
+    2: "visit_levels_of_new_patients",
+    3: "lines_per_claim",
+    4: "office_visits_by_season",
+    5: "respiratory_infections_by_season",
+    6: "visits_in_holiday_weeks",
+    7: "coverage_of_the_population",
+    8: "medicare_by_age",
+    9: "concentration_of_charges",
+    10: "conditions_of_those_65_and_over",
+    11: "charges_against_medicare_fees",
+    12: "claims_by_city",
+    13: "services_on_weekends",
+    14: "months_until_receipt",
+    15: "final_status_of_claims",
+}
+"""What each row of the calibration table measures, as the name of its check."""
 
 
 def _specs() -> list[dg.AssetCheckSpec]:
     metrics = pl.col("metric").unique(maintain_order=True).str.join("; ")
     rows = read_table("calibration").group_by("row", maintain_order=True).agg(metrics)
     return [
-        dg.AssetCheckSpec(_check_name(int(row)), asset="fidelity", description=metric)
+        dg.AssetCheckSpec(CHECK_NAMES[int(row)], asset="fidelity", description=metric)
         for row, metric in rows.iter_rows()
     ]
 
@@ -31,9 +47,11 @@ def _specs() -> list[dg.AssetCheckSpec]:
 @dg.asset(
     group_name="analytics",
     kinds={"polars"},
+    automation_condition=when_days_have_changed,
     deps=[enrollment, claims],
     check_specs=_specs(),
     backfill_policy=one_run,
+    retry_policy=RETRIES,
 )
 def fidelity(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[dg.MaterializeResult[None]]:
     """The lake's figures beside public ones; a lake of under 24 months or 200,000 claims is measured, not judged."""
@@ -55,7 +73,7 @@ def fidelity(context: dg.AssetExecutionContext, installation: Installation) -> I
 
 def _result(row: int, measurements: list[Measurement]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        check_name=_check_name(row),
+        check_name=CHECK_NAMES[row],
         passed=all(one.verdict != "misses" for one in measurements),
         metadata={one.part or one.metric: f"{one.generated} ({one.verdict})" for one in measurements},
     )

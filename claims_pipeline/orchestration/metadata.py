@@ -1,11 +1,12 @@
-"""Asset metadata derived from the table declarations."""
+"""Asset metadata derived from the table declarations, and the numbers that the UI plots over the days."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
 
 import dagster as dg
 
-from claims_pipeline.schema import Column
+from claims_pipeline.lake import Lake
+from claims_pipeline.schema import Column, Table
 
 
 def column_schema(columns: Iterable[Column]) -> dict[str, dg.TableSchema]:
@@ -22,8 +23,15 @@ def _column(column: Column) -> dg.TableColumn:
     )
 
 
-def add_row_counts(context: dg.AssetExecutionContext, rows_by_day: Mapping[date, int]) -> None:
-    """Log the sum, and attach its own row count to each partition: result metadata would put the sum on every day."""
-    context.log.info(f"{len(rows_by_day):,} days, {sum(rows_by_day.values()):,} rows")
+def add_day_numbers(
+    context: dg.AssetExecutionContext, lake: Lake, table: Table, rows_by_day: Mapping[date, int], seconds: float
+) -> None:
+    """Attach its own rows, bytes and share of the time to each day: result metadata would put the sum on every day."""
+    context.log.info(f"{len(rows_by_day):,} days, {sum(rows_by_day.values()):,} rows, {seconds:.1f} s")
     for day, rows in rows_by_day.items():
-        context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=day.isoformat())
+        numbers = {
+            "dagster/partition_row_count": rows,
+            "bytes": lake.path(table, day).stat().st_size,
+            "seconds": round(seconds / len(rows_by_day), 4),
+        }
+        context.add_asset_metadata(numbers, partition_key=day.isoformat())

@@ -13,6 +13,7 @@ from claims_pipeline import ports, processes
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import write_atomically
 from claims_pipeline.log_rotation import lines_of
+from claims_pipeline.orchestration.instance import prepare_instance
 from claims_pipeline.processes import ProcessIdentity
 from claims_pipeline.settings import Settings
 
@@ -168,10 +169,11 @@ def status(service: Service, settings: Settings) -> ServiceStatus:
 
 
 def dagster_instance(settings: Settings) -> Path:
-    """Return the folder of Dagster's state, with the instance settings of this version in it."""
+    """Return the folder of Dagster's state, ready for several processes, with the instance settings of this version."""
     settings.dagster_path.mkdir(parents=True, exist_ok=True)
     content = (resources.files(__package__) / "dagster.yaml").read_bytes()
     write_atomically(settings.dagster_path / "dagster.yaml", content)
+    prepare_instance(settings.dagster_path)
     return settings.dagster_path
 
 

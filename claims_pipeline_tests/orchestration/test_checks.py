@@ -11,7 +11,7 @@ import pytest
 
 from claims_pipeline import generate
 from claims_pipeline.lake import Feed, Lake, require_feed
-from claims_pipeline.orchestration import checks, feed_assets, fidelity_asset, load_assets
+from claims_pipeline.orchestration import checks, feed_assets, fidelity_asset, load_assets, server_checks
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.schema import CLAIMS, USD
@@ -43,7 +43,7 @@ def run(selection: dg.AssetSelection, lake: Lake, instance: dg.DagsterInstance) 
             load_assets.fhir_load,
             fidelity_asset.fidelity,
             checks.claims_quality,
-            checks.server_holds_what_was_loaded,
+            server_checks.server_holds_what_was_loaded,
         ],
         selection=selection,
         instance=instance,

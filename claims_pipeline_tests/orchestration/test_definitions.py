@@ -5,6 +5,7 @@ import dagster as dg
 from claims_pipeline import quality
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.definitions import defs
+from claims_pipeline.orchestration import fidelity_asset
 from claims_pipeline.orchestration.partitions import daily
 
 FEED_AND_LOAD = {
@@ -72,5 +73,20 @@ def test_every_quality_check_and_every_calibration_row_is_an_asset_check() -> No
     checks = {(name(key.asset_key), key.name) for key in keys}
 
     assert {check for asset, check in checks if asset == "claims"} == {check.name for check in quality.CHECKS}
-    assert {f"row_{row:02}" for row in range(1, 15)} <= {check for asset, check in checks if asset == "fidelity"}
+    assert {check for asset, check in checks if asset == "fidelity"} == set(fidelity_asset.CHECK_NAMES.values())
     assert ("fhir_load", "server_holds_what_was_loaded") in checks
+
+
+def test_the_daily_job_holds_what_has_days_and_nothing_else() -> None:
+    """Dagster plans an event for each day and asset of a job, also for an asset without days."""
+    job = defs.resolve_job_def("daily_feed")
+
+    assert {name(key) for key in job.asset_layer.selected_asset_keys} == DAILY
+    assert job.partitions_def == daily
+
+
+def test_the_other_job_holds_what_follows_from_the_days() -> None:
+    job = defs.resolve_job_def("refresh")
+
+    assert {name(key) for key in job.asset_layer.selected_asset_keys} == {"fidelity", *(model.name for model in MODELS)}
+    assert job.partitions_def is None

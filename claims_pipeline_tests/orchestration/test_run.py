@@ -74,4 +74,4 @@ def test_an_interrupted_demo_ends_with_130_and_says_how_to_go_on(monkeypatch: py
 
     assert demo.returncode == 130, written
     assert "Traceback" not in written
-    assert "error: the run was interrupted" in written
+    assert "error: interrupted; nothing that it started still runs\nwhere: Dagster run " in written

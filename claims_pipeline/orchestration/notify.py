@@ -1,0 +1,61 @@
+"""Delivery of a message to whom it may concern: a webhook, e-mail."""
+
+import smtplib
+from dataclasses import dataclass
+from email.message import EmailMessage
+
+import httpx
+
+from claims_pipeline.errors import ServiceError
+from claims_pipeline.settings import Settings
+
+TIMEOUT_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is said: one line, and what stands below it."""
+
+    subject: str
+    text: str
+
+
+def deliver(message: Message, settings: Settings) -> None:
+    """Send a message wherever the settings say; nowhere if they name no place.
+
+    Raises:
+        ServiceError: it could not be delivered to one of the places; it may have been to the other.
+    """
+    problems = []
+    for send in (_to_webhook, _by_mail):
+        try:
+            send(message, settings)
+        except (httpx.HTTPError, httpx.InvalidURL, smtplib.SMTPException, OSError) as error:
+            problems.append(f"{send.__name__.removeprefix('_')}: {type(error).__name__}")  # not the address: a secret
+    if problems:
+        raise ServiceError(
+            f"an alert was not delivered ({'; '.join(problems)})", fix="look at CLAIMS_ALERT_* and CLAIMS_SMTP_*"
+        )
+
+
+def _to_webhook(message: Message, settings: Settings) -> None:
+    """Post JSON that Slack and Microsoft Teams take."""
+    if settings.alert_webhook is None:
+        return
+    body = {"text": f"{message.subject}\n{message.text}"}
+    httpx.post(settings.alert_webhook.get_secret_value(), json=body, timeout=TIMEOUT_SECONDS).raise_for_status()
+
+
+def _by_mail(message: Message, settings: Settings) -> None:
+    if not settings.alert_email:
+        return
+    mail = EmailMessage()
+    mail["Subject"], mail["To"] = message.subject, settings.alert_email
+    mail["From"] = settings.alert_sender or settings.alert_email.split(",")[0]
+    mail.set_content(message.text)
+    with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=TIMEOUT_SECONDS) as server:
+        if settings.smtp_starttls:
+            server.starttls()
+        if settings.smtp_user and settings.smtp_password:
+            server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+        server.send_message(mail)
