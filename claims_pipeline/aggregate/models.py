@@ -46,8 +46,12 @@ class Model:
         return " ".join(line.removeprefix("--").strip() for line in head)
 
 
-def _columns_of(table: Table, *left_out: str) -> tuple[Column, ...]:
-    return tuple(column for column in table.columns if column.name not in left_out)
+def _columns_of(table: Table, left_out: str, *, after: str = "", until: str = "") -> tuple[Column, ...]:
+    """Return the columns of a lake table in order, behind the column `after` up to the column `until`."""
+    names = [column.name for column in table.columns]
+    first = names.index(after) + 1 if after else 0
+    last = names.index(until) + 1 if until else len(names)
+    return tuple(column for column in table.columns[first:last] if column.name != left_out)
 
 
 _RECEIVED = Column("received_date", DATE, "Day on which the payer received the first version of the claim")
@@ -57,16 +61,37 @@ _ACTIVE_CHARGES = Column("active_charge_amount", TOTAL_USD, "Charges of the acti
 _CHARGES = Column("charge_amount", TOTAL_USD, "Charges", unit="USD")
 
 MODELS: tuple[Model, ...] = (
+    Model("patients_current", ("patient_id",), (*schema.PATIENTS.columns, AS_OF), tables=(schema.PATIENTS,)),
+    Model(
+        "coverages_current",
+        ("coverage_id",),
+        (*schema.COVERAGES.columns, Column("payer_name", TEXT, "Name of the payer"), AS_OF),
+        tables=(schema.COVERAGES, schema.PAYERS),
+    ),
     Model(
         "claims_current",
         ("claim_id",),
         (
-            *_columns_of(schema.CLAIMS, "lines"),
+            *_columns_of(schema.CLAIMS, "lines", until="patient_name"),
+            Column("gender", TEXT, "Gender of the patient; unknown where the patient is"),
+            Column("age_band", TEXT, "Age of the patient on the first day of service, in years"),
+            *_columns_of(schema.CLAIMS, "lines", after="patient_name", until="payer_id"),
+            Column("payer_name", TEXT, "Name of the payer"),
+            Column("plan_name", TEXT, "Name of the plan"),
+            Column("plan_type", TEXT, "As in plans"),
+            *_columns_of(schema.CLAIMS, "lines", after="payer_id", until="rendering_npi"),
+            Column("practitioner_name", TEXT, "Name of the rendering provider"),
+            Column("specialty", TEXT, "Specialty of the rendering provider"),
+            *_columns_of(schema.CLAIMS, "lines", after="rendering_npi", until="diagnosis_codes"),
+            Column("principal_diagnosis_code", TEXT, "The first of diagnosis_codes"),
+            Column("diagnosis_chapter", TEXT, "Chapter of ICD-10-CM of the principal diagnosis"),
+            *_columns_of(schema.CLAIMS, "lines", after="diagnosis_codes"),
             Column("line_count", COUNT, "Service lines"),
             Column("hcpcs_codes", pl.List(pl.String()), "Procedures of the lines, in order"),
             AS_OF,
         ),
-        tables=(schema.CLAIMS,),
+        tables=(schema.CLAIMS, schema.PRACTITIONERS),
+        models=("patients_current", "coverages_current"),
     ),
     Model(
         "claim_lines",
@@ -89,23 +114,32 @@ MODELS: tuple[Model, ...] = (
         tables=(schema.CLAIMS,),
         models=("claims_current",),
     ),
-    Model("patients_current", ("patient_id",), (*schema.PATIENTS.columns, AS_OF), tables=(schema.PATIENTS,)),
     Model(
-        "coverages_current",
-        ("coverage_id",),
-        (*schema.COVERAGES.columns, Column("payer_name", TEXT, "Name of the payer"), AS_OF),
-        tables=(schema.COVERAGES, schema.PAYERS),
+        "claim_versions",
+        ("claim_id", "version_number"),
+        (
+            Column("claim_id", TEXT, "Claim"),
+            Column("version_number", INTEGER, "1 for the first version of the claim"),
+            _STATUS,
+            Column("as_of_date", DATE, "Partition that the version comes from: the day of its receipt"),
+            Column("total_charge_amount", schema.USD, "Charges of the version", unit="USD"),
+        ),
+        tables=(schema.CLAIMS,),
     ),
     Model(
-        "member_months",
-        ("patient_id", "coverage_month"),
+        "member_spans",
+        ("patient_id", "coverage_id"),
         (
             Column("patient_id", TEXT, "Member"),
-            Column("coverage_month", DATE, "First day of the month"),
-            Column("coverage_id", TEXT, "Coverage on the last covered day of the month"),
+            Column("gender", TEXT, "Gender of the member"),
+            Column("birth_date", DATE, "Date of birth"),
+            Column("coverage_id", TEXT, "Coverage"),
             Column("plan_id", TEXT, "Plan of that coverage"),
             Column("plan_type", TEXT, "As in plans"),
             Column("payer_id", TEXT, "Payer that runs the plan"),
+            Column("first_month", DATE, "First day of the first month that counts for this coverage"),
+            Column("last_month", DATE, "First day of the last month that counts for this coverage"),
+            Column("month_count", COUNT, "Months from first_month to last_month"),
         ),
         tables=(schema.ENROLLMENT, schema.PLANS),
         models=("claims_current",),
@@ -133,7 +167,7 @@ MODELS: tuple[Model, ...] = (
             Column("claim_count", COUNT, "Claims"),
             _CHARGES,
         ),
-        models=("claims_current", "patients_current"),
+        models=("claims_current",),
     ),
     Model(
         "procedures_by_day",

@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 import psutil
+import pyarrow as pa
 
 from claims_pipeline.aggregate.built_from import BuiltFrom, attach_read_only, select_built_from
 from claims_pipeline.aggregate.models import models_digest
@@ -72,6 +73,7 @@ class View:
     """One build, open for reading. All that a request asks comes from one view, so its figures belong together."""
 
     def __init__(self, path: Path, turns: Turns | None = None, *, memory_limit: str = MEMORY_LIMIT) -> None:
+        turns = turns or Turns()
         spill = _spill_folder(path)
         weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
         self._connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": spill})
@@ -79,7 +81,8 @@ class View:
         self.built_from: BuiltFrom = _require_current(self._connection, path)
         self._connection.execute("set enable_external_access = false")
         # over the connection, not over self: without a cycle, a view that was swapped is closed at once
-        self._answer = partial(_answer, self._connection, turns or Turns())
+        self._answer = partial(_answer, self._connection, turns)
+        self._in_batches = partial(_batches, self._connection, turns)
         self._remembered = lru_cache(maxsize=ANSWERS_REMEMBERED)(self._answer)
 
     def select(self, sql: str, *parameters: Any) -> Rows:
@@ -87,10 +90,29 @@ class View:
         columns, rows = self._answer(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
+    def batches(self, sql: str, *parameters: Any, rows: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Return the columns of a query, and its rows in batches of `rows`, however many they are."""
+        return self._in_batches(sql, parameters, rows=rows)
+
     def select_remembered(self, sql: str, *parameters: Any) -> Rows:
         """Return the rows of a query whose answer is small, from memory if it was asked before."""
         columns, rows = self._remembered(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _batches(
+    connection: duckdb.DuckDBPyConnection, turns: Turns, sql: str, parameters: tuple[Any, ...], *, rows: int
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    cursor = connection.cursor()
+    with turns.turn():
+        cursor.execute("use analytics")
+        reader: Any = cursor.sql(sql, params=parameters).to_arrow_reader(rows)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        with cursor:
+            yield from reader
+
+    return reader.schema, batches()
 
 
 def _spill_folder(path: Path) -> str:

@@ -124,6 +124,85 @@ class PatientPage(Page):
     items: list[Patient]
 
 
+class BreakdownRow(BaseModel):
+    """The figures of one value of a dimension."""
+
+    value: str = Field(description="As the filter of the dimension's name takes it.")
+    label: str
+    figures: dict[str, float | int | None] = Field(description="By measure; null where it has no meaning.")
+
+
+class Breakdown(BaseModel):
+    """Figures by the values of a dimension."""
+
+    dimension: str
+    measure: str = Field(description="The figure by which the values are ordered, the largest first.")
+    items: list[BreakdownRow]
+    total: dict[str, float | int | None] = Field(
+        description="The figures of all claims, or lines; a claim with several procedures counts once in it."
+    )
+    value_count: int = Field(description="Values that there are, also those that are not in the answer.")
+
+
+class Line(BaseModel):
+    """One service line."""
+
+    claim_line_number: int
+    procedure: Code
+    modifiers: list[str]
+    diagnosis_pointers: list[int]
+    line_service_date: date
+    place_of_service: Code
+    unit_count: int
+    unit_charge_amount: Amount
+    charge_amount: Amount
+
+
+class Version(BaseModel):
+    """One version of a claim, as the payer received it."""
+
+    version_number: int
+    claim_status: ClaimStatus
+    as_of_date: date = Field(description="Day on which the payer received it.")
+    total_charge_amount: Amount
+
+
+class ClaimDetail(Claim):
+    """One claim with its lines and the history of its versions."""
+
+    practitioner_id: str
+    practitioner_name: str
+    specialty: str
+    organization_id: str
+    coverage_id: str
+    plan_type: str
+    lines: list[Line]
+    versions: list[Version]
+    fhir_url: str = Field(description="The claim on the FHIR server, if it is loaded.")
+
+
+class CoverageSpan(BaseModel):
+    """One coverage that a claim of the patient names."""
+
+    coverage_id: str
+    payer_name: str | None
+    plan_name: str
+    plan_type: str
+    coverage_start_date: date
+    coverage_end_date: date
+
+
+class PatientDetail(Patient):
+    """One patient with the coverages that claims name."""
+
+    address_line: str
+    zip_code: str
+    first_received_date: date
+    coverages: list[CoverageSpan]
+    claims: str = Field(description="Address of the patient's claims.")
+    fhir_url: str = Field(description="The patient on the FHIR server, if loaded.")
+
+
 class ChartLink(BaseModel):
     """A chart and where its Vega-Lite specification is."""
 

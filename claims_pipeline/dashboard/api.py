@@ -1,17 +1,35 @@
 """The routes of the JSON API."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
 
 from claims_pipeline import __version__
 from claims_pipeline.dashboard.analytics import NotBuilt, View
-from claims_pipeline.dashboard.answers import ChartLink, ClaimPage, Health, PatientPage, Problem, Stats
+from claims_pipeline.dashboard.answers import (
+    Breakdown,
+    ChartLink,
+    ClaimDetail,
+    ClaimPage,
+    Health,
+    PatientDetail,
+    PatientPage,
+    Problem,
+    Stats,
+)
+from claims_pipeline.dashboard.breakdown import BreakdownQuery, breakdown
 from claims_pipeline.dashboard.charts import CHARTS, Chart
+from claims_pipeline.dashboard.details import claim_detail, patient_detail
+from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
+from claims_pipeline.dashboard.download import claims_csv, claims_parquet
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimQuery, PatientQuery, claim_page, patient_page
 from claims_pipeline.dashboard.stats import build_of, stats
 
+NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is none of this id"}}
 router = APIRouter(
     responses={
         422: {"model": Problem, "description": "A parameter is wrong"},
@@ -55,6 +73,54 @@ def get_claims(view: CurrentView, query: Annotated[ClaimQuery, Query()]) -> Clai
 def get_patients(view: CurrentView, query: Annotated[PatientQuery, Query()]) -> PatientPage:
     """Return a part of the list, with each patient's claims in numbers."""
     return patient_page(view, query)
+
+
+@router.get("/api/claims/{claim_id}", tags=["lists"], summary="One claim", responses=NO_SUCH)
+def get_claim(request: Request, view: CurrentView, claim_id: str) -> ClaimDetail:
+    """Return a claim in its current version, with its lines and the history of its versions."""
+    return claim_detail(view, claim_id, fhir_base_url=request.app.state.fhir_base_url)
+
+
+@router.get("/api/patients/{patient_id}", tags=["lists"], summary="One patient", responses=NO_SUCH)
+def get_patient(request: Request, view: CurrentView, patient_id: str) -> PatientDetail:
+    """Return a patient at the last known address, with the coverages that claims name."""
+    return patient_detail(view, patient_id, fhir_base_url=request.app.state.fhir_base_url)
+
+
+@router.get("/api/export.csv", tags=["lists"], summary="Claims as CSV", response_class=StreamingResponse)
+def get_csv(view: CurrentView, filters: Annotated[Filters, Query()]) -> StreamingResponse:
+    """Return all claims under the filters; texts that a spreadsheet takes for formulas begin with an apostrophe."""
+    return _attachment(claims_csv(view, filters), "text/csv; charset=utf-8", "claims.csv")
+
+
+@router.get("/api/export.parquet", tags=["lists"], summary="Claims as Parquet", response_class=StreamingResponse)
+def get_parquet(view: CurrentView, filters: Annotated[Filters, Query()]) -> StreamingResponse:
+    """Return all claims under the filters."""
+    return _attachment(claims_parquet(view, filters), "application/vnd.apache.parquet", "claims.parquet")
+
+
+def _attachment(pieces: Iterator[bytes], media_type: str, name: str) -> StreamingResponse:
+    first = next(pieces, b"")  # what goes wrong with the query is answered as an error, before anything is sent
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(chain([first], pieces), media_type=media_type, headers=headers)
+
+
+def _add_breakdown_route(dimension: Dimension) -> None:
+    def get_breakdown(view: CurrentView, query: Annotated[BreakdownQuery, Query()]) -> Breakdown:
+        return breakdown(view, dimension, query)
+
+    router.add_api_route(
+        f"/api/stats/by-{dimension.path}",
+        get_breakdown,
+        tags=["figures"],
+        name=f"get_stats_by_{dimension.name}",
+        summary=f"Figures by {dimension.title.lower()}",
+        description=f"{dimension.meaning} Every measure for the values that are largest by one of them.",
+    )
+
+
+for _dimension in DIMENSIONS.values():
+    _add_breakdown_route(_dimension)
 
 
 @router.get("/api/charts", tags=["charts"], summary="The charts that there are")

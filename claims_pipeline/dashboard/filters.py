@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.days import Day
 
 ClaimStatus = Literal["active", "cancelled", "draft"]
@@ -11,6 +12,8 @@ Basis = Literal["received", "service"]
 
 
 PatientText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+Values = list[Annotated[str, StringConstraints(min_length=1, max_length=200)]]
 
 _NAME_MATCHES = "contains(lower(concat_ws(' ', first_name, last_name)), ?)"
 _LAST_AND_FIRST_NAME_MATCH = "contains(lower(last_name), ?) and contains(lower(first_name), ?)"
@@ -59,6 +62,23 @@ class Filters(BaseModel):
         description="Day by which the charts over time count: when a claim was received, or when the service began.",
     )
 
+    payer: Values = Field(default_factory=list, description=DIMENSIONS["payer"].meaning)
+    plan: Values = Field(default_factory=list, description=DIMENSIONS["plan"].meaning)
+    plan_type: Values = Field(default_factory=list, description=DIMENSIONS["plan_type"].meaning)
+    provider: Values = Field(default_factory=list, description=DIMENSIONS["provider"].meaning)
+    specialty: Values = Field(default_factory=list, description=DIMENSIONS["specialty"].meaning)
+    organization: Values = Field(default_factory=list, description=DIMENSIONS["organization"].meaning)
+    location: Values = Field(default_factory=list, description=DIMENSIONS["location"].meaning)
+    diagnosis: Values = Field(default_factory=list, description=DIMENSIONS["diagnosis"].meaning)
+    chapter: Values = Field(default_factory=list, description=DIMENSIONS["chapter"].meaning)
+    procedure: Values = Field(default_factory=list, description=DIMENSIONS["procedure"].meaning)
+    category: Values = Field(default_factory=list, description=DIMENSIONS["category"].meaning)
+    state: Values = Field(default_factory=list, description=DIMENSIONS["state"].meaning)
+    city: Values = Field(default_factory=list, description=DIMENSIONS["city"].meaning)
+    place_of_service: Values = Field(default_factory=list, description=DIMENSIONS["place_of_service"].meaning)
+    age_band: Values = Field(default_factory=list, description=DIMENSIONS["age_band"].meaning)
+    gender: Values = Field(default_factory=list, description=DIMENSIONS["gender"].meaning)
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.received_from and self.received_to and self.received_from > self.received_to:
@@ -68,7 +88,25 @@ class Filters(BaseModel):
 
     @property
     def where(self) -> str:
-        """The WHERE clause over a table with claim_status, received_date and, if asked for, patient_id."""
+        """The WHERE clause over a table of claims; over `claims_by_day` if that is what the property names."""
+        return _where([*self._conditions, *(dimension.condition for dimension, _ in self._chosen)])
+
+    @property
+    def where_of_lines(self) -> str:
+        """The WHERE clause over claim_lines: all lines of the claims that count."""
+        of_claims = " and ".join(dimension.condition for dimension, _ in self._chosen)
+        claims = [f"claim_id in (select claim_id from claims_current where {of_claims})"] if of_claims else []
+        return _where([*self._conditions, *claims])
+
+    @property
+    def parameters(self) -> list[Any]:
+        """The values for the question marks in `where` and `where_of_lines`."""
+        days = [day for day in (self.received_from, self.received_to) if day]
+        patient = patient_condition(self.patient)[1] if self.patient else []
+        return [*self.status, *days, *patient, *(tuple(values) for _, values in self._chosen)]
+
+    @property
+    def _conditions(self) -> list[str]:
         marks = ", ".join("?" * len(self.status))
         conditions = [
             f"claim_status in ({marks})" if self.status else "",
@@ -78,14 +116,13 @@ class Filters(BaseModel):
             if self.patient
             else "",
         ]
-        given = [condition for condition in conditions if condition]
-        return f"where {' and '.join(given)}" if given else ""
+        return [condition for condition in conditions if condition]
 
     @property
-    def parameters(self) -> list[Any]:
-        """The values for the question marks in `where`."""
-        days = [day for day in (self.received_from, self.received_to) if day]
-        return [*self.status, *days, *(patient_condition(self.patient)[1] if self.patient else [])]
+    def _chosen(self) -> list[tuple[Dimension, list[str]]]:
+        """The dimensions that limit, with their values."""
+        given = ((dimension, getattr(self, name)) for name, dimension in DIMENSIONS.items())
+        return [(dimension, values) for dimension, values in given if values]
 
     @property
     def charged_statuses(self) -> list[ClaimStatus]:
@@ -107,32 +144,37 @@ class Filters(BaseModel):
         return "" if self.status else " filter (where claim_status = 'active')"
 
     @property
+    def charged(self) -> str:
+        """SQL condition over a table with claim_status: the charges of a claim count."""
+        return "true" if self.status else "claim_status = 'active'"
+
+    @property
     def day(self) -> str:
         """The column of `claims_by_day` that charts over time count by."""
         return "received_date" if self.basis == "received" else "service_date"
 
     @property
     def claims_by_day(self) -> str:
-        """The table that counts claims by day; for one patient or by day of service the same, counted from the claims.
+        """The table that counts claims by day; where it lacks what the filters ask for, the same from the claims.
 
-        Only the latter has the columns patient_id and service_date.
+        Only the latter has the column service_date.
         """
-        return _CLAIMS if self.patient or self.basis == "service" else "claims_by_day"
+        is_enough = not (self.patient or self._chosen or self.basis == "service")
+        return "claims_by_day" if is_enough else _CLAIMS
 
     @property
     def procedures_by_day(self) -> str:
-        """The table that counts lines by day and procedure; for one patient the same, counted from the lines."""
-        return _LINES if self.patient else "procedures_by_day"
+        """The table that counts lines by day and procedure; where it lacks what the filters ask for, the lines."""
+        return _LINES if self.patient or self._chosen else "procedures_by_day"
+
+
+def _where(conditions: list[str]) -> str:
+    return f"where {' and '.join(conditions)}" if conditions else ""
 
 
 _CLAIMS = """(
-    select
-        patient_id, received_date, claim_start_date as service_date, claim_status,
-        coalesce(gender, 'unknown') as gender, facility_state, 1 as claim_count, total_charge_amount as charge_amount
-    from claims_current left join patients_current using (patient_id)
+    select *, claim_start_date as service_date, 1 as claim_count, total_charge_amount as charge_amount
+    from claims_current
 )"""
 
-_LINES = """(
-    select patient_id, received_date, claim_status, hcpcs_code, 1 as line_count, unit_count, charge_amount
-    from claim_lines
-)"""
+_LINES = "(select *, 1 as line_count from claim_lines)"

@@ -126,9 +126,7 @@ def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
         with page as (
             select claim_id from claims_current {where and f"where {where}"} {part.order} limit ? offset ?
         )
-        select claims_current.*, payer_name, plan_name
-        from claims_current left join coverages_current using (coverage_id)
-        where claims_current.claim_id in (select claim_id from page) {part.order}
+        select * from claims_current where claim_id in (select claim_id from page) {part.order}
         """,
         *query.parameters,
         *part.values,
@@ -136,7 +134,7 @@ def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
         part.skip,
     )
     rows = part.in_order(rows)
-    return ClaimPage(items=_with_labels(rows), **_paging("/api/claims", query, rows, part, key="claim_id"))
+    return ClaimPage(items=with_labels(rows), **_paging("/api/claims", query, rows, part, key="claim_id"))
 
 
 def patient_page(view: View, query: PatientQuery) -> PatientPage:
@@ -245,18 +243,20 @@ def _paging(path: str, query: ClaimQuery | PatientQuery, rows: Rows, part: Part,
     }
 
 
-def _with_labels(rows: Rows) -> Rows:
+def with_labels(rows: Rows) -> Rows:
+    """Return rows of `claims_current` with the labels of their codes."""
     procedures, diagnoses, places = procedure_labels(), diagnosis_labels(), place_of_service_labels()
     return [
         row
         | {
-            "procedures": [_code(code, procedures) for code in row["hcpcs_codes"]],
-            "diagnoses": [_code(code, diagnoses) for code in row["diagnosis_codes"]],
-            "place_of_service": _code(row["place_of_service_code"], places),
+            "procedures": [code_of(code, procedures) for code in row["hcpcs_codes"]],
+            "diagnoses": [code_of(code, diagnoses) for code in row["diagnosis_codes"]],
+            "place_of_service": code_of(row["place_of_service_code"], places),
         }
         for row in rows
     ]
 
 
-def _code(code: str, labels: dict[str, str]) -> dict[str, str]:
+def code_of(code: str, labels: dict[str, str]) -> dict[str, str]:
+    """Return a code with its label, empty where there is none."""
     return {"code": code, "label": labels.get(code, "")}

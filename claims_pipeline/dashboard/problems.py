@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from claims_pipeline.dashboard.analytics import RETRY_AFTER_SECONDS, NotBuilt, TooBusy
 from claims_pipeline.dashboard.answers import Problem
+from claims_pipeline.dashboard.details import NotFound
 from claims_pipeline.errors import ClaimsPipelineError
 
 
@@ -45,6 +46,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ClaimsPipelineError)
     def ours(_: Request, error: ClaimsPipelineError) -> JSONResponse:
+        if isinstance(error, NotFound):
+            return problem(HTTPStatus.NOT_FOUND, error.message, where=error.where, fix=error.fix)
         is_passing = isinstance(error, NotBuilt | TooBusy)
         status = HTTPStatus.SERVICE_UNAVAILABLE if is_passing else HTTPStatus.INTERNAL_SERVER_ERROR
         answer = problem(status, error.message, where=error.where, fix=error.fix)

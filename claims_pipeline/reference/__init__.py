@@ -5,7 +5,21 @@ The files are in `data/`; the source of each figure stands at the head of its fi
 """
 
 from claims_pipeline.reference.fees import conversion_factors
-from claims_pipeline.reference.labels import diagnosis_labels, place_of_service_labels, procedure_labels
+from claims_pipeline.reference.labels import (
+    diagnosis_labels,
+    place_of_service_labels,
+    procedure_categories,
+    procedure_labels,
+    specialty_labels,
+)
 from claims_pipeline.reference.tables import read_table
 
-__all__ = ["conversion_factors", "diagnosis_labels", "place_of_service_labels", "procedure_labels", "read_table"]
+__all__ = [
+    "conversion_factors",
+    "diagnosis_labels",
+    "place_of_service_labels",
+    "procedure_categories",
+    "procedure_labels",
+    "read_table",
+    "specialty_labels",
+]

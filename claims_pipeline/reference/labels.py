@@ -18,6 +18,17 @@ def place_of_service_labels() -> dict[str, str]:
     return _labels("places_of_service", "place_of_service_code")
 
 
+def specialty_labels() -> dict[str, str]:
+    """Return the label of each specialty."""
+    return _labels("specialties", "specialty")
+
+
+def procedure_categories() -> dict[str, str]:
+    """Return the category of each CPT and HCPCS code."""
+    frame = read_table("procedures")
+    return dict(zip(frame["hcpcs_code"], frame["category"], strict=True))
+
+
 def _labels(table: str, code: str) -> dict[str, str]:
     frame = read_table(table)
     return dict(zip(frame[code], frame["label"], strict=True))

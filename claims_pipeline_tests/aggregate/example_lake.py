@@ -33,6 +33,17 @@ SPANS = {
     CLEO: [("plan-02", date(2025, 2, 1), date(2025, 12, 31))],
     DAN: [("plan-01", date(2026, 1, 1), date(2026, 12, 31))],
 }
+DOCTOR = (
+    "practitioner-0001",
+    "9000000002",
+    "Dora",
+    "Diaz",
+    "female",
+    "family_medicine",
+    "207Q00000X",
+    "organization-0001",
+    "location-0001",
+)
 FEED = Feed(seed=1, patients=4, claims=5, start_date=JAN_10, end_date=FEB_3)
 
 
@@ -91,6 +102,7 @@ def write_directory(lake: Lake) -> None:
     with lake.writer() as writer:
         writer.add(schema.PAYERS, _frame(schema.PAYERS, [("payer-01", "Blue"), ("payer-02", "CMS")]))
         writer.add(schema.PLANS, _frame(schema.PLANS, plans))
+        writer.add(schema.PRACTITIONERS, _frame(schema.PRACTITIONERS, [DOCTOR]))
         writer.add(schema.ENROLLMENT, _frame(schema.ENROLLMENT, people))
 
 

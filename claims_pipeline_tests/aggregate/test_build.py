@@ -37,11 +37,12 @@ def test_the_report_counts_the_rows_of_each_model(tmp_path: Path) -> None:
     report = aggregate.build(write_example_lake(tmp_path / "lake"), tmp_path / "a.duckdb", begun.append)
     assert begun == list(report.row_counts)
     assert report.row_counts == {
-        "claims_current": 5,
-        "claim_lines": 7,
         "patients_current": 3,
         "coverages_current": 4,
-        "member_months": 5,
+        "claims_current": 5,
+        "claim_lines": 7,
+        "claim_versions": 6,
+        "member_spans": 3,
         "patient_totals": 3,
         "claims_by_day": 5,
         "procedures_by_day": 7,
@@ -133,7 +134,7 @@ def test_a_lake_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
 
 def test_an_empty_lake_names_what_is_missing(tmp_path: Path) -> None:
     write_directory(Lake(tmp_path / "lake"))
-    with pytest.raises(DataError, match="the lake has no claims, patients, coverages"):
+    with pytest.raises(DataError, match="the lake has no patients, coverages, claims"):
         aggregate.build(Lake(tmp_path / "lake"), tmp_path / "a.duckdb")
 
 

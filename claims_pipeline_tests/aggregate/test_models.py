@@ -11,9 +11,11 @@ import duckdb
 import polars as pl
 import pytest
 
-from claims_pipeline import aggregate
+from claims_pipeline import aggregate, schema
 from claims_pipeline.aggregate import MODELS, Model
 from claims_pipeline.aggregate.source import columns_of
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
 from claims_pipeline_tests.aggregate.example_lake import (
     ANA,
     BEN,
@@ -75,13 +77,40 @@ def test_a_patient_is_shown_at_the_last_address(select: Select) -> None:
 
 
 def test_a_member_counts_once_in_the_month_of_a_plan_change(select: Select) -> None:
-    assert select("select patient_id, coverage_month, plan_id, plan_type, payer_id from member_months") == [
-        (ANA, date(2025, 1, 1), "plan-01", "marketplace", "payer-01"),
-        (ANA, date(2025, 2, 1), "plan-01", "marketplace", "payer-01"),
-        (BEN, date(2025, 1, 1), "plan-02", "medicare", "payer-02"),
-        (BEN, date(2025, 2, 1), "plan-02", "medicare", "payer-02"),
-        (CLEO, date(2025, 2, 1), "plan-02", "medicare", "payer-02"),
+    assert select("select patient_id, plan_id, plan_type, payer_id, first_month, last_month from member_spans") == [
+        (ANA, "plan-01", "marketplace", "payer-01", date(2025, 1, 1), date(2025, 2, 1)),
+        (BEN, "plan-02", "medicare", "payer-02", date(2025, 1, 1), date(2025, 2, 1)),
+        (CLEO, "plan-02", "medicare", "payer-02", date(2025, 2, 1), date(2025, 2, 1)),
     ]
+
+
+def test_a_claim_has_what_it_is_broken_down_by(select: Select) -> None:
+    assert select(
+        "select gender, age_band, payer_name, plan_type, specialty, practitioner_name, diagnosis_chapter "
+        "from claims_current where claim_id = 'claim-20250110-000001'"
+    ) == [("male", "65-74", "Blue", "marketplace", "family_medicine", "Dora Diaz", "Circulatory system")]
+
+
+def test_the_member_months_of_a_feed_are_those_of_its_enrollment(tmp_path: Path) -> None:
+    """Counted here month by month from the enrollment, there by spans."""
+    first, last = date(2025, 1, 1), date(2025, 4, 10)
+    lake = Lake(tmp_path / "lake")
+    feed = Feed(seed=5, patients=300, claims=300, start_date=first, end_date=last)
+    generate_range(lake, feed, start=first, end=last)
+    aggregate.build(lake, tmp_path / "a.duckdb")
+    ((months, begin),) = rows(
+        tmp_path / "a.duckdb",
+        "select sum(month_count), (select min(claim_start_date) from claims_current) from member_spans",
+    )
+    covered = {
+        (person["patient_id"], day.year, day.month)
+        for person in pl.read_parquet(lake.path(schema.ENROLLMENT)).to_dicts()
+        for span in person["spans"]
+        for day in pl.date_range(
+            max(span["coverage_start_date"], begin.replace(day=1)), min(span["coverage_end_date"], last), eager=True
+        )
+    }
+    assert months == len(covered)
 
 
 def test_a_patients_charges_leave_out_claims_that_are_not_active(select: Select) -> None:

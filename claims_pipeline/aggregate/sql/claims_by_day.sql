@@ -2,11 +2,10 @@
 select
     received_date,
     claim_status,
-    coalesce(gender, 'unknown') as gender,
+    gender,
     facility_state,
     count(*) as claim_count,
     sum(total_charge_amount)::decimal(18, 2) as charge_amount
 from claims_current
-left join patients_current using (patient_id)
 group by all
 order by received_date, claim_status, gender, facility_state

@@ -1,32 +1,81 @@
--- One row per claim id: its version with the greatest day.
+-- One row per claim id: its version with the greatest day, with what claims are broken down by.
+-- Patient, coverage and practitioner are those that the claim names, as they are now; the age is that on the first day
+-- of service. Chapters are those of ICD-10-CM, of the principal diagnosis.
 with latest as (
     select claim_id, max(day) as day from lake.claims group by claim_id
+),
+
+versions as (
+    select * from lake.claims join latest using (claim_id, day)
 )
 
 select
-    claim_id,
-    claim_status,
-    version_number,
-    received_date,
-    claim_start_date,
-    claim_end_date,
-    patient_id,
-    patient_name,
-    coverage_id,
-    payer_id,
-    organization_id,
-    billing_npi,
-    practitioner_id,
-    rendering_npi,
-    location_id,
-    facility_city,
-    facility_state,
-    place_of_service_code,
-    diagnosis_codes,
-    total_charge_amount,
-    len(lines) as line_count,
-    list_transform(lines, lambda line: line.hcpcs_code) as hcpcs_codes,
-    day as as_of_date
-from lake.claims
-join latest using (claim_id, day)
-order by received_date, claim_id
+    versions.claim_id,
+    versions.claim_status,
+    versions.version_number,
+    versions.received_date,
+    versions.claim_start_date,
+    versions.claim_end_date,
+    versions.patient_id,
+    versions.patient_name,
+    coalesce(patients_current.gender, 'unknown') as gender,
+    case
+        when patients_current.birth_date is null then 'unknown'
+        when date_sub('year', patients_current.birth_date, versions.claim_start_date) < 18 then '0-17'
+        when date_sub('year', patients_current.birth_date, versions.claim_start_date) < 35 then '18-34'
+        when date_sub('year', patients_current.birth_date, versions.claim_start_date) < 50 then '35-49'
+        when date_sub('year', patients_current.birth_date, versions.claim_start_date) < 65 then '50-64'
+        when date_sub('year', patients_current.birth_date, versions.claim_start_date) < 75 then '65-74'
+        else '75+'
+    end as age_band,
+    versions.coverage_id,
+    versions.payer_id,
+    coalesce(coverages_current.payer_name, versions.payer_id) as payer_name,
+    coalesce(coverages_current.plan_name, 'unknown') as plan_name,
+    coalesce(coverages_current.plan_type, 'unknown') as plan_type,
+    versions.organization_id,
+    versions.billing_npi,
+    versions.practitioner_id,
+    versions.rendering_npi,
+    coalesce(concat_ws(' ', practitioners.first_name, practitioners.last_name), 'unknown') as practitioner_name,
+    coalesce(practitioners.specialty, 'unknown') as specialty,
+    versions.location_id,
+    versions.facility_city,
+    versions.facility_state,
+    versions.place_of_service_code,
+    versions.diagnosis_codes,
+    coalesce(versions.diagnosis_codes[1], 'none') as principal_diagnosis_code,
+    case
+        when versions.diagnosis_codes[1] is null then 'none'
+        when versions.diagnosis_codes[1] < 'C' then 'Infections'
+        when versions.diagnosis_codes[1] < 'D50' then 'Neoplasms'
+        when versions.diagnosis_codes[1] < 'E' then 'Blood and immunity'
+        when versions.diagnosis_codes[1] < 'F' then 'Endocrine and metabolic'
+        when versions.diagnosis_codes[1] < 'G' then 'Mental and behavioural'
+        when versions.diagnosis_codes[1] < 'H' then 'Nervous system'
+        when versions.diagnosis_codes[1] < 'H60' then 'Eye'
+        when versions.diagnosis_codes[1] < 'I' then 'Ear'
+        when versions.diagnosis_codes[1] < 'J' then 'Circulatory system'
+        when versions.diagnosis_codes[1] < 'K' then 'Respiratory system'
+        when versions.diagnosis_codes[1] < 'L' then 'Digestive system'
+        when versions.diagnosis_codes[1] < 'M' then 'Skin'
+        when versions.diagnosis_codes[1] < 'N' then 'Musculoskeletal system'
+        when versions.diagnosis_codes[1] < 'O' then 'Genitourinary system'
+        when versions.diagnosis_codes[1] < 'P' then 'Pregnancy and childbirth'
+        when versions.diagnosis_codes[1] < 'Q' then 'Perinatal period'
+        when versions.diagnosis_codes[1] < 'R' then 'Congenital'
+        when versions.diagnosis_codes[1] < 'S' then 'Symptoms and findings'
+        when versions.diagnosis_codes[1] < 'U' then 'Injury and poisoning'
+        when versions.diagnosis_codes[1] < 'V' then 'Special purposes'
+        when versions.diagnosis_codes[1] < 'Z' then 'External causes'
+        else 'Health status and contact'
+    end as diagnosis_chapter,
+    versions.total_charge_amount,
+    len(versions.lines) as line_count,
+    list_transform(versions.lines, lambda line: line.hcpcs_code) as hcpcs_codes,
+    versions.day as as_of_date
+from versions
+left join patients_current using (patient_id)
+left join coverages_current using (coverage_id)
+left join lake.practitioners as practitioners using (practitioner_id)
+order by versions.received_date, versions.claim_id

@@ -14,7 +14,7 @@ def top_procedures(view: View, filters: Filters) -> Spec:
     rows = view.select_remembered(
         f"""
         select hcpcs_code, sum(line_count)::bigint as line_count, {filters.charges} as charge_amount
-        from {filters.procedures_by_day} {filters.where}
+        from {filters.procedures_by_day} {filters.where_of_lines}
         group by all order by line_count desc, hcpcs_code limit {TOP}
         """,
         *filters.parameters,

@@ -1,0 +1,51 @@
+-- One row per member and span of coverage that counts for at least one month.
+-- A member counts in each month with a covered day, once: a month of two spans belongs to the later one. So the member
+-- months of a period are the sum, over the spans, of the months that they share with it.
+-- From the month of the earliest service to the last day that the lake has a claim for.
+with period as (
+    select
+        date_trunc('month', min(claim_start_date))::date as first_month,
+        max(as_of_date) as last_day
+    from claims_current
+),
+
+spans as (
+    select patient_id, gender, birth_date, unnest(spans) as span from lake.enrollment
+),
+
+months as (
+    select
+        patient_id,
+        gender,
+        birth_date,
+        span,
+        greatest(date_trunc('month', span.coverage_start_date)::date, first_month) as first_month,
+        least(
+            date_trunc('month', span.coverage_end_date)::date,
+            date_trunc('month', last_day)::date,
+            coalesce(
+                (lead(date_trunc('month', span.coverage_start_date)::date) over (
+                    partition by patient_id order by span.coverage_start_date
+                ) - interval 1 month)::date,
+                date_trunc('month', last_day)::date
+            )
+        ) as last_month
+    from spans, period
+    where span.coverage_start_date <= last_day
+)
+
+select
+    patient_id,
+    coalesce(gender, 'unknown') as gender,
+    birth_date,
+    span.coverage_id,
+    span.plan_id,
+    plan_type,
+    payer_id,
+    first_month,
+    last_month,
+    date_diff('month', first_month, last_month) + 1 as month_count
+from months
+left join lake.plans on plans.plan_id = span.plan_id
+where first_month <= last_month
+order by patient_id, first_month

@@ -1,0 +1,65 @@
+"""Figures by a dimension: one row a value, the largest first."""
+
+from decimal import Decimal
+from typing import Any
+
+from pydantic import Field
+
+from claims_pipeline.dashboard.analytics import Rows, View
+from claims_pipeline.dashboard.answers import Breakdown, BreakdownRow
+from claims_pipeline.dashboard.dimensions import Dimension
+from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.measures import MEASURES, MeasureName
+
+
+class BreakdownQuery(Filters):
+    """Filters, and which values to return."""
+
+    measure: MeasureName = Field(default="charge_amount", description="Figure by which the values are ordered.")
+    count: int = Field(default=20, ge=1, le=1_000, description="Values in the answer; `total` has all.")
+
+
+def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakdown:
+    """Return the figures of the values of a dimension that are largest by the query's measure, and of all claims."""
+    charged = f"where {query.charged}"
+    measures = {
+        name: (measure.sql_of_lines if dimension.is_of_lines else measure.sql).format(charged=charged)
+        for name, measure in MEASURES.items()
+        if measure.sql_of_lines or not dimension.is_of_lines
+    }
+    table, where = ("claim_lines", query.where_of_lines) if dimension.is_of_lines else ("claims_current", query.where)
+    figures = ", ".join(f"{sql} as {name}" for name, sql in measures.items())
+    order = query.measure if query.measure in measures else next(iter(measures))
+    rows = view.select_remembered(
+        f"select {dimension.column} as value, {dimension.label_column or 'null'} as label, {figures} "
+        f"from {table} {where} group by value order by {order} desc nulls last, value",
+        *query.parameters,
+    )
+    total = view.select_remembered(f"select {figures} from {table} {where}", *query.parameters)
+    return Breakdown(
+        dimension=dimension.name,
+        measure=order,
+        items=_items(rows[: query.count], dimension),
+        total=_figures(total[0]),
+        value_count=len(rows),
+    )
+
+
+def _items(rows: Rows, dimension: Dimension) -> list[BreakdownRow]:
+    labels = dimension.labels()
+    return [
+        BreakdownRow(
+            value=str(row["value"]),
+            label=row["label"] or labels.get(row["value"], str(row["value"]).replace("_", " ")),
+            figures=_figures(row),
+        )
+        for row in rows
+    ]
+
+
+def _figures(row: dict[str, Any]) -> dict[str, float | int | None]:
+    return {
+        name: float(value) if isinstance(value, Decimal) else value
+        for name, value in row.items()
+        if name not in {"value", "label"}
+    }

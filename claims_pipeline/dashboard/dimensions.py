@@ -1,0 +1,118 @@
+"""What claims are filtered and broken down by: each dimension declared once, for the API, its description and the docs.
+
+A new dimension is one entry of `DIMENSIONS`; its name is also a filter of every route with figures.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from claims_pipeline.reference import (
+    diagnosis_labels,
+    place_of_service_labels,
+    procedure_categories,
+    procedure_labels,
+    specialty_labels,
+)
+
+
+def _no_labels() -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One way to divide claims.
+
+    Attributes:
+        name: as a parameter, and in the address of the breakdown.
+        title: as a person reads it.
+        meaning: one sentence for the documentation.
+        column: SQL over `claims_current`, or over `claim_lines` if it divides lines.
+        labels: labels of its values, by value; a value without one is its own label.
+        label_column: SQL for the label of a value, where the data have it.
+        is_of_lines: it divides service lines: a claim counts under each of its values.
+    """
+
+    name: str
+    title: str
+    meaning: str
+    column: str
+    labels: Callable[[], dict[str, str]] = _no_labels
+    label_column: str = ""
+    is_of_lines: bool = False
+
+    @property
+    def path(self) -> str:
+        """Its name in addresses."""
+        return self.name.replace("_", "-")
+
+    @property
+    def condition(self) -> str:
+        """SQL over `claims_current` that a claim has one of the values in the list `?`."""
+        if not self.is_of_lines:
+            return f"{self.column} in (select unnest(?::varchar[]))"
+        lines = f"select claim_id from claim_lines where {self.column} in (select unnest(?::varchar[]))"
+        return f"claim_id in ({lines})"
+
+
+def _category_column() -> str:
+    """Return SQL for the category of a line's procedure, from the reference table."""
+    by_category: dict[str, list[str]] = {}
+    for code, category in procedure_categories().items():
+        by_category.setdefault(category, []).append(code)
+    cases = " ".join(
+        f"when hcpcs_code in ({', '.join(repr(code) for code in codes)}) then '{category}'"
+        for category, codes in by_category.items()
+    )
+    return f"case {cases} else 'other' end"
+
+
+DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
+    {
+        dimension.name: dimension
+        for dimension in (
+            Dimension("payer", "Payer", "Payer of the coverage.", "payer_name"),
+            Dimension("plan", "Plan", "Plan of the coverage.", "plan_name"),
+            Dimension("plan_type", "Plan type", "Type of the plan, such as ppo or medicaid.", "plan_type"),
+            Dimension(
+                "provider",
+                "Provider",
+                "Rendering practitioner.",
+                "practitioner_id",
+                label_column="any_value(practitioner_name)",
+            ),
+            Dimension("specialty", "Specialty", "Specialty of the practitioner.", "specialty", specialty_labels),
+            Dimension("organization", "Organization", "Billing provider.", "organization_id"),
+            Dimension("location", "Location", "Site of care.", "location_id"),
+            Dimension(
+                "diagnosis",
+                "Diagnosis",
+                "Principal diagnosis, ICD-10-CM.",
+                "principal_diagnosis_code",
+                diagnosis_labels,
+            ),
+            Dimension("chapter", "Chapter", "Chapter of ICD-10-CM of the principal diagnosis.", "diagnosis_chapter"),
+            Dimension(
+                "procedure",
+                "Procedure",
+                "CPT or HCPCS code of a line.",
+                "hcpcs_code",
+                procedure_labels,
+                is_of_lines=True,
+            ),
+            Dimension("category", "Category", "Category of a line's procedure.", _category_column(), is_of_lines=True),
+            Dimension("state", "State", "State of the site of care.", "facility_state"),
+            Dimension("city", "City", "City of the site of care.", "facility_city || ', ' || facility_state"),
+            Dimension(
+                "place_of_service",
+                "Place of service",
+                "CMS place of service of the claim.",
+                "place_of_service_code",
+                place_of_service_labels,
+            ),
+            Dimension("age_band", "Age", "Age of the patient on the first day of service.", "age_band"),
+            Dimension("gender", "Gender", "Gender of the patient.", "gender"),
+        )
+    }
+)

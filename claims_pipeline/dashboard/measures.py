@@ -1,0 +1,118 @@
+"""What is counted and added up: each measure declared once, for the API, its description and the docs.
+
+A new measure is one entry of `MEASURES`, and its name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+MeasureName = Literal[
+    "claim_count",
+    "charge_amount",
+    "charged_claim_count",
+    "average_charge_amount",
+    "median_charge_amount",
+    "patient_count",
+    "line_count",
+    "average_lag_days",
+]
+Unit = Literal["claims", "lines", "patients", "USD", "days"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One figure of a set of claims.
+
+    Attributes:
+        name: in the API.
+        title: as a person reads it.
+        unit: of the figure.
+        meaning: one sentence for the documentation.
+        sql: over `claims_current`; `{charged}` is the condition that a claim's charges count.
+        sql_of_lines: the same over `claim_lines`, for a breakdown of lines; empty if it has no meaning there.
+        is_additive: the figures of the values of a dimension of claims add up to the figure of all.
+    """
+
+    name: MeasureName
+    title: str
+    unit: Unit
+    meaning: str
+    sql: str
+    sql_of_lines: str = ""
+    is_additive: bool = True
+
+
+MEASURES: Mapping[MeasureName, Measure] = MappingProxyType(
+    {
+        measure.name: measure
+        for measure in (
+            Measure(
+                "claim_count",
+                "Claims",
+                "claims",
+                "Claims of every status.",
+                "count(*)::bigint",
+                "count(distinct claim_id)::bigint",
+            ),
+            Measure(
+                "charge_amount",
+                "Charges",
+                "USD",
+                "Charges of the active claims, or of the chosen statuses; of lines, those of the lines.",
+                "coalesce(sum(total_charge_amount) filter ({charged}), 0)::decimal(18, 2)",
+                "coalesce(sum(charge_amount) filter ({charged}), 0)::decimal(18, 2)",
+            ),
+            Measure(
+                "charged_claim_count",
+                "Claims charged",
+                "claims",
+                "Claims whose charges count.",
+                "count(*) filter ({charged})::bigint",
+                "count(distinct claim_id) filter ({charged})::bigint",
+            ),
+            Measure(
+                "average_charge_amount",
+                "Average charge",
+                "USD",
+                "Charges for one charged claim.",
+                "round(avg(total_charge_amount) filter ({charged}), 2)::decimal(18, 2)",
+                is_additive=False,
+            ),
+            Measure(
+                "median_charge_amount",
+                "Median charge",
+                "USD",
+                "Half of the charged claims cost less, half more.",
+                "round(median(total_charge_amount) filter ({charged}), 2)::decimal(18, 2)",
+                is_additive=False,
+            ),
+            Measure(
+                "patient_count",
+                "Patients",
+                "patients",
+                "Persons with at least one of the claims.",
+                "count(distinct patient_id)::bigint",
+                "count(distinct patient_id)::bigint",
+                is_additive=False,
+            ),
+            Measure(
+                "line_count",
+                "Lines",
+                "lines",
+                "Service lines of the claims.",
+                "sum(line_count)::bigint",
+                "count(*)::bigint",
+            ),
+            Measure(
+                "average_lag_days",
+                "Days to receipt",
+                "days",
+                "From the first day of service to the receipt of a claim, on average.",
+                "round(avg(received_date - claim_start_date), 1)::double",
+                is_additive=False,
+            ),
+        )
+    }
+)

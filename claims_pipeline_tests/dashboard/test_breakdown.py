@@ -1,0 +1,201 @@
+"""Each measure by each dimension, against the same counted from the lake's Parquet with other means."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import httpx
+import polars as pl
+import pytest
+
+from claims_pipeline import aggregate, schema
+from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline.dashboard.breakdown import BreakdownQuery, breakdown
+from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
+from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.lists import ClaimQuery, claim_page
+from claims_pipeline.dashboard.measures import MEASURES
+from claims_pipeline.dashboard.stats import stats
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.reference import procedure_categories
+
+START, END = date(2025, 1, 1), date(2025, 2, 28)
+every_dimension = pytest.mark.parametrize("dimension", DIMENSIONS.values(), ids=lambda one: one.name)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
+    feed = Feed(seed=11, patients=80, claims=500, start_date=START, end_date=END)
+    generate_range(lake, feed, start=START, end=END)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def view(lake: Lake) -> View:
+    path = lake.root.with_name("analytics.duckdb")
+    aggregate.build(lake, path)
+    return Analytics(path).view()
+
+
+@pytest.fixture(scope="module")
+def claims(lake: Lake) -> pl.DataFrame:
+    """The latest version of each claim, with the columns that dimensions are made of."""
+
+    def latest(table: schema.Table) -> pl.DataFrame:
+        rows = lake.scan(table).sort("day").group_by(*table.key, maintain_order=True).last()
+        return rows.collect()
+
+    def whole(table: schema.Table) -> pl.DataFrame:
+        return pl.read_parquet(lake.path(table))
+
+    patients = latest(schema.PATIENTS).select("patient_id", "gender", "birth_date")
+    coverages = latest(schema.COVERAGES).select("coverage_id", "plan_name", "plan_type")
+    doctors = whole(schema.PRACTITIONERS).select("practitioner_id", "specialty")
+    joined = latest(schema.CLAIMS).join(patients, on="patient_id").join(coverages, on="coverage_id")
+    return joined.join(doctors, on="practitioner_id").join(whole(schema.PAYERS), on="payer_id")
+
+
+def _age_band(claim: dict[str, Any]) -> str:
+    born, day = claim["birth_date"], claim["claim_start_date"]
+    age = day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+    return next((band for last, band in BANDS if age <= last), "75+")
+
+
+BANDS = ((17, "0-17"), (34, "18-34"), (49, "35-49"), (64, "50-64"), (74, "65-74"))
+CHAPTERS = {
+    "C": "Neoplasms", "O": "Pregnancy and childbirth",
+    "A": "Infections", "B": "Infections", "E": "Endocrine and metabolic", "F": "Mental and behavioural",
+    "G": "Nervous system", "I": "Circulatory system", "J": "Respiratory system", "K": "Digestive system",
+    "L": "Skin", "M": "Musculoskeletal system", "N": "Genitourinary system", "R": "Symptoms and findings",
+    "S": "Injury and poisoning", "T": "Injury and poisoning", "U": "Special purposes", "Z": "Health status and contact",
+}  # fmt: skip
+
+
+def _chapter(code: str) -> str | None:
+    """Return the chapter of a code; the letters D and H are each shared by two chapters."""
+    if code[0] == "D":
+        return "Neoplasms" if int(code[1:3]) < 50 else "Blood and immunity"
+    if code[0] == "H":
+        return "Eye" if int(code[1:3]) < 60 else "Ear"
+    return CHAPTERS.get(code[0])
+
+
+VALUES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "payer": lambda claim: claim["payer_name"],
+    "plan": lambda claim: claim["plan_name"],
+    "plan_type": lambda claim: claim["plan_type"],
+    "provider": lambda claim: claim["practitioner_id"],
+    "specialty": lambda claim: claim["specialty"],
+    "organization": lambda claim: claim["organization_id"],
+    "location": lambda claim: claim["location_id"],
+    "diagnosis": lambda claim: claim["diagnosis_codes"][0],
+    "chapter": lambda claim: _chapter(claim["diagnosis_codes"][0]),
+    "state": lambda claim: claim["facility_state"],
+    "city": lambda claim: f"{claim['facility_city']}, {claim['facility_state']}",
+    "place_of_service": lambda claim: claim["place_of_service_code"],
+    "age_band": _age_band,
+    "gender": lambda claim: claim["gender"],
+    "procedure": lambda line: line["hcpcs_code"],
+    "category": lambda line: procedure_categories()[line["hcpcs_code"]],
+}
+
+
+def _rows(claims: pl.DataFrame, dimension: Dimension) -> pl.DataFrame:
+    """Return one row a claim, or a line, with the dimension's value and what the measures are made of."""
+    rows = claims.select("claim_id", "patient_id", "claim_status", "total_charge_amount", *_MADE_OF).to_dicts()
+    if dimension.is_of_lines:
+        rows = [row | line for row in rows for line in row["lines"]]
+    value = VALUES[dimension.name]
+    return pl.DataFrame([row | {"value": value(row)} for row in rows], infer_schema_length=None)
+
+
+_MADE_OF = (
+    "received_date", "claim_start_date", "birth_date", "gender", "payer_name", "plan_name", "plan_type", "specialty",
+    "practitioner_id", "organization_id", "location_id", "diagnosis_codes", "facility_state", "facility_city",
+    "place_of_service_code", "lines",
+)  # fmt: skip
+
+
+def _figures(rows: pl.DataFrame, *, is_of_lines: bool) -> dict[str, Any]:
+    charged = rows.filter(pl.col("claim_status") == "active")
+    amount = "charge_amount" if is_of_lines else "total_charge_amount"
+    amounts = charged[amount].cast(pl.Float64)
+    figures: dict[str, Any] = {
+        "claim_count": rows["claim_id"].n_unique(),
+        "charge_amount": amounts.sum(),
+        "charged_claim_count": charged["claim_id"].n_unique(),
+        "patient_count": rows["patient_id"].n_unique(),
+        "line_count": rows.height if is_of_lines else rows["lines"].list.len().sum(),
+    }
+    if is_of_lines:
+        return figures
+    lag = (rows["received_date"] - rows["claim_start_date"]).dt.total_days()
+    return figures | {
+        "average_charge_amount": amounts.mean(),
+        "median_charge_amount": amounts.median(),
+        "average_lag_days": lag.mean(),
+    }
+
+
+@every_dimension
+def test_each_measure_of_each_value_is_that_of_the_lake(view: View, claims: pl.DataFrame, dimension: Dimension) -> None:
+    rows = _rows(claims, dimension)
+    answer = breakdown(view, dimension, BreakdownQuery(count=1000))
+    assert {item.value for item in answer.items} == set(rows["value"].cast(pl.String).unique())
+    assert answer.value_count == len(answer.items)
+    for item in answer.items:
+        own = rows.filter(pl.col("value").cast(pl.String) == item.value)
+        assert item.figures == pytest.approx(_figures(own, is_of_lines=dimension.is_of_lines), abs=0.051)
+        assert item.label
+
+
+@every_dimension
+def test_the_values_of_a_dimension_of_claims_add_up_to_all(view: View, dimension: Dimension) -> None:
+    answer = breakdown(view, dimension, BreakdownQuery(count=1000))
+    for name, measure in MEASURES.items():
+        if measure.is_additive and not dimension.is_of_lines:
+            assert sum(item.figures[name] or 0 for item in answer.items) == pytest.approx(answer.total[name])
+
+
+@every_dimension
+def test_a_value_is_also_a_filter_of_figures_charts_and_claims(view: View, dimension: Dimension) -> None:
+    first = breakdown(view, dimension, BreakdownQuery(measure="claim_count", count=1)).items[0]
+    chosen = {dimension.name: [first.value]}
+    assert stats(view, Filters(**chosen)).claim_count == first.figures["claim_count"]
+    page = claim_page(view, ClaimQuery(**chosen))
+    assert page.total == first.figures["claim_count"]
+    again = breakdown(view, dimension, BreakdownQuery(**chosen, count=1000))
+    if not dimension.is_of_lines:
+        assert [item.value for item in again.items] == [first.value]
+
+
+def test_every_dimension_is_a_filter() -> None:
+    assert set(DIMENSIONS) <= set(Filters.model_fields)
+
+
+def test_the_largest_values_come_first(client: httpx.Client) -> None:
+    answer = client.get("/api/stats/by-state?measure=claim_count&count=1").json()
+    assert [(item["value"], item["figures"]["claim_count"]) for item in answer["items"]] == [("TX", 3)]
+    assert (answer["value_count"], answer["total"]["claim_count"]) == (2, 5)
+
+
+def test_a_status_filter_decides_what_a_breakdown_charges(client: httpx.Client) -> None:
+    charges = {
+        query: client.get(f"/api/stats/by-gender?{query}").json()["total"]["charge_amount"]
+        for query in ("", "status=draft", "status=draft&status=cancelled")
+    }
+    assert charges == {"": 500.5, "status=draft": 140.0, "status=draft&status=cancelled": 310.5}
+
+
+def test_a_measure_that_lines_do_not_have_is_left_out(client: httpx.Client) -> None:
+    answer = client.get("/api/stats/by-procedure?measure=average_charge_amount").json()
+    assert "average_charge_amount" not in answer["items"][0]["figures"]
+    assert answer["measure"] == "claim_count"
+    assert answer["items"][0]["value"] == "99213"
+
+
+@pytest.mark.parametrize("query", ["measure=cost", "count=0", "state="])
+def test_a_wrong_breakdown_is_refused(client: httpx.Client, query: str) -> None:
+    assert client.get(f"/api/stats/by-state?{query}").status_code == 422
