@@ -16,31 +16,42 @@ from claims_pipeline.server.postgres import DATABASE, Postgres
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.conftest import open_home
 
+pytestmark = pytest.mark.server
+
 NO_CACHE = {"Cache-Control": "no-cache"}
 
 
 @pytest.fixture(scope="module")
-def stopped() -> Iterator[Settings]:
-    """A server that does not run, whose database has the one table that tells a FHIR server's from others."""
+def database() -> Iterator[Settings]:
+    """PostgreSQL without HAPI FHIR, with the one table that tells a FHIR server's database from others."""
     home = open_home()
     settings = Settings(home=home, fhir_port=free_port(), postgres_port=free_port())
     postgres = Postgres.of(settings)
     postgres.start(lambda _: None)
     assert postgres.query("CREATE TABLE hfj_resource AS SELECT * FROM generate_series(1, 100000) AS res_id") is not None
-    postgres.stop()
     yield settings
     server.stop(settings)
     shutil.rmtree(home)
 
 
+@pytest.fixture
+def stopped(database: Settings) -> Iterator[Settings]:
+    """The same, stopped for one test."""
+    Postgres.of(database).stop()
+    yield database
+    Postgres.of(database).start(lambda _: None)
+
+
 def ask(settings: Settings, sql: str) -> str | None:
-    """Return what the database of a stopped server answers."""
+    """Return what the database answers, also that of a stopped server."""
     postgres = Postgres.of(settings)
+    is_stopped = postgres.process() is None
     postgres.start(lambda _: None)
     try:
         return postgres.query(sql)
     finally:
-        postgres.stop()
+        if is_stopped:
+            postgres.stop()
 
 
 def resources(settings: Settings) -> str | None:
@@ -67,23 +78,23 @@ def test_a_stopped_server_is_backed_up_and_restored_and_stays_stopped(stopped: S
 
 
 def test_a_backup_is_for_its_owner_only_and_nothing_else_is_left_in_its_folder(
-    stopped: Settings, tmp_path: Path
+    database: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "fhir.backup"
-    server.backup(stopped, file)
+    server.backup(database, file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_a_file_that_is_there_is_replaced_only_by_force(stopped: Settings, tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_replaced_only_by_force(database: Settings, tmp_path: Path) -> None:
     file = tmp_path / "fhir.backup"
     file.write_text("precious")
     with pytest.raises(ConfigError, match="there already") as caught:
-        server.backup(stopped, file)
+        server.backup(database, file)
     assert "--force" in caught.value.fix
     assert file.read_text() == "precious"
-    server.backup(stopped, file, has_force=True)
-    assert "UTC" in server.require_backup(stopped, file)
+    server.backup(database, file, has_force=True)
+    assert "UTC" in server.require_backup(database, file)
 
 
 @pytest.mark.parametrize(
@@ -91,32 +102,29 @@ def test_a_file_that_is_there_is_replaced_only_by_force(stopped: Settings, tmp_p
     [("/nowhere/fhir.backup", "no such folder"), ("/dev/null", "has to be a file"), ("/", "has to be a file")],
 )
 def test_a_place_that_takes_no_backup_is_refused_before_anything_is_started(
-    stopped: Settings, file: str, message: str
+    database: Settings, file: str, message: str
 ) -> None:
     steps: list[str] = []
     with pytest.raises(ConfigError, match=message):
-        server.backup(stopped, Path(file), has_force=True, on_step=steps.append)
+        server.backup(database, Path(file), has_force=True, on_step=steps.append)
     assert steps == []
 
 
-def test_a_folder_that_cannot_be_written_is_named(stopped: Settings) -> None:
+def test_a_folder_that_cannot_be_written_is_named(database: Settings) -> None:
     closed_to_root_too = Path("/sys/fhir.backup")
     with pytest.raises(ConfigError, match="cannot be written") as caught:
-        server.backup(stopped, closed_to_root_too)
+        server.backup(database, closed_to_root_too)
     assert caught.value.where == str(closed_to_root_too)
 
 
-def test_a_dump_that_dies_in_the_middle_leaves_no_half_a_backup(stopped: Settings, tmp_path: Path) -> None:
-    postgres = Postgres.of(stopped)
-    postgres.start(lambda _: None)
+def test_a_dump_that_dies_in_the_middle_leaves_no_half_a_backup(database: Settings, tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, limits[1]))  # bytes that a file may have
         with pytest.raises(ServiceError, match="could not be made: it ended with code"):
-            server.backup(stopped, tmp_path / "fhir.backup")
+            server.backup(database, tmp_path / "fhir.backup")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        postgres.stop()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,8 +135,8 @@ def test_a_server_that_never_was_has_no_backup(tmp_path: Path) -> None:
     assert not settings.home.exists()
 
 
-def test_a_backup_makes_a_server_where_there_was_none(stopped: Settings, tmp_path: Path) -> None:
-    server.backup(stopped, tmp_path / "fhir.backup")
+def test_a_backup_makes_a_server_where_there_was_none(database: Settings, tmp_path: Path) -> None:
+    server.backup(database, tmp_path / "fhir.backup")
     home = open_home()
     fresh = Settings(home=home, fhir_port=free_port(), postgres_port=free_port())
     try:
@@ -147,45 +155,42 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_a_file_that_is_no_whole_backup_changes_nothing(stopped: Settings, tmp_path: Path, how: str) -> None:
+def test_a_file_that_is_no_whole_backup_changes_nothing(database: Settings, tmp_path: Path, how: str) -> None:
     file = tmp_path / "fhir.backup"
-    server.backup(stopped, file)
+    server.backup(database, file)
     file.write_bytes(BROKEN[how](file.read_bytes()))
 
     with pytest.raises(DataError, match=r"this is no backup of a server|cannot be restored") as caught:
-        server.restore(stopped, file)
+        server.restore(database, file)
 
     assert caught.value.where == str(file)
-    assert resources(stopped) == "100000"
-    assert databases(stopped) == f"{DATABASE} postgres"
+    assert resources(database) == "100000"
+    assert databases(database) == f"{DATABASE} postgres"
 
 
-def test_a_file_that_is_not_there_is_said(stopped: Settings, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_said(database: Settings, tmp_path: Path) -> None:
     steps: list[str] = []
     with pytest.raises(DataError, match="cannot be read: No such file"):
-        server.restore(stopped, tmp_path / "fhir.backup", steps.append)
+        server.restore(database, tmp_path / "fhir.backup", steps.append)
     assert steps == []
 
 
-def test_the_backup_of_another_database_is_refused(stopped: Settings, tmp_path: Path) -> None:
-    postgres, file = Postgres.of(stopped), tmp_path / "other.backup"
-    postgres.start(lambda _: None)
+def test_the_backup_of_another_database_is_refused(database: Settings, tmp_path: Path) -> None:
+    postgres, file = Postgres.of(database), tmp_path / "other.backup"
     with file.open("wb") as target:
         postgres.run_client("pg_dump", "--format=custom", database="postgres", stdout=target)
-    postgres.stop()
     with pytest.raises(DataError, match="of another database, not of a FHIR server"):
-        server.restore(stopped, file)
+        server.restore(database, file)
 
 
-def test_what_a_killed_restore_left_is_cleared_away_by_the_next(stopped: Settings, tmp_path: Path) -> None:
-    server.backup(stopped, tmp_path / "fhir.backup")
+def test_what_a_killed_restore_left_is_cleared_away_by_the_next(database: Settings, tmp_path: Path) -> None:
+    server.backup(database, tmp_path / "fhir.backup")
     for leftover in ("fhir_restoring", "fhir_replaced"):
-        ask(stopped, f"CREATE DATABASE {leftover}")
-    server.restore(stopped, tmp_path / "fhir.backup")
-    assert databases(stopped) == f"{DATABASE} postgres"
+        ask(database, f"CREATE DATABASE {leftover}")
+    server.restore(database, tmp_path / "fhir.backup")
+    assert databases(database) == f"{DATABASE} postgres"
 
 
-@pytest.mark.server
 def test_a_server_at_work_is_backed_up_and_comes_back_as_it_was(spare_server: Settings, tmp_path: Path) -> None:
     file = tmp_path / "fhir.backup"
     put_claim(spare_server, "backup-kept", diagnosis="Z99.1")

@@ -120,6 +120,7 @@ def test_what_never_ran_is_stopped_wiped_and_shown_without_an_error(elsewhere: S
     assert not elsewhere.server_path.exists()
 
 
+@pytest.mark.server
 def test_a_wiped_server_holds_nothing_and_keeps_the_rest_of_the_home(elsewhere: Settings) -> None:
     postgres = Postgres.of(elsewhere)
     process = postgres.start(lambda _: None)

@@ -19,6 +19,8 @@ from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import IS_ROOT
 from claims_pipeline_tests.conftest import open_home
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Postgres]:

@@ -1,16 +1,20 @@
 """All services at once, beside a FHIR server that is not ours to start."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
 from claims_pipeline import stack
 from claims_pipeline.errors import ServerUnavailable
 from claims_pipeline.ports import free_port
+from claims_pipeline.processes import is_running, read_pid_file, wait_until
 from claims_pipeline.settings import Settings, load_settings
 from claims_pipeline.stack import fhir_server as looked_at
 
@@ -25,7 +29,8 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
     stack.down(settings, lambda _: None)
 
 
-def test_two_ups_at_once_start_each_service_once_and_down_stops_them(settings: Settings) -> None:
+@pytest.mark.server
+def test_two_ups_at_once_start_each_service_once_and_down_stops_also_what_a_killed_one_left(settings: Settings) -> None:
     steps: list[str] = []
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda _: stack.up(settings, steps.append), range(2))
@@ -33,7 +38,18 @@ def test_two_ups_at_once_start_each_service_once_and_down_stops_them(settings: S
     assert first.services == second.services
     assert all(service.is_healthy for service in first.services)
     assert any(step.startswith("services: waiting for another command") for step in steps)
+    assert "dagster_version" in httpx.get(f"http://127.0.0.1:{settings.dagster_port}/server_info").json()
+
+    dagster = read_pid_file(settings.home / "dagster.pid")
+    assert dagster
+    os.kill(dagster.pid, signal.SIGKILL)
+    assert wait_until(lambda: not is_running(dagster), seconds=10)
+    now = stack.status(settings)
+    assert now.services[-1].left_behind
+    assert f"was killed, and what it started still runs (pid {now.services[-1].left_behind[0]}" in now.render()
+
     assert stack.down(settings, steps.append)
+    assert not any(service.left_behind for service in stack.status(settings).services)
     assert steps[-2:] == ["dagster: stopped", "dashboard: stopped"]
     assert not stack.down(settings, steps.append)
     assert not any(service.since for service in stack.status(settings).services)

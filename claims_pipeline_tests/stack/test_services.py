@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from claims_pipeline.errors import PortTaken, ServiceError
@@ -26,21 +25,6 @@ def settings(tmp_path: Path) -> Iterator[Settings]:
 
 def dagster(settings: Settings) -> Service:
     return next(service for service in services.services(settings) if service.name == "dagster")
-
-
-def test_the_dagster_ui_starts_once_answers_and_stops(settings: Settings) -> None:
-    service = dagster(settings)
-
-    services.start(service, settings)
-    first = services.status(service, settings)
-    services.start(service, settings)
-
-    assert first.is_healthy
-    assert services.status(service, settings) == first
-    assert "dagster_version" in httpx.get(f"{service.url}/server_info").json()
-    assert services.stop(service, settings)
-    assert not services.stop(service, settings)
-    assert services.status(service, settings).since is None
 
 
 def test_a_taken_port_is_said_with_the_setting_that_moves_it(settings: Settings) -> None:
@@ -65,6 +49,7 @@ def test_a_service_that_ends_at_once_names_its_log(settings: Settings) -> None:
     assert Path(caught.value.where).read_text() == "no luck\n"
 
 
+@pytest.mark.server
 def test_what_the_dashboard_refuses_is_said(settings: Settings) -> None:
     open_to_all = load_settings(home=settings.home, dashboard_port=free_port(), dashboard_host="0.0.0.0")  # noqa: S104
     dashboard, _ = services.services(open_to_all)
@@ -75,6 +60,7 @@ def test_what_the_dashboard_refuses_is_said(settings: Settings) -> None:
     assert services.status(dashboard, open_to_all).since is None
 
 
+@pytest.mark.server
 def test_a_running_dashboard_is_not_moved_and_not_stopped_for_another_port(settings: Settings) -> None:
     dashboard, _ = services.services(settings)
     services.start(dashboard, settings)
