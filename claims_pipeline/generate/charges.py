@@ -5,8 +5,10 @@ from functools import cache, lru_cache
 import numpy as np
 
 from claims_pipeline.generate.days import year_of, year_start
-from claims_pipeline.generate.draws import Draws, Floats, Integers, pair
+from claims_pipeline.generate.directory import directory_of
+from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.lines import Encounters, Lines
+from claims_pipeline.lake import Feed
 from claims_pipeline.reference import conversion_factors, read_table
 
 MODIFIERS = ("", "25", "95", "26", "TC", "GP", "25 95")
@@ -44,17 +46,15 @@ def modifiers_of(visits: Encounters, lines: Lines) -> Integers:
     return modifier
 
 
-def unit_charges(
-    visits: Encounters, lines: Lines, *, modifiers: Integers, service: Integers, practitioners: int
-) -> Integers:
+def unit_charges(visits: Encounters, lines: Lines, *, feed: Feed, modifiers: Integers, service: Integers) -> Integers:
     """Return the charge of one unit of each line in cents.
 
     Args:
         visits: the claims.
         lines: their lines.
+        feed: whose practitioners charge.
         modifiers: row of MODIFIERS of each line.
         service: day of service of each claim.
-        practitioners: how many practitioners the directory has.
     """
     procedures, cities = read_table("procedures"), read_table("cities")
     practitioner = visits.providers.practitioner[lines.claim]
@@ -62,17 +62,18 @@ def unit_charges(
     fee *= _yearly_updates(year_of(service)[lines.claim], lines.code)
     fee *= cities["cost_factor"].to_numpy()[visits.providers.city][lines.claim]
     fee *= _parts()[modifiers, lines.code]
-    fee *= _markups(visits.draws, practitioners)[practitioner, lines.code]
+    fee *= _markups(feed)[practitioner, lines.code]
     return np.where(fee >= 20, np.rint(fee) * 100, np.rint(fee * 100)).astype(np.int64)
 
 
 @lru_cache(maxsize=2)
-def _markups(draws: Draws, practitioners: int) -> Floats:
+def _markups(feed: Feed) -> Floats:
     """Return what each practitioner (rows) asks for a procedure, as a multiple of the fee."""
-    numbers, codes = np.arange(practitioners), np.arange(read_table("procedures").height)
-    of_practitioner = PRACTITIONER_SPREAD * draws.normal("practitioner/charges", numbers)[:, None]
-    of_code = CODE_SPREAD * draws.normal("practitioner/charge", pair(numbers[:, None], codes))
-    markups: Floats = MARKUP * np.exp(of_practitioner + of_code)
+    draws = Draws(feed.seed)
+    counters, codes = directory_of(feed).practitioners["counter"].to_numpy(), read_table("procedures")["hcpcs_code"]
+    of_practitioner = PRACTITIONER_SPREAD * draws.normal("practitioner/charges", counters)
+    of_code = np.stack([CODE_SPREAD * draws.normal(f"practitioner/charge/{code}", counters) for code in codes], axis=-1)
+    markups: Floats = MARKUP * np.exp(of_practitioner[:, None] + of_code)
     return markups
 
 

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers, WeightTable, pair
+from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers, KeyedChoice, keys_of, pair
 from claims_pipeline.reference import read_table
 
 AGE_BANDS = (18, 35, 50, 65, 75)
@@ -34,16 +34,14 @@ def draw_conditions(draws: Draws, people: Integers, *, ages: Integers, is_female
     group = band * 2 + is_female
     general = draws.bits("person/frailty", people)
     levels: dict[str, Integers] = {}
-    for number, cluster in enumerate(table["cluster"].unique(maintain_order=True)):
-        own = (general >> np.uint64(3 + 3 * number)) & np.uint64(7)
-        shares = (general >> np.uint64(40 - 8 * number)) & np.uint64(255)
-        levels[cluster] = np.where(shares < SHARED_FRAILTY * 256, general & np.uint64(7), own).astype(np.int64)
+    for cluster in table["cluster"].unique():
+        own = draws.bits(f"person/frailty/{cluster}", people)
+        shares = (own >> np.uint64(3)) & np.uint64(255)
+        levels[cluster] = (np.where(shares < SHARED_FRAILTY * 256, general, own) & np.uint64(7)).astype(np.int64)
     masks = np.zeros(len(people), dtype=np.uint32)
     thresholds = _thresholds()
-    for number, cluster in enumerate(table["cluster"]):
-        if number % 4 == 0:
-            bits = draws.bits(f"person/conditions {number // 4}", people)
-        sixteen = (bits >> np.uint64(16 * (number % 4))) & np.uint64(0xFFFF)
+    for number, (condition, cluster) in enumerate(table.select("condition", "cluster").iter_rows()):
+        sixteen = draws.bits(f"person/condition/{condition}", people) >> np.uint64(48)
         present = sixteen < thresholds[number].ravel()[group * len(FRAILTY) + levels[cluster]]
         masks |= present.astype(np.uint32) << np.uint32(number)
     return masks
@@ -75,7 +73,7 @@ def _by_frailty(chance: float) -> Floats:
 
 
 @cache
-def _codes() -> tuple[WeightTable, Integers, tuple[tuple[int, int, int], ...]]:
+def _codes() -> tuple[KeyedChoice, Integers, tuple[tuple[int, int, int], ...]]:
     """Return the choice of a code by condition, the codes' rows in diagnoses, and (condition, others, code) rules."""
     rules, conditions = read_table("condition_codes"), condition_names()
     codes = read_table("diagnoses")["diagnosis_code"].to_list()
@@ -89,13 +87,15 @@ def _codes() -> tuple[WeightTable, Integers, tuple[tuple[int, int, int], ...]]:
         else:
             weights[condition, number] = row["share"]
     rows = np.array([codes.index(code) for code in rules["diagnosis_code"]])
-    return WeightTable(weights), rows, tuple(combined)
+    keys = [f"{row['diagnosis_code']}/{row['condition']}/{row['with_condition']}" for row in rules.to_dicts()]
+    return KeyedChoice(keys, weights), rows, tuple(combined)
 
 
 def code_conditions(draws: Draws, people: Integers, masks: Masks, conditions: Integers) -> Integers:
     """Return for each person and one of their conditions the row of its code in diagnoses: the same one for ever."""
     table, rows, combined = _codes()
-    code = rows[table.choose(draws.bits("person/code", pair(people, conditions)), conditions)]
+    counter = pair(people, keys_of(condition_names())[conditions])
+    code = rows[table.choose(draws.bits("person/code", counter), conditions)]
     for condition, others, combination in combined:
         code[(conditions == condition) & (masks & np.uint32(others) == others)] = combination
     return code

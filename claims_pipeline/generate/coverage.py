@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from claims_pipeline.generate.days import ages_on, day_number, month_start, months_since_epoch, year_of, year_start
-from claims_pipeline.generate.draws import Draws, Integers, WeightTable, pair
+from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, WeightTable, pair
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -75,5 +75,5 @@ def _plan(feed: Feed, people: Integers, years: Integers, kind: Integers) -> Inte
         chooses = draws.uniform("person/plan change", pair(people, year)) < PLAN_CHANGES_A_YEAR
         chosen_in[chooses & (years >= year)] = year
     kinds, share = plans["coverage_kind"].to_numpy(), plans["share"].to_numpy()
-    choice = WeightTable([np.where(kinds == name, share, 0.0) for name in KINDS])
+    choice = KeyedChoice(plans["plan_id"].to_list(), [np.where(kinds == name, share, 0.0) for name in KINDS])
     return choice.choose(draws.bits("person/plan", pair(people, chosen_in)), kind)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names
-from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable
+from claims_pipeline.generate.draws import Bits, Draws, Integers, KeyedChoice
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.generate.population import population
 from claims_pipeline.reference import read_table
@@ -107,7 +107,7 @@ def _options_of_stories() -> NDArray[np.bool_]:
 
 
 @cache
-def _principal_choice() -> tuple[WeightTable, WeightTable, Integers]:
+def _principal_choice() -> tuple[KeyedChoice, KeyedChoice, Integers]:
     """Return the choice with and without the patient's conditions, and the row of diagnoses for each option."""
     stories, rows, codes = (read_table(name) for name in ("stories", "story_diagnoses", "diagnoses"))
     numbers = {code: number for number, code in enumerate(codes["diagnosis_code"])}
@@ -127,17 +127,18 @@ def _principal_choice() -> tuple[WeightTable, WeightTable, Integers]:
     for table in (weights, without):
         table[table.sum(axis=-1) == 0, 0] = 1.0
     of_option = np.array([numbers.get(option, NONE) for option in options])
-    return WeightTable(weights.reshape(-1, len(options))), WeightTable(without.reshape(-1, len(options))), of_option
+    choice, other_choice = (KeyedChoice(options, table.reshape(-1, len(options))) for table in (weights, without))
+    return choice, other_choice, of_option
 
 
 @cache
-def _condition_choice() -> WeightTable:
+def _condition_choice() -> KeyedChoice:
     """Return the choice of one of the conditions of a mask, by how often each is the reason of a visit."""
     weights = read_table("conditions")["visit_weight"].to_numpy()
     masks = np.arange(2 ** len(weights))
     table = ((masks[:, None] >> np.arange(len(weights))) & 1) * weights
     table[0] = 1.0
-    return WeightTable(table)
+    return KeyedChoice(condition_names(), table)
 
 
 @cache

@@ -4,15 +4,15 @@ Each city has practitioners of every specialty, more where more people live. The
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import Draws, Integers
+from claims_pipeline.generate.draws import Draws, Integers, key_of, keys_of, pair
 from claims_pipeline.generate.identifiers import npis, numbered
-from claims_pipeline.generate.names import names_of
+from claims_pipeline.generate.names import choose_first_names, choose_last_names
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import DIRECTORY
@@ -28,7 +28,8 @@ class Directory:
 
     Attributes:
         tables: by name, as declared in schema.
-        practitioners: one row a practitioner in the order of their numbers, with organization and site.
+        practitioners: one row a practitioner in the order of their numbers, with organization, site, and the
+            `counter` of their draws, which does not depend on the other cities and specialties.
         first_practitioner: number of the first practitioner, shape (cities, specialties).
         practitioner_count: how many there are, same shape.
     """
@@ -76,9 +77,18 @@ def _placed(city: Integers, specialty: Integers) -> pl.DataFrame:
     is_hospital = pl.col("organization") == "Hospital"
     return (
         kinds[specialty]
-        .with_columns(pl.Series("city_index", city))
+        .with_columns(
+            pl.Series("city_index", city),
+            pl.Series("counter", pair(_ranks(city, specialty), practitioner_keys()[city, specialty])),
+        )
         .with_columns(pl.when(is_hospital).then(0).otherwise(rank % groups).alias("group"))
     )
+
+
+def _ranks(city: Integers, specialty: Integers) -> Integers:
+    """Return the number of each practitioner among those of the city and specialty, which stand together, from 0."""
+    begins = np.flatnonzero(np.diff(city, prepend=-1) | np.diff(specialty, prepend=-1))
+    return np.arange(len(city)) - np.repeat(begins, np.diff(begins, append=len(city)))
 
 
 def _organizations(placed: pl.DataFrame) -> pl.DataFrame:
@@ -86,7 +96,7 @@ def _organizations(placed: pl.DataFrame) -> pl.DataFrame:
     unique = placed.select(keys).unique(keys, maintain_order=True)
     numbers = np.arange(unique.height)
     names = read_table("organization_names")["name"]
-    word = pl.Series(names.gather((unique["group"] + unique["city_index"] * 7) % len(names)))
+    word = names.gather(_names_by_city()[unique["city_index"], unique["group"].to_numpy() % len(names)])
     branch = (
         pl.when(pl.col("group") < len(names))
         .then(pl.lit(""))
@@ -99,6 +109,20 @@ def _organizations(placed: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+@cache
+def _names_by_city() -> Integers:
+    """Return for each city (rows) the rows of organization_names in an order of its own."""
+    names, cities = read_table("organization_names")["name"], read_table("cities")["city"]
+    return np.array([np.argsort([key_of(f"{city}/{name}") for name in names]) for city in cities])
+
+
+@cache
+def practitioner_keys() -> Integers:
+    """Return a number below 2**32 for the practitioners of each city (rows) and specialty."""
+    cities, specialties = read_table("cities")["city"], read_table("specialties")["specialty"]
+    return np.array([keys_of(f"{city}/{specialty}" for specialty in specialties) for city in cities])
+
+
 def _locations(placed: pl.DataFrame, organizations: pl.DataFrame) -> pl.DataFrame:
     keys = ["city_index", "organization", "group"]
     sites = placed.select(*keys, "site", "site_label", "place_of_service_code").unique(maintain_order=True)
@@ -109,11 +133,12 @@ def _locations(placed: pl.DataFrame, organizations: pl.DataFrame) -> pl.DataFram
 
 
 def _practitioners(feed: Feed, placed: pl.DataFrame, locations: pl.DataFrame) -> pl.DataFrame:
-    numbers = np.arange(placed.height)
+    numbers, counter = np.arange(placed.height), placed["counter"].to_numpy()
     draws = Draws(feed.seed)
-    is_female = draws.uniform("practitioner/gender", numbers) < FEMALE_PRACTITIONERS
-    birth_days = day_number(feed.start_date) - 365 * (30 + draws.below("practitioner/age", numbers, 38))
-    first, last = names_of(feed, "practitioner", numbers, is_female=is_female, birth_days=birth_days)
+    is_female = draws.uniform("practitioner/gender", counter) < FEMALE_PRACTITIONERS
+    birth_days = day_number(feed.start_date) - 365 * (30 + draws.below("practitioner/age", counter, 38))
+    first = choose_first_names(draws, "practitioner", counter, is_female=is_female, birth_days=birth_days)
+    last = choose_last_names(draws, "practitioner", counter)
     keys = ["city_index", "organization", "group", "site"]
     return placed.join(
         locations.select(*keys, "organization_id", "billing_npi", "location_id", "city", "state"),
@@ -123,8 +148,8 @@ def _practitioners(feed: Feed, placed: pl.DataFrame, locations: pl.DataFrame) ->
         pl.Series("number", numbers),
         numbered("practitioner", numbers).alias("practitioner_id"),
         npis(numbers).alias("npi"),
-        first.alias("first_name"),
-        last.alias("last_name"),
+        read_table("first_names")["first_name"].gather(first),
+        read_table("last_names")["last_name"].gather(last),
         pl.Series("gender", np.where(is_female, "female", "male")),
     )
 
@@ -132,12 +157,13 @@ def _practitioners(feed: Feed, placed: pl.DataFrame, locations: pl.DataFrame) ->
 def _with_address(frame: pl.DataFrame) -> pl.DataFrame:
     """Add the address of an organization: its own number in a main street of its city."""
     cities = read_table("cities")[frame["city_index"]]
-    rows = np.arange(frame.height)
+    texts = frame.select(pl.format("{}/{}/{}", pl.lit(cities["city"]), "organization", "group")).to_series()
+    keys = keys_of(texts)
     return frame.with_columns(
         cities["city"],
         cities["state"],
         pl.concat_str(
-            pl.lit(cities["zip_prefix"]), pl.lit(pl.Series(rows % 30 + 1)).cast(pl.String).str.zfill(2)
+            pl.lit(cities["zip_prefix"]), pl.lit(pl.Series(keys % 30 + 1)).cast(pl.String).str.zfill(2)
         ).alias("zip_code"),
-        pl.format("{} Medical Plaza", pl.lit(pl.Series(100 + rows * 4 % 3800))).alias("address_line"),
+        pl.format("{} Medical Plaza", pl.lit(pl.Series(100 + keys % 950 * 4))).alias("address_line"),
     )

@@ -5,7 +5,10 @@ shifted by a key of the stream. So any draw can be made alone, in any order, on 
 """
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,6 +61,19 @@ class Draws:
         return radius * np.cos(2.0 * np.pi * self.uniform(f"{stream}/angle", counter))
 
 
+def key_of(text: str) -> int:
+    """Return a number below 2**64 for a text, such as a code: it stands for the row of a reference table in draws.
+
+    A row's position does not: it changes when rows are inserted before it.
+    """
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+
+
+def keys_of(texts: Iterable[str]) -> Integers:
+    """Return a number below 2**32 for each text, as the second one of `pair`."""
+    return np.array([key_of(text) >> 32 for text in texts], dtype=np.int64)
+
+
 def pair(first: ArrayLike, second: ArrayLike) -> Bits:
     """Return one counter for two numbers: the first within 32 bits with a sign, the second below 2**32."""
     return (np.asarray(first).astype(np.uint64) << np.uint64(32)) | np.asarray(second).astype(np.uint64)
@@ -69,8 +85,72 @@ def unpair(counters: Bits) -> tuple[Integers, Integers]:
     return first.astype(np.int64), (counters & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
+class KeyedChoice:
+    """Chooses one of some options by weights that differ from row to row, whatever the order of the options.
+
+    Each option has a clock that rings after an exponential time with its weight as rate, drawn from the option's key;
+    the first to ring is chosen. So an option that is added takes its share from the others, and moves no other choice.
+
+    Args:
+        keys: what each option is known by, all different.
+        weights: shape (rows, options), not negative, each row with a sum above 0.
+    """
+
+    def __init__(self, keys: Sequence[str], weights: ArrayLike) -> None:
+        by_key = np.argsort(np.array(keys, dtype=np.str_))
+        table = np.atleast_2d(np.asarray(weights, dtype=np.float64))[:, by_key]
+        self._counts = np.count_nonzero(table, axis=1)
+        first_possible = np.argsort(table == 0, axis=1, kind="stable")[:, : self._counts.max()]
+        with np.errstate(divide="ignore"):
+            self._seconds = 1 / np.take_along_axis(table, first_possible, axis=1)
+        self._options = by_key[first_possible]
+        self._keys = np.array([key_of(key) for key in keys], dtype=np.uint64)[self._options]
+
+    def choose(self, bits: Bits, row: ArrayLike = 0) -> Integers:
+        """Return the index of an option for each element of `bits`, by the weights of its `row`."""
+        rows = np.asarray(row, dtype=np.int64)
+        if rows.ndim == 0:
+            return np.concatenate([self._first(part, rows) for part in _blocks(bits)])
+        return np.concatenate([self._first(*parts) for parts in zip(_blocks(bits), _blocks(rows), strict=True)])
+
+    def _first(self, bits: Bits, rows: Integers) -> Integers:
+        clocks, best = _clocks(), np.full(len(bits), np.inf)
+        winner = np.zeros(len(bits), dtype=np.int64)
+        for place in range(self._options.shape[1]):
+            rings = clocks[_mixed(bits ^ self._keys[rows, place])]
+            rings *= self._seconds[rows, place]
+            is_first = rings < best
+            np.copyto(best, rings, where=is_first)
+            np.copyto(winner, place, where=is_first)
+        return self._options[rows, winner]
+
+
+BLOCK = 16_384
+"""So many choices are made at a time: their arrays stay in the processor's cache."""
+
+
+def _blocks(values: NDArray[Any]) -> list[NDArray[Any]]:
+    return np.split(values, range(BLOCK, len(values), BLOCK))
+
+
+def _mixed(bits: Bits) -> Bits:
+    """Return 16 well mixed bits of each element, which is changed."""
+    bits *= _FIRST
+    bits ^= bits >> np.uint64(32)
+    bits *= _SECOND
+    bits >>= np.uint64(48)
+    return bits
+
+
+@cache
+def _clocks() -> Floats:
+    """Return exponential times by 16 random bits."""
+    times: Floats = -np.log((np.arange(2**16) + 0.5) / 2**16)
+    return times
+
+
 class WeightTable:
-    """Chooses one of some options by weights that differ from row to row.
+    """Chooses one of some options, which are no rows of reference tables, by weights that differ from row to row.
 
     Thresholds are integers, so that a choice does not depend on which other rows are in the table.
 

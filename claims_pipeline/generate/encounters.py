@@ -57,9 +57,7 @@ def encounters_of(plan: Plan, *, birth_days: Integers, is_medicare: NDArray[np.b
     place = pl.when(pl.Series(providers.is_video)).then(pl.lit(TELEHEALTH_AT_HOME)).otherwise("place_of_service_code")
     frame = sites.with_columns(place.alias("place_of_service_code"))
     modifiers = modifiers_of(visits, lines)
-    unit_cents = unit_charges(
-        visits, lines, modifiers=modifiers, service=plan.service, practitioners=practitioners.height
-    )
+    unit_cents = unit_charges(visits, lines, feed=plan.feed, modifiers=modifiers, service=plan.service)
     cents = unit_cents * lines.units
     counts = np.bincount(lines.claim, minlength=len(plan.story))
     codes = read_table("diagnoses")["diagnosis_code"].gather(

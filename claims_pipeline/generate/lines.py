@@ -66,7 +66,7 @@ def lines_of(visits: Encounters) -> Lines:
     claim, order, code, pointer, units = (np.concatenate(parts) for parts in zip(*found, strict=True))
     (leveled,) = np.nonzero(code < 0)
     code[leveled] = _visit_codes(visits, claim[leveled], code[leveled])
-    sequence = np.argsort(claim * 1024 + order, kind="stable")
+    sequence = np.argsort(claim * (order.max() + 1) + order, kind="stable")
     return _without_repeats(Lines(*(column[sequence] for column in (claim, code, pointer, units))))
 
 
@@ -134,7 +134,7 @@ class _StoryLines:
         if rule.max_units == rule.min_units:
             return np.full(len(at), rule.min_units)
         spread = rule.max_units - rule.min_units + 1
-        return rule.min_units + self.visits.draws.below(f"units/{rule.order}", self.counter[at], spread)
+        return rule.min_units + self.visits.draws.below(f"units/{rule.slot}", self.counter[at], spread)
 
 
 def _first(matches: NDArray[np.bool_]) -> Integers:
@@ -176,7 +176,7 @@ def _without_repeats(lines: Lines) -> Lines:
 
 
 def _repeats(claim: Integers, code: Integers) -> NDArray[np.bool_]:
-    _, first = np.unique(claim * 1024 + code, return_index=True)
+    _, first = np.unique(claim * read_table("procedures").height + code, return_index=True)
     repeats = np.ones(len(claim), dtype=np.bool_)
     repeats[first] = False
     return repeats

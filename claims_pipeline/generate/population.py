@@ -4,7 +4,8 @@ A person is the same for ever: what holds on a day is a function of (seed, perso
 names and addresses are made for the people whom claims name (tables).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Masks, condition_names, draw_conditions
 from claims_pipeline.generate.days import ages_on, day_number, years_before
-from claims_pipeline.generate.draws import Draws, Floats, Integers, WeightTable
+from claims_pipeline.generate.draws import Draws, Floats, Integers, KeyedChoice
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -44,6 +45,15 @@ class Population:
     conditions: Masks
     propensity: Floats
     is_adherent: NDArray[np.bool_]
+    _remembered: dict[str, NDArray[np.int16]] = field(default_factory=dict, repr=False)
+
+    def remembered(self, what: str, people: Integers, choose: Callable[[Integers], Integers]) -> Integers:
+        """Return the row of a reference table that `choose` gives for each person, asking once for each person."""
+        known = self._remembered.setdefault(what, np.full(len(self.age), -1, dtype=np.int16))
+        missing = np.unique(people[known[people] < 0])
+        if len(missing):
+            known[missing] = choose(missing)
+        return known[people].astype(np.int64)
 
     @cached_property
     def adherent_people(self) -> Integers:
@@ -72,7 +82,8 @@ def population(feed: Feed) -> Population:
     draws, people = Draws(feed.seed), np.arange(feed.patients)
     pyramid = read_table("age_pyramid")
     counts = np.concatenate([pyramid["female"].to_numpy(), pyramid["male"].to_numpy()])
-    band = WeightTable(counts).choose(draws.bits("person/age band", people))
+    bands = [f"{sex}/{age}" for sex in ("female", "male") for age in pyramid["from_age"]]
+    band = KeyedChoice(bands, counts).choose(draws.bits("person/age band", people))
     is_female = band < pyramid.height
     band %= pyramid.height
     from_age, to_age = (pyramid[name].to_numpy() for name in ("from_age", "to_age"))

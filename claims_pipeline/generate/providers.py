@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.diagnoses import NONE, Diagnoses
-from claims_pipeline.generate.directory import directory_of
-from claims_pipeline.generate.draws import Draws, Integers, WeightTable, pair
+from claims_pipeline.generate.directory import directory_of, practitioner_keys
+from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.reference import read_table
@@ -54,7 +54,7 @@ def providers_of(plan: Plan, diagnoses: Diagnoses) -> Providers:
     is_new = draws.uniform("claim/new patient", plan.episode) < new_chance
     is_course = (read_table("stories")["draw"] == "course").to_numpy()[plan.story]
     keeps = read_table("specialties")["keeps_patients"].to_numpy()[specialty] == 1
-    known = pair(plan.person, city * len(keeps) + specialty)
+    known = pair(plan.person, practitioner_keys()[city, specialty])
     key = np.where(keeps & ~is_new & ~is_course, known, plan.episode)
     count = directory.practitioner_count[city, specialty]
     return Providers(
@@ -85,7 +85,7 @@ def family_numbers() -> Integers:
 
 
 @cache
-def _settings() -> tuple[WeightTable, Integers, NDArray[np.float64]]:
+def _settings() -> tuple[KeyedChoice, Integers, NDArray[np.float64]]:
     """Return the choice of a setting by story and family, and each setting's specialty and share of new patients."""
     stories, settings = read_table("stories")["story"].to_list(), read_table("story_settings")
     specialties = read_table("specialties")["specialty"].to_list()
@@ -99,8 +99,9 @@ def _settings() -> tuple[WeightTable, Integers, NDArray[np.float64]]:
         else:
             weights[story, families().index(row["family"]) + 1, number] = row["weight"]
     specialty = [NONE if name == OWN_DOCTOR else specialties.index(name) for name in settings["specialty"]]
+    keys = [f"{row['specialty']}/{row['story']}/{row['family']}" for row in settings.to_dicts()]
     return (
-        WeightTable(weights.reshape(-1, settings.height)),
+        KeyedChoice(keys, weights.reshape(-1, settings.height)),
         np.array(specialty),
         settings["new_patients"].to_numpy().astype(np.float64),
     )
@@ -108,8 +109,9 @@ def _settings() -> tuple[WeightTable, Integers, NDArray[np.float64]]:
 
 def _own_specialty(draws: Draws, people: Integers) -> Integers:
     """Return the specialty of each person's own doctor."""
-    primary = np.flatnonzero(read_table("specialties")["is_primary_care"].to_numpy())
-    return primary[draws.below("person/own doctor", people, len(primary))]
+    specialties = read_table("specialties")
+    choice = KeyedChoice(specialties["specialty"].to_list(), specialties["is_primary_care"].to_numpy())
+    return choice.choose(draws.bits("person/own doctor", people))
 
 
 def _is_referred(draws: Draws, plan: Plan, diagnoses: Diagnoses) -> NDArray[np.bool_]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from claims_pipeline.generate.days import year_of, year_start
-from claims_pipeline.generate.draws import Draws, Integers, WeightTable, pair
+from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
+from claims_pipeline.generate.population import population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -31,8 +32,9 @@ class Residence:
 def residence_on(feed: Feed, people: Integers, days: Integers) -> Residence:
     """Return where each person lives on a day; moves are known from the year before the feed's first day on."""
     draws = Draws(feed.seed)
-    cities = WeightTable(read_table("cities")["population_count"].to_numpy())
-    city = cities.choose(draws.bits("person/city", people))
+    table = read_table("cities")
+    cities = KeyedChoice(table["city"].to_list(), table["population_count"].to_numpy())
+    city = population(feed).remembered("home", people, lambda some: cities.choose(draws.bits("person/city", some)))
     moved_in = np.zeros(len(people), dtype=np.int64)
     for year in range(feed.start_date.year - 1, int(year_of(days).max(initial=0)) + 1):
         key = pair(people, year)

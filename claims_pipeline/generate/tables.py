@@ -4,14 +4,15 @@ import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.coverage import span_on
-from claims_pipeline.generate.draws import Draws, pair, unpair
+from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, keys_of, pair, unpair
 from claims_pipeline.generate.encounters import encounters_of
 from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, dates, numbered
 from claims_pipeline.generate.lifecycle import STATUSES
-from claims_pipeline.generate.names import names_of
+from claims_pipeline.generate.names import choose_first_names, choose_last_names
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.residence import residence_on
+from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, Table
 
@@ -22,24 +23,23 @@ def patients_of(plan: Plan) -> pl.DataFrame:
         return _nothing(PATIENTS)
     feed, people = plan.feed, population(plan.feed)
     day, person = unpair(np.unique(pair(plan.day, plan.person)))
-    first, last = names_of(
-        feed, "patient", person, is_female=people.is_female[person], birth_days=people.birth_day[person]
-    )
+    first, last = _names_of(feed, person)
     residence = residence_on(feed, person, day)
     cities = read_table("cities")[residence.city]
     house = pair(person, residence.moved_in)
     draws = Draws(feed.seed)
     streets = read_table("streets")["street"]
+    street = KeyedChoice(streets.to_list(), np.ones(len(streets))).choose(draws.bits("address/street", house))
     frame = pl.DataFrame(
         {
             "day": dates(day),
             "patient_id": numbered("patient", person),
-            "first_name": first,
-            "last_name": last,
+            "first_name": read_table("first_names")["first_name"].gather(first),
+            "last_name": read_table("last_names")["last_name"].gather(last),
             "gender": np.where(people.is_female[person], "female", "male"),
             "birth_date": dates(people.birth_day[person]),
             "number": draws.below("address/number", house, 4900) + 100,
-            "street": streets.gather(draws.below("address/street", house, len(streets))),
+            "street": streets.gather(street),
             "city": cities["city"],
             "state": cities["state"],
             "zip_prefix": cities["zip_prefix"],
@@ -50,6 +50,19 @@ def patients_of(plan: Plan) -> pl.DataFrame:
         pl.concat_str("zip_prefix", pl.col("area").cast(pl.String).str.zfill(2)).alias("zip_code"),
     )
     return _conform(PATIENTS, frame)
+
+
+def _names_of(feed: Feed, person: Integers) -> tuple[Integers, Integers]:
+    """Return each person's rows of first_names and last_names."""
+    draws, people = Draws(feed.seed), population(feed)
+
+    def first_names(some: Integers) -> Integers:
+        sexes, births = people.is_female[some], people.birth_day[some]
+        return choose_first_names(draws, "patient", some, is_female=sexes, birth_days=births)
+
+    first = people.remembered("first name", person, first_names)
+    last = people.remembered("last name", person, lambda some: choose_last_names(draws, "patient", some))
+    return first, last
 
 
 def coverages_of(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
@@ -70,7 +83,8 @@ def _with_spans(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
     birth_days = rows["birth_date"].to_physical().to_numpy().astype(np.int64)
     spans = span_on(plan.feed, people=plan.person, birth_days=birth_days, days=plan.service)
     plans = read_table("plans")[spans.plan]
-    member = Draws(plan.feed.seed).below("person/member number", pair(plan.person, spans.plan), 900_000_000)
+    member_counter = pair(plan.person, keys_of(read_table("plans")["plan_id"])[spans.plan])
+    member = Draws(plan.feed.seed).below("person/member number", member_counter, 900_000_000)
     return rows.with_columns(
         coverage_ids(rows["patient_id"], spans.start).alias("coverage_id"),
         *plans.select("payer_id", "plan_id", "plan_name", "plan_type"),

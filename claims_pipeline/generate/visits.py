@@ -8,9 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.calendar import LONGEST_LAG, calendar, claim_counts, cumulative_claims, lag_weights
+from claims_pipeline.generate.calendar import (
+    LONGEST_LAG,
+    calendar,
+    claim_counts,
+    cumulative_claims,
+    lag_weights,
+    stories,
+)
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, WeightTable, pair
+from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, KeyedChoice, WeightTable, pair
 from claims_pipeline.generate.turns import turns_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -55,7 +62,7 @@ class ReceiptDays:
         self._in_turn = np.flatnonzero(in_turn)
         self._before = np.floor(expected[:, in_turn]).astype(np.int64)
         self._until = np.minimum(np.cumsum(np.diff(self._before, axis=0), axis=1), self.counts[:, None])
-        self._random_story = WeightTable(np.where(in_turn, 0.0, np.diff(expected, axis=0)))
+        self._random_story = KeyedChoice(stories(), np.where(in_turn, 0.0, np.diff(expected, axis=0)))
         self._lag = _lag_choice(feed, first, last)
 
     def claims(self) -> tuple[Integers, Integers]:

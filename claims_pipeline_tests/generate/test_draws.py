@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from claims_pipeline.generate.draws import SCATTER, Draws, WeightTable, pair, unpair
+from claims_pipeline.generate.draws import SCATTER, Draws, KeyedChoice, WeightTable, key_of, keys_of, pair, unpair
 
 DRAWS = Draws(5)
 MANY = np.arange(200_000)
@@ -51,6 +51,55 @@ def test_a_choice_does_not_depend_on_the_other_rows_of_the_table() -> None:
     together = WeightTable(weights).choose(bits, rows)
     alone = WeightTable(weights[17:18]).choose(bits[rows == 17], np.zeros((rows == 17).sum(), dtype=int))
     assert (together[rows == 17] == alone).all()
+
+
+def test_keyed_options_are_chosen_by_the_weights_of_their_row() -> None:
+    choice = KeyedChoice(["c", "a", "b"], [[1, 3, 0], [0, 0, 5], [2, 2, 4]])
+    bits = DRAWS.bits("choice", MANY)
+    shares = [np.bincount(choice.choose(bits, np.full(len(MANY), row)), minlength=3) / len(MANY) for row in range(3)]
+    assert np.array(shares) == pytest.approx(np.array([[0.25, 0.75, 0], [0, 0, 1], [0.25, 0.25, 0.5]]), abs=0.005)
+    assert (choice.choose(bits) == choice.choose(bits, np.zeros(len(MANY), dtype=int))).all()
+
+
+def test_an_option_that_is_added_takes_its_share_and_moves_no_other_choice() -> None:
+    names, weights = ["a", "b", "c", "d"], np.array([4.0, 1.0, 2.0, 3.0])
+    bits = DRAWS.bits("choice", MANY)
+    before = np.array(names)[KeyedChoice(names, weights).choose(bits)]
+    more = ["a", "b", "new", "c", "d"]
+    after = np.array(more)[KeyedChoice(more, np.insert(weights, 2, 2.5)).choose(bits)]
+    assert (after[after != "new"] == before[after != "new"]).all()
+    assert (after == "new").mean() == pytest.approx(0.2, abs=0.005)
+    assert (before[after == "new"] == "a").mean() == pytest.approx(0.4, abs=0.01)
+
+
+def test_neither_the_order_of_options_nor_other_rows_decide_a_choice() -> None:
+    names, weights = [f"code {number}" for number in range(30)], np.random.default_rng(1).random((5, 30))
+    bits, rows = DRAWS.bits("choice", MANY), MANY % 5
+    chosen = KeyedChoice(names, weights).choose(bits, rows)
+    assert (29 - KeyedChoice(names[::-1], weights[:, ::-1]).choose(bits, rows) == chosen).all()
+    assert (KeyedChoice(names, weights[2]).choose(bits[rows == 2]) == chosen[rows == 2]).all()
+
+
+def test_choices_of_different_streams_and_nearby_keys_are_independent() -> None:
+    names = [f"{number}" for number in range(8)]
+    choice = KeyedChoice(names, np.ones(8))
+    joint = np.bincount(choice.choose(DRAWS.bits("x", MANY)) * 8 + choice.choose(DRAWS.bits("y", MANY)), minlength=64)
+    expected = len(MANY) / 64
+    assert ((joint - expected) ** 2 / expected).sum() < 120  # chi-square with 63 degrees of freedom: 1 in 30,000
+    neighbours = choice.choose(DRAWS.bits("x", MANY))
+    joint = np.bincount(neighbours[:-1] * 8 + neighbours[1:], minlength=64)
+    assert ((joint - expected) ** 2 / expected).sum() < 120
+
+
+def test_a_choice_without_elements_is_empty() -> None:
+    choice = KeyedChoice(["a", "b"], [[1, 2], [2, 1]])
+    assert choice.choose(DRAWS.bits("choice", MANY[:0]), MANY[:0]).tolist() == []
+    assert choice.choose(DRAWS.bits("choice", MANY[:0])).tolist() == []
+
+
+def test_a_key_is_that_of_its_text_on_any_machine() -> None:
+    assert key_of("99213") == 0x51EFBC26B203A0B2
+    assert keys_of(["99213", ""]).tolist() == [key_of("99213") >> 32, key_of("") >> 32]
 
 
 def test_a_pair_of_numbers_is_one_counter() -> None:

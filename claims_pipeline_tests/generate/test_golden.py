@@ -12,17 +12,17 @@ from claims_pipeline.lake.feed import GENERATOR_VERSION
 from claims_pipeline.schema import TABLES
 
 FEED = Feed(seed=42, patients=50, claims=400, start_date=date(2025, 3, 1), end_date=date(2025, 4, 15))
-GOLDEN_VERSION = 1
+GOLDEN_VERSION = 2
 GOLDEN = {
     "payers": "2e17c9f60b760b20",
     "plans": "6e59c93700b5b72a",
-    "organizations": "14955dc05331aa89",
-    "locations": "63a1a8f44557c6f8",
-    "practitioners": "ee8d7432c3288932",
-    "enrollment": "b1c5589e48a40870",
-    "patients": "f20681daf1590c37",
-    "coverages": "a7de80375c50c7e9",
-    "claims": "4efaa1707dae3aea",
+    "organizations": "e97bc44e9e98883e",
+    "locations": "4ab060d267b80ed1",
+    "practitioners": "8c8dcee6c7626231",
+    "enrollment": "ccabb401173707b7",
+    "patients": "96c60e9743107566",
+    "coverages": "480ad2cf291b850f",
+    "claims": "4dfa46ca695081f2",
 }
 
 

@@ -1,0 +1,248 @@
+"""A row of a reference table is known by its code: rows inserted before it change nothing about it.
+
+Each test inserts rows into the middle of a table and compares the same feed before and after: the rows that differ are
+those that have what was inserted.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib.resources import files
+from pathlib import Path
+from unittest.mock import patch
+
+import polars as pl
+import pytest
+
+from claims_pipeline.generate.directory import directory
+from claims_pipeline.generate.enrollment import enrollment
+from claims_pipeline.generate.plan import plan_of
+from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
+from claims_pipeline.lake import Feed
+from claims_pipeline.reference import tables
+
+FEED = Feed(seed=3, patients=400, claims=1_500, start_date=date(2025, 1, 1), end_date=date(2025, 1, 30))
+DAYS = [FEED.start_date + timedelta(days=number) for number in range(30)]
+DATA = files("claims_pipeline.reference") / "data"
+
+
+@dataclass(frozen=True)
+class Made:
+    """The tables of the feed; claims with the name of the practitioner instead of ids that count practitioners."""
+
+    enrollment: pl.DataFrame
+    practitioners: pl.DataFrame
+    organizations: pl.DataFrame
+    patients: pl.DataFrame
+    coverages: pl.DataFrame
+    claims: pl.DataFrame
+
+
+def made() -> Made:
+    parties = directory(FEED)
+    plan = plan_of(FEED, DAYS)
+    patients = patients_of(plan)
+    coverages = coverages_of(plan, patients)
+    claims = claims_of(plan, patients, coverages)
+    doctors = parties["practitioners"].select(
+        "practitioner_id", "specialty", doctor=pl.concat_str("first_name", "last_name")
+    )
+    counted = ("practitioner_id", "rendering_npi", "organization_id", "billing_npi", "location_id")
+    return Made(
+        enrollment=enrollment(FEED),
+        practitioners=parties["practitioners"].select("first_name", "last_name", "gender", "specialty"),
+        organizations=parties["organizations"].select("organization_name", "address_line", "city"),
+        patients=patients,
+        coverages=coverages,
+        claims=claims.join(doctors, on="practitioner_id", maintain_order="left").drop(counted),
+    )
+
+
+@contextmanager
+def inserted(folder: Path, **rows: str) -> Iterator[None]:
+    """Have a row in the middle of each of some tables for a `with` block."""
+    (folder / "data").mkdir(parents=True)
+    for file in DATA.iterdir():
+        lines = file.read_text().splitlines()
+        if row := rows.get(file.name.removesuffix(".csv")):
+            first = next(number for number, line in enumerate(lines) if not line.startswith("#")) + 1
+            lines.insert((first + len(lines)) // 2, row)
+        (folder / "data" / file.name).write_text("\n".join(lines) + "\n")
+    with patch.object(tables, "files", lambda _: folder):
+        _forget()
+        yield
+    _forget()
+
+
+def _forget() -> None:
+    """Clear what the package keeps of reference tables."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("claims_pipeline."):
+            for value in list(vars(module).values()):
+                if clear := getattr(value, "cache_clear", None):
+                    clear()
+
+
+@pytest.fixture(scope="module")
+def before() -> Made:
+    _forget()
+    return made()
+
+
+def differing(before: pl.DataFrame, after: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """Return the rows of `after` that are not in `before`."""
+    assert before.select(key).equals(after.select(key))
+    return after.filter(pl.Series(list(map(repr, before.rows()))) != pl.Series(list(map(repr, after.rows()))))
+
+
+CLAIM, PATIENT, COVERAGE = ["day", "claim_id"], ["day", "patient_id"], ["day", "coverage_id"]
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("procedures", "99000,Handling of a specimen,laboratory,pfs,9.50,0,0,120,"),
+        ("diagnoses", "R68.89,Other general symptoms,acute,general_symptoms,0,120,"),
+        ("payers", "payer-99,Another Payer"),
+        ("places_of_service", "99,Another place"),
+        ("retired_codes", "hcpcs,99999,2020-12-31"),
+    ],
+)
+def test_a_code_that_nothing_uses_changes_nothing(before: Made, tmp_path: Path, table: str, row: str) -> None:
+    with inserted(tmp_path, **{table: row}):
+        after = made()
+
+    assert all(getattr(after, name).equals(frame) for name, frame in vars(before).items())
+
+
+def has_diagnosis(claims: pl.DataFrame) -> pl.Series:
+    """Laboratory and imaging claims follow a visit and may take its reason, or have had it before."""
+    having = claims.filter(pl.col("diagnosis_codes").list.contains("R68.89"))
+    return claims["patient_id"].is_in(having["patient_id"].implode())
+
+
+def has_line(claims: pl.DataFrame) -> pl.Series:
+    return claims["lines"].list.eval(pl.element().struct.field("hcpcs_code") == "99051").list.any()
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_new"),
+    [
+        (
+            {
+                "diagnoses": "R68.89,Other general symptoms,acute,general_symptoms,0,120,",
+                "story_diagnoses": "acute,R68.89,4,0,120",
+            },
+            has_diagnosis,
+        ),
+        (
+            {
+                "procedures": "99051,Evening visit,other,pfs,20.00,0,0,120,",
+                "story_lines": "acute,evening,99051,0,0.3,,,,,0,120,1,1,1,",
+            },
+            has_line,
+        ),
+        ({"story_settings": "acute,,endocrinology,0.3,0.2"}, lambda claims: claims["specialty"] == "endocrinology"),
+        (
+            {"last_names": "Zzyzx,1000000"},
+            lambda claims: claims["patient_name"].str.contains("Zzyzx") | claims["doctor"].str.contains("Zzyzx"),
+        ),
+        (
+            {"first_names": "Zoe,female,600,600,600,600,600,600,600,600"},
+            lambda claims: claims["patient_name"].str.contains("Zoe") | claims["doctor"].str.contains("Zoe"),
+        ),
+    ],
+)
+def test_a_row_changes_only_the_claims_that_have_it(
+    before: Made, tmp_path: Path, rows: dict[str, str], is_new: Callable[[pl.DataFrame], pl.Series]
+) -> None:
+    with inserted(tmp_path, **rows):
+        after = made()
+
+    changed = differing(before.claims, after.claims, CLAIM)
+    assert changed.height > 0
+    assert is_new(changed).all()
+
+
+def test_a_plan_changes_only_the_members_who_have_it(before: Made, tmp_path: Path) -> None:
+    with inserted(tmp_path, plans="plan-99,payer-02,Prairie Basic PPO,ppo,employer,0.2"):
+        after = made()
+
+    changed = differing(before.coverages, after.coverages, COVERAGE)
+    assert changed.height > 0
+    assert (changed["plan_id"] == "plan-99").all()
+
+
+def test_a_street_changes_only_the_addresses_in_it(before: Made, tmp_path: Path) -> None:
+    with inserted(tmp_path, streets="Zebra Street"):
+        after = made()
+
+    changed = differing(before.patients, after.patients, PATIENT)
+    assert changed.height > 0
+    assert changed["address_line"].str.ends_with("Zebra Street").all()
+
+
+def test_a_city_changes_only_the_people_who_live_there(before: Made, tmp_path: Path) -> None:
+    with inserted(tmp_path, cities="Fargo,ND,3000000,581,0.97"):
+        after = made()
+
+    changed = differing(before.patients, after.patients, PATIENT)
+    assert changed.height > 0
+    assert (changed["city"] == "Fargo").all()
+    elsewhere = differing(before.claims, after.claims, CLAIM).filter(pl.col("facility_city") != "Fargo")
+    assert elsewhere.height == 0
+
+
+def test_a_specialty_changes_nothing_but_the_numbers_of_practitioners(before: Made, tmp_path: Path) -> None:
+    with inserted(tmp_path, specialties="rheumatology,Rheumatology,207RR0500X,2,office,0,1"):
+        after = made()
+
+    assert differing(before.claims, after.claims, CLAIM).height == 0
+    assert before.practitioners.equals(after.practitioners.filter(pl.col("specialty") != "rheumatology"))
+
+
+def test_a_code_of_a_condition_changes_only_those_who_have_it(before: Made, tmp_path: Path) -> None:
+    with inserted(
+        tmp_path, diagnoses="K21.00,Reflux with esophagitis,chronic,reflux,0,120,", condition_codes="reflux,K21.00,0.5,"
+    ):
+        after = made()
+
+    changed = differing(before.enrollment, after.enrollment, ["patient_id"])
+    assert changed.height > 0
+    assert changed["condition_codes"].list.contains("K21.00").all()
+
+
+def test_a_condition_leaves_the_other_conditions_of_everybody(before: Made, tmp_path: Path) -> None:
+    row = "gout,metabolic,0.01,0.03,0.05,0.08,0.10,0.40,0.5,rheumatology,0"
+    with inserted(
+        tmp_path,
+        conditions=row.replace("rheumatology", "orthopedics"),
+        diagnoses="M10.9,Gout,chronic,gout,0,120,",
+        condition_codes="gout,M10.9,1,",
+    ):
+        after = made()
+
+    without = pl.col("condition_codes").list.eval(pl.element().filter(pl.element() != "M10.9"))
+    assert after.enrollment.with_columns(without).equals(before.enrollment)
+    assert after.enrollment["condition_codes"].list.contains("M10.9").any()
+
+
+def test_most_organizations_keep_their_names(before: Made, tmp_path: Path) -> None:
+    with inserted(tmp_path, organization_names="Zenith"):
+        after = made()
+
+    kept = before.organizations.join(after.organizations, on=before.organizations.columns, how="semi")
+    assert kept.height / before.organizations.height > 0.85
+
+
+def test_the_order_of_rows_does_not_matter(before: Made, tmp_path: Path) -> None:
+    lines = (DATA / "procedures.csv").read_text().splitlines()
+    first = next(number for number, line in enumerate(lines) if not line.startswith("#")) + 1
+    with inserted(tmp_path):
+        (tmp_path / "data" / "procedures.csv").write_text("\n".join(lines[:first] + lines[first:][::-1]) + "\n")
+        _forget()
+        after = made()
+
+    assert after.claims.equals(before.claims)
