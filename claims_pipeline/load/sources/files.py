@@ -47,24 +47,26 @@ CHUNK_ROWS = 5_000
 CHUNK_CHARACTERS = 8 * 1024 * 1024
 TOLD_EVERY = 10_000
 
-_REJECTED = """
+_REFUSED = """
 SELECT place(name, line, entry) AS source, resource_type, resource_id, reason
-FROM (
-    SELECT file, line, entry, resource_type, resource_id, reason FROM refused
-    UNION ALL
-    SELECT file, line, entry, resource_type, resource_id, reason FROM dangling JOIN resources USING (seq)
-) JOIN inputs USING (file)
-ORDER BY file, line, entry
+FROM refused JOIN inputs USING (file)
+WHERE refused.rowid BETWEEN $first AND $last ORDER BY refused.rowid
+"""
+
+_DANGLING = """
+SELECT source, resource_type, resource_id, reason
+FROM dangling JOIN located USING (seq)
+WHERE dangling.rowid BETWEEN $first AND $last ORDER BY dangling.rowid
 """
 
 _SUPERSEDED = """
 SELECT
     older.source, older.resource_type, older.resource_id,
     'comes again with other content at ' || newer.source || ', which counts' AS reason
-FROM located AS older
-JOIN kept ON kept.key = older.resource_type || '/' || older.resource_id AND kept.seq <> older.seq
-JOIN located AS newer ON newer.seq = kept.seq AND newer.content_hash <> older.content_hash
-ORDER BY older.seq
+FROM superseded
+JOIN located AS older USING (seq)
+JOIN located AS newer ON newer.seq = superseded.newer
+WHERE superseded.rowid BETWEEN $first AND $last ORDER BY superseded.rowid
 """
 
 _DELETED = """
@@ -77,14 +79,6 @@ GROUP BY ALL ORDER BY ALL
 _KEYS = """
 SELECT seq, source, tier, together FROM placed JOIN located USING (seq)
 WHERE tier = $tier AND part = $part ORDER BY together NULLS FIRST, seq
-"""
-
-_READ = "SELECT count(*) FROM resources"
-_KEPT = "SELECT count(*) FROM kept"
-_NUMBER_OF_SUPERSEDED = """
-SELECT count(*) FROM resources AS older
-JOIN kept ON kept.key = older.resource_type || '/' || older.resource_id AND kept.seq <> older.seq
-JOIN resources AS newer ON newer.seq = kept.seq AND newer.content_hash <> older.content_hash
 """
 
 
@@ -114,11 +108,12 @@ class FileResources:
 
     def rejected(self) -> Iterator[pl.DataFrame]:
         """Yield input that cannot be loaded, some at a time, with the columns of `REJECTED_SCHEMA`."""
-        return self.spool.frames(_REJECTED, REJECTED_SCHEMA)
+        yield from self.spool.pages(_REFUSED, "refused", REJECTED_SCHEMA)
+        yield from self.spool.pages(_DANGLING, "dangling", REJECTED_SCHEMA)
 
     def superseded(self) -> Iterator[pl.DataFrame]:
         """Yield resources that came again later with other content, with the columns of `REJECTED_SCHEMA`."""
-        return self.spool.frames(_SUPERSEDED, REJECTED_SCHEMA)
+        return self.spool.pages(_SUPERSEDED, "superseded", REJECTED_SCHEMA)
 
     def chunks(self) -> Iterator[pl.DataFrame]:
         """Yield the resources tier after tier, with the columns of `FILE_SCHEMA`; a chunk is of one tier."""
@@ -176,13 +171,15 @@ def read_files(
         with spool.translated():
             tier_count = place(spool.connection)
         spool.execute("DELETE FROM placed WHERE seq IN (SELECT seq FROM dangling)")
-        read, kept, superseded = (spool.number(query) for query in (_READ, _KEPT, _NUMBER_OF_SUPERSEDED))
+        read, kept, superseded, refused, dangling = map(
+            spool.number_of, ("resources", "kept", "superseded", "refused", "dangling")
+        )
         yield FileResources(
             spool=spool,
             tier_count=tier_count,
-            count=spool.number("SELECT count(*) FROM placed"),
+            count=spool.number_of("placed"),
             identical_count=read - kept - superseded,
-            rejected_count=spool.number("SELECT (SELECT count(*) FROM refused) + (SELECT count(*) FROM dangling)"),
+            rejected_count=refused + dangling,
             superseded_count=superseded,
             deleted=spool.frame(_DELETED, prefix=options.id_prefix).cast(DELETED_SCHEMA),
             remarks=said,

@@ -1,8 +1,9 @@
 """Which of several resources with one id counts, and what every reference leads to.
 
-Adds tables to a spool: `kept` (key "Type/id" and seq of the resources that count), `targets` (seq, reference as
-written, target "Type/id", `is_rewritten` where the body must say the target instead), `url_targets` (the same of
-elements that are no References) and `dangling` (seq of a resource that refers to what nobody can know, and why).
+Adds tables to a spool: `kept` (key "Type/id" and seq of the resources that count), `superseded` (seq of those that come
+again with other content, and of the one that counts), `targets` (seq, reference as written, target "Type/id",
+`is_rewritten` where the body must say the target instead), `url_targets` (the same of elements that are no References)
+and `dangling` (seq of a resource that refers to what nobody can know, and why).
 """
 
 import json
@@ -26,6 +27,14 @@ _CONDITIONAL = "?identifier="
 _KEPT = """
 CREATE TABLE kept AS
 SELECT resource_type || '/' || resource_id AS key, max(seq) AS seq FROM resources GROUP BY ALL
+"""
+
+_SUPERSEDED = """
+CREATE TABLE superseded AS
+SELECT older.seq, newer.seq AS newer FROM resources AS older
+JOIN kept ON kept.key = older.resource_type || '/' || older.resource_id AND kept.seq <> older.seq
+JOIN resources AS newer ON newer.seq = kept.seq AND newer.content_hash <> older.content_hash
+ORDER BY older.seq
 """
 
 _MACROS = r"""
@@ -120,7 +129,7 @@ WITH problems AS (
 SELECT seq, 'refers to ' || array_to_string(list(problem ORDER BY problem)[1:{REASONS_SHOWN}], '; and to ')
     || CASE WHEN count(*) > {REASONS_SHOWN} THEN '; and to ' || (count(*) - {REASONS_SHOWN}) || ' more' ELSE '' END
     AS reason
-FROM problems GROUP BY seq
+FROM problems GROUP BY seq ORDER BY seq
 """  # noqa: S608  a constant of ours
 
 _REPLACED_REFERENCES = """
@@ -134,7 +143,7 @@ SELECT url_targets.seq, url AS written, target FROM url_targets JOIN resources U
 
 
 def resolve(spool: Spool, *, server_base: str, id_prefix: str) -> None:
-    """Add the tables `kept`, `targets`, `url_targets` and `dangling`.
+    """Add the tables `kept`, `superseded`, `targets`, `url_targets` and `dangling`.
 
     Args:
         spool: what was read.
@@ -143,6 +152,7 @@ def resolve(spool: Spool, *, server_base: str, id_prefix: str) -> None:
     """
     given = {"prefix": id_prefix, "server": server_base.rstrip("/").lower()}
     spool.execute(_KEPT)
+    spool.execute(_SUPERSEDED)
     conditional = pl.DataFrame(
         list(_conditional_targets(spool)), schema={"reference": pl.String, "target": pl.String}, orient="row"
     )

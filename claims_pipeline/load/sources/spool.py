@@ -24,6 +24,7 @@ from claims_pipeline.load.sources.documents import Deletion, Refusal, Skipped
 
 PART_CHARACTERS = 8 * 1024 * 1024
 PART_ROWS = 20_000
+PAGE_ROWS = 20_000
 
 LONGEST_SHOWN = 500
 """Characters of a reason or a name in it."""
@@ -198,23 +199,24 @@ class Spool:
             found: pl.DataFrame = self.connection.sql(query, params=parameters or None).pl()
             return found
 
-    def number(self, query: str) -> int:
-        """Return the one number that a query gives."""
-        ((number,),) = self.execute(query).fetchall()
+    def number_of(self, table: str, expression: str = "count(*)") -> int:
+        """Return the number of rows of a table, or another number that tells of them all."""
+        ((number,),) = self.execute(f"SELECT {expression} FROM {table}").fetchall()  # noqa: S608  our own names
         return int(number)
 
-    def frames(self, query: str, schema: pl.Schema, rows: int = PART_ROWS) -> Iterator[pl.DataFrame]:
-        """Yield the rows of a query, some at a time, while other queries may run."""
-        with self.translated():
-            cursor = self.connection.cursor()
-            cursor.execute(query)
-            names = [column[0] for column in cursor.description or ()]
-        while True:
-            with self.translated():
-                found = cursor.fetchmany(rows)
-            if not found:
-                return
-            yield pl.DataFrame(found, schema={name: schema[name] for name in names}, orient="row")
+    def pages(self, query: str, table: str, schema: pl.Schema) -> Iterator[pl.DataFrame]:
+        """Yield the rows of a query page by page, so that no result is held or sorted as a whole.
+
+        Args:
+            query: asks for the rows of `table` whose rowid is from $first to $last.
+            table: a table whose rows were inserted in the order in which they are yielded.
+            schema: of the rows.
+        """
+        count = self.number_of(table, "coalesce(max(rowid) + 1, 0)")
+        for first in range(0, count, PAGE_ROWS):
+            page = self.frame(query, first=first, last=first + PAGE_ROWS - 1).cast(schema)
+            if not page.is_empty():
+                yield page
 
     def close(self) -> None:
         """Close the database."""

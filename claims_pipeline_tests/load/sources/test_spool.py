@@ -1,0 +1,57 @@
+"""What is read is spooled to disk: a disk that takes no more is an error that a person can act on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline.errors import DataError
+from claims_pipeline_tests.load.sources.samples import coverage, ndjson, patient, reading
+
+READ_ON_A_SMALL_DISK = """
+import resource, sys
+from pathlib import Path
+from claims_pipeline.errors import DataError
+from claims_pipeline.load.sources import read_files
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+try:
+    with read_files([sys.argv[1]], Path(sys.argv[2])) as found:
+        list(found.chunks())
+except DataError as error:
+    print(error.message)
+    print(error.fix)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the limit of a file's size is POSIX")
+def test_a_disk_that_takes_no_more_while_files_are_read_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "a.ndjson"
+    file.write_text("".join(json.dumps(patient(f"p{number}")) + "\n" for number in range(60_000)))
+
+    command = [sys.executable, "-c", READ_ON_A_SMALL_DISK, str(file), str(tmp_path / "spool")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.stderr == ""
+    message, fix = done.stdout.splitlines()
+    assert message.startswith("what was read cannot be spooled")
+    assert fix.startswith("make room")
+
+
+def test_a_spool_that_is_gone_while_resources_are_given_out_is_said(tmp_path: Path) -> None:
+    with reading(tmp_path, a__ndjson=ndjson(patient("p1"), coverage("c1", "Patient/p1"))) as found:
+        for part in found.spool.folder.glob("part-*"):
+            part.unlink()
+        with pytest.raises(DataError, match="cannot be spooled"):
+            list(found.chunks())
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file")
+
+    with pytest.raises(DataError, match="cannot be spooled") as caught, reading(tmp_path, a__ndjson=ndjson(patient())):
+        pass
+
+    assert caught.value.where == str(tmp_path / "spool")
