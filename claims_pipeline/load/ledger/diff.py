@@ -224,25 +224,25 @@ def split_by_missing(resources: pl.DataFrame, missing: Mapping[str, str]) -> tup
 
     Args:
         resources: columns of `resource.CHUNK_SCHEMA`.
-        missing: why, by "Type/id", those first that count where a resource refers to several.
+        missing: why, by "Type/id", in the order in which they count where a resource refers to several.
 
     Returns:
-        The first with the columns of `resources`; the second also with `missing_target`, the one that counts.
+        The first with the columns of `resources`; the second also with `lacks`, all that is missing in that order.
     """
     if not missing:
-        return resources, resources.clear().with_columns(missing_target=pl.lit(None, dtype=pl.String()))
-    order = pl.DataFrame({"missing_target": list(missing)}).with_row_index("order")
+        return resources, resources.clear().with_columns(lacks=pl.lit(None, dtype=pl.List(pl.String())))
+    order = pl.DataFrame({"lacks": list(missing)}).with_row_index("order")
     lacking = (
         resources.lazy()
         .with_row_index("row")
         .explode("references")
-        .join(order.lazy(), left_on="references", right_on="missing_target")
+        .join(order.lazy(), left_on="references", right_on="lacks")
         .group_by("row")
-        .agg(pl.col("references").sort_by("order").first().alias("missing_target"))
+        .agg(pl.col("references").sort_by("order").alias("lacks"))
         .collect()
     )
     marked = resources.with_row_index("row").join(lacking, on="row", how="left", maintain_order="left").drop("row")
-    may_go = pl.col("missing_target").is_null()
+    may_go = pl.col("lacks").is_null()
     return marked.filter(may_go).select(resources.columns), marked.filter(~may_go)
 
 

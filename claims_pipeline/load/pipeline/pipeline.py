@@ -6,7 +6,7 @@ resources; what refers to them is in a later group, which starts when this one i
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -25,6 +25,7 @@ from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, LOADED, Resource, R
 from claims_pipeline.load.sending.pack import bundles
 from claims_pipeline.load.sending.send import Sender
 
+TARGETS_SHOWN = 10
 TELL_SECONDS = 1.0
 """Where a load is, is told at least this often: a server that takes nothing is news too."""
 
@@ -159,8 +160,8 @@ class Pipeline:
         self.tally.add_still_rejected(delta.still_rejected)
         may_go, lacking = split_by_missing(delta.to_send, missing)
         results = [
-            Result(resource, _end_of_lacking(target, self.tally), "", 0, missing[target], target)
-            for resource, target in zip(resources_of(lacking, origin), lacking["missing_target"], strict=True)
+            Result(resource, _end_of_lacking(lacks[0], self.tally), "", 0, _all_reasons(lacks, missing), lacks[0])
+            for resource, lacks in zip(resources_of(lacking, origin), lacking["lacks"].to_list(), strict=True)
         ]
         self._record(results, origin)
         self._tell()
@@ -264,6 +265,13 @@ class Pipeline:
 def _end_of_lacking(target: str, tally: Tally) -> str:
     """What refers to something that may still come is still to do; what refers to nothing is rejected."""
     return "failed" if target in tally.failed else "rejected"
+
+
+def _all_reasons(lacks: Sequence[str], missing: Mapping[str, str]) -> str:
+    """Return why a resource cannot be loaded that lacks several things: the first of them in full, and the others."""
+    more = f"; and to {', '.join(lacks[1:TARGETS_SHOWN])}" if len(lacks) > 1 else ""
+    hidden = len(lacks) - TARGETS_SHOWN
+    return missing[lacks[0]] + more + (f" and {hidden:,} more that are missing" if hidden > 0 else "")
 
 
 def _unsettled(chunks: Iterable[Underway]) -> list[Underway]:

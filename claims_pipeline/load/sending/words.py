@@ -29,7 +29,7 @@ PHRASES = {
     "not found, specified in path": "the target of a reference is not on the server",
     "multiple resources with ID": "an id twice in one bundle",
     "external references": "references to other servers are not allowed",
-    "at least one non-numeric": "ids of digits only are not allowed",
+    "at least one non-numeric": "ids of digits only are not allowed: claims load --id-prefix TEXT",
     "reference to this resource": "another resource refers to it",
     "Failed to parse request body": "cannot be read as a resource",
     "Unknown resource type|is not a resource type|Unknown resource name": "unknown resource type",

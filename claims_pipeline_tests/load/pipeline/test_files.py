@@ -1,0 +1,108 @@
+"""What becomes of files in a load: which of their resources are sent, and what is said of the others."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline.errors import ConfigError
+from claims_pipeline.load import Counts, LoadOptions, list_dead_letters, load_files, load_lake, reconcile, remove
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.lakes import Shape, tiny_lake
+from claims_pipeline_tests.load.fake_server import FakeServer, about
+from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
+
+
+def write(path: Path, *resources: dict[str, object]) -> str:
+    path.write_text(ndjson(*resources))
+    return str(path)
+
+
+def test_everything_that_a_resource_lacks_is_named_in_the_report_and_in_the_list(
+    fake_target: Settings, tmp_path: Path
+) -> None:
+    seen = observation("o1", "Patient/p1", performer=[{"reference": "Practitioner/d1"}])
+
+    report = load_files([write(tmp_path / "a.ndjson", seen)], fake_target)
+
+    assert report.total == Counts(read=1, rejected=1)
+    (letter,) = list_dead_letters(fake_target).to_dicts()
+    for said in (report.failures[0].text, letter["reason"]):
+        assert "Patient/p1" in said
+        assert "Practitioner/d1" in said
+
+
+def test_ids_with_a_prefix_stay_the_same_and_are_reconciled_and_removed(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.ndjson", patient("17"), observation("18", "Patient/17"))
+    options = LoadOptions(id_prefix="ehr-")
+
+    first = load_files([file], fake_target, options=options)
+    second = load_files([file], fake_target, options=options)
+
+    assert first.total == Counts(read=2, created=2)
+    assert second.total == Counts(read=2, unchanged=2)
+    assert fake_server.names() == ["Observation/ehr-18", "Patient/ehr-17"]
+    assert reconcile(fake_target, deep=True).is_equal
+    assert remove(fake_target).left == 0
+    assert fake_server.names() == []
+
+
+def test_a_server_that_refuses_ids_of_digits_only_is_answered_with_the_remedy(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    words = "HAPI-0960: Can not create resource with ID[17], ID must not be supplied: clients may only assign IDs "
+    fake_server.behave(about("Patient/17", 400, words + "which contain at least one non-numeric character"))
+
+    report = load_files([write(tmp_path / "a.ndjson", patient("17"), patient("p1"))], fake_target)
+
+    assert report.total == Counts(read=2, created=1, rejected=1)
+    assert "claims load --id-prefix TEXT" in report.render()
+
+
+def test_input_that_cannot_be_read_is_counted_by_type_and_its_letters_go_when_it_is_mended(
+    fake_target: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.json"
+    entries = [{"resource": patient("p_1")}, {"resource": patient("p_2")}, {"resource": {"id": "x"}}]
+    file.write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}))
+
+    report = load_files([str(file)], fake_target)
+
+    assert report.by_type == {"Patient": Counts(read=2, rejected=2), "(none)": Counts(read=1, rejected=1)}
+    assert sorted(list_dead_letters(fake_target)["source"]) == [f"{file}:1 (entry {number})" for number in (1, 2, 3)]
+
+    file.write_text(json.dumps(patient("p1")))
+    load_files([str(file)], fake_target)
+    assert list_dead_letters(fake_target).is_empty()
+
+
+def test_of_a_lake_only_the_types_that_are_wanted_are_loaded(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    lake = tiny_lake(tmp_path / "lake", Shape("types", days=1, claims_a_day=2))
+
+    everything_else = load_lake(lake, fake_target, options=LoadOptions(exclude=frozenset({"Claim"})))
+    claims = load_lake(lake, fake_target, options=LoadOptions(types=frozenset({"Claim"})))
+
+    assert "Claim" not in everything_else.by_type
+    assert claims.by_type == {"Claim": Counts(read=2, created=2)}
+    assert len(fake_server.names("Claim")) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (LoadOptions(types=frozenset({"Observation"})), "leave nothing of the lake"),
+        (LoadOptions(exclude=frozenset({"Clam"})), "'Clam' is not a resource type"),
+        (LoadOptions(id_prefix="x-"), "--id-prefix is for files"),
+    ],
+)
+def test_what_a_lake_cannot_be_asked_for_is_a_usage_error(
+    fake_target: Settings, tmp_path: Path, options: LoadOptions, problem: str
+) -> None:
+    lake = tiny_lake(tmp_path / "lake", Shape("none", days=1, claims_a_day=1))
+
+    with pytest.raises(ConfigError, match=problem):
+        load_lake(lake, fake_target, options=options)
