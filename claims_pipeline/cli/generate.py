@@ -1,6 +1,5 @@
 """`claims generate`."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,19 +8,15 @@ import typer
 from claims_pipeline.cli.app import JsonOption, app, err, finish
 from claims_pipeline.cli.days import day_progress
 
-_DAY = ["%Y-%m-%d"]
-
 
 @app.command()
 def generate(
     claims: Annotated[int | None, typer.Option(min=1, show_default="10000", help="Claims over the range.")] = None,
     patients: Annotated[int | None, typer.Option(min=1, show_default="1000", help="People in the population.")] = None,
-    start_date: Annotated[
-        datetime | None, typer.Option(formats=_DAY, show_default="2025-01-01", help="First day received.")
-    ] = None,
+    start_date: Annotated[str | None, typer.Option(show_default="2025-01-01", help="First day received.")] = None,
     end_date: Annotated[
-        datetime | None,
-        typer.Option(formats=_DAY, show_default="365 days, yesterday at the latest", help="Last day received."),
+        str | None,
+        typer.Option(show_default="365 days, yesterday at the latest", help="Last day received."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, show_default="20250101", help="Another seed gives other people and claims.")
@@ -55,8 +50,8 @@ def generate(
     settings = load_settings(
         claims=claims,
         patients=patients,
-        start_date=start_date.date() if start_date else None,
-        end_date=end_date.date() if end_date else None,
+        start_date=start_date,
+        end_date=end_date,
         seed=seed,
     )
     target = output.expanduser().absolute() if output else settings.lake_path
