@@ -5,6 +5,7 @@ import dagster as dg
 from claims_pipeline.orchestration import (
     alerts,
     analytics_assets,
+    analytics_checks,
     checks,
     feed_assets,
     fidelity_asset,
@@ -13,13 +14,16 @@ from claims_pipeline.orchestration import (
     load_assets,
     sensors,
     server_checks,
+    volume_checks,
 )
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.orchestration.run import plain_lines
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([feed_assets, load_assets, analytics_assets, fidelity_asset]),
-    asset_checks=dg.load_asset_checks_from_modules([checks, server_checks, freshness]),
+    assets=dg.with_source_code_references(
+        dg.load_assets_from_modules([feed_assets, load_assets, analytics_assets, fidelity_asset])
+    ),
+    asset_checks=dg.load_asset_checks_from_modules([checks, volume_checks, server_checks, analytics_checks, freshness]),
     jobs=[jobs.daily_feed, jobs.refresh],
     schedules=[jobs.daily_schedule],
     sensors=[

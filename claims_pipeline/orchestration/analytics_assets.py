@@ -1,30 +1,48 @@
 """The DuckDB models: one build, one file, one asset a model."""
 
+import hashlib
 from collections.abc import Iterator
 
 import dagster as dg
 
 from claims_pipeline import aggregate
 from claims_pipeline.aggregate import MODELS, Model
+from claims_pipeline.orchestration.analytics_chart import CHARTED_MODEL, day_chart
 from claims_pipeline.orchestration.automation import when_days_have_changed
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
-from claims_pipeline.orchestration.metadata import column_schema
+from claims_pipeline.orchestration.metadata import OWNERS, column_lineage, column_schema
 from claims_pipeline.orchestration.partitions import one_run
 from claims_pipeline.orchestration.resources import Installation
-from claims_pipeline.schema import DIRECTORY
+from claims_pipeline.schema import DIRECTORY, Table
+from claims_pipeline.settings import load_settings
 
 
 def _spec(model: Model) -> dg.AssetSpec:
-    tables = {"directory" if table in DIRECTORY else table.name for table in model.tables}
+    tables = {_asset_of(table) for table in model.tables}
+    sources = {_asset_of(table): table.columns for table in model.tables}
+    sources |= {other.name: other.columns for other in MODELS if other.name in model.models}
     return dg.AssetSpec(
         model.name,
         deps=[*sorted(tables), *model.models],
         description=model.description,
         group_name="analytics",
         kinds={"duckdb"},
+        owners=OWNERS,
+        code_version=hashlib.sha256(model.sql.encode()).hexdigest()[:12],
         automation_condition=when_days_have_changed,
-        metadata=column_schema(model.columns),
+        metadata={
+            **column_schema(model.columns),
+            **column_lineage(model.columns, sources),
+            "dagster/storage_kind": "duckdb",
+            "dagster/table_name": model.name,
+            "SQL": dg.MetadataValue.md(f"```sql\n{model.sql}\n```"),
+            "dashboard": dg.MetadataValue.url(load_settings().dashboard_url),
+        },
     )
+
+
+def _asset_of(table: Table) -> str:
+    return "directory" if table in DIRECTORY else table.name
 
 
 @dg.multi_asset(
@@ -35,5 +53,7 @@ def analytics(context: dg.AssetExecutionContext, installation: Installation) -> 
     with failing_as_dagster():
         report = aggregate.build(installation.lake, installation.settings.analytics_path)
     context.log.info(report.render())
+    chart = day_chart(installation.settings.analytics_path)
     for name, rows in report.row_counts.items():
-        yield dg.MaterializeResult(asset_key=name, metadata={"dagster/row_count": rows})
+        charts = {"last_days": dg.MetadataValue.md(chart)} if name == CHARTED_MODEL else {}
+        yield dg.MaterializeResult(asset_key=name, metadata={"dagster/row_count": rows, **charts})

@@ -1,6 +1,6 @@
 """Asset checks of the rows of `claims`: those that block the load of their day, and those that warn."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -44,14 +44,9 @@ def _result(key: dg.AssetCheckKey, findings: pl.DataFrame, days: list[date]) -> 
     by_day = findings.group_by("day", maintain_order=True).len().rows()
     faulty = {day for day, _ in by_day}
     blocks = key.name not in WARNINGS and (None in faulty or faulty >= set(days))
-    metadata: dict[str, dg.MetadataValue] = {
-        "days_checked": dg.MetadataValue.int(len(days)),
-        "findings": dg.MetadataValue.int(findings.height),
-    }
-    if days:
-        metadata |= {"first_day": dg.MetadataValue.text(str(days[0])), "last_day": dg.MetadataValue.text(str(days[-1]))}
+    metadata = about_days(days, {day or days[0]: count for day, count in by_day})
+    metadata["findings"] = dg.MetadataValue.int(findings.height)
     if by_day:
-        metadata["faulty_days"] = dg.MetadataValue.json({str(day or days[0]): count for day, count in by_day})
         metadata["first_ids"] = dg.MetadataValue.text(", ".join(findings["id"].unique(maintain_order=True)[:IDS_SHOWN]))
     return dg.AssetCheckResult(
         passed=not by_day,
@@ -60,3 +55,13 @@ def _result(key: dg.AssetCheckKey, findings: pl.DataFrame, days: list[date]) -> 
         severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
         metadata=metadata,
     )
+
+
+def about_days(days: Sequence[date], faulty: Mapping[date, int | float]) -> dict[str, dg.MetadataValue]:
+    """Return metadata that names the days checked and the faulty ones, each with a number; `alerts` reads it."""
+    metadata: dict[str, dg.MetadataValue] = {"days_checked": dg.MetadataValue.int(len(days))}
+    if days:
+        metadata |= {"first_day": dg.MetadataValue.text(str(days[0])), "last_day": dg.MetadataValue.text(str(days[-1]))}
+    if faulty:
+        metadata["faulty_days"] = dg.MetadataValue.json({str(day): number for day, number in faulty.items()})
+    return metadata

@@ -9,7 +9,7 @@ import dagster as dg
 from claims_pipeline import generate, schema
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
-from claims_pipeline.orchestration.metadata import add_day_numbers, column_schema
+from claims_pipeline.orchestration.metadata import FEED_VERSION, OWNERS, add_day_numbers, table_metadata
 from claims_pipeline.orchestration.partitions import daily, one_run
 from claims_pipeline.orchestration.resources import Installation, days_of
 
@@ -17,7 +17,14 @@ GROUP = "feed"
 KINDS = {"polars", "parquet"}
 
 
-@dg.asset(group_name=GROUP, kinds=KINDS, backfill_policy=one_run, retry_policy=RETRIES)
+@dg.asset(
+    group_name=GROUP,
+    kinds=KINDS,
+    owners=OWNERS,
+    code_version=FEED_VERSION,
+    backfill_policy=one_run,
+    retry_policy=RETRIES,
+)
 @failing_as_dagster()
 def directory(installation: Installation) -> dg.MaterializeResult[None]:
     """Payers, plans, organizations, locations and practitioners."""
@@ -28,9 +35,11 @@ def directory(installation: Installation) -> dg.MaterializeResult[None]:
 @dg.asset(
     group_name=GROUP,
     kinds=KINDS,
+    owners=OWNERS,
+    code_version=FEED_VERSION,
     backfill_policy=one_run,
     retry_policy=RETRIES,
-    metadata=column_schema(schema.ENROLLMENT.columns),
+    metadata=table_metadata(schema.ENROLLMENT),
 )
 @failing_as_dagster()
 def enrollment(installation: Installation) -> dg.MaterializeResult[None]:
@@ -42,11 +51,13 @@ def enrollment(installation: Installation) -> dg.MaterializeResult[None]:
 @dg.asset(
     group_name=GROUP,
     kinds=KINDS,
+    owners=OWNERS,
+    code_version=FEED_VERSION,
     partitions_def=daily,
     backfill_policy=one_run,
     retry_policy=RETRIES,
     deps=[directory, enrollment],
-    metadata=column_schema(schema.PATIENTS.columns),
+    metadata=table_metadata(schema.PATIENTS, schema.ENROLLMENT),
 )
 @failing_as_dagster()
 def patients(context: dg.AssetExecutionContext, installation: Installation) -> None:
@@ -58,11 +69,13 @@ def patients(context: dg.AssetExecutionContext, installation: Installation) -> N
 @dg.asset(
     group_name=GROUP,
     kinds=KINDS,
+    owners=OWNERS,
+    code_version=FEED_VERSION,
     partitions_def=daily,
     backfill_policy=one_run,
     retry_policy=RETRIES,
     deps=[enrollment, patients],
-    metadata=column_schema(schema.COVERAGES.columns),
+    metadata=table_metadata(schema.COVERAGES, schema.ENROLLMENT, schema.PATIENTS),
 )
 @failing_as_dagster()
 def coverages(context: dg.AssetExecutionContext, installation: Installation) -> None:
@@ -73,11 +86,13 @@ def coverages(context: dg.AssetExecutionContext, installation: Installation) -> 
 @dg.asset(
     group_name=GROUP,
     kinds=KINDS,
+    owners=OWNERS,
+    code_version=FEED_VERSION,
     partitions_def=daily,
     backfill_policy=one_run,
     retry_policy=RETRIES,
     deps=[directory, patients, coverages],
-    metadata=column_schema(schema.CLAIMS.columns),
+    metadata=table_metadata(schema.CLAIMS, schema.PATIENTS, schema.COVERAGES),
 )
 @failing_as_dagster()
 def claims(context: dg.AssetExecutionContext, installation: Installation) -> None:

@@ -11,6 +11,7 @@ from claims_pipeline.fidelity import Measurement
 from claims_pipeline.orchestration.automation import when_days_have_changed
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
 from claims_pipeline.orchestration.feed_assets import claims, enrollment
+from claims_pipeline.orchestration.metadata import OWNERS
 from claims_pipeline.orchestration.partitions import one_run
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.reference import read_table
@@ -47,6 +48,7 @@ def _specs() -> list[dg.AssetCheckSpec]:
 @dg.asset(
     group_name="analytics",
     kinds={"polars"},
+    owners=OWNERS,
     automation_condition=when_days_have_changed,
     deps=[enrollment, claims],
     check_specs=_specs(),

@@ -5,16 +5,18 @@ from datetime import timedelta
 import dagster as dg
 
 from claims_pipeline.orchestration.analytics_assets import analytics
+from claims_pipeline.orchestration.analytics_checks import aggregates_agree_with_the_lake
 from claims_pipeline.orchestration.checks import claims_quality
 from claims_pipeline.orchestration.feed_assets import claims, coverages, patients
 from claims_pipeline.orchestration.fidelity_asset import fidelity
 from claims_pipeline.orchestration.load_assets import fhir_load
 from claims_pipeline.orchestration.server_checks import no_dead_letters, server_holds_what_was_loaded
+from claims_pipeline.orchestration.volume_checks import claims_volume
 
 daily_feed = dg.define_asset_job(
     "daily_feed",
     selection=dg.AssetSelection.assets(patients, coverages, claims, fhir_load).without_checks()
-    | dg.AssetSelection.checks(claims_quality),
+    | dg.AssetSelection.checks(claims_quality, claims_volume),
     description="One day, or a range of days: generate, check, load into FHIR. "
     "Dagster plans an event for each asset and day: nothing without days belongs here.",
 )
@@ -22,7 +24,7 @@ daily_feed = dg.define_asset_job(
 refresh = dg.define_asset_job(
     "refresh",
     selection=dg.AssetSelection.assets(analytics, fidelity)
-    | dg.AssetSelection.checks(server_holds_what_was_loaded, no_dead_letters),
+    | dg.AssetSelection.checks(server_holds_what_was_loaded, no_dead_letters, aggregates_agree_with_the_lake),
     description="What has no days: aggregates, fidelity, and the server as a whole.",
 )
 

@@ -15,11 +15,12 @@ from claims_pipeline.orchestration.faulty_days import faulty_days, name_faults
 from claims_pipeline.orchestration.feed_assets import claims, coverages, directory, patients
 from claims_pipeline.orchestration.load_config import LoadConfig
 from claims_pipeline.orchestration.load_turns import Rows, finished_days, rows_by_day, turns
+from claims_pipeline.orchestration.metadata import OWNERS
 from claims_pipeline.orchestration.partitions import daily, one_run
 from claims_pipeline.orchestration.resources import Installation, days_of
 from claims_pipeline.reports import save_report
 from claims_pipeline.server import with_reasons
-from claims_pipeline.settings import Settings
+from claims_pipeline.settings import Settings, load_settings
 
 PROGRESS_SECONDS = 10.0
 """A line of log costs about 10 ms in the event log, and the load waits for it."""
@@ -31,6 +32,8 @@ Numbers = dict[str, int | float]
 @dg.asset(
     group_name="fhir",
     kinds={"fhir"},
+    owners=OWNERS,
+    metadata={"FHIR server": dg.MetadataValue.url(load_settings().fhir_base_url)},
     partitions_def=daily,
     backfill_policy=one_run,
     deps=[directory, patients, coverages, claims],

@@ -6,12 +6,48 @@ from datetime import date
 import dagster as dg
 
 from claims_pipeline.lake import Lake
+from claims_pipeline.lake.feed import GENERATOR_VERSION
 from claims_pipeline.schema import Column, Table
+
+OWNERS = ["team:claims-pipeline"]
+
+FEED_VERSION = str(GENERATOR_VERSION)
+"""Code version of what is generated: it rises when the same feed would give other rows."""
 
 
 def column_schema(columns: Iterable[Column]) -> dict[str, dg.TableSchema]:
     """Return the definition metadata that shows a table's columns in the UI."""
     return {"dagster/column_schema": dg.TableSchema(columns=[_column(column) for column in columns])}
+
+
+def table_metadata(table: Table, *sources: Table) -> dict[str, dg.TableSchema | dg.TableColumnLineage | str]:
+    """Return the definition metadata of a table of the lake: where it is, its columns, and where they come from."""
+    return {
+        **column_schema(table.columns),
+        **column_lineage(table.columns, {source.name: source.columns for source in sources}),
+        "dagster/storage_kind": "parquet",
+        "dagster/table_name": table.name,
+        "grain": table.grain,
+    }
+
+
+def column_lineage(
+    columns: Iterable[Column], sources: Mapping[str, Iterable[Column]]
+) -> dict[str, dg.TableColumnLineage]:
+    """Return the definition metadata that shows which columns of its sources, by asset, a column is taken from.
+
+    A column is taken from those of the same name: the tables are declared so.
+    """
+    names = {asset: {column.name for column in of_asset} for asset, of_asset in sources.items()}
+    lineage = {
+        column.name: [
+            dg.TableColumnDep(asset_key=asset, column_name=column.name)
+            for asset, known in names.items()
+            if column.name in known
+        ]
+        for column in columns
+    }
+    return {"dagster/column_lineage": dg.TableColumnLineage({name: deps for name, deps in lineage.items() if deps})}
 
 
 def _column(column: Column) -> dg.TableColumn:
