@@ -73,15 +73,19 @@ class FhirClient:
         self.traffic.requests += 1
         return await self.http.post(f"{self.base_url}/{path}", content=content, headers={"Content-Type": FHIR_JSON})
 
-    async def post_bundle(self, content: bytes, *, is_deletion: bool = False) -> httpx.Response:
-        """Send a transaction; the server tries one that meets another write again, but not a deletion.
+    async def post_bundle(
+        self, content: bytes, *, is_deletion: bool = False, conflict_retries: int = 0
+    ) -> httpx.Response:
+        """Send a transaction.
 
-        (What is still referred to cannot be deleted: also a conflict to HAPI FHIR, and no repetition changes it.)
+        `conflict_retries`: how often the server tries again itself if the transaction meets another write. To HAPI
+        FHIR a value that its database refuses is a conflict too, and each repetition takes as long as the first.
         Profiles, labels and tags are replaced by those that are sent; without the header, HAPI FHIR keeps old ones.
         """
         headers = {"Content-Type": FHIR_JSON}
+        if conflict_retries:
+            headers["X-Retry-On-Version-Conflict"] = f"retry; max-retries={conflict_retries}"
         if not is_deletion:
-            headers["X-Retry-On-Version-Conflict"] = "retry; max-retries=10"
             headers["X-Meta-Snapshot-Mode"] = "PROFILE, SECURITY_LABEL, TAG"
         if self.has_gzip:
             content = await asyncio.to_thread(gzip.compress, content, 1)
