@@ -38,11 +38,14 @@ lock-jars: setup ## Resolve the Java archives of the embedded server anew from i
 screenshot: setup ## The picture in docs/, from the dashboard that runs.
 	$(BIN)/python -m claims_pipeline_tests.dashboard.screenshot docs/dashboard.png
 
+docs: setup ## The generated parts of docs/ that need no lake: the reference of the command line.
+	$(BIN)/python -m claims_pipeline_tests.cli.reference docs/cli.md
+
 generator-docs: setup ## The derived parts of docs/generator.md and its plots, from two years of the default feed.
 	$(BIN)/python docs/make_generator.py
 
 clean: ## Remove the environment and the caches.
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
-.PHONY: help setup demo check test test-all lock lock-jars screenshot generator-docs clean
+.PHONY: help setup demo check test test-all lock lock-jars screenshot docs generator-docs clean
 .DEFAULT_GOAL := help
