@@ -26,6 +26,9 @@ MOST_CLAIMS, MOST_PATIENTS = 10**9, 10**8
 """Counters of random draws hold numbers below 2**32, and a population must fit into memory."""
 FEED_DAYS = 365
 
+LEAST_HEAP_MB = 512
+"""With less, HAPI FHIR fails while it boots, or at the first bundles."""
+
 
 def default_home() -> Path:
     """Return where state is kept: root's home is closed to the user that PostgreSQL runs as."""
@@ -123,6 +126,8 @@ class Settings(BaseSettings):
     def _java_heap_size(cls, size: str) -> str:
         if not re.fullmatch(r"[1-9]\d*[mg]", size):
             raise ValueError(f"not a size such as 2g or 1500m: {size!r}")
+        if int(size[:-1]) * {"m": 1, "g": 1024}[size[-1]] < LEAST_HEAP_MB:
+            raise ValueError(f"{size} is too little: HAPI FHIR needs {LEAST_HEAP_MB}m or more")
         return size
 
     @field_validator("fhir_base_url")

@@ -4,12 +4,13 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from claims_pipeline.cli import app
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.home import can_pass, make_home, require_home
 from claims_pipeline.server.binaries import as_unprivileged_user
@@ -96,29 +97,40 @@ COMMANDS = (
 )
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_refuses_a_home_that_cannot_be_written_in_the_same_words(command: tuple[str, ...]) -> None:
-    done = claims(command, home=CLOSED_TO_ROOT_TOO)
-    assert done.returncode == 2
-    assert "error: the folder of the installation cannot be written: " in done.stderr
-    assert done.stderr.count("\n") == 3
+@pytest.fixture(params=COMMANDS, ids=" ".join)
+def refusal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], ConfigError]:
+    """Runs a command in a home that it refuses, and returns its error."""
+
+    def run(home: Path) -> ConfigError:
+        monkeypatch.setenv("CLAIMS_HOME", str(home))
+        error = CliRunner().invoke(app, request.param).exception
+        assert isinstance(error, ConfigError)
+        assert error.exit_code == 2
+        return error
+
+    return run
+
+
+def test_every_command_refuses_a_home_that_cannot_be_written_in_the_same_words(
+    refusal: Callable[[Path], ConfigError],
+) -> None:
+    error = refusal(CLOSED_TO_ROOT_TOO)
+    assert error.message.startswith("the folder of the installation cannot be written: ")
+
+
+def test_every_command_refuses_a_heap_that_is_too_small_and_makes_nothing(
+    refusal: Callable[[Path], ConfigError], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAIMS_FHIR_MEMORY", "100m")
+    assert refusal(home).message == "CLAIMS_FHIR_MEMORY: 100m is too little: HAPI FHIR needs 512m or more"
+    assert list(home.iterdir()) == []
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root hands PostgreSQL to another user")
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_refuses_a_home_that_postgresql_cannot_reach_and_makes_nothing(
-    command: tuple[str, ...], tmp_path: Path
+    refusal: Callable[[Path], ConfigError], tmp_path: Path
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    done = claims(command, home=closed / "home")
-    assert done.returncode == 2
-    assert "error: PostgreSQL runs as the user nobody, which cannot enter" in done.stderr
+    assert refusal(closed / "home").message.startswith("PostgreSQL runs as the user nobody, which cannot enter ")
     assert list(closed.iterdir()) == []
-
-
-def claims(command: tuple[str, ...], *, home: Path) -> subprocess.CompletedProcess[str]:
-    call = [sys.executable, "-m", "claims_pipeline.cli", *command]
-    return subprocess.run(
-        call, capture_output=True, text=True, check=False, env=os.environ | {"CLAIMS_HOME": str(home)}
-    )

@@ -130,3 +130,23 @@ def test_a_second_signal_ends_the_stopping_and_what_still_runs_is_named(settings
     finally:
         if process := read_pid_file(settings.home / "dashboard.pid"):
             stop(process, seconds=0.1)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_a_signal_ends_in_its_run_exits_with_130_and_prints_no_traceback(
+    fhir_server: Settings, tmp_path: Path, number: signal.Signals
+) -> None:
+    call = [sys.executable, "-m", "claims_pipeline.cli", "demo", "--days", "3", "--claims", "50", "--patients", "20"]
+    variables = {"CLAIMS_HOME": str(tmp_path), "CLAIMS_FHIR_BASE_URL": fhir_server.fhir_base_url}
+    with subprocess.Popen(call, stderr=subprocess.PIPE, text=True, env=os.environ | variables) as demo:
+        assert demo.stderr
+        for line in demo.stderr:
+            if "Dagster: " in line:
+                break
+        demo.send_signal(number)
+        rest = demo.stderr.read()
+
+    assert demo.returncode == 130
+    assert "error: interrupted; nothing that it started still runs" in rest
+    assert "Traceback" not in rest
