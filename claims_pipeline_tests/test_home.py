@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from claims_pipeline.cli import app
+import claims_pipeline.cli  # noqa: F401 - it defines the commands
+from claims_pipeline.cli.app import app
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.home import can_pass, make_home, require_home
 from claims_pipeline.server.binaries import as_unprivileged_user
