@@ -2,12 +2,16 @@
 
 import json
 import secrets
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.files import make_private_folder, write_atomically
+
+WIDER_THAN_ANY_TABLE = 10_000
 
 
 class Report(Protocol):
@@ -26,6 +30,24 @@ def aligned(rows: list[tuple[str, str]]) -> str:
     """Return label and value pairs as lines with the values in one column."""
     width = max((len(label) for label, _ in rows), default=0)
     return "\n".join(f"{label:<{width}}  {value}".rstrip() for label, value in rows)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows under a header as lines, the first column to the left, the others, numbers, to the right.
+
+    No line is wrapped or shortened, on whatever terminal; there are no colours, since a log may hold them.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="")
+    for number, name in enumerate(header):
+        grid.add_column(name, justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        grid.add_row(*row)
+    text = StringIO()
+    Console(file=text, width=WIDER_THAN_ANY_TABLE, color_system=None, highlight=False, markup=False).print(grid)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def save_report(report: Report, folder: Path) -> Path:

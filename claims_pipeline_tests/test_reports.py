@@ -3,7 +3,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from claims_pipeline.reports import aligned, save_report
+import pytest
+
+from claims_pipeline.reports import aligned, save_report, table
 
 
 @dataclass(frozen=True)
@@ -41,3 +43,17 @@ def test_two_reports_of_one_second_do_not_overwrite_each_other(tmp_path: Path) -
 
 def test_labels_and_values_stand_in_two_columns() -> None:
     assert aligned([("read", "1"), ("unchanged", "20"), ("failed", "")]) == "read       1\nunchanged  20\nfailed"
+
+
+@pytest.mark.parametrize("columns", ["20", "80"])
+def test_a_table_is_whole_and_plain_on_any_terminal(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    text = table(["", "read", "failed"], [["Claim", "1,200", "0"], ["[red]MedicationAdministration", "5", "12"]])
+
+    assert text.splitlines() == [
+        "                               read failed",
+        "Claim                         1,200      0",
+        "[red]MedicationAdministration     5     12",
+    ]

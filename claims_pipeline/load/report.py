@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from claims_pipeline.errors import ClaimsPipelineError
 from claims_pipeline.load.account import Counts, Failure, Pending
-from claims_pipeline.reports import aligned
+from claims_pipeline.reports import aligned, table
 
 FAILURES_SHOWN = 20
 MEBIBYTE = 1 << 20
@@ -204,19 +204,11 @@ def counts_table(by_type: Mapping[str, Counts], total: Counts, *, is_dry_run: bo
     """Return the lines of a table, one line a resource type and one for all, for a terminal of 80 columns."""
     left_out = NEVER_OF_A_DRY_RUN if is_dry_run else ONLY_OF_A_DRY_RUN
     columns = [name for name in HEADINGS if name not in left_out]
-    rows = [["", *(HEADINGS[column] for column in columns)]]
-    rows += [
+    rows = [
         [name, *(f"{getattr(counts, column):,}" for column in columns)]
         for name, counts in (*sorted(by_type.items()), ("total", total))
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        " ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    )
+    return table(["", *(HEADINGS[column] for column in columns)], rows)
 
 
 def _rate(value: float | None) -> str:
