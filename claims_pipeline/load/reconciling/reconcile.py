@@ -15,7 +15,7 @@ from claims_pipeline.load.reconciling.compare import compare, mark
 from claims_pipeline.load.reconciling.marker import mismatch, read_marker
 from claims_pipeline.load.reconciling.reads import count
 from claims_pipeline.load.sending.client import FhirClient, connect
-from claims_pipeline.reports import aligned
+from claims_pipeline.reports import table
 from claims_pipeline.settings import Settings
 
 IDS_SHOWN = 10
@@ -73,12 +73,13 @@ class ReconcileReport:
 
     def render(self) -> str:
         """Return the lines that a person reads."""
-        rows = [("Reconcile", self.server)]
-        rows += [(name, _line(comparison)) for name, comparison in sorted(self.by_type.items())]
-        lines = [aligned(rows), *(f"differs: {name}" for name in self.differing)]
+        comparisons = sorted(self.by_type.items())
+        rows = [[name, *map(_figure, (c.ledger, c.server, c.missing, c.changed))] for name, c in comparisons]
+        lines = [f"Reconcile: {self.server}", table(["", "ledger", "server", "missing", "changed"], rows)]
+        lines += [f"differs: {name}" for name in self.differing]
         lines += [
             f"note: the server has {c.server - c.ledger:,} resources of type {name} that are not ours"
-            for name, c in sorted(self.by_type.items())
+            for name, c in comparisons
             if c.server > c.ledger
         ]
         if self.marked:
@@ -108,7 +109,7 @@ def reconcile(
     Args:
         settings: the server.
         ledger_path: the ledger; `settings.ledger_path` if None.
-        deep: look at each resource, not only at how many there are.
+        deep: look at each resource, not only at how many there are; while no load runs, which would change them.
         repair: mark what is missing or changed as not loaded, so that the next load sends it; looks at each.
         wait: wait until the server is ready.
         on_progress: told where it is.
@@ -121,7 +122,10 @@ def reconcile(
     require_no_event_loop("reconcile")
     wish = _Wish(deep or repair, repair, settings.fhir_wait_seconds if wait else 0)
     require_ledger(ledger_path)
-    with open_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger) if repair else nullcontext():
+    with (
+        open_ledger(ledger_path or settings.ledger_path) as ledger,
+        holding_lock(ledger) if wish.is_deep else nullcontext(),
+    ):
         return run_to_end(_reconcile(ledger, settings, wish, on_progress))
 
 
@@ -145,9 +149,7 @@ class _Found:
 
 async def _reconcile(ledger: Ledger, settings: Settings, wish: _Wish, on_progress: OnProgress) -> ReconcileReport:
     async with connect(settings) as client:
-        marker = await read_marker(client, wait_seconds=wish.wait_seconds)
-        if problem := mismatch(ledger, marker, base_url=client.base_url):
-            raise problem
+        await _require_belonging(ledger, client, wish.wait_seconds)
         held = count_by_type(ledger)
         on_server = {resource_type: await count(client, resource_type) for resource_type in held}
         found = await _look_at_each(ledger, client, settings, wish, on_progress) if wish.is_deep else None
@@ -167,6 +169,18 @@ async def _reconcile(ledger: Ledger, settings: Settings, wish: _Wish, on_progres
     )
 
 
+async def _require_belonging(ledger: Ledger, client: FhirClient, wait_seconds: float) -> None:
+    """Compare the marker with the ledger; again if a load wrote to both between the reading of one and the other."""
+    while True:
+        before = ledger.info()
+        marker = await read_marker(client, wait_seconds=wait_seconds)
+        problem = mismatch(ledger, marker, base_url=client.base_url)
+        if problem is None:
+            return
+        if ledger.info() == before:
+            raise problem
+
+
 async def _look_at_each(
     ledger: Ledger, client: FhirClient, settings: Settings, wish: _Wish, on_progress: OnProgress
 ) -> _Found:
@@ -184,8 +198,5 @@ async def _look_at_each(
     return found
 
 
-def _line(comparison: TypeComparison) -> str:
-    looked_at = (
-        "" if comparison.missing is None else f"  missing {comparison.missing:,}  changed {comparison.changed:,}"
-    )
-    return f"ledger {comparison.ledger:,}  server {comparison.server:,}{looked_at}"
+def _figure(count: int | None) -> str:
+    return "-" if count is None else f"{count:,}"
