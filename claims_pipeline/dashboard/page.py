@@ -1,15 +1,36 @@
-"""The page as it is sent: with the frames of all charts, so that nothing moves when their data come."""
+"""The page as it is sent: with the choices, and a frame for each chart, so that nothing moves when data come."""
 
 from html import escape
 
 from claims_pipeline.dashboard.charts import CHARTS, Chart
+from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
+from claims_pipeline.dashboard.measures import MEASURES, Measure
 
-PLACE_OF_CHARTS = "<!-- charts -->"
+FIRST_DIMENSION, FIRST_MEASURE = "specialty", "charge_amount"
+"""What the ranking shows until something else is chosen."""
 
 
 def render_page(template: str) -> str:
-    """Return the page with a frame for each chart at `PLACE_OF_CHARTS`; static/charts.js draws into them."""
-    return template.replace(PLACE_OF_CHARTS, "\n".join(map(_frame, CHARTS)))
+    """Return the page with a frame for each chart, and a choice for each dimension and measure."""
+    parts = {
+        "<!-- charts -->": map(_frame, CHARTS),
+        "<!-- dimensions -->": map(_dimension_option, DIMENSIONS.values()),
+        "<!-- measures -->": map(_measure_option, MEASURES.values()),
+    }
+    for place, lines in parts.items():
+        template = template.replace(place, "\n".join(lines))
+    return template
+
+
+def _dimension_option(dimension: Dimension) -> str:
+    selected = " selected" if dimension.name == FIRST_DIMENSION else ""
+    return f'<option value="{dimension.name}"{selected}>{escape(dimension.title)}</option>'
+
+
+def _measure_option(measure: Measure) -> str:
+    selected = " selected" if measure.name == FIRST_MEASURE else ""
+    facts = f'data-unit="{measure.unit}" data-additive="{str(measure.is_additive).lower()}"'
+    return f'<option value="{measure.name}" {facts}{selected}>{escape(measure.title)}</option>'
 
 
 def _frame(chart: Chart) -> str:

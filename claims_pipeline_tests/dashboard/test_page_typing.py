@@ -183,3 +183,56 @@ def test_the_documentation_can_be_read_in_the_dark(page: Page) -> None:
     page.goto("/docs")
     expect(page.get_by_text("Claims in their current version")).to_be_visible()
     assert page.locator("#swagger-ui").evaluate("one => getComputedStyle(one).filter") == "invert(1) hue-rotate(180deg)"
+
+
+def test_a_click_in_the_ranking_filters_and_a_chip_takes_it_back(page: Page) -> None:
+    page.goto("/?by=state")
+    expect_claims(page, 5)
+    texas = page.locator("#bars").get_by_role("button", name="TX")
+    expect(texas).to_contain_text("$150.00 · 30%")
+    texas.click()
+    expect_claims(page, 3)
+    assert page.url.endswith("by=state&state=TX")
+    expect(page.locator("[data-chart=geography] svg").get_by_label("CA: 0 claims")).to_have_count(1)
+    page.get_by_role("button", name="Remove State: TX").click()
+    expect_claims(page, 5)
+    page.go_back()
+    expect_claims(page, 3)
+    page.get_by_role("button", name="Clear filters").click()
+    expect_claims(page, 5)
+
+
+def test_the_ranking_goes_by_any_dimension_and_measure(page: Page) -> None:
+    page.goto("/")
+    expect(page.locator("#bars")).to_contain_text("Family medicine")
+    page.get_by_label("Dimension").select_option("Procedure")
+    expect(page.locator("#bars button").first).to_contain_text("$280.00")
+    page.get_by_label("Measure").select_option("Average charge")
+    expect(page.locator("#drivers-note")).to_contain_text('Lines have no "Average charge": Claims instead.')
+
+
+def test_a_claim_opens_with_its_lines_and_closes_with_escape(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    opener = page.get_by_role("button", name="claim-20250110-000000")
+    opener.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("99213 Office visit, established patient")
+    expect(dialog).to_contain_text("cancelled")
+    assert page.url.endswith("?claim=claim-20250110-000000")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+    page.go_back()
+    expect(dialog).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
+
+
+def test_the_downloads_follow_the_filters(page: Page) -> None:
+    page.goto("/?status=active")
+    expect_claims(page, 3)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert download.value.suggested_filename == "claims.csv"
+    assert len(download.value.path().read_text().splitlines()) == 4

@@ -2,15 +2,19 @@
 
 import { ask, isAborted } from "./api.js";
 import { askForCharts, drawCharts, forgetDrawings } from "./charts.js";
+import { showDetail } from "./detail.js";
+import { DIMENSIONS, DRIVER_DEFAULTS, driversPath, showChips, showDrivers } from "./drivers.js";
 import { element } from "./elements.js";
 import { showBuild, showFigures } from "./figures.js";
 import { formatCount, formatDay } from "./format.js";
 import { orderOf, partAt, rangeOf, showClaims } from "./table.js";
 
-const FILTERS = ["status", "received_from", "received_to", "patient", "basis"];
+const FIELDS = ["status", "received_from", "received_to", "patient", "basis"]; // of the form
+const FILTERS = [...FIELDS, ...DIMENSIONS];
+const VIEW = ["by", "measure", "claim"]; // what is shown besides: the ranking, the claim that is open
 const PART = ["after", "before", "offset"]; // which part of the table
 const LIST = ["sort", "count", ...PART]; // what concerns the table only
-const DEFAULTS = { basis: "received", count: "50", sort: "-received_date" };
+const DEFAULTS = { basis: "received", count: "50", sort: "-received_date", ...DRIVER_DEFAULTS };
 const LOOK_FOR_A_NEW_BUILD_MS = 10_000;
 const TYPING_PAUSE_MS = 350;
 
@@ -30,20 +34,20 @@ let isAway = false; // the dashboard, or its figures: worth asking again, unlike
 function state() {
   const known = new URLSearchParams();
   for (const [name, value] of new URLSearchParams(location.search)) {
-    if ([...FILTERS, ...LIST].includes(name) && value.trim() && value !== DEFAULTS[name]) known.append(name, value.trim());
+    if ([...FILTERS, ...LIST, ...VIEW].includes(name) && value.trim() && value !== DEFAULTS[name]) known.append(name, value.trim());
   }
   return known;
 }
 
 function filtersOf(parameters) {
   const filters = new URLSearchParams(parameters);
-  LIST.forEach((name) => filters.delete(name));
+  [...LIST, ...VIEW].forEach((name) => filters.delete(name));
   return filters;
 }
 
 function listOf(parameters) {
   const list = new URLSearchParams(parameters);
-  FILTERS.forEach((name) => list.delete(name));
+  [...FILTERS, ...VIEW].forEach((name) => list.delete(name));
   return list.toString();
 }
 
@@ -76,11 +80,21 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
 async function show(parameters, signal, everything) {
   const filters = filtersOf(parameters);
   const isFigures = everything || filters.toString() !== shownFilters;
-  const [claims] = await Promise.all([
-    ask("/api/claims", { parameters, signal }), isFigures ? refreshFigures(filters, signal) : null]);
+  const listed = new URLSearchParams(parameters);
+  VIEW.forEach((name) => listed.delete(name));
+  const { path, measure } = driversPath(parameters);
+  const ranked = new URLSearchParams(filters);
+  ranked.set("measure", measure);
+  const [claims, drivers] = await Promise.all([
+    ask("/api/claims", { parameters: listed, signal }), ask(path, { parameters: ranked, signal }),
+    isFigures ? refreshFigures(filters, signal) : null]);
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
   const sort = parameters.get("sort") ?? DEFAULTS.sort;
   showClaims(claims, sort);
+  showDrivers(drivers);
+  showChips(parameters);
+  for (const kind of ["csv", "parquet"]) document.getElementById(kind).href = `/api/export.${kind}?${filters}`;
+  await showDetail(parameters.get("claim"), signal);
   const list = listOf(parameters);
   if (shownList !== null && list !== shownList && !isFigures) announce(`Claims ${rangeOf(claims)}, ${orderOf(sort)}`);
   shownList = list;
@@ -179,7 +193,7 @@ function showProblem(error) {
 
 function changeFilters({ replace = false } = {}) {
   const parameters = state();
-  [...FILTERS, ...PART].forEach((name) => parameters.delete(name));
+  [...FIELDS, ...PART].forEach((name) => parameters.delete(name));
   for (const [name, value] of new FormData(form)) {
     if (value.trim() && value !== DEFAULTS[name]) parameters.append(name, value.trim());
   }
@@ -255,8 +269,44 @@ async function suggestPatients(text) {
     element("option", { value: one.patient_id }, `${one.first_name} ${one.last_name}, ${one.city}, ${one.state}`)));
 }
 
+function changeView(changes, { clearPart = false } = {}) {
+  const parameters = state();
+  if (clearPart) PART.forEach((name) => parameters.delete(name));
+  for (const [name, value] of Object.entries(changes)) {
+    if (value && value !== DEFAULTS[name]) parameters.set(name, value);
+    else parameters.delete(name);
+  }
+  go(parameters);
+}
+
+for (const name of ["by", "measure"]) {
+  const field = document.getElementById(name);
+  field.addEventListener("change", () => changeView({ [name]: field.value }));
+}
+
+document.getElementById("bars").addEventListener("click", ({ target }) => {
+  const { dimension, value } = target.closest("button")?.dataset ?? {};
+  if (dimension) changeView({ [dimension]: value }, { clearPart: true });
+});
+
+document.getElementById("chips").addEventListener("click", ({ target }) => {
+  const { remove, value } = target.closest("button")?.dataset ?? {};
+  if (!remove) return;
+  const parameters = state();
+  [remove, ...PART].forEach((name) => parameters.delete(name));
+  for (const one of state().getAll(remove)) if (one !== value) parameters.append(remove, one);
+  go(parameters);
+});
+
+const detail = document.getElementById("detail");
+detail.addEventListener("close", () => changeView({ claim: "" }));
+detail.addEventListener("click", ({ target }) => {
+  if (target === detail || "close" in target.dataset) detail.close(); // the dialog itself is what lies around its content
+});
+
 document.getElementById("claims").addEventListener("click", ({ target }) => {
-  const { sort, page, patient } = target.dataset ?? {};
+  const { sort, page, patient, claim } = target.dataset ?? {};
+  if (claim) changeView({ claim });
   if (sort) changeList({ sort });
   if (page && partAt(page)) {
     const part = partAt(page);

@@ -14,7 +14,9 @@ const codes = (all) => {
 };
 
 const COLUMNS = [
-  { title: "Claim", sort: "claim_id", show: (claim) => [claim.claim_id], kind: "id" },
+  { title: "Claim", sort: "claim_id", kind: "id",
+    show: (claim) => [element("button", { type: "button", className: "link", "data-claim": claim.claim_id,
+      "data-key": `open ${claim.claim_id}`, title: "Open the claim" }, claim.claim_id)] },
   { title: "Status", sort: "claim_status",
     show: (claim) => [element("span", { className: `status ${claim.claim_status}` }, claim.claim_status)] },
   { title: "Received", sort: "received_date", show: (claim) => [formatDay(claim.received_date)] },

@@ -1,0 +1,54 @@
+// The ranking of a dimension's values by a measure. A click filters by the value; chips show what is chosen.
+
+import { element, keepingFocus } from "./elements.js";
+import { formatAmount, formatCount } from "./format.js";
+
+const by = document.getElementById("by");
+const measure = document.getElementById("measure");
+const bars = document.getElementById("bars");
+const chips = document.getElementById("chips");
+const labels = new Map(); // "dimension=value" -> label, as far as an answer has named it
+
+export const DIMENSIONS = [...by.options].map((option) => option.value);
+export const DRIVER_DEFAULTS = { by: by.value, measure: measure.value };
+
+const titleOf = (dimension) => by.querySelector(`option[value="${dimension}"]`).textContent;
+const percent = new Intl.NumberFormat("en-US", { style: "percent", maximumFractionDigits: 1 });
+
+export function driversPath(parameters) {
+  const dimension = DIMENSIONS.includes(parameters.get("by")) ? parameters.get("by") : DRIVER_DEFAULTS.by;
+  by.value = dimension;
+  measure.value = parameters.get("measure") ?? DRIVER_DEFAULTS.measure;
+  if (!measure.value) measure.value = DRIVER_DEFAULTS.measure;
+  return { path: `/api/stats/by-${dimension.replaceAll("_", "-")}`, measure: measure.value };
+}
+
+export function showDrivers({ dimension, measure: name, items, total, value_count }) {
+  const option = measure.querySelector(`option[value="${name}"]`);
+  const format = option.dataset.unit === "USD" ? formatAmount : (value) => (value === null ? "–" : formatCount(value));
+  const most = Math.max(...items.map(({ figures }) => figures[name] ?? 0), 0);
+  const isAdditive = option.dataset.additive === "true";
+  keepingFocus(bars, () => bars.replaceChildren(...items.map(({ value, label, figures }) => {
+    labels.set(`${dimension}=${value}`, label);
+    const figure = figures[name];
+    const share = isAdditive && total[name] ? ` · ${percent.format(figure / total[name])}` : "";
+    const bar = element("span", { className: "measure" });
+    bar.style.setProperty("--share", most ? Math.max(figure ?? 0, 0) / most : 0);
+    return element("li", {}, element("button", { type: "button", "data-dimension": dimension, "data-value": value,
+      "data-key": value, title: `Only claims with ${titleOf(dimension)} ${label}` },
+    element("span", { className: "name" }, label), bar, element("span", { className: "number" }, `${format(figure)}${share}`)));
+  })));
+  const shown = value_count > items.length ? `The largest ${items.length} of ${formatCount(value_count)}. ` : "";
+  const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
+  document.getElementById("drivers-note").textContent = `${shown}${instead}A click on a row shows only its claims.`;
+}
+
+export function showChips(parameters) {
+  const chosen = [...parameters].filter(([name]) => DIMENSIONS.includes(name));
+  chips.hidden = !chosen.length;
+  keepingFocus(chips, () => chips.replaceChildren(...chosen.map(([name, value]) => {
+    const text = `${titleOf(name)}: ${labels.get(`${name}=${value}`) ?? value}`;
+    return element("li", {}, element("button", { type: "button", "data-remove": name, "data-value": value,
+      "data-key": `${name}=${value}`, "aria-label": `Remove ${text}` }, `${text} ×`));
+  })));
+}
