@@ -37,7 +37,7 @@ def sample_claims(count: int) -> pl.DataFrame:
         }
     ).with_columns(unit_charge_amount=pl.col("unit_charge_amount").cast(pl.Decimal(12, 2)) / 100)
     line = pl.struct(
-        *(pl.col(field.name).cast(field.dtype) for field in schema.LINE.fields if field.name != "charge_amount"),
+        *(pl.col(field.name).cast(field.dtype) for field in schema.LINE if field.name != "charge_amount"),
         pl.col("unit_charge_amount").cast(schema.USD).alias("charge_amount"),
     )
     nested = lines.group_by("claim", maintain_order=True).agg(line.alias("lines"))

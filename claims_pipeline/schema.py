@@ -16,14 +16,24 @@ USD = pl.Decimal(12, 2)
 
 @dataclass(frozen=True)
 class Column:
-    """One column: `unit` is empty where the type says it all; `fhir` is the element it becomes."""
+    """One column.
+
+    Attributes:
+        unit: empty where the type says it all.
+        fields: of a column of structs, one or a list of them: what each field is.
+    """
 
     name: str
     dtype: pl.DataType
     meaning: str
     unit: str = ""
-    fhir: str = ""
     nullable: bool = False
+    fields: tuple["Column", ...] = ()
+
+
+def struct_of(fields: tuple[Column, ...]) -> pl.Struct:
+    """Return the type of structs with these fields."""
+    return pl.Struct({field.name: field.dtype for field in fields})
 
 
 @dataclass(frozen=True)
@@ -50,10 +60,10 @@ class Table:
 TEXT, INTEGER, DATE = pl.String(), pl.Int32(), pl.Date()
 
 _ADDRESS = (
-    Column("address_line", TEXT, "Street and number", fhir="address.line"),
-    Column("city", TEXT, "City", fhir="address.city"),
-    Column("state", TEXT, "Two-letter state", fhir="address.state"),
-    Column("zip_code", TEXT, "Five-digit ZIP code", fhir="address.postalCode"),
+    Column("address_line", TEXT, "Street and number"),
+    Column("city", TEXT, "City"),
+    Column("state", TEXT, "Two-letter state"),
+    Column("zip_code", TEXT, "Five-digit ZIP code"),
 )
 
 PAYERS = Table(
@@ -61,8 +71,8 @@ PAYERS = Table(
     "one row per payer",
     ("payer_id",),
     (
-        Column("payer_id", TEXT, "Payer", fhir="Organization.id"),
-        Column("payer_name", TEXT, "Name of the payer", fhir="Organization.name"),
+        Column("payer_id", TEXT, "Payer"),
+        Column("payer_name", TEXT, "Name of the payer"),
     ),
 )
 
@@ -71,9 +81,9 @@ PLANS = Table(
     "one row per insurance plan",
     ("plan_id",),
     (
-        Column("plan_id", TEXT, "Plan", fhir="Coverage.class.value"),
-        Column("payer_id", TEXT, "Payer that runs the plan", fhir="Coverage.payor"),
-        Column("plan_name", TEXT, "Name of the plan", fhir="Coverage.class.name"),
+        Column("plan_id", TEXT, "Plan"),
+        Column("payer_id", TEXT, "Payer that runs the plan"),
+        Column("plan_name", TEXT, "Name of the plan"),
         Column("plan_type", TEXT, "ppo, hmo, high_deductible, marketplace, medicare, medicare_advantage, medicaid"),
     ),
 )
@@ -83,9 +93,9 @@ ORGANIZATIONS = Table(
     "one row per billing provider",
     ("organization_id",),
     (
-        Column("organization_id", TEXT, "Billing provider", fhir="Organization.id"),
-        Column("npi", TEXT, "National Provider Identifier", fhir="Organization.identifier"),
-        Column("organization_name", TEXT, "Name", fhir="Organization.name"),
+        Column("organization_id", TEXT, "Billing provider"),
+        Column("npi", TEXT, "National Provider Identifier"),
+        Column("organization_name", TEXT, "Name"),
         *_ADDRESS,
     ),
 )
@@ -95,10 +105,10 @@ LOCATIONS = Table(
     "one row per site of care",
     ("location_id",),
     (
-        Column("location_id", TEXT, "Site of care", fhir="Location.id"),
-        Column("organization_id", TEXT, "Who runs it", fhir="Location.managingOrganization"),
-        Column("location_name", TEXT, "Name", fhir="Location.name"),
-        Column("place_of_service_code", TEXT, "CMS place of service", fhir="Location.type"),
+        Column("location_id", TEXT, "Site of care"),
+        Column("organization_id", TEXT, "Who runs it"),
+        Column("location_name", TEXT, "Name"),
+        Column("place_of_service_code", TEXT, "CMS place of service"),
         *_ADDRESS,
     ),
 )
@@ -108,16 +118,23 @@ PRACTITIONERS = Table(
     "one row per rendering provider",
     ("practitioner_id",),
     (
-        Column("practitioner_id", TEXT, "Rendering provider", fhir="Practitioner.id"),
-        Column("npi", TEXT, "National Provider Identifier", fhir="Practitioner.identifier"),
-        Column("first_name", TEXT, "Given name", fhir="Practitioner.name.given"),
-        Column("last_name", TEXT, "Family name", fhir="Practitioner.name.family"),
-        Column("gender", TEXT, "female or male", fhir="Practitioner.gender"),
+        Column("practitioner_id", TEXT, "Rendering provider"),
+        Column("npi", TEXT, "National Provider Identifier"),
+        Column("first_name", TEXT, "Given name"),
+        Column("last_name", TEXT, "Family name"),
+        Column("gender", TEXT, "female or male"),
         Column("specialty", TEXT, "Specialty, our key into reference/specialties.csv"),
-        Column("taxonomy_code", TEXT, "NUCC taxonomy", fhir="Practitioner.qualification.code"),
+        Column("taxonomy_code", TEXT, "NUCC taxonomy"),
         Column("organization_id", TEXT, "Billing provider they work for"),
         Column("location_id", TEXT, "Site where they usually work"),
     ),
+)
+
+_SPAN = (
+    Column("coverage_id", TEXT, "Coverage: patient and first day"),
+    Column("plan_id", TEXT, "Plan"),
+    Column("coverage_start_date", DATE, "First day covered"),
+    Column("coverage_end_date", DATE, "Last day covered"),
 )
 
 ENROLLMENT = Table(
@@ -131,17 +148,9 @@ ENROLLMENT = Table(
         Column("condition_codes", pl.List(pl.String()), "Chronic conditions, ICD-10-CM"),
         Column(
             "spans",
-            pl.List(
-                pl.Struct(
-                    {
-                        "coverage_id": pl.String(),
-                        "plan_id": pl.String(),
-                        "coverage_start_date": pl.Date(),
-                        "coverage_end_date": pl.Date(),
-                    }
-                )
-            ),
+            pl.List(struct_of(_SPAN)),
             "Spans of coverage in order, without overlap, ends included",
+            fields=_SPAN,
         ),
     ),
 )
@@ -151,11 +160,11 @@ PATIENTS = Table(
     "one row per patient whom a claim of the day names, as they were on that day",
     ("patient_id",),
     (
-        Column("patient_id", TEXT, "Patient", fhir="Patient.id"),
-        Column("first_name", TEXT, "Given name", fhir="Patient.name.given"),
-        Column("last_name", TEXT, "Family name", fhir="Patient.name.family"),
-        Column("gender", TEXT, "female or male", fhir="Patient.gender"),
-        Column("birth_date", DATE, "Date of birth", fhir="Patient.birthDate"),
+        Column("patient_id", TEXT, "Patient"),
+        Column("first_name", TEXT, "Given name"),
+        Column("last_name", TEXT, "Family name"),
+        Column("gender", TEXT, "female or male"),
+        Column("birth_date", DATE, "Date of birth"),
         *_ADDRESS,
     ),
     is_daily=True,
@@ -166,59 +175,60 @@ COVERAGES = Table(
     "one row per coverage that a claim of the day names",
     ("coverage_id",),
     (
-        Column("coverage_id", TEXT, "Coverage: patient and first day", fhir="Coverage.id"),
-        Column("patient_id", TEXT, "Member", fhir="Coverage.beneficiary"),
-        Column("payer_id", TEXT, "Payer", fhir="Coverage.payor"),
-        Column("plan_id", TEXT, "Plan", fhir="Coverage.class.value"),
-        Column("plan_name", TEXT, "Name of the plan", fhir="Coverage.class.name"),
+        Column("coverage_id", TEXT, "Coverage: patient and first day"),
+        Column("patient_id", TEXT, "Member"),
+        Column("payer_id", TEXT, "Payer"),
+        Column("plan_id", TEXT, "Plan"),
+        Column("plan_name", TEXT, "Name of the plan"),
         Column("plan_type", TEXT, "As in plans"),
-        Column("member_id", TEXT, "The member's number with the payer", fhir="Coverage.subscriberId"),
-        Column("coverage_start_date", DATE, "First day covered", fhir="Coverage.period.start"),
-        Column("coverage_end_date", DATE, "Last day covered", fhir="Coverage.period.end"),
+        Column("member_id", TEXT, "The member's number with the payer"),
+        Column("coverage_start_date", DATE, "First day covered"),
+        Column("coverage_end_date", DATE, "Last day covered"),
     ),
     is_daily=True,
 )
 
-LINE = pl.Struct(
-    {
-        "claim_line_number": pl.Int32(),
-        "hcpcs_code": pl.String(),
-        "modifiers": pl.List(pl.String()),
-        "diagnosis_pointers": pl.List(pl.Int32()),
-        "line_service_date": pl.Date(),
-        "place_of_service_code": pl.String(),
-        "unit_count": pl.Int32(),
-        "unit_charge_amount": USD,
-        "charge_amount": USD,
-    }
+LINE = (
+    Column("claim_line_number", INTEGER, "Number of the line in the claim, from 1"),
+    Column("hcpcs_code", TEXT, "Procedure, CPT or HCPCS level II"),
+    Column("modifiers", pl.List(pl.String()), "Modifiers of the procedure, in order; often none"),
+    Column(
+        "diagnosis_pointers", pl.List(pl.Int32()), "Diagnoses that the line is for, numbers in diagnosis_codes from 1"
+    ),
+    Column("line_service_date", DATE, "Day of service"),
+    Column("place_of_service_code", TEXT, "CMS place of service"),
+    Column("unit_count", INTEGER, "Units of the procedure"),
+    Column("unit_charge_amount", USD, "Charge of one unit", unit="USD"),
+    Column("charge_amount", USD, "Charge of all units", unit="USD"),
 )
+"""A service line of a claim."""
 
 CLAIMS = Table(
     "claims",
     "one row per version of a claim that the payer received on the day",
     ("claim_id",),
     (
-        Column("claim_id", TEXT, "Claim: day of the first version and index", fhir="Claim.id"),
-        Column("claim_status", TEXT, "active, cancelled or draft", fhir="Claim.status"),
+        Column("claim_id", TEXT, "Claim: day of the first version and index"),
+        Column("claim_status", TEXT, "active, cancelled or draft"),
         Column("version_number", INTEGER, "1 for the first version of the claim"),
-        Column("received_date", DATE, "Day of the first version", fhir="Claim.created"),
-        Column("claim_start_date", DATE, "First day of service", fhir="Claim.billablePeriod.start"),
-        Column("claim_end_date", DATE, "Last day of service", fhir="Claim.billablePeriod.end"),
-        Column("patient_id", TEXT, "Patient", fhir="Claim.patient"),
-        Column("patient_name", TEXT, "Name of the patient on the claim", fhir="Claim.patient.display"),
-        Column("coverage_id", TEXT, "Coverage on the date of service", fhir="Claim.insurance.coverage"),
-        Column("payer_id", TEXT, "Payer", fhir="Claim.insurer"),
-        Column("organization_id", TEXT, "Billing provider", fhir="Claim.provider"),
+        Column("received_date", DATE, "Day of the first version"),
+        Column("claim_start_date", DATE, "First day of service"),
+        Column("claim_end_date", DATE, "Last day of service"),
+        Column("patient_id", TEXT, "Patient"),
+        Column("patient_name", TEXT, "Name of the patient on the claim"),
+        Column("coverage_id", TEXT, "Coverage on the date of service"),
+        Column("payer_id", TEXT, "Payer"),
+        Column("organization_id", TEXT, "Billing provider"),
         Column("billing_npi", TEXT, "NPI of the billing provider"),
-        Column("practitioner_id", TEXT, "Rendering provider", fhir="Claim.careTeam.provider"),
+        Column("practitioner_id", TEXT, "Rendering provider"),
         Column("rendering_npi", TEXT, "NPI of the rendering provider"),
-        Column("location_id", TEXT, "Site of care", fhir="Claim.facility"),
-        Column("facility_city", TEXT, "City of the site of care", fhir="Claim.item.location.text"),
-        Column("facility_state", TEXT, "State of the site of care", fhir="Claim.item.location.text"),
-        Column("place_of_service_code", TEXT, "CMS place of service", fhir="Claim.item.location.coding"),
-        Column("diagnosis_codes", pl.List(pl.String()), "ICD-10-CM, the principal one first", fhir="Claim.diagnosis"),
-        Column("lines", pl.List(LINE), "Service lines in order", fhir="Claim.item"),
-        Column("total_charge_amount", USD, "Sum of the lines' charges", unit="USD", fhir="Claim.total"),
+        Column("location_id", TEXT, "Site of care"),
+        Column("facility_city", TEXT, "City of the site of care"),
+        Column("facility_state", TEXT, "State of the site of care"),
+        Column("place_of_service_code", TEXT, "CMS place of service"),
+        Column("diagnosis_codes", pl.List(pl.String()), "ICD-10-CM, the principal one first"),
+        Column("lines", pl.List(struct_of(LINE)), "Service lines in order", fields=LINE),
+        Column("total_charge_amount", USD, "Sum of the lines' charges", unit="USD"),
     ),
     is_daily=True,
 )

@@ -15,6 +15,7 @@ import polars as pl
 
 from claims_pipeline import schema
 from claims_pipeline.lake import Feed, Lake, require_feed
+from claims_pipeline_tests.defaults import frame
 
 START = date(2025, 1, 1)
 ADDRESS = {"address_line": "1 Main Street", "city": "Springfield", "state": "IL", "zip_code": "62701"}
@@ -62,20 +63,19 @@ def tiny_lake(root: Path, shape: Shape) -> Lake:
 
 def write(lake: Lake, table: schema.Table, rows: Sequence[Mapping[str, Any]], day: date | None = None) -> None:
     """Write one partition."""
-    frame = pl.DataFrame(list(rows), schema=table.polars_schema, orient="row")
     with lake.writer() as writer:
-        writer.add(table, frame, day)
+        writer.add(table, frame(table, rows), day)
 
 
 def rewrite(lake: Lake, table: schema.Table, day: date, where: pl.Expr, **values: Any) -> None:
     """Give some rows of a partition other values."""
-    frame = lake.read(table, day)
+    before = lake.read(table, day)
     changed = [
-        pl.when(where).then(pl.lit(value, dtype=frame.schema[name])).otherwise(pl.col(name)).alias(name)
+        pl.when(where).then(pl.lit(value, dtype=before.schema[name])).otherwise(pl.col(name)).alias(name)
         for name, value in values.items()
     ]
     with lake.writer() as writer:
-        writer.add(table, frame.with_columns(changed), day)
+        writer.add(table, before.with_columns(changed), day)
 
 
 def patient_of(shape: Shape, day_number: int, index: int) -> str:

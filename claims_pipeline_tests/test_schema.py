@@ -14,7 +14,17 @@ def test_names_and_keys_are_unique_within_each_table() -> None:
 
 
 def test_every_column_says_what_it_means() -> None:
-    assert all(column.meaning for table in schema.TABLES.values() for column in table.columns)
+    columns = [column for table in schema.TABLES.values() for column in table.columns]
+    assert all(column.meaning for column in columns)
+    assert all(field.meaning for column in columns for field in column.fields)
+
+
+def test_every_field_of_a_struct_is_declared() -> None:
+    for table in schema.TABLES.values():
+        for column in table.columns:
+            inner = column.dtype.inner if isinstance(column.dtype, pl.List) else column.dtype
+            fields = [field.name for field in inner.fields] if isinstance(inner, pl.Struct) else []
+            assert fields == [field.name for field in column.fields], f"{table.name}.{column.name}"
 
 
 def test_a_name_has_one_type_everywhere() -> None:

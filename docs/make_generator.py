@@ -7,6 +7,7 @@ import json
 import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -16,13 +17,14 @@ import numpy as np
 import polars as pl
 import vl_convert as vlc
 
+from claims_pipeline.fhir.elements import elements_of
 from claims_pipeline.fidelity import measure
 from claims_pipeline.fidelity.report import FidelityReport
 from claims_pipeline.fidelity.sample import Sample, sample_of
 from claims_pipeline.fidelity.visits import RESPIRATORY_INFECTION
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
-from claims_pipeline.schema import TABLES, Table
+from claims_pipeline.schema import TABLES, Column, Table
 from claims_pipeline.settings import Settings
 
 PAGE = Path(__file__).with_name("generator.md")
@@ -184,11 +186,17 @@ def _plot(data: pl.DataFrame, specification: dict[str, Any]) -> dict[str, Any]:
 def _table(table: Table) -> str:
     head = f"**{table.name}**: {table.grain}; key {', '.join(f'`{name}`' for name in table.key)}"
     lines = [head, "", "| column | type | meaning | FHIR |", "| --- | --- | --- | --- |"]
+    elements = elements_of(table)
     for column in table.columns:
-        unit = f" ({column.unit})" if column.unit else ""
-        kind = str(column.dtype).split("(")[0] if "Struct" in str(column.dtype) else str(column.dtype)
-        lines.append(f"| `{column.name}` | {kind} | {column.meaning}{unit} | {column.fhir} |")
+        lines.append(_row(column, column.name, elements))
+        lines.extend(_row(field, f"{column.name}.{field.name}", elements) for field in column.fields)
     return "\n".join(lines)
+
+
+def _row(column: Column, name: str, elements: Mapping[str, list[str]]) -> str:
+    unit = f" ({column.unit})" if column.unit else ""
+    kind = "List(Struct)" if column.fields else str(column.dtype)
+    return f"| `{name}` | {kind} | {column.meaning}{unit} | {', '.join(elements.get(name, []))} |"
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def encounters_of(plan: Plan, *, birth_days: Integers, is_medicare: NDArray[np.b
     )
     return frame.with_columns(
         lists(codes, diagnoses.count).alias("diagnosis_codes"),
-        lists(line_frame.select(field.name for field in LINE.fields).to_struct(), counts).alias("lines"),
+        lists(line_frame.select(field.name for field in LINE).to_struct(), counts).alias("lines"),
         money(np.bincount(lines.claim, weights=cents, minlength=len(counts)).astype(np.int64)).alias(
             "total_charge_amount"
         ),

@@ -23,6 +23,7 @@ import polars as pl
 
 from claims_pipeline import schema
 from claims_pipeline.lake import Feed, Lake, require_feed
+from claims_pipeline_tests.defaults import frame
 
 JAN_10, JAN_11, FEB_3 = date(2025, 1, 10), date(2025, 1, 11), date(2025, 2, 3)
 ANA, BEN, CLEO, DAN = (f"patient-00000{number}" for number in (1, 2, 3, 4))
@@ -33,17 +34,17 @@ SPANS = {
     CLEO: [("plan-02", date(2025, 2, 1), date(2025, 12, 31))],
     DAN: [("plan-01", date(2026, 1, 1), date(2026, 12, 31))],
 }
-DOCTOR = (
-    "practitioner-0001",
-    "9000000002",
-    "Dora",
-    "Diaz",
-    "female",
-    "family_medicine",
-    "207Q00000X",
-    "organization-0001",
-    "location-0001",
-)
+DOCTOR = {
+    "practitioner_id": "practitioner-0001",
+    "npi": "9000000002",
+    "first_name": "Dora",
+    "last_name": "Diaz",
+    "gender": "female",
+    "specialty": "family_medicine",
+    "taxonomy_code": "207Q00000X",
+    "organization_id": "organization-0001",
+    "location_id": "location-0001",
+}
 FEED = Feed(seed=1, patients=4, claims=5, start_date=JAN_10, end_date=FEB_3)
 
 
@@ -73,21 +74,24 @@ def write_day(lake: Lake, day: date, claims: list[dict[str, Any]]) -> None:
     patients = sorted({row["patient_id"] for row in claims})
     coverages = {row["coverage_id"]: row["patient_id"] for row in claims}
     with lake.writer() as writer:
-        writer.add(schema.CLAIMS, schema.CLAIMS.conform(pl.DataFrame(claims, schema=schema.CLAIMS.polars_schema)), day)
+        writer.add(schema.CLAIMS, _frame(schema.CLAIMS, claims), day)
         writer.add(schema.PATIENTS, _frame(schema.PATIENTS, [patient(one, day) for one in patients]), day)
         writer.add(schema.COVERAGES, _frame(schema.COVERAGES, [coverage(*one) for one in coverages.items()]), day)
 
 
 def write_directory(lake: Lake) -> None:
     """Write the tables that have one file."""
-    plans = [("plan-01", "payer-01", "Bronze", "marketplace"), ("plan-02", "payer-02", "Medicare", "medicare")]
-    people: list[tuple[Any, ...]] = [
-        (
-            patient_id,
-            NAMES.get(patient_id, ("", "", "male"))[2],
-            date(1960, 1, 1),
-            [],
-            [
+    plans = [
+        {"plan_id": "plan-01", "payer_id": "payer-01", "plan_name": "Bronze", "plan_type": "marketplace"},
+        {"plan_id": "plan-02", "payer_id": "payer-02", "plan_name": "Medicare", "plan_type": "medicare"},
+    ]
+    payers = [{"payer_id": "payer-01", "payer_name": "Blue"}, {"payer_id": "payer-02", "payer_name": "CMS"}]
+    people = [
+        {
+            "patient_id": patient_id,
+            "gender": NAMES.get(patient_id, ("", "", "male"))[2],
+            "birth_date": date(1960, 1, 1),
+            "spans": [
                 {
                     "coverage_id": coverage_id(patient_id, start),
                     "plan_id": plan_id,
@@ -96,11 +100,11 @@ def write_directory(lake: Lake) -> None:
                 }
                 for plan_id, start, end in spans
             ],
-        )
+        }
         for patient_id, spans in SPANS.items()
     ]
     with lake.writer() as writer:
-        writer.add(schema.PAYERS, _frame(schema.PAYERS, [("payer-01", "Blue"), ("payer-02", "CMS")]))
+        writer.add(schema.PAYERS, _frame(schema.PAYERS, payers))
         writer.add(schema.PLANS, _frame(schema.PLANS, plans))
         writer.add(schema.PRACTITIONERS, _frame(schema.PRACTITIONERS, [DOCTOR]))
         writer.add(schema.ENROLLMENT, _frame(schema.ENROLLMENT, people))
@@ -150,17 +154,36 @@ def claim(
     }
 
 
-def patient(patient_id: str, day: date) -> tuple[Any, ...]:
+def patient(patient_id: str, day: date) -> dict[str, Any]:
     """Return a row of `patients`."""
-    city = "Dallas" if patient_id == ANA and day >= FEB_3 else "Austin"
-    return patient_id, *NAMES[patient_id], date(1960, 1, 1), "1 Main St", city, "TX", "73301"
+    first_name, last_name, gender = NAMES[patient_id]
+    return {
+        "patient_id": patient_id,
+        "first_name": first_name,
+        "last_name": last_name,
+        "gender": gender,
+        "birth_date": date(1960, 1, 1),
+        "address_line": "1 Main St",
+        "city": "Dallas" if patient_id == ANA and day >= FEB_3 else "Austin",
+        "state": "TX",
+        "zip_code": "73301",
+    }
 
 
-def coverage(coverage_id: str, patient_id: str) -> tuple[Any, ...]:
+def coverage(coverage_id: str, patient_id: str) -> dict[str, Any]:
     """Return a row of `coverages`."""
     plan_id, start, end = next(span for span in SPANS[patient_id] if f"{span[1]:%Y%m%d}" in coverage_id)
-    payer_id = plan_id.replace("plan", "payer")
-    return coverage_id, patient_id, payer_id, plan_id, "Plan", "marketplace", "M1", start, end
+    return {
+        "coverage_id": coverage_id,
+        "patient_id": patient_id,
+        "payer_id": plan_id.replace("plan", "payer"),
+        "plan_id": plan_id,
+        "plan_name": "Plan",
+        "plan_type": "marketplace",
+        "member_id": "M1",
+        "coverage_start_date": start,
+        "coverage_end_date": end,
+    }
 
 
 def coverage_id(patient_id: str, start: date) -> str:
@@ -168,5 +191,5 @@ def coverage_id(patient_id: str, start: date) -> str:
     return f"coverage-{patient_id.removeprefix('patient-')}-{start:%Y%m%d}"
 
 
-def _frame(table: schema.Table, rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    return table.conform(pl.DataFrame(rows, schema=table.polars_schema, orient="row"))
+def _frame(table: schema.Table, rows: list[dict[str, Any]]) -> pl.DataFrame:
+    return table.conform(frame(table, rows))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from claims_pipeline import schema
 from claims_pipeline.reference import diagnosis_labels, procedure_labels
+from claims_pipeline_tests import defaults
 
 WORDS = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=12).filter(lambda text: text.strip())
 IDS = st.from_regex(r"[A-Za-z0-9\-.]{1,64}", fullmatch=True)
@@ -68,7 +69,7 @@ def column_values(column: schema.Column) -> st.SearchStrategy[Any]:
         schema.INTEGER: st.integers(1, 9),
         schema.USD: AMOUNTS,
     }
-    return by_type[column.dtype]
+    return by_type.get(column.dtype, st.none())
 
 
 def rows(table: schema.Table) -> st.SearchStrategy[list[dict[str, Any]]]:
@@ -78,5 +79,5 @@ def rows(table: schema.Table) -> st.SearchStrategy[list[dict[str, Any]]]:
 
 
 def frame(table: schema.Table, drawn: list[dict[str, Any]]) -> pl.DataFrame:
-    """Return rows as a frame of the table's columns."""
-    return pl.DataFrame(drawn, schema=table.polars_schema, orient="row")
+    """Return rows as a frame of the table's columns, with defaults for those that a row does not name."""
+    return defaults.frame(table, drawn)
