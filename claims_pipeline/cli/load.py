@@ -41,7 +41,7 @@ EveryVersion = Annotated[
 ]
 VanishedIds = Annotated[
     str,
-    typer.Option(help="What no partition holds any more: keep, entered-in-error or delete.", rich_help_panel=WHAT),
+    typer.Option(help="What the source no longer has: keep, entered-in-error or delete.", rich_help_panel=WHAT),
 ]
 Types = Annotated[
     str | None,
@@ -162,14 +162,10 @@ def _names(text: str | None) -> frozenset[str]:
 
 def _require_files_only(days: "list[date] | None", options: "LoadOptions") -> None:
     """Refuse what has a meaning only for the partitions of a lake."""
-    from claims_pipeline.load import Vanished
-
     if days is not None:
         raise ConfigError("--day, --start-date and --end-date choose days of a lake, not of files")
     if options.has_every_version:
         raise ConfigError("--every-version sends day after day of a lake; files have no days")
-    if options.vanished is not Vanished.KEEP:
-        raise ConfigError("--vanished is about what a lake no longer holds; files are not remembered")
 
 
 def _lake(paths: list[str] | None, settings: Settings) -> "Lake | None":

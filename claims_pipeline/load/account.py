@@ -87,7 +87,7 @@ class Tally:
         would_send: the first resources that a dry run would have sent.
         failed: "Type/id" of what failed, for what refers to it.
         settled: resources whose end is known.
-        vanished: what was done about what no partition holds any more, such as "Claim kept": count.
+        vanished: what was done about what the source no longer has, such as "Claim kept": count.
         vanished_failed: of these, what the server did not let us delete or mark.
     """
 

@@ -16,7 +16,7 @@ class OnMismatch(StrEnum):
 
 
 class Vanished(StrEnum):
-    """What to do about a resource that no partition of the lake holds any more."""
+    """What to do about a resource that the source no longer has."""
 
     KEEP = "keep"
     ENTERED_IN_ERROR = "entered-in-error"
@@ -36,7 +36,7 @@ class LoadOptions:
         on_mismatch: refuse a server that was wiped, restored or swapped; or first compare the ledger with what it
             really holds (adopt), or forget what the ledger says and send everything (reset).
         has_every_version: send the days in order, so that the server's history has each day's version.
-        vanished: what to do about what no partition of the lake holds any more; entered-in-error is for Claim and
+        vanished: what to do about what the source no longer has; entered-in-error is for Claim and
             Coverage only, others are kept.
         types: resource types that are loaded; all if empty.
         exclude: resource types that are not loaded.

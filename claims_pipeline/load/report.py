@@ -53,7 +53,7 @@ class LoadReport:
         server: base address of the FHIR server.
         by_type: counts by resource type.
         by_day: counts by day and resource type, of what has a day.
-        vanished: what was done about what no partition holds any more, such as "Claim kept": count; in a dry run
+        vanished: what was done about what the source no longer has, such as "Claim kept": count; in a dry run
             what would be done.
         vanished_failed: of these, what the server did not let us delete or mark.
         requests: HTTP requests in all.
@@ -173,7 +173,7 @@ class LoadReport:
         codes = " ".join(f"{code}:{count}" for code, count in sorted(self.status_codes.items())) or "-"
         vanished = ", ".join(f"{what}: {count:,}" for what, count in sorted(self.vanished.items()))
         return [
-            *([("In no partition any more", vanished)] if vanished else []),
+            *([("No longer in the source", vanished)] if vanished else []),
             ("Requests with resources", f"{self.requests_with_resources:,}" + (f" ({sent})" if sent else "")),
             ("Requests in all, retries", f"{self.requests:,} {self.retries:,}"),
             ("Answers by status", codes),

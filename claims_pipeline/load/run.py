@@ -138,7 +138,9 @@ def load_files(
         spool, base = _empty_spool(settings, ledger), settings.fhir_base_url
         with read_files(paths, spool, on_read, server_base=base, options=options) as resources:
             source = " ".join(paths)
-            return session.run(ledger, source, lambda run: load_read_files(run, resources, paths), is_checked=True)
+            return session.run(
+                ledger, source, lambda run: load_read_files(run, resources, paths, options), is_checked=True
+            )
 
 
 load_lake_async = in_thread(load_lake)

@@ -1,6 +1,7 @@
 """The ledger is in SQLite so that PostgreSQL can follow: every statement that it makes means something there too."""
 
 import importlib
+import json
 import pkgutil
 import re
 import shutil
@@ -21,10 +22,12 @@ from claims_pipeline.load.ledger.sqlite import WITHOUT_ROWID
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import START, Shape, rewrite, tiny_lake, write
+from claims_pipeline_tests.load.sources.samples import bundle, ndjson, patient
 from claims_pipeline_tests.server_state import forget_marker, put, read
 
 MODULES = [importlib.import_module(found.name) for found in pkgutil.walk_packages(load.__path__, f"{load.__name__}.")]
 ONLY_OF_SQLITE = ("PRAGMA", "OR REPLACE", "OR IGNORE", "WITHOUT ROWID", "import sqlite3")
+DELETION = bundle({"request": {"method": "DELETE", "url": "Patient/sql-b"}})
 OF_DEFINITION = ("CREATE", "ALTER")
 OF_ROWS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
@@ -88,6 +91,10 @@ def everything_that_a_ledger_goes_through(target: Settings) -> None:
     assert load.reconcile(target, repair=True).marked == 2
     forget_marker(target.fhir_base_url)
     load.load_lake(lake, target, options=LoadOptions(on_mismatch=OnMismatch.ADOPT))
+    file = target.home / "Patient.ndjson"
+    for text in (ndjson(patient("sql-a"), patient("sql-b")), ndjson(patient("sql-a")) + json.dumps(DELETION)):
+        file.write_text(text)
+        load.load_files([str(file)], target, options=LoadOptions(vanished=Vanished.DELETE))
     assert load.remove(target).exit_code == 0
     load.load_lake(lake, target, options=LoadOptions(on_mismatch=OnMismatch.RESET))
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from claims_pipeline.load.ledger.holdings import fill_targets
 from claims_pipeline.load.ledger.states import State
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, KEY, file_of
@@ -48,12 +49,6 @@ _KNOWN_SCHEMA = pl.Schema(
     }
 )
 
-_MAKE_TARGETS = """
-    CREATE TEMPORARY TABLE IF NOT EXISTS targets (
-        resource_type TEXT, resource_id TEXT, PRIMARY KEY (resource_type, resource_id)
-    )
-"""
-_ADD_TARGET = "INSERT INTO targets (resource_type, resource_id) VALUES (?, ?)"
 _NOT_HELD = """
     SELECT resource_type, resource_id, state, missing_target
     FROM targets LEFT JOIN resources USING (resource_type, resource_id) WHERE content_hash IS NULL
@@ -209,9 +204,7 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, Unknow
     targets = targets.join(own, on="target", how="anti")
     parts = targets.select(pl.col("target").str.split_exact("/", 1).struct.unnest())
     with ledger.reading() as connection:
-        connection.execute(_MAKE_TARGETS)
-        connection.execute("DELETE FROM targets")
-        connection.executemany(_ADD_TARGET, parts.rows())
+        fill_targets(connection, parts.rows())
         unknown = {
             f"{resource_type}/{resource_id}": Unknown(state == State.REJECTED, missing_target)
             for resource_type, resource_id, state, missing_target in connection.execute(_NOT_HELD)

@@ -1,15 +1,30 @@
 """What the ledger says the server holds, or held: read a type, a partition or a page at a time."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from claims_pipeline.load.ledger.sqlite import Connection
 from claims_pipeline.load.ledger.states import Event, State, before
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.resource import FILES
 
 ROWS_AT_ONCE = 5_000
+AFTER_SLASH = chr(ord("/") + 1)
+"""With it, a range of texts ends that begin with a path and a slash."""
+
+
+_MAKE_TARGETS = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS targets (
+        resource_type TEXT, resource_id TEXT, PRIMARY KEY (resource_type, resource_id)
+    )
+"""
+_HELD_TARGETS = """
+    SELECT resource_type, resource_id, origin, refers_to, source
+    FROM targets JOIN resources USING (resource_type, resource_id)
+    WHERE content_hash IS NOT NULL AND state <> ? ORDER BY resource_type, resource_id
+"""
 
 
 class Held(NamedTuple):
@@ -26,12 +41,16 @@ class Held(NamedTuple):
 
 
 class Doomed(NamedTuple):
-    """A resource that is to be deleted; `refers_to` is None where the ledger does not know it, as of a lake's."""
+    """A resource that may be deleted.
+
+    `refers_to` and the file `source` are None where the ledger does not know them, and of a lake's resources.
+    """
 
     resource_type: str
     resource_id: str
     origin: str
     refers_to: Sequence[str] | None
+    source: str | None = None
 
 
 class Which(Enum):
@@ -68,6 +87,38 @@ def lost_by_lake(ledger: Ledger, *states: State) -> Iterator[Sequence[Doomed]]:
     yield from _doomed(ledger, f"origin <> '{FILES}' AND {_is_held_in(states)}", states)
 
 
+def under(ledger: Ledger, roots: Sequence[str], *states: State, is_held: bool) -> Iterator[Sequence[Doomed]]:
+    """Yield what came from files, `ROWS_AT_ONCE` at a time.
+
+    Args:
+        ledger: the ledger.
+        roots: absolute paths of the files, or of folders that they are in, at any depth.
+        states: of the resources.
+        is_held: only what the server holds; else also what it never held.
+    """
+    within = " OR ".join(["source = ? OR (source > ? AND source < ?)"] * len(roots))
+    condition = f"origin = '{FILES}' AND ({within}) AND state IN ({', '.join('?' * len(states))})"
+    if is_held:
+        condition += f" AND {Which.HELD.value}"
+    ranges = [bound for root in roots for bound in (root, root.rstrip("/") + "/", root.rstrip("/") + AFTER_SLASH)]
+    if roots:
+        yield from _doomed(ledger, condition, [*ranges, *states])
+
+
+def held_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Doomed]:
+    """Return those of the resources (type, id) that the server holds of ours, and that were not withdrawn."""
+    with ledger.reading() as connection:
+        fill_targets(connection, keys)
+        return [_as_doomed(row) for row in connection.execute(_HELD_TARGETS, (State.WITHDRAWN,))]
+
+
+def fill_targets(connection: Connection, keys: Iterable[tuple[str, str]]) -> None:
+    """Put resources (type, id) into the temporary table `targets`, which queries of this connection can join."""
+    connection.execute(_MAKE_TARGETS)
+    connection.execute("DELETE FROM targets")
+    connection.executemany("INSERT INTO targets (resource_type, resource_id) VALUES (?, ?)", keys)
+
+
 def _is_held_in(states: Sequence[State]) -> str:
     return f"{Which.HELD.value} AND state IN ({', '.join('?' * len(states))})"
 
@@ -75,7 +126,7 @@ def _is_held_in(states: Sequence[State]) -> str:
 def _doomed(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> Iterator[Sequence[Doomed]]:
     after_type, after_id = "", ""
     query = f"""
-        SELECT resource_type, resource_id, origin, refers_to FROM resources
+        SELECT resource_type, resource_id, origin, refers_to, source FROM resources
         WHERE (resource_type, resource_id) > (?, ?) AND {condition}
         ORDER BY resource_type, resource_id LIMIT {ROWS_AT_ONCE}
     """
@@ -85,10 +136,12 @@ def _doomed(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> I
         if not rows:
             return
         after_type, after_id, *_ = rows[-1]
-        yield [
-            Doomed(resource_type, resource_id, origin, json.loads(refers_to) if refers_to else None)
-            for resource_type, resource_id, origin, refers_to in rows
-        ]
+        yield list(map(_as_doomed, rows))
+
+
+def _as_doomed(row: Sequence[Any]) -> Doomed:
+    resource_type, resource_id, origin, refers_to, source = row
+    return Doomed(resource_type, resource_id, origin, json.loads(refers_to) if refers_to else None, source)
 
 
 def recorded_days(ledger: Ledger, origin: str) -> list[str]:

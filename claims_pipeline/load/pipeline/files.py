@@ -5,14 +5,18 @@ from itertools import groupby
 
 import polars as pl
 
+from claims_pipeline.load.options import LoadOptions
 from claims_pipeline.load.pipeline.pipeline import Pipeline
+from claims_pipeline.load.pipeline.vanished_files import settle_vanished_files
 from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, NAME_OF_STANDARD_INPUT
 from claims_pipeline.load.sources import STANDARD_INPUT, FileResources
 
 REMARKS_SHOWN = 5
 
 
-async def load_read_files(pipeline: Pipeline, resources: FileResources, paths: Sequence[str]) -> None:
+async def load_read_files(
+    pipeline: Pipeline, resources: FileResources, paths: Sequence[str], options: LoadOptions
+) -> None:
     """Load what was read from `paths`; what could not be read is rejected with its file and line."""
     read = [NAME_OF_STANDARD_INPUT if path == STANDARD_INPUT else path for path in paths]
     if not pipeline.is_dry_run:
@@ -28,6 +32,7 @@ async def load_read_files(pipeline: Pipeline, resources: FileResources, paths: S
         await pipeline.load((chunk.select(CHUNK_SCHEMA.names()) for chunk in tier), FILES)
         if pipeline.sender.stopped is not None:
             return
+    await settle_vanished_files(pipeline, resources, paths, options)
 
 
 def _repeated(pipeline: Pipeline, resources: FileResources) -> Iterator[str]:

@@ -76,6 +76,13 @@ ANTI JOIN kept ON kept.key = resource_type || '/' || $prefix || resource_id
 GROUP BY ALL ORDER BY ALL
 """
 
+_UNREADABLE = "count(*) FILTER (resource_type IS NULL OR resource_id IS NULL)"
+_PRESENT = """
+SELECT key FROM kept WHERE key = ANY($names)
+UNION
+SELECT key FROM (SELECT resource_type || '/' || $prefix || resource_id AS key FROM refused) WHERE key = ANY($names)
+"""
+
 _KEYS = """
 SELECT seq, source, tier, together FROM placed JOIN located USING (seq)
 WHERE tier = $tier AND part = $part ORDER BY together NULLS FIRST, seq
@@ -93,8 +100,10 @@ class FileResources:
         identical_count: resources that came again with the same content and are left out.
         rejected_count: rows that `rejected` yields.
         superseded_count: rows that `superseded` yields.
+        unreadable_count: places in the input where something stands whose type and id could not be read.
         deleted: what is to be deleted and does not also come as a resource, with the columns of `DELETED_SCHEMA`.
         remarks: what of the input was skipped or left out.
+        id_prefix: put before the ids in the input.
     """
 
     spool: Spool
@@ -103,8 +112,15 @@ class FileResources:
     identical_count: int
     rejected_count: int
     superseded_count: int
+    unreadable_count: int
     deleted: pl.DataFrame
     remarks: Sequence[str]
+    id_prefix: str = ""
+
+    def present(self, names: Sequence[str]) -> set[str]:
+        """Return those of "Type/id" that the input has, also if it is refused."""
+        found = self.spool.execute(_PRESENT, {"names": list(names), "prefix": self.id_prefix}).fetchall()
+        return {name for (name,) in found}
 
     def rejected(self) -> Iterator[pl.DataFrame]:
         """Yield input that cannot be loaded, some at a time, with the columns of `REJECTED_SCHEMA`."""
@@ -181,8 +197,10 @@ def read_files(
             identical_count=read - kept - superseded,
             rejected_count=refused + dangling,
             superseded_count=superseded,
+            unreadable_count=spool.number_of("refused", _UNREADABLE),
             deleted=spool.frame(_DELETED, prefix=options.id_prefix).cast(DELETED_SCHEMA),
             remarks=said,
+            id_prefix=options.id_prefix,
         )
 
 
