@@ -27,7 +27,7 @@ def list_(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
 
     Example: claims dead-letters list --json
     """
-    letters = _letters(ledger)
+    letters = _letters(ledger, with_contents=False)
     rows = letters.select(LISTED).to_dicts()
     if as_json:
         print_json(rows)
@@ -35,6 +35,8 @@ def list_(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
         for row in rows:
             typer.echo(_line(row))
         typer.echo(f"{len(rows):,} dead letters")
+        if rows:
+            typer.echo("try: claims dead-letters show Type/id   (all that the server said)")
     raise typer.Exit(1 if rows else 0)
 
 
@@ -50,7 +52,7 @@ def show(
     Example: claims dead-letters show Claim/claim-20250105-000042
     """
     resource_type, _, resource_id = name.partition("/")
-    found = _letters(ledger).filter(resource_type=resource_type, resource_id=resource_id).to_dicts()
+    found = _letters(ledger, with_contents=True).filter(resource_type=resource_type, resource_id=resource_id).to_dicts()
     if not found:
         raise DataError(f"no dead letter: {name}", fix="claims dead-letters list")
     letter = {key: value for key, value in found[0].items() if key != "body" or body}
@@ -82,7 +84,7 @@ def retry(
     raise typer.Exit(report.exit_code)
 
 
-def _letters(ledger: Path | None) -> "pl.DataFrame":
+def _letters(ledger: Path | None, *, with_contents: bool) -> "pl.DataFrame":
     """Return the open dead letters; say which files could not be looked into."""
     from claims_pipeline import load
 
@@ -90,7 +92,7 @@ def _letters(ledger: Path | None) -> "pl.DataFrame":
     for file in load.broken_dead_letters(settings):
         err.print(f"warning: left out, for it cannot be read as dead letters: {file}", markup=False)
         err.print("try:   delete it; claims load --full finds again what it held", markup=False)
-    return load.list_dead_letters(settings, ledger_path=ledger)
+    return load.list_dead_letters(settings, ledger_path=ledger, with_contents=with_contents)
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -7,9 +7,10 @@ import polars as pl
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import TIERS
-from claims_pipeline.load.dead_letters import SCHEMA, UNREADABLE, open_dead_letters, read_folder
+from claims_pipeline.load.dead_letters import take_over
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
-from claims_pipeline.load.ledger.store import open_ledger, require_ledger
+from claims_pipeline.load.ledger.letters import UNREADABLE, open_letters
+from claims_pipeline.load.ledger.store import require_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, silent
@@ -47,30 +48,12 @@ def retry_dead_letters(
     require_ledger(ledger_path)
     session = Session(settings, ledger_path, full=True, wait=False, on_progress=on_progress, options=options)
     with session.exclusive_ledger() as ledger:
-        letters = _chosen(open_dead_letters(settings.dead_letters_path, ledger), names)
+        take_over(settings.dead_letters_path, ledger)
+        letters = _chosen(open_letters(ledger, with_contents=True), names)
         return session.run(ledger, "dead letters", lambda pipeline: _send(pipeline, letters))
 
 
 retry_dead_letters_async = in_thread(retry_dead_letters)
-
-
-def list_dead_letters(settings: Settings, *, ledger_path: Path | None = None) -> pl.DataFrame:
-    """Return everything that is rejected now, with the columns of `dead_letters.SCHEMA`, latest first.
-
-    Raises:
-        LedgerUnusable: the ledger cannot be used, or `ledger_path` is none.
-    """
-    require_ledger(ledger_path)
-    path = ledger_path or settings.ledger_path
-    if not path.exists():
-        return SCHEMA.to_frame()
-    with open_ledger(path) as ledger:
-        return open_dead_letters(settings.dead_letters_path, ledger)
-
-
-def broken_dead_letters(settings: Settings) -> list[Path]:
-    """Return the files among the dead letters that cannot be read; `list_dead_letters` leaves them out."""
-    return read_folder(settings.dead_letters_path, with_bodies=False).broken
 
 
 def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from claims_pipeline.errors import ClaimsPipelineError, ConfigError, DataError, 
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.lake import Feed, Lake, read_feed
 from claims_pipeline.load.account import Tally
-from claims_pipeline.load.dead_letters import DeadLetters
+from claims_pipeline.load.dead_letters import DeadLetters, take_over
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
@@ -220,13 +220,15 @@ class Session:
                 ledger,
                 sender,
                 Tally(),
-                DeadLetters(self.settings.dead_letters_path, ledger),
+                DeadLetters(ledger),
                 self.on_progress,
                 is_full=self.full,
                 is_dry_run=self.options.is_dry_run,
             )
             try:
                 with stopping_on_interrupt(sender):
+                    if not pipeline.is_dry_run:
+                        pipeline.remarks += take_over(self.settings.dead_letters_path, ledger)
                     await work(pipeline)
             except ClaimsPipelineError as error:
                 sender.stop(error)

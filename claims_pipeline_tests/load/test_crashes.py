@@ -12,7 +12,7 @@ import pytest
 
 from claims_pipeline import server
 from claims_pipeline.lake import Lake
-from claims_pipeline.load import LoadReport, list_dead_letters, load_files, load_lake, reconcile
+from claims_pipeline.load import LoadReport, load_lake, reconcile
 from claims_pipeline.processes import ProcessIdentity
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.postgres import Postgres
@@ -101,28 +101,6 @@ def test_hapi_that_hangs_in_mid_load_and_writes_later_loses_nothing(target: Sett
 
     assert report.status_codes["timeout"] > 0
     require_equal(target, shape, report)
-
-
-def test_a_rejection_that_cannot_be_written_down_stops_the_load_and_is_not_lost(
-    target: Settings, tmp_path: Path
-) -> None:
-    file = tmp_path / "patients.ndjson"
-    file.write_text(
-        '{"resourceType":"Patient","id":"unwritten-1","gender":"nonsense"}\n{"resourceType":"Patient","id":"unwritten-2"}\n'
-    )
-    target.dead_letters_path.parent.mkdir(parents=True)
-    target.dead_letters_path.write_text("not a folder")
-
-    report = load_files([str(file)], target)
-
-    assert report.exit_code == 1
-    assert "dead letters cannot be written" in report.render()
-    assert (report.total.rejected, report.total.failed) == (0, 2)
-    target.dead_letters_path.unlink()
-    again = load_files([str(file)], target)
-    assert (again.total.rejected, again.total.failed) == (1, 0)
-    assert list_dead_letters(target)["resource_id"].to_list() == ["unwritten-1"]
-    assert ids(target.fhir_base_url, "Patient", "unwritten-") == ["unwritten-2"]
 
 
 def test_a_full_disk_at_the_ledger_ends_in_a_clear_error_and_goes_on_later(target: Settings) -> None:

@@ -1,6 +1,8 @@
 """What is kept of rejections, and for how long."""
 
 import json
+import resource
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,34 +10,50 @@ import polars as pl
 import pytest
 
 from claims_pipeline import schema
-from claims_pipeline.load import Counts, LoadOptions, broken_dead_letters, list_dead_letters, load_files, load_lake
-from claims_pipeline.load.dead_letters import SCHEMA, DeadLetters
+from claims_pipeline.errors import DataError, LedgerUnusable
+from claims_pipeline.load import (
+    Counts,
+    LoadOptions,
+    broken_dead_letters,
+    list_dead_letters,
+    load_files,
+    load_lake,
+    retry_dead_letters,
+)
+from claims_pipeline.load.dead_letters import DeadLetters, take_over
+from claims_pipeline.load.ledger.letters import LIST_SCHEMA, SCHEMA
 from claims_pipeline.load.ledger.settle import settle
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, patient_of, rewrite, tiny_lake
+from claims_pipeline_tests.load.fake_server import FakeServer, about
 
 NOT_JSON = '{"resourceType": "Patient", "id": '
 
 
 def rejected(resource_id: str, reason: str = "because", missing: str = "") -> Result:
-    resource = Resource("Claim", resource_id, f"hash of {resource_id}", "", "claims/2025-01-01", "{}", [])
-    return Result(resource, "rejected", text=reason, missing_target=missing)
+    claim = Resource("Claim", resource_id, f"hash of {resource_id}", "", "claims/2025-01-01", "{}", ["Patient/p-1"])
+    return Result(claim, "rejected", text=reason, missing_target=missing, full_text=f"{reason}: Jane Sample")
 
 
-def run(folder: Path, ledger: Ledger, *results: Result) -> list[str]:
+def run(ledger: Ledger, *results: Result) -> list[str]:
     """Do what a load does with results, and return its remarks."""
-    letters = DeadLetters(folder, ledger)
+    letters = DeadLetters(ledger)
     letters.add(results, "claims")
     settle(ledger, results, "claims")
     return letters.close()
 
 
-def letters_in(folder: Path) -> list[tuple[str, str]]:
-    """Return id and reason of each letter on disk, open or not."""
-    frames = [pl.read_parquet(file) for file in sorted(folder.glob("*.parquet"))]
-    return [row for frame in frames for row in frame.select("resource_id", "reason").rows()]
+def loaded(result: Result) -> Result:
+    return result._replace(outcome="created", version_id="1")
+
+
+def letters_in(path: Path) -> list[tuple[str, str]]:
+    """Return name and reason of each letter in a ledger, open or not, in the order in which they were written."""
+    with open_ledger(path) as ledger, ledger.reading() as connection:
+        query = "SELECT letter, shown_reason FROM dead_letters JOIN dead_letter_contents USING (letter) ORDER BY number"
+        return connection.execute(query).fetchall()
 
 
 def write(file: Path, *lines: str | dict[str, Any]) -> Path:
@@ -47,148 +65,243 @@ def write(file: Path, *lines: str | dict[str, Any]) -> Path:
 def test_the_latest_letter_of_each_rejection_is_kept_however_many_loads_there_are(tmp_path: Path) -> None:
     with open_ledger(tmp_path / "ledger.sqlite") as ledger:
         for day in range(5):
-            run(tmp_path / "letters", ledger, rejected("c-1", f"on day {day}", "Patient/p-1"), rejected("c-2"))
+            run(ledger, rejected("c-1", f"on day {day}", "Patient/p-1"), rejected("c-2"))
 
-    assert letters_in(tmp_path / "letters") == [("c-1", "on day 4"), ("c-2", "because")]
+    assert letters_in(tmp_path / "ledger.sqlite") == [("Claim/c-1", "on day 4"), ("Claim/c-2", "because")]
 
 
-def test_a_letter_that_is_no_longer_open_is_dropped_and_the_others_of_its_file_stay(tmp_path: Path) -> None:
+def test_a_letter_that_is_no_longer_open_is_dropped_with_what_it_held(tmp_path: Path) -> None:
     with open_ledger(tmp_path / "ledger.sqlite") as ledger:
-        run(tmp_path / "letters", ledger, rejected("c-1"), rejected("c-2"))
-        run(tmp_path / "letters", ledger, rejected("c-1")._replace(outcome="created", version_id="1"))
-        assert letters_in(tmp_path / "letters") == [("c-2", "because")]
+        run(ledger, rejected("c-1"), rejected("c-2"))
+        run(ledger, loaded(rejected("c-1")))
+        with ledger.reading() as connection:
+            held = connection.execute("SELECT letter FROM dead_letter_contents").fetchall()
 
-        run(tmp_path / "letters", ledger, rejected("c-2")._replace(outcome="created", version_id="1"))
-        assert list((tmp_path / "letters").iterdir()) == []
-
-
-def test_a_crash_before_the_earlier_letters_are_dropped_loses_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "letters"
-    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
-        run(folder, ledger, rejected("c-1", "first"), rejected("c-2"))
-
-        def die(*_: object, **__: object) -> None:
-            raise KeyboardInterrupt
-
-        with monkeypatch.context() as patched:
-            patched.setattr(Path, "unlink", die)
-            patched.setattr("claims_pipeline.load.dead_letters.of_run.read_file", die)
-            with pytest.raises(KeyboardInterrupt):
-                run(folder, ledger, rejected("c-1", "second"))
-        assert sorted(letters_in(folder)) == [("c-1", "first"), ("c-1", "second"), ("c-2", "because")]
-
-        run(folder, ledger)
-        assert sorted(letters_in(folder)) == [("c-1", "second"), ("c-2", "because")]
+    assert letters_in(tmp_path / "ledger.sqlite") == [("Claim/c-2", "because")]
+    assert held == [("Claim/c-2",)]
 
 
-def test_the_letters_of_another_ledger_are_left_and_not_listed(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    other = tmp_path / "other.sqlite"
-    with open_ledger(settings.ledger_path) as ledger, open_ledger(other) as other_ledger:
-        run(settings.dead_letters_path, other_ledger, rejected("c-1", "of the other"))
-        run(settings.dead_letters_path, ledger, rejected("c-1"), rejected("c-2"))
-        run(settings.dead_letters_path, ledger, rejected("c-1")._replace(outcome="created", version_id="1"))
-
-    assert list_dead_letters(settings)["resource_id"].to_list() == ["c-2"]
-    assert list_dead_letters(settings, ledger_path=other)["reason"].to_list() == ["of the other"]
-
-
-def test_letters_of_an_earlier_version_without_the_ledger_are_still_read(tmp_path: Path) -> None:
+def test_a_letter_of_a_crashed_run_that_the_ledger_does_not_know_is_not_open(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     with open_ledger(settings.ledger_path) as ledger:
-        run(settings.dead_letters_path, ledger, rejected("c-1"), rejected("c-2"))
-        (file,) = settings.dead_letters_path.iterdir()
-        pl.read_parquet(file).drop("ledger_id").write_parquet(file)
-        assert list_dead_letters(settings)["resource_id"].to_list() == ["c-2", "c-1"]
+        DeadLetters(ledger).add([rejected("c-1")], "claims")
 
-        run(settings.dead_letters_path, ledger, rejected("c-1", "anew"))
+    assert list_dead_letters(settings).is_empty()
 
-    assert sorted(letters_in(settings.dead_letters_path)) == [("c-1", "anew"), ("c-2", "because")]
+
+def test_a_list_has_neither_resources_nor_what_the_server_quotes(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with open_ledger(settings.ledger_path) as ledger:
+        run(ledger, rejected("c-1", missing="Patient/p-1"))
+
+    listed = list_dead_letters(settings, with_contents=False)
+    whole = list_dead_letters(settings)
+
+    assert listed.schema == LIST_SCHEMA
+    assert listed["reason"].to_list() == ["because"]
+    assert whole.schema == SCHEMA
+    assert whole.select("reason", "references", "body", "missing_target").row(0) == (
+        "because: Jane Sample",
+        ["Patient/p-1"],
+        "{}",
+        "Patient/p-1",
+    )
+
+
+def test_an_installation_without_a_ledger_has_no_letters(tmp_path: Path) -> None:
+    assert list_dead_letters(Settings(home=tmp_path)).schema == SCHEMA
+    assert list_dead_letters(Settings(home=tmp_path), with_contents=False).schema == LIST_SCHEMA
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rejections_settle_at_5_000_a_second_or_more(tmp_path: Path) -> None:
+    results = [rejected(f"c-{number}") for number in range(20_000)]
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        letters = DeadLetters(ledger)
+        began = time.process_time()
+        for start in range(0, len(results), 100):
+            letters.add(results[start : start + 100], "claims")
+            settle(ledger, results[start : start + 100], "claims")
+        letters.close()
+        seconds = time.process_time() - began
+
+    assert seconds < 4
+
+
+def test_a_full_disk_ends_the_load_with_its_report_and_loses_nothing(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    fake_server.behave(about("Patient/p-1", 422, "HAPI-0931: no" + " and no" * 5_000))
+    patients = [{"resourceType": "Patient", "id": f"p-{n}", "name": [{"text": "x" * 20_000}]} for n in range(3)]
+    file = write(tmp_path / "p.ndjson", *patients)
+    load_files([str(write(tmp_path / "first.ndjson", {"resourceType": "Patient", "id": "first"}))], fake_target)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit = fake_target.ledger_path.with_suffix(".sqlite-wal")
+    size = max(limit.stat().st_size if limit.exists() else 0, fake_target.ledger_path.stat().st_size) + 8_000
+
+    def when_the_culprit_is_alone(request: Any) -> None:
+        if request.names == ["Patient/p-1"]:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+
+    fake_server.behave(when_the_culprit_is_alone)
+    try:
+        report = load_files([str(file)], fake_target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert report.exit_code == 1
+    assert "the ledger cannot be used" in report.render()
+    assert "free some disk space" in report.render()
+    assert (report.total.rejected, report.total.read) == (0, 3)
+    fake_server.behave_well()
+    assert load_files([str(file)], fake_target).total.loaded + report.total.loaded >= 3
+
+
+def of_earlier_version(ledger: Ledger, *rows: tuple[str, str], ledger_id: str | None = "") -> pl.DataFrame:
+    """Return letters as they were in Parquet files: id and reason of each; those of `ledger` unless named."""
+    columns = {
+        "resource_id": [resource_id for resource_id, _ in rows],
+        "content_hash": [f"hash of {resource_id}" for resource_id, _ in rows],
+        "reason": [reason for _, reason in rows],
+        "ledger_id": ledger.info()["ledger_id"] if ledger_id == "" else ledger_id,
+        "resource_type": "Claim",
+        "rejected_at": pl.Series([time.time_ns() // 1_000]).cast(pl.Datetime("us", "UTC"))[0],
+        "http_status": 400,
+        "missing_target": None,
+        "source": "claims/2025-01-01",
+        "bundle": "1",
+        "origin": "claims",
+        "as_of": "2025-01-01",
+        "references": [["Patient/p-1"]] * len(rows),
+        "together": None,
+        "body": "{}",
+    }
+    return pl.DataFrame(columns)
+
+
+def test_letters_of_an_earlier_version_are_taken_over_once(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    settings.dead_letters_path.mkdir()
+    with open_ledger(settings.ledger_path) as ledger:
+        settle(ledger, [rejected("c-1"), rejected("c-2"), rejected("c-3")], "claims")
+        files = {
+            "00000001-a.parquet": of_earlier_version(ledger, ("c-1", "first"), ("c-2", "because")),
+            "00000002-b.parquet": of_earlier_version(ledger, ("c-1", "second"), ("closed", "old")),
+            "x.parquet": of_earlier_version(ledger, ("c-3", "very old"), ledger_id=None).drop("ledger_id"),
+        }
+        for name, frame in files.items():
+            frame.write_parquet(settings.dead_letters_path / name)
+
+    reasons = dict(list_dead_letters(settings).select("resource_id", "reason").rows())
+
+    assert reasons == {"c-1": "second", "c-2": "because", "c-3": "very old"}
+    assert list(settings.dead_letters_path.iterdir()) == []
+    assert dict(list_dead_letters(settings).select("resource_id", "reason").rows()) == reasons
+
+
+def test_letters_of_another_ledger_stay_in_their_file_until_it_takes_them(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    settings.dead_letters_path.mkdir()
+    other = tmp_path / "other.sqlite"
+    with open_ledger(settings.ledger_path) as ours, open_ledger(other) as theirs:
+        settle(ours, [rejected("c-1")], "claims")
+        settle(theirs, [rejected("c-1")], "claims")
+        mixed = pl.concat(
+            [of_earlier_version(ours, ("c-1", "ours")), of_earlier_version(theirs, ("c-1", "theirs"))],
+            how="vertical_relaxed",
+        )
+        mixed.write_parquet(settings.dead_letters_path / "00000001-a.parquet")
+
+    assert list_dead_letters(settings)["reason"].to_list() == ["ours"]
+    (left,) = settings.dead_letters_path.iterdir()
+    assert left.stat().st_mode & 0o777 == 0o600
+    assert list_dead_letters(settings, ledger_path=other)["reason"].to_list() == ["theirs"]
+    assert list(settings.dead_letters_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing of use", b"text"], ids=["empty", "cut", "text"])
-def test_a_broken_file_is_named_and_left_out(tmp_path: Path, content: bytes) -> None:
+def test_a_broken_file_of_an_earlier_version_is_named_and_left(tmp_path: Path, content: bytes) -> None:
     settings = Settings(home=tmp_path)
+    settings.dead_letters_path.mkdir()
+    broken = settings.dead_letters_path / "zz.parquet"
+    broken.write_bytes(content)
     with open_ledger(settings.ledger_path) as ledger:
-        run(settings.dead_letters_path, ledger, rejected("c-1"))
-        broken = settings.dead_letters_path / "zz.parquet"
-        broken.write_bytes(content)
+        remarks = take_over(settings.dead_letters_path, ledger)
 
-        remarks = run(settings.dead_letters_path, ledger, rejected("c-2"))
-
-    assert remarks == [f"left out, for it cannot be read as dead letters: {broken} (delete it)"]
+    assert remarks == [f"left out, because it cannot be read as dead letters: {broken} (delete it)"]
     assert broken_dead_letters(settings) == [broken]
-    assert sorted(list_dead_letters(settings)["resource_id"]) == ["c-1", "c-2"]
+    assert list_dead_letters(settings).is_empty()
     assert broken.read_bytes() == content
 
 
-def test_a_file_of_other_columns_is_no_file_of_dead_letters(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    settings.dead_letters_path.mkdir()
-    pl.DataFrame({"x": [1]}).write_parquet(settings.dead_letters_path / "other.parquet")
-    with open_ledger(settings.ledger_path):
-        assert list_dead_letters(settings).schema == SCHEMA
-
-    assert broken_dead_letters(settings) == [settings.dead_letters_path / "other.parquet"]
-
-
-def test_a_folder_that_cannot_be_tidied_up_is_a_remark_and_no_failure(tmp_path: Path) -> None:
-    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
-        run(tmp_path / "letters", ledger, rejected("c-1"))
-        (letter,) = (tmp_path / "letters").iterdir()
-        (letter.with_suffix(".tmp")).mkdir()  # as good as a read-only disk, for root too
-        (tmp_path / "letters" / "00000000-x.parquet").write_bytes(letter.read_bytes())
-        first = pl.read_parquet(letter)
-        pl.concat([first, first.with_columns(resource_id=pl.lit("closed"))]).write_parquet(letter)
-
-        remarks = run(tmp_path / "letters", ledger)
-
-    assert len(remarks) == 1
-    assert remarks[0].startswith("dead letters were not put in order: ")
-
-
-@pytest.mark.server
 def test_input_that_cannot_be_read_has_one_letter_whatever_the_folder_it_is_loaded_from(
-    target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(tmp_path / "export" / "bad.ndjson", NOT_JSON)
-    load_files([str(file)], target)
+    load_files([str(file)], fake_target)
     monkeypatch.chdir(file.parent)
-    load_files(["bad.ndjson"], target)
+    load_files(["bad.ndjson"], fake_target)
     monkeypatch.chdir(tmp_path)
-    load_files(["export/../export"], target)
+    load_files(["export/../export"], fake_target)
 
-    assert list_dead_letters(target)["source"].to_list() == [f"{file}:1"]
-    assert len(letters_in(target.dead_letters_path)) == 1
+    assert list_dead_letters(fake_target)["source"].to_list() == [f"{file}:1"]
+    assert len(letters_in(fake_target.ledger_path)) == 1
 
 
-@pytest.mark.server
-def test_the_letters_of_a_file_that_is_gone_go_when_its_folder_is_read_again(target: Settings, tmp_path: Path) -> None:
+def test_the_letters_of_a_file_that_is_gone_go_when_its_folder_is_read_again(
+    fake_target: Settings, tmp_path: Path
+) -> None:
     bad = write(tmp_path / "export" / "bad.ndjson", NOT_JSON)
     write(tmp_path / "export" / "good.ndjson", {"resourceType": "Patient", "id": "gone-1"})
     elsewhere = write(tmp_path / "export-2" / "bad.ndjson", NOT_JSON)
-    load_files([str(tmp_path / "export"), str(elsewhere)], target)
+    load_files([str(tmp_path / "export"), str(elsewhere)], fake_target)
     bad.unlink()
 
-    report = load_files([str(tmp_path / "export")], target)
+    report = load_files([str(tmp_path / "export")], fake_target)
 
     assert report.exit_code == 0
-    assert list_dead_letters(target)["source"].to_list() == [f"{elsewhere}:1"]
+    assert list_dead_letters(fake_target)["source"].to_list() == [f"{elsewhere}:1"]
 
 
-@pytest.mark.server
-def test_a_load_goes_on_beside_a_broken_file_and_names_it(target: Settings, tmp_path: Path) -> None:
-    target.dead_letters_path.mkdir(parents=True)
-    (target.dead_letters_path / "zz.parquet").touch()
+def test_a_load_goes_on_beside_a_broken_file_and_names_it(fake_target: Settings, tmp_path: Path) -> None:
+    fake_target.dead_letters_path.mkdir(parents=True)
+    (fake_target.dead_letters_path / "zz.parquet").touch()
     file = write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "beside-1"}, NOT_JSON)
 
-    report = load_files([str(file)], target)
+    report = load_files([str(file)], fake_target)
 
     assert report.total == Counts(read=2, created=1, rejected=1)
     assert [remark for remark in report.remarks if "zz.parquet (delete it)" in remark]
-    assert list_dead_letters(target).height == 1
+    assert list_dead_letters(fake_target).height == 1
+
+
+def test_a_dry_run_leaves_dead_letters_as_they_are(fake_target: Settings, tmp_path: Path) -> None:
+    file = write(tmp_path / "bad.ndjson", NOT_JSON)
+    load_files([str(file)], fake_target)
+    before = letters_in(fake_target.ledger_path)
+    write(file, {"resourceType": "Patient", "id": "dry-1"})
+
+    load_files([str(file)], fake_target, options=LoadOptions(is_dry_run=True))
+
+    assert letters_in(fake_target.ledger_path) == before
+
+
+def test_a_dead_letter_is_sent_again_when_its_cause_is_gone(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    fake_server.behave(about("Patient/p-1", 422, "HAPI-0931: no"))
+    load_files([str(write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "p-1"}))], fake_target)
+    fake_server.behave_well()
+
+    with pytest.raises(DataError, match="no dead letter: Patient/p-2"):
+        retry_dead_letters(["Patient/p-2"], fake_target)
+    assert retry_dead_letters(["Patient/p-1"], fake_target).total == Counts(read=1, created=1)
+    assert list_dead_letters(fake_target).is_empty()
+
+
+def test_a_ledger_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnusable, match="no ledger here"):
+        list_dead_letters(Settings(home=tmp_path), ledger_path=tmp_path / "none.sqlite")
 
 
 @pytest.mark.server
@@ -201,18 +314,4 @@ def test_loads_of_the_same_lake_do_not_pile_up_what_a_rejected_patient_leaves_be
     reports = [load_lake(lake, target) for _ in range(4)]
 
     assert {report.total.rejected for report in reports} == {3}
-    on_disk = letters_in(target.dead_letters_path)
-    assert sorted(on_disk) == sorted(set(on_disk))
-    assert len(on_disk) == list_dead_letters(target).height == 3
-
-
-@pytest.mark.server
-def test_a_dry_run_leaves_dead_letters_as_they_are(target: Settings, tmp_path: Path) -> None:
-    file = write(tmp_path / "bad.ndjson", NOT_JSON)
-    load_files([str(file)], target)
-    before = {letter: letter.stat().st_mtime_ns for letter in target.dead_letters_path.iterdir()}
-    write(file, {"resourceType": "Patient", "id": "dry-1"})
-
-    load_files([str(file)], target, options=LoadOptions(is_dry_run=True))
-
-    assert {letter: letter.stat().st_mtime_ns for letter in target.dead_letters_path.iterdir()} == before
+    assert len(letters_in(target.ledger_path)) == list_dead_letters(target).height == 3

@@ -131,9 +131,8 @@ def test_a_whole_bundle_of_poison_is_rejected_one_by_one(target: Settings, tmp_p
     report = load_files([file], target)
 
     assert report.by_type["Patient"] == Counts(read=20, rejected=20)
-    files = list(target.dead_letters_path.glob("*.parquet"))
-    assert len(files) == 1
-    assert files[0].stat().st_mode & 0o777 == 0o600
+    assert list_dead_letters(target).height == 20
+    assert target.ledger_path.stat().st_mode & 0o777 == 0o600
 
 
 def test_what_refers_to_a_rejected_patient_is_rejected_for_that_reason(target: Settings, tmp_path: Path) -> None:

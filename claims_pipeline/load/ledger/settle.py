@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from claims_pipeline.load.ledger.letters import drop_letters
 from claims_pipeline.load.ledger.states import Event, after, before
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.resource import FILES, LOADED, Resource, Result, file_of, resources_of
@@ -101,10 +102,11 @@ def settle_found(
 
 
 def forget_all(ledger: Ledger) -> None:
-    """Forget every resource and partition."""
+    """Forget every resource and partition, and the dead letters of resources."""
     with ledger.writing() as connection:
         connection.execute("DELETE FROM resources")
         connection.execute("DELETE FROM partitions")
+    drop_letters(ledger, [])
 
 
 def _loaded(result: Result, origin: str) -> tuple[str | None, ...]:
