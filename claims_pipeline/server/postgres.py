@@ -5,6 +5,7 @@ folder must then be one that `nobody` can reach.
 """
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ from claims_pipeline.server.space import FIRST_START_BYTES, LEAST_BYTES, require
 from claims_pipeline.settings import IS_ROOT, Settings
 
 USER = DATABASE = "fhir"
+REFUSED_CONNECTION = re.compile("FATAL: +the database system is (not yet accepting|starting|shutting|in recovery)")
 START_ATTEMPTS = 5
 STOP_SECONDS = 60
 
@@ -238,7 +240,8 @@ class Postgres:
         self._pid_file.unlink(missing_ok=True)
 
     def last_words(self) -> str:
-        """Return the last error in its log, else its last line."""
-        lines = lines_of(self.log)
-        fatal = [line for line in lines if "FATAL" in line or "ERROR" in line or "PANIC" in line]
-        return (fatal or lines or ["it left no log"])[-1].split("UTC", 1)[-1].strip()
+        """Return why it stopped: the last error in its log that is no refused connection, else its last line."""
+        lines = [line for line in lines_of(self.log) if not REFUSED_CONNECTION.search(line)]
+        panic = [line for line in lines if "PANIC" in line]
+        fatal = [line for line in lines if "FATAL" in line or "ERROR" in line]
+        return (panic or fatal or lines or ["it left no log"])[-1].split("UTC", 1)[-1].strip()

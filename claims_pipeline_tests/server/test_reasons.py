@@ -19,6 +19,8 @@ from claims_pipeline_tests.conftest import open_home
 FULL_DISK_LOG = """\
 2026-11-26 20:00:00.000 UTC [7] LOG:  checkpoint starting: time
 2026-11-26 20:00:01.000 UTC [9] PANIC:  could not write to file "pg_wal/xlogtemp.9": No space left on device
+2026-11-26 20:00:01.200 UTC [11] FATAL:  the database system is not yet accepting connections
+2026-11-26 20:00:01.300 UTC [12] FATAL:  the database system is in recovery mode
 2026-11-26 20:00:01.500 UTC [1] LOG:  database system is shut down
 """
 
