@@ -83,8 +83,10 @@ def _close(entry: Path) -> None:
     with suppress(PermissionError, FileNotFoundError):
         if entry.is_symlink():
             return
-        mode = stat.S_IMODE(entry.stat().st_mode)
-        closed = mode & ~OF_OTHERS | (mode & stat.S_IXGRP if IS_ROOT and entry.is_dir() else 0)
+        status = entry.stat()
+        mode = stat.S_IMODE(status.st_mode)
+        is_passable = IS_ROOT and entry.is_dir() and status.st_gid == _group()
+        closed = mode & ~OF_OTHERS | (mode & stat.S_IXGRP if is_passable else 0)
         if mode != closed:
             entry.chmod(closed)
 
