@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from claims_pipeline.errors import ClaimsPipelineError
+from claims_pipeline.files import replacing
 from claims_pipeline.load.ledger.letters import (
     LIST_SCHEMA,
     SCHEMA,
@@ -153,10 +154,8 @@ def take_over(folder: Path, ledger: Ledger) -> list[str]:
         if others.is_empty():
             file.unlink(missing_ok=True)
         elif others.height < letters.height:
-            temporary = file.with_suffix(".tmp")
-            others.write_parquet(temporary)
-            temporary.chmod(0o600)
-            temporary.replace(file)
+            with replacing(file, owner_only=True) as temporary:
+                others.write_parquet(temporary)
     return remarks
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from claims_pipeline.errors import LedgerUnusable
+from claims_pipeline.files import OWNER_ONLY
 
 BUSY_SECONDS = 30
-OWNER_ONLY, OF_OTHERS = 0o600, 0o077
+OF_OTHERS = 0o077
 
 WITHOUT_ROWID = "WITHOUT ROWID"
 """Stores the rows of a table in its primary key: what SQLite has, and PostgreSQL does not need."""

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError, LedgerMismatch, ServerUnavailable
+from claims_pipeline.fhir.vocabulary import TEST_DATA
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.sending.answer import Meaning, described, plain, read_answer
 from claims_pipeline.load.sending.client import (
@@ -27,7 +28,6 @@ from claims_pipeline.load.sending.client import (
 MARKER_ID = "claims-pipeline-ledger"
 MARKER_PATH = f"Basic/{MARKER_ID}"
 GENERATION_URL = "https://claims-pipeline.dev/fhir/StructureDefinition/ledger-generation"
-SYNTHETIC = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
 FHIR_R4 = "4.0"
 BASE_FIX = "give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir"
 
@@ -44,7 +44,7 @@ class Marker:
         return {
             "resourceType": "Basic",
             "id": MARKER_ID,
-            "meta": {"security": [SYNTHETIC]},
+            "meta": {"security": [dict(TEST_DATA)]},
             "extension": [{"url": GENERATION_URL, "valueInteger": self.generation}],
             "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{self.ledger_id}"}],
             "code": {"text": "claims_pipeline: this server is filled by the ledger named here"},
