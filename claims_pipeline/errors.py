@@ -2,7 +2,8 @@
 
 ClaimsPipelineError        has .message, .where, .fix, .exit_code
 ├─ ConfigError             a setting or an argument is wrong                        exit 2
-│  └─ FeedMismatch         the lake belongs to another feed
+│  ├─ FeedMismatch         the lake belongs to another feed
+│  └─ OwnedByOthers        what would be overwritten came from another source
 ├─ DataError               a file is missing, unreadable or not what it should be   exit 1
 ├─ LedgerUnusable          the ledger's file cannot be read or written               exit 1
 ├─ LoaderLocked            another loader holds the ledger's lock                   exit 1
@@ -63,6 +64,10 @@ class ConfigError(ClaimsPipelineError):
 
 class FeedMismatch(ConfigError):
     """The lake belongs to a feed with other settings."""
+
+
+class OwnedByOthers(ConfigError):
+    """Resources that a load would overwrite came from another source, and their ids mean something else there."""
 
 
 class DataError(ClaimsPipelineError):

@@ -43,6 +43,10 @@ VanishedIds = Annotated[
     str,
     typer.Option(help="What the source no longer has: keep, entered-in-error or delete.", rich_help_panel=WHAT),
 ]
+TakeOver = Annotated[
+    bool,
+    typer.Option("--take-over", help="Overwrite what came from another source too.", rich_help_panel=WHAT),
+]
 Types = Annotated[
     str | None,
     typer.Option(metavar="TYPE,...", help="Only these resource types.", show_default="all", rich_help_panel=WHAT),
@@ -91,6 +95,7 @@ def load(
     full: Full = False,
     every_version: EveryVersion = False,
     vanished: VanishedIds = "keep",
+    take_over: TakeOver = False,
     types: Types = None,
     exclude: Exclude = None,
     id_prefix: IdPrefix = "",
@@ -122,6 +127,7 @@ def load(
         on_mismatch=_on_mismatch(adopt=adopt, reset=reset),
         has_every_version=every_version,
         vanished=_vanished(vanished),
+        take_over=take_over,
         types=_names(types),
         exclude=_names(exclude),
         id_prefix=id_prefix,

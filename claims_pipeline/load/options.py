@@ -38,6 +38,7 @@ class LoadOptions:
         has_every_version: send the days in order, so that the server's history has each day's version.
         vanished: what to do about what the source no longer has; entered-in-error is for Claim and
             Coverage only, others are kept.
+        take_over: overwrite what came from another source too, instead of refusing the load.
         types: resource types that are loaded; all if empty.
         exclude: resource types that are not loaded.
         id_prefix: put before the ids of what files hold, and in the references to them.
@@ -50,6 +51,7 @@ class LoadOptions:
     on_mismatch: OnMismatch = OnMismatch.REFUSE
     has_every_version: bool = False
     vanished: Vanished = Vanished.KEEP
+    take_over: bool = False
     types: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     id_prefix: str = ""

@@ -225,9 +225,10 @@ def test_the_lake_takes_back_what_files_overruled(target: Settings, tmp_path: Pa
     load_lake(lake, target)
     name = f"Patient/{patient_of(shape, 0, 0)}"
     (tmp_path / "over.ndjson").write_text(json.dumps(read(target.fhir_base_url, name) | {"gender": "unknown"}))
-    assert load_files([str(tmp_path / "over.ndjson")], target).total.updated == 1
+    take_over = LoadOptions(take_over=True)
+    assert load_files([str(tmp_path / "over.ndjson")], target, options=take_over).total.updated == 1
 
-    report = load_lake(lake, target)
+    report = load_lake(lake, target, options=take_over)
 
     assert report.total.updated == 1
     assert read(target.fhir_base_url, name)["gender"] == "female"

@@ -27,6 +27,29 @@ _HELD_TARGETS = """
 """
 
 
+_IDS_FROM_FILES = """
+    SELECT resource_id FROM resources WHERE origin = ? AND resource_type = ? AND content_hash IS NOT NULL
+"""
+_FROM_A_FEED = """
+    SELECT 1 FROM resources WHERE content_hash IS NOT NULL AND (origin <> ? OR feed IS NOT NULL) LIMIT 1
+"""
+_OWNED_TARGETS = """
+    SELECT resource_type, resource_id, content_hash, origin, source, feed
+    FROM targets JOIN resources USING (resource_type, resource_id) WHERE content_hash IS NOT NULL
+"""
+
+
+class Owned(NamedTuple):
+    """What the server holds of ours, and whose it is; `source` and `feed` as far as they are known."""
+
+    resource_type: str
+    resource_id: str
+    content_hash: str
+    origin: str
+    source: str | None
+    feed: str | None
+
+
 class Held(NamedTuple):
     """What the ledger says the server holds under an id; of what was deleted, hash and version are None.
 
@@ -110,6 +133,25 @@ def held_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Doomed]:
     with ledger.reading() as connection:
         fill_targets(connection, keys)
         return [_as_doomed(row) for row in connection.execute(_HELD_TARGETS, (State.WITHDRAWN,))]
+
+
+def owned_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Owned]:
+    """Return those of the resources (type, id) that the server holds of ours."""
+    with ledger.reading() as connection:
+        fill_targets(connection, keys)
+        return [Owned(*row) for row in connection.execute(_OWNED_TARGETS)]
+
+
+def ids_from_files(ledger: Ledger, resource_type: str) -> list[str]:
+    """Return the ids of a type that the server holds from files."""
+    with ledger.reading() as connection:
+        return [resource_id for (resource_id,) in connection.execute(_IDS_FROM_FILES, (FILES, resource_type))]
+
+
+def is_all_from_files_without_feed(ledger: Ledger) -> bool:
+    """Return whether nothing of what the server holds is from a lake or from the export of one."""
+    with ledger.reading() as connection:
+        return connection.execute(_FROM_A_FEED, (FILES,)).fetchone() is None
 
 
 def fill_targets(connection: Connection, keys: Iterable[tuple[str, str]]) -> None:

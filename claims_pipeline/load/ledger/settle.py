@@ -23,9 +23,12 @@ class Found(NamedTuple):
     labels: str
 
 
-def settle(ledger: Ledger, results: Sequence[Result], origin: str) -> None:
-    """Record loaded and rejected resources; failed ones are still to do and leave no trace."""
-    loaded = [_loaded(result, origin) for result in results if result.outcome in LOADED]
+def settle(ledger: Ledger, results: Sequence[Result], origin: str, feed: str | None = None) -> None:
+    """Record loaded and rejected resources; failed ones are still to do and leave no trace.
+
+    `feed` is that of which files are an export, None where it is not known.
+    """
+    loaded = [_loaded(result, origin, feed) for result in results if result.outcome in LOADED]
     rejected = [_rejected(result, origin) for result in results if result.outcome == "rejected"]
     if loaded or rejected:
         with ledger.writing() as connection:
@@ -35,10 +38,10 @@ def settle(ledger: Ledger, results: Sequence[Result], origin: str) -> None:
             connection.executemany(_PUT_REJECTED, rejected)
 
 
-def touch(ledger: Ledger, unchanged: pl.DataFrame, origin: str) -> None:
+def touch(ledger: Ledger, unchanged: pl.DataFrame, origin: str, feed: str | None = None) -> None:
     """Record the later partition, or file, that holds what the server has (columns of `resource.CHUNK_SCHEMA`)."""
     rows = [
-        (resource.as_of, origin, *_facts_of_file(resource, origin), *resource[:2])
+        (resource.as_of, origin, *_facts_of_file(resource, origin, feed), *resource[:2])
         for resource in resources_of(unchanged, origin)
     ]
     if rows:
@@ -109,7 +112,7 @@ def forget_all(ledger: Ledger) -> None:
     drop_letters(ledger, [])
 
 
-def _loaded(result: Result, origin: str) -> tuple[str | None, ...]:
+def _loaded(result: Result, origin: str, feed: str | None) -> tuple[str | None, ...]:
     resource = result.resource
     return (
         *resource[:2],
@@ -118,15 +121,15 @@ def _loaded(result: Result, origin: str) -> tuple[str | None, ...]:
         result.version_id or None,
         resource.as_of,
         origin,
-        *_facts_of_file(resource, origin),
+        *_facts_of_file(resource, origin, feed),
     )
 
 
-def _facts_of_file(resource: Resource, origin: str) -> tuple[str | None, ...]:
-    """Return references, file and labels of what came from files; a lake's tables say all of these themselves."""
+def _facts_of_file(resource: Resource, origin: str, feed: str | None) -> tuple[str | None, ...]:
+    """Return references, file, labels and feed of what came from files; the tables of a lake say these themselves."""
     if origin != FILES:
-        return (None, None, None)
-    return (json.dumps(resource.references), file_of(resource.source), resource.labels)
+        return (None, None, None, None)
+    return (json.dumps(resource.references), file_of(resource.source), resource.labels, feed)
 
 
 def _rejected(result: Result, origin: str) -> tuple[str | None, ...]:
@@ -146,12 +149,13 @@ def _among(event: Event) -> str:
 _OF_KEY = "resource_type = ? AND resource_id = ?"
 _PUT_LOADED = """
     INSERT INTO resources
-        (resource_type, resource_id, state, content_hash, version_id, as_of, origin, refers_to, source, labels)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        (resource_type, resource_id, state, content_hash, version_id, as_of, origin, refers_to, source, labels, feed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (resource_type, resource_id) DO UPDATE SET
         state = excluded.state, content_hash = excluded.content_hash, version_id = excluded.version_id,
         as_of = excluded.as_of, origin = excluded.origin, refers_to = excluded.refers_to,
-        source = excluded.source, labels = excluded.labels, rejected_hash = NULL, missing_target = NULL
+        source = excluded.source, labels = excluded.labels, feed = excluded.feed,
+        rejected_hash = NULL, missing_target = NULL
 """
 _PUT_REJECTED = """
     INSERT INTO resources (resource_type, resource_id, state, as_of, origin, source, rejected_hash, missing_target)
@@ -164,7 +168,7 @@ _PUT_REJECTED = """
 
 _TOUCH = f"""
     UPDATE resources
-    SET state = '{after(Event.FOUND_EQUAL)}', as_of = ?, origin = ?, refers_to = ?, source = ?, labels = ?,
+    SET state = '{after(Event.FOUND_EQUAL)}', as_of = ?, origin = ?, refers_to = ?, source = ?, labels = ?, feed = ?,
         rejected_hash = NULL, missing_target = NULL
     WHERE {_OF_KEY} AND {_among(Event.FOUND_EQUAL)}
 """

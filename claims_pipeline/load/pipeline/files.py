@@ -1,11 +1,13 @@
 """FHIR R4 files through the pipeline, tier after tier."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import polars as pl
 
 from claims_pipeline.load.options import LoadOptions
+from claims_pipeline.load.pipeline.ownership import feed_of_export, require_own_files
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.pipeline.vanished_files import settle_vanished_files
 from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, NAME_OF_STANDARD_INPUT
@@ -18,6 +20,9 @@ async def load_read_files(
     pipeline: Pipeline, resources: FileResources, paths: Sequence[str], options: LoadOptions
 ) -> None:
     """Load what was read from `paths`; what could not be read is rejected with its file and line."""
+    pipeline.feed = feed_of_export(paths)
+    if not options.take_over:
+        await asyncio.to_thread(require_own_files, pipeline.ledger, resources, pipeline.feed)
     read = [NAME_OF_STANDARD_INPUT if path == STANDARD_INPUT else path for path in paths]
     if not pipeline.is_dry_run:
         pipeline.dead_letters.begin_files(read)

@@ -1,14 +1,16 @@
 """Partitions of a lake through the pipeline: those whose digest is not the one that was loaded."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 
 from claims_pipeline.fhir import RENDERINGS, TIERS
-from claims_pipeline.lake import Lake
+from claims_pipeline.lake import Lake, read_feed
 from claims_pipeline.load.ledger.holdings import lost_by_lake
 from claims_pipeline.load.ledger.states import State
 from claims_pipeline.load.options import LoadOptions, Vanished
+from claims_pipeline.load.pipeline.ownership import require_own_tables
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.pipeline.vanished import Vanishing
 from claims_pipeline.load.pipeline.withdrawal import count, outcome_of, withdraw
@@ -24,6 +26,9 @@ async def load_days(pipeline: Pipeline, lake: Lake, days: Sequence[date] | None,
     candidates = [partition for partition in of_all_types if options.wants(resource_type(partition))]
     digests = {partition.name: partition.digest() for partition in candidates}
     changed = _changed(pipeline, lake, candidates, digests)
+    if not options.take_over:
+        feed = read_feed(lake.root)
+        await asyncio.to_thread(require_own_tables, pipeline.ledger, changed, feed.model_dump_json() if feed else None)
     vanishing = Vanishing(pipeline, lake)
     for group in _every_version(changed) if options.has_every_version else _net_effect(changed):
         await _load_group(pipeline, group, digests, vanishing)

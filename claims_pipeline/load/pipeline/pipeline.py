@@ -73,6 +73,7 @@ class Pipeline:
     Attributes:
         total: resources to look at in all, for the progress.
         released: "Type/id@day" that the partition of that day held last, and holds no more.
+        feed: feed of which the files that are loaded are an export, None if it is not known.
         remarks: what a person should know though nothing is lost.
         sending_since: when the first bundle was sent, None before.
         last_answer: when the last bundle was settled.
@@ -87,6 +88,7 @@ class Pipeline:
     is_dry_run: bool = False
     total: int = 0
     released: frozenset[str] = frozenset()
+    feed: str | None = None
     remarks: list[str] = field(default_factory=list)
     sending_since: float | None = None
     last_answer: float = 0.0
@@ -153,7 +155,7 @@ class Pipeline:
         self._relabelling.expect(delta.known_labels)
         missing = await self._missing(plan.unknown)
         if not self.is_dry_run:
-            touch(self.ledger, delta.to_touch, origin)
+            touch(self.ledger, delta.to_touch, origin, self.feed)
         self.tally.add_read(plan.chunk)
         self.tally.add_rows(delta.unchanged, "unchanged")
         self.tally.add_rows(delta.superseded, "superseded")
@@ -231,7 +233,7 @@ class Pipeline:
         """Write dead letters and ledger, then count: what they do not take is still to do."""
         try:
             self.dead_letters.add(results, origin, bundle=bundle)
-            settle(self.ledger, results, origin)
+            settle(self.ledger, results, origin, self.feed)
         except ClaimsPipelineError as error:
             self.sender.stop(error)
             results = [result._replace(outcome="failed", text=error.message) for result in results]

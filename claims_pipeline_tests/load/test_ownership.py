@@ -1,0 +1,115 @@
+"""What came from another source is not overwritten unless that is asked for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from claims_pipeline.errors import OwnedByOthers
+from claims_pipeline.lake import Lake, read_feed
+from claims_pipeline.load import Counts, LoadOptions, load_files, load_lake
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.lakes import Shape, tiny_lake
+from claims_pipeline_tests.load.fake_server import FakeServer
+from claims_pipeline_tests.load.sources.samples import ndjson, patient
+
+TAKE_OVER = LoadOptions(take_over=True)
+
+
+@pytest.fixture
+def lake(fake_target: Settings) -> Lake:
+    return tiny_lake(fake_target.lake_path, Shape("own", days=1))
+
+
+def write(folder: Path, *resources: dict[str, Any]) -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / "resources.ndjson").write_text(ndjson(*resources))
+    return str(folder)
+
+
+def say_feed(folder: Path, feed: dict[str, Any]) -> None:
+    """Write the statistics that `claims export` leaves beside a folder."""
+    folder.with_name(f"{folder.name}.stats.json").write_text(json.dumps({"feed": feed, "claims": 1}))
+
+
+def of_lake(fake_server: FakeServer, **changes: Any) -> list[dict[str, Any]]:
+    return [fake_server.held[name].resource | changes for name in fake_server.names("Patient")]
+
+
+def test_files_of_another_feed_do_not_overwrite_a_lakes_resources(
+    fake_server: FakeServer, fake_target: Settings, lake: Lake, tmp_path: Path
+) -> None:
+    load_lake(lake, fake_target)
+    before = dict(fake_server.held)
+    path = write(tmp_path / "other", *of_lake(fake_server, gender="other"), patient("new"))
+
+    for options in (LoadOptions(), LoadOptions(is_dry_run=True)):
+        report = load_files([path], fake_target, options=options)
+
+        assert isinstance(report.stopped, OwnedByOthers)
+        assert report.exit_code == 2
+        assert "4 resources" in report.stopped.message
+        assert "a lake (seed" in report.stopped.message
+        assert "Patient/own-" in report.stopped.where
+        assert "--take-over" in report.stopped.fix
+        assert report.total == Counts()
+        assert fake_server.held == before
+
+    report = load_files([path], fake_target, options=TAKE_OVER)
+    assert report.total == Counts(read=5, created=1, updated=4)
+
+    back = load_lake(lake, fake_target)
+    assert isinstance(back.stopped, OwnedByOthers)
+    assert str(tmp_path / "other") in back.stopped.message
+    assert load_lake(lake, fake_target, options=TAKE_OVER).by_type["Patient"].updated == 4
+
+
+def test_files_that_hold_the_same_change_nothing(
+    fake_server: FakeServer, fake_target: Settings, lake: Lake, tmp_path: Path
+) -> None:
+    load_lake(lake, fake_target)
+    path = write(tmp_path / "copy", *of_lake(fake_server))
+
+    assert load_files([path], fake_target).total == Counts(read=4, unchanged=4)
+    assert load_lake(lake, fake_target).requests_with_resources == 0
+
+
+def test_an_export_of_the_same_feed_is_the_same_data(
+    fake_server: FakeServer, fake_target: Settings, lake: Lake, tmp_path: Path
+) -> None:
+    load_lake(lake, fake_target)
+    feed = read_feed(lake.root)
+    assert feed is not None
+    path = write(tmp_path / "export", *of_lake(fake_server, gender="other"))
+    say_feed(tmp_path / "export", feed.model_dump(mode="json"))
+
+    assert load_files([path], fake_target).total.updated == 4
+    assert load_lake(lake, fake_target).by_type["Patient"].updated == 4
+
+    say_feed(tmp_path / "export", feed.model_dump(mode="json") | {"seed": feed.seed + 1})
+    assert isinstance(load_files([path], fake_target).stopped, OwnedByOthers)
+
+
+def test_exports_of_two_feeds_do_not_overwrite_each_other(fake_target: Settings, lake: Lake, tmp_path: Path) -> None:
+    feed = read_feed(lake.root)
+    assert feed is not None
+    first = write(tmp_path / "first", patient("patient-1", gender="male"))
+    second = write(tmp_path / "second", patient("patient-1", gender="female"))
+    say_feed(tmp_path / "first", feed.model_dump(mode="json"))
+    say_feed(tmp_path / "second", feed.model_dump(mode="json") | {"seed": feed.seed + 1})
+    load_files([first], fake_target)
+
+    report = load_files([second], fake_target)
+
+    assert isinstance(report.stopped, OwnedByOthers)
+    assert str(tmp_path / "first") in report.stopped.message
+
+
+def test_the_folder_of_the_next_day_updates_that_of_today(fake_target: Settings, tmp_path: Path) -> None:
+    today = write(tmp_path / "2026-01-01", patient("a", gender="male"), patient("b"))
+    tomorrow = write(tmp_path / "2026-01-02", patient("a", gender="female"), patient("c"))
+    load_files([today], fake_target)
+
+    assert load_files([tomorrow], fake_target).total == Counts(read=2, created=1, updated=1)
+    assert load_files([today], fake_target).total == Counts(read=2, unchanged=1, updated=1)
