@@ -32,6 +32,7 @@ async def load_read_files(
         pipeline.tally.add_unreadable(rejected)
     pipeline.remarks += [*resources.remarks, *_repeated(pipeline, resources)]
     pipeline.total = resources.count
+    await pipeline.name_unknown_types(resources.types())
     chunks = (chunk.with_columns(as_of=pl.lit("")) for chunk in resources.chunks())
     for _, tier in groupby(chunks, key=lambda chunk: chunk["tier"][0]):
         await pipeline.load((chunk.select(CHUNK_SCHEMA.names()) for chunk in tier), FILES)
