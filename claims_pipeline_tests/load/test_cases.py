@@ -75,7 +75,7 @@ CASES = {
         Load(
             {"a.json": create_if_none_exists("c1f0"), "b.json": create_if_none_exists("c1f1")},
             Counts(read=1, created=1),
-            ("1 resources came more than once",),
+            ("came more than once with the same content, and counts once: 1",),
         ),
         Load({"a.json": create_if_none_exists("c1f2"), "b.json": ""}, Counts(read=1, unchanged=1)),
     ),
@@ -133,7 +133,7 @@ CASES = {
                 '{"resourceType":"Patient","id":"case-twice-d"}\n'
             },
             Counts(read=3, created=1, rejected=2),
-            ("Patient.gender stands more than once", "Patient.id stands more than once"),
+            ("Patient/case-twice-a", "Patient.gender stands more than once", "Patient.id stands more than once"),
             held=("Patient/case-twice-d",),
             absent=("Patient/case-twice-a", "Patient/case-twice-b", "Patient/case-twice-c"),
         ),

@@ -44,7 +44,7 @@ async def load_read_files(
 def _repeated(pipeline: Pipeline, resources: FileResources) -> Iterator[str]:
     """Count resources that come again later in the input, and say so."""
     if resources.identical_count:
-        yield f"{resources.identical_count:,} resources came more than once with the same content and count once"
+        yield f"came more than once with the same content, and counts once: {resources.identical_count:,}"
     shown = 0
     for superseded in resources.superseded():
         pipeline.tally.add_superseded_input(superseded)
