@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.load import Counts, LoadOptions, load_files
+from claims_pipeline.load import Counts, LoadOptions, Vanished, load_files
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.server_state import holds
 
@@ -123,6 +123,59 @@ CASES = {
             Counts(read=1, created=1),
             ("Device.ndjson", "log.ndjson", "error/OperationOutcome.ndjson"),
             held=("Patient/case-bulk-p",),
+        ),
+    ),
+    "deletions of a bulk export, applied": (
+        Load(
+            {"Patient.ndjson": [patient("case-deleted-a"), patient("case-deleted-b"), patient("case-deleted-c")]},
+            Counts(read=3, created=3),
+        ),
+        Load(
+            {
+                "Patient.ndjson": [patient("case-deleted-a"), patient("case-deleted-b")],
+                "deleted/Bundle.ndjson": [
+                    bundle({"request": {"method": "DELETE", "url": "Patient/case-deleted-c"}}),
+                    bundle({"request": {"method": "DELETE", "url": "Patient/case-deleted-b"}}),
+                ],
+            },
+            Counts(read=2, unchanged=2),
+            ("Patient deleted: 1",),
+            held=("Patient/case-deleted-a", "Patient/case-deleted-b"),
+            absent=("Patient/case-deleted-c",),
+            options=LoadOptions(vanished=Vanished.DELETE),
+        ),
+    ),
+    "resources that refer to each other": (
+        Load(
+            {
+                "a.ndjson": [
+                    patient("case-circle-p"),
+                    {
+                        "resourceType": "Encounter",
+                        "id": "case-circle-e",
+                        "status": "finished",
+                        "class": {"code": "AMB"},
+                        "subject": {"reference": "Patient/case-circle-p"},
+                        "diagnosis": [{"condition": {"reference": "Condition/case-circle-c"}}],
+                    },
+                    {
+                        "resourceType": "Condition",
+                        "id": "case-circle-c",
+                        "subject": {"reference": "Patient/case-circle-p"},
+                        "encounter": {"reference": "Encounter/case-circle-e"},
+                    },
+                ]
+            },
+            Counts(read=3, created=3),
+            held=("Encounter/case-circle-e", "Condition/case-circle-c"),
+        ),
+        Load(
+            {"a.ndjson": [patient("case-circle-p")]},
+            Counts(read=1, unchanged=1),
+            ("Condition deleted: 1", "Encounter deleted: 1"),
+            held=("Patient/case-circle-p",),
+            absent=("Encounter/case-circle-e", "Condition/case-circle-c"),
+            options=LoadOptions(vanished=Vanished.DELETE),
         ),
     ),
     "a property that stands twice in an object": (
