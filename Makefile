@@ -29,8 +29,9 @@ test: check ## Check, unit tests, integration tests on the embedded server, brow
 test-all: check ## The same with the long fault and scale tests.
 	$(BIN)/pytest $(ARGS)
 
-lock: ## Resolve the exact versions anew (needs uv).
-	uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-strip-extras --upgrade --quiet -o requirements.lock
+lock: ## Resolve the exact versions anew (needs uv): of everything, and of what the image needs.
+	uv pip compile pyproject.toml --group dev --extra server --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-strip-extras --upgrade --quiet -o requirements.lock
+	uv pip compile pyproject.toml --constraint requirements.lock --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-strip-extras --quiet -o requirements-runtime.lock
 
 lock-jars: setup ## Resolve the Java archives of the embedded server anew from its pom.xml (needs Maven).
 	$(BIN)/python -m claims_pipeline.server.lock_jars

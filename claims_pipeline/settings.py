@@ -57,7 +57,8 @@ class Settings(BaseSettings):
     `fhir_user` with `fhir_password`, or `fhir_token`, or `fhir_client_id` say who we are. The last gets access tokens
     for `fhir_scope` with `fhir_client_secret`, or with `fhir_private_key_file` (its `kid` is `fhir_key_id`), from
     `fhir_token_url`, or where the FHIR server says that tokens are given. `fhir_ca_file` is trusted besides the
-    system's certificates; `fhir_gzip` compresses what is sent.
+    system's certificates; `fhir_gzip` compresses what is sent. `fhir_hosts`: names, separated by commas, to which the
+    embedded server answers besides those of this machine's loopback.
     """
 
     model_config = SettingsConfigDict(env_prefix="CLAIMS_", frozen=True, extra="ignore")
@@ -101,6 +102,7 @@ class Settings(BaseSettings):
     fhir_port: int = Field(default=8080, ge=1, le=65_535)
     postgres_port: int = Field(default=5436, ge=1, le=65_535)
     fhir_memory: str = "2g"
+    fhir_hosts: str = ""
     dashboard_host: str = "127.0.0.1"
     dashboard_password: SecretStr | None = None
     dashboard_port: int = Field(default=5000, ge=1, le=65_535)
@@ -129,6 +131,13 @@ class Settings(BaseSettings):
         if int(size[:-1]) * {"m": 1, "g": 1024}[size[-1]] < LEAST_HEAP_MB:
             raise ValueError(f"{size} is too little: HAPI FHIR needs {LEAST_HEAP_MB}m or more")
         return size
+
+    @field_validator("fhir_hosts")
+    @classmethod
+    def _host_names(cls, names: str) -> str:
+        if names and not re.fullmatch(r"[\w.-]+( *, *[\w.-]+)*", names):
+            raise ValueError(f"not names such as fhir.example.org, separated by commas, without ports: {names!r}")
+        return names
 
     @field_validator("fhir_base_url")
     @classmethod

@@ -51,7 +51,9 @@ def spare_server() -> Iterator[Settings]:
 @contextmanager
 def _running_server() -> Iterator[Settings]:
     home = open_home()
-    settings = Settings(home=home, fhir_port=free_port(), postgres_port=free_port())
+    settings = Settings(
+        home=home, fhir_port=free_port(), postgres_port=free_port(), fhir_hosts="fhir.example.org, other.example"
+    )
     options = os.environ.get("JDK_JAVA_OPTIONS", "")
     os.environ["JDK_JAVA_OPTIONS"] = f"{options} {FASTER_BOOT}"
     on_terminate = signal.signal(

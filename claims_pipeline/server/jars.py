@@ -2,7 +2,8 @@
 
 A line of the lock is `sha256 size path`, the path relative to any Maven repository. An archive appears in the cache
 under its own name only when it is whole and its digest was right, so size and name are enough to know it again: an
-interrupted download goes on with the archives that are missing.
+interrupted download goes on with the archives that are missing. Pooch, which also checks digests, downloads one file
+after the other and does not keep two processes from writing the same one.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ import httpx
 
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.locks import one_at_a_time
+from claims_pipeline.server.binaries import missing_package
 from claims_pipeline.server.space import require_space
 
 LOCK_FILE = Path(__file__).parent / "java" / "jars.lock"
@@ -62,9 +64,11 @@ def repository_url() -> str:
     """Return the Maven repository: `MAVEN_REPO_URL` (a company's mirror), else Maven Central."""
     if url := os.environ.get("MAVEN_REPO_URL"):
         return url.rstrip("/")
-    from jgo.constants import MAVEN_CENTRAL_URL  # importing jgo takes 0.1 s
-
-    return str(MAVEN_CENTRAL_URL).rstrip("/")
+    try:
+        from packageurl.contrib.purl2url import DEFAULT_MAVEN_REPOSITORY
+    except ImportError as error:
+        raise missing_package("packageurl-python", "no address of Maven Central") from error
+    return str(DEFAULT_MAVEN_REPOSITORY).rstrip("/")
 
 
 def fetch_jars(cache: Path, on_step: Callable[[str], None], lock: Path = LOCK_FILE) -> Path:

