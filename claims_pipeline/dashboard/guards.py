@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from claims_pipeline.dashboard.problems import problem
 from claims_pipeline.errors import ConfigError
+from claims_pipeline.origins import is_for_loopback
 from claims_pipeline.ports import LOOPBACK
 from claims_pipeline.settings import Settings
 
@@ -123,7 +124,7 @@ def _refusal(request: Request, password: str) -> Response | None:
         )
         answer.headers["WWW-Authenticate"] = 'Basic realm="claims dashboard", charset="UTF-8"'
         return answer
-    if request.url.hostname in LOOPBACK:
+    if is_for_loopback(request.headers.get("Host", "")):
         return None
     return problem(  # a page elsewhere that points its own name at this machine would read the figures otherwise
         HTTPStatus.MISDIRECTED_REQUEST,

@@ -21,6 +21,8 @@ START_SECONDS = 120
 """Dagster answers after 10 s on two idle cores; a busy machine takes several times as long."""
 STOP_SECONDS = 45
 """Dagster needs a second or two on two idle cores; a busy machine takes ten times as long."""
+DAGSTER_DEV = "claims_pipeline.orchestration.dev"
+"""`dagster dev` behind a guard: Dagster's own webserver obeys any web page that its user visits."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
     """Return the dashboard and the Dagster UI."""
     dashboard_port, dagster_port = str(settings.dashboard_port), str(settings.dagster_port)
     dashboard = ("-m", "claims_pipeline.cli", "dashboard", "--host", settings.dashboard_host, "--port", dashboard_port)
-    dagster = ("-m", "dagster", "dev", "-m", "claims_pipeline.definitions", "-h", "127.0.0.1", "-p", dagster_port)
+    dagster = ("-m", DAGSTER_DEV, "-m", "claims_pipeline.definitions", "-h", "127.0.0.1", "-p", dagster_port)
     return (
         Service(
             "dashboard",
