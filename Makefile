@@ -2,6 +2,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+LOCK    = uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
+          --no-strip-extras --custom-compile-command "make lock" --quiet
 
 help:     ## Print this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,9 +31,10 @@ test: check ## Check, unit tests, integration tests on the embedded server, brow
 test-all: check ## The same with the long fault and scale tests.
 	$(BIN)/pytest $(ARGS)
 
-lock: ## Resolve the exact versions anew (needs uv): of everything, and of what the image needs.
-	uv pip compile pyproject.toml --group dev --extra server --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-strip-extras --upgrade --quiet -o requirements.lock
-	uv pip compile pyproject.toml --constraint requirements.lock --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-strip-extras --quiet -o requirements-runtime.lock
+lock: ## Resolve the exact versions anew (needs uv): of everything, of what the image runs, and of what builds it.
+	$(LOCK) pyproject.toml --group dev --extra server --upgrade --output-file requirements.lock
+	$(LOCK) pyproject.toml --constraint requirements.lock --output-file requirements-runtime.lock
+	$(LOCK) --group pyproject.toml:build --constraint requirements.lock --output-file requirements-build.lock
 
 lock-jars: setup ## Resolve the Java archives of the embedded server anew from its pom.xml (needs Maven).
 	$(BIN)/python -m claims_pipeline.server.lock_jars

@@ -58,7 +58,8 @@ class Settings(BaseSettings):
     for `fhir_scope` with `fhir_client_secret`, or with `fhir_private_key_file` (its `kid` is `fhir_key_id`), from
     `fhir_token_url`, or where the FHIR server says that tokens are given. `fhir_ca_file` is trusted besides the
     system's certificates; `fhir_gzip` compresses what is sent. `fhir_hosts`: names, separated by commas, to which the
-    embedded server answers besides those of this machine's loopback.
+    embedded server answers besides those of this machine's loopback. `dashboard_open`: listen on any address without a
+    password, in a container whose port is published on the loopback only; docker-compose.yml sets it.
     """
 
     model_config = SettingsConfigDict(env_prefix="CLAIMS_", frozen=True, extra="ignore")
@@ -105,6 +106,7 @@ class Settings(BaseSettings):
     fhir_hosts: str = ""
     dashboard_host: str = "127.0.0.1"
     dashboard_password: SecretStr | None = None
+    dashboard_open: bool = False
     dashboard_port: int = Field(default=5000, ge=1, le=65_535)
     dagster_port: int = Field(default=3000, ge=1, le=65_535)
 

@@ -33,7 +33,8 @@ def require_password_beyond_this_machine(settings: Settings) -> None:
     Raises:
         ConfigError: the address is not this machine's own, and there is no password.
     """
-    if settings.dashboard_host not in LOOPBACK and not _password(settings):
+    is_local = settings.dashboard_host in LOOPBACK or settings.dashboard_open
+    if not is_local and not _password(settings):
         raise ConfigError(
             "others reach this address, so the dashboard needs a password",
             where=f"CLAIMS_DASHBOARD_HOST={settings.dashboard_host}",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dagster._cli import dev
-from dagster._cli.dev import dev_command, open_ipc_subprocess
+from dagster_shared.ipc import open_ipc_subprocess
 
 GUARDED = "claims_pipeline.orchestration.webserver"
 
@@ -23,5 +23,5 @@ def open_guarded(parts: Sequence[str], **options: Any) -> "subprocess.Popen[Any]
 
 
 if __name__ == "__main__":
-    dev.open_ipc_subprocess = open_guarded  # `dagster dev` has no option for it
-    dev_command()
+    vars(dev).update(open_ipc_subprocess=open_guarded)  # `dagster dev` has no option for it
+    dev.dev_command()

@@ -22,5 +22,5 @@ class GuardedWebserver(DagsterWebserver[Any, Any]):
 
 
 if __name__ == "__main__":
-    dagster_webserver.app.DagsterWebserver = GuardedWebserver  # type: ignore[misc]  # its command has no option for it
-    main()
+    vars(dagster_webserver.app).update(DagsterWebserver=GuardedWebserver)  # its command has no option for it
+    main()  # type: ignore[no-untyped-call]

@@ -78,7 +78,8 @@ def _compile(sources: list[Path], properties: Path, jars: Path, target: Path) ->
             [
                 *(java_executable(), "-cp", compiler, "org.eclipse.jdt.internal.compiler.batch.Main"),
                 *("-17", "-proc:none", "-nowarn", "-parameters"),
-                *("-cp", os.pathsep.join(map(str, sorted(jars.glob("*.jar")))), "-d", classes, *sources),
+                *("-cp", os.pathsep.join(map(str, sorted(jars.glob("*.jar")))), "-d", classes),
+                *sources,
             ],
             capture_output=True,
             text=True,

@@ -101,3 +101,12 @@ def test_a_browser_asks_whether_a_file_changed_before_it_uses_its_own(client: ht
 
 def test_answers_with_figures_are_not_kept(client: httpx.Client) -> None:
     assert client.get("/api/claims").headers["cache-control"] == "no-store"
+
+
+def test_in_a_container_it_listens_everywhere_and_still_answers_to_this_machines_names_only(
+    tmp_path: Path, start: Start
+) -> None:
+    settings = Settings(home=tmp_path, dashboard_host="0.0.0.0", dashboard_open=True)  # noqa: S104 - not bound
+    require_password_beyond_this_machine(settings)
+    assert start(create_app(settings), host="127.0.0.1:5000").get("/").status_code == 200
+    assert start(create_app(settings), host="rebound.example").get("/").status_code == 421

@@ -23,7 +23,7 @@ LIMITS = "{ instance { concurrencyLimits { concurrencyKey } } }"
 
 def mutation(key: str) -> str:
     """A mutation whose effect `limits` shows."""
-    return f'mutation {{ setConcurrencyLimit(concurrencyKey: "{key}", limit: 1) {{ __typename }} }}'
+    return f'mutation {{ setConcurrencyLimit(concurrencyKey: "{key}", limit: 1) }}'
 
 
 @pytest.fixture(scope="module")
