@@ -1,4 +1,10 @@
-"""The Dagster entry point: `dagster dev`, `dagster asset materialize -m claims_pipeline.definitions`."""
+"""The Dagster entry point: `dagster dev`, `dagster asset materialize -m claims_pipeline.definitions`.
+
+`python -m claims_pipeline.definitions` prints the asset graph as JSON.
+"""
+
+import json
+import sys
 
 import dagster as dg
 
@@ -16,6 +22,7 @@ from claims_pipeline.orchestration import (
     server_checks,
     volume_checks,
 )
+from claims_pipeline.orchestration.lineage import lineage
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.orchestration.run import plain_lines
 
@@ -38,3 +45,6 @@ defs = dg.Definitions(
     # The steps are a chain and Polars, DuckDB and the FHIR server use all cores: a process a step only adds 2.8 s each.
     executor=dg.in_process_executor,
 )
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(lineage(defs), indent=1) + "\n")

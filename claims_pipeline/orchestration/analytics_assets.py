@@ -52,8 +52,8 @@ def analytics(context: dg.AssetExecutionContext, installation: Installation) -> 
     """Build all models of the lake's current state and publish them as one file."""
     with failing_as_dagster():
         report = aggregate.build(installation.lake, installation.settings.analytics_path)
+        chart = day_chart(installation.settings.analytics_path)
     context.log.info(report.render())
-    chart = day_chart(installation.settings.analytics_path)
     for name, rows in report.row_counts.items():
         charts = {"last_days": dg.MetadataValue.md(chart)} if name == CHARTED_MODEL else {}
         yield dg.MaterializeResult(asset_key=name, metadata={"dagster/row_count": rows, **charts})

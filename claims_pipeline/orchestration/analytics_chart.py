@@ -24,6 +24,8 @@ def day_chart(analytics_path: Path) -> str:
     with duckdb.connect() as connection:
         attach_read_only(connection, analytics_path)
         rows = connection.execute(_COUNTS).fetchall()
+    if not rows:
+        return "no claims yet"
     specification = {
         "width": 400,
         "height": 120,

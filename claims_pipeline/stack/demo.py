@@ -9,7 +9,7 @@ from claims_pipeline import aggregate, server
 from claims_pipeline.definitions import defs
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.home import make_home
-from claims_pipeline.lake import Feed, Lake, first_day, requested_feed
+from claims_pipeline.lake import Feed, Lake, first_day, requested_feed, require_feed
 from claims_pipeline.orchestration.run import materialize_range
 from claims_pipeline.reports import aligned
 from claims_pipeline.settings import Settings, load_settings, yesterday
@@ -107,6 +107,7 @@ def _demo(settings: Settings, feed: Feed, *, serve: bool, on_step: Callable[[str
     if fhir_server.is_embedded(settings):
         server.start(settings, on_step)
     make_home(settings.home)
+    require_feed(settings.lake_path, feed)  # the assets know the lake, not the options of this command
     last_day = min(feed.end_date, yesterday())  # later days have no partition yet
     on_step(f"Dagster: {feed.start_date} to {last_day}, {feed.claims:,} claims, {feed.patients:,} patients")
     folder = dagster_instance(settings)
