@@ -237,6 +237,21 @@ def test_bundles_that_are_too_large_are_halved_and_one_resource_that_is_too_larg
     assert load(fake_target, tmp_path, 200).total == Counts(read=200, created=199, rejected=1)
 
 
+def test_a_bundle_as_large_as_one_that_was_refused_is_halved_before_it_is_sent_and_a_smaller_one_is_not(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    fake_server.behave(lambda r: Response(413) if r.is_transaction and len(r.entries) >= 64 else None)
+    lines = [json.dumps({"resourceType": "Patient", "id": f"p-{n:03d}"}) for n in range(64 * 3 + 63)]
+    file = tmp_path / "patients.ndjson"
+    file.write_text("\n".join(lines) + "\n")
+    settings = fake_target.model_copy(update={"batch_size": 64, "workers": 1})
+
+    report = load_files([str(file)], settings)
+
+    assert report.total == Counts(read=255, created=255)
+    assert [len(request.entries) for request in fake_server.transactions] == [64, *[32] * 6, 63]
+
+
 def test_a_circle_is_never_parted_also_when_it_is_the_culprit(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
