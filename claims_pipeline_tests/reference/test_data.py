@@ -122,3 +122,9 @@ def test_the_conversion_factor_is_that_of_the_day() -> None:
     days = [date(2022, 1, 1), date(2023, 6, 1), date(2024, 3, 8), date(2024, 3, 9), date(2027, 1, 1)]
     numbers = np.array([(day - date(1970, 1, 1)).days for day in days])
     assert conversion_factors(numbers).tolist() == [33.8872, 33.8872, 32.7442, 33.2875, 32.3464]
+
+
+@pytest.mark.parametrize("code", ["93000", "93015"])
+def test_a_global_code_is_not_split_by_modifiers(code: str) -> None:
+    """Their PC/TC indicator is 4: the tracing and the interpretation are codes of their own."""
+    assert read_table("procedures").filter(hcpcs_code=code)["professional_share"].to_list() == [0]
