@@ -40,9 +40,11 @@ async def load_days(pipeline: Pipeline, lake: Lake, days: Sequence[date] | None,
         await vanishing.settle_lost_days(table)
         if pipeline.sender.stopped is not None:
             return
-    for unmarked in TIERS:
+    for unmarked in filter(options.wants, TIERS):
         count(pipeline, unmarked, outcome_of(unmarked, options.vanished), vanishing.unsettled(unmarked))
-    await withdraw(pipeline, lost_by_lake(pipeline.ledger, *_settled_by(options.vanished)), options.vanished)
+    lost = lost_by_lake(pipeline.ledger, *_settled_by(options.vanished))
+    wanted = ([row for row in rows if options.wants(row.resource_type)] for rows in lost)
+    await withdraw(pipeline, filter(None, wanted), options.vanished)
 
 
 def _changed(

@@ -2,6 +2,8 @@
 
 While bundles are on their way, the next chunk is read and compared in a thread. A chunk holds one group of
 resources; what refers to them is in a later group, which starts when this one is settled.
+
+Longer than other modules: what is on its way to the server (`Underway`) is read together with what sends it.
 """
 
 import asyncio
