@@ -18,6 +18,7 @@ from claims_pipeline.load import (
     list_dead_letters,
     load_files,
     load_lake,
+    remove,
     retry_dead_letters,
 )
 from claims_pipeline.load.dead_letters import DeadLetters, take_over
@@ -297,6 +298,18 @@ def test_a_dead_letter_is_sent_again_when_its_cause_is_gone(
         retry_dead_letters(["Patient/p-2"], fake_target)
     assert retry_dead_letters(["Patient/p-1"], fake_target).total == Counts(read=1, created=1)
     assert list_dead_letters(fake_target).is_empty()
+
+
+def test_what_was_rejected_is_forgotten_with_what_was_loaded(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    fake_server.behave(about("Patient/p-1", 422, "HAPI-0931: no"))
+    patients = [{"resourceType": "Patient", "id": f"p-{n}"} for n in range(3)]
+    load_files([str(write(tmp_path / "p.ndjson", *patients))], fake_target)
+
+    assert remove(fake_target).exit_code == 0
+
+    assert letters_in(fake_target.ledger_path) == []
 
 
 def test_a_ledger_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -77,8 +77,6 @@ _COLUMNS_OF_VERSION_2 = {
 }
 """Columns of `resources` that ledgers of version 1 lack, and what is in them; null: not known, or there is none."""
 
-TABLES = ("info", "partitions", "resources", "holder", "dead_letters", "dead_letter_contents")
-
 _PUT_FACT = "INSERT INTO info (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 _PUT_PARTITION = """
     INSERT INTO partitions (name, digest, row_count) VALUES (?, ?, ?)
