@@ -8,6 +8,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from claims_pipeline.definitions import defs
@@ -41,6 +42,10 @@ def test_a_server_that_does_not_answer_is_said_with_its_address_and_the_run(home
     assert caught.value.where.startswith(f"{os.environ['CLAIMS_FHIR_BASE_URL']}, Dagster run ")
     assert "claims server start" in caught.value.fix
     assert (home / "analytics.duckdb").exists()
+    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+        runs = instance.get_runs()
+    assert {run.job_name for run in runs} == {"daily_feed", "refresh"}
+    assert all(run.remote_job_origin for run in runs)  # without it the UI cannot run them again
 
 
 def test_another_feed_is_an_error_of_the_settings(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
