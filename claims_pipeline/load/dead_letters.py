@@ -5,7 +5,6 @@ Earlier versions kept them as Parquet files; `take_over` brings those into the l
 """
 
 import os
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,11 +26,10 @@ from claims_pipeline.load.ledger.letters import (
     unreadable_before,
 )
 from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
-from claims_pipeline.load.resource import FILES, NAME_OF_STANDARD_INPUT, Result
+from claims_pipeline.load.resource import FILES, Result, file_of, without_place
 from claims_pipeline.settings import Settings
 
 REASON_OF_FILE = "rejected by an earlier version of this program"
-_LINE = re.compile(r":\d+(?: \(entry \d+\))?$")
 
 
 @dataclass
@@ -94,9 +92,9 @@ class DeadLetters:
         """
         try:
             sources = unreadable_before(self.ledger, self._last_before) if self._read else []
-            files = {_LINE.sub("", source) for source in sources}
+            files = {without_place(source) for source in sources}
             read_again = {file for file in files if _is_in(_located(file), self._read)}
-            drop_letters(self.ledger, [source for source in sources if _LINE.sub("", source) in read_again])
+            drop_letters(self.ledger, [source for source in sources if without_place(source) in read_again])
         except ClaimsPipelineError as error:
             return [f"dead letters were not put in order: {error}"]
         return []
@@ -207,11 +205,11 @@ def _letter(result: Result, origin: str, bundle: str, now: datetime) -> Letter:
 
 def _located(source: str) -> str:
     """Return a file, or "file:line", with its absolute path: letters are read in another folder than they were made."""
-    if _LINE.sub("", source) == NAME_OF_STANDARD_INPUT:
+    if file_of(source) is None:
         return source
     return os.path.abspath(source)  # noqa: PTH100 - Path.resolve() would follow a link out of the folder that was read
 
 
 def _is_in(source: str, places: Collection[str]) -> bool:
-    file = Path(_LINE.sub("", source))
+    file = Path(without_place(source))
     return any(file.is_relative_to(place) for place in places)

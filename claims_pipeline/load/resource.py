@@ -26,10 +26,16 @@ NAME_OF_STANDARD_INPUT = "standard input"
 _PLACE_IN_FILE = re.compile(r":\d+( \(entry \d+\))?$")
 
 
+def without_place(source: str) -> str:
+    """Return the name of the file of a `source`, without line and entry."""
+    return _PLACE_IN_FILE.sub("", source)
+
+
 def file_of(source: str) -> str | None:
-    """Return the absolute path of the file that a `source` names, None for standard input."""
-    name = _PLACE_IN_FILE.sub("", source)
-    return None if name == NAME_OF_STANDARD_INPUT else _absolute(name)
+    """Return the absolute path of the file that a `source` names, None for standard input and archives from there."""
+    name = without_place(source)
+    is_of_standard_input = name == NAME_OF_STANDARD_INPUT or name.startswith(f"{NAME_OF_STANDARD_INPUT}/")
+    return None if is_of_standard_input else _absolute(name)
 
 
 @lru_cache(maxsize=10_000)

@@ -1,12 +1,15 @@
 """What becomes of files in a load: which of their resources are sent, and what is said of the others."""
 
+import io
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.load import Counts, LoadOptions, list_dead_letters, load_files, load_lake, reconcile, remove
+from claims_pipeline.load.sources import STANDARD_INPUT
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.fake_server import FakeServer, about
@@ -75,6 +78,24 @@ def test_input_that_cannot_be_read_is_counted_by_type_and_its_letters_go_when_it
 
     file.write_text(json.dumps(patient("p1")))
     load_files([str(file)], fake_target)
+    assert list_dead_letters(fake_target).is_empty()
+
+
+def test_letters_of_an_archive_from_standard_input_go_when_it_is_mended(
+    fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pipe(line: str) -> None:
+        with tarfile.open(tmp_path / "export.tar.gz", "w:gz") as archive:
+            info = tarfile.TarInfo("Patient.ndjson")
+            info.size = len(line)
+            archive.addfile(info, io.BytesIO(line.encode()))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "export.tar.gz").read_bytes())))
+        load_files([STANDARD_INPUT], fake_target)
+
+    pipe(ndjson(patient("p_1")))
+    assert list_dead_letters(fake_target)["source"].to_list() == ["standard input/Patient.ndjson:1"]
+
+    pipe(ndjson(patient("p1")))
     assert list_dead_letters(fake_target).is_empty()
 
 
