@@ -59,7 +59,7 @@ def test_bad_input_is_told_in_two_or_three_lines(
     assert len(lines) <= 3
 
 
-@pytest.mark.parametrize("options", [["--day", "2025-01-01"], ["--every-version"], ["--vanished", "delete"]])
+@pytest.mark.parametrize("options", [["--day", "2025-01-01"], ["--every-version"]])
 def test_what_concerns_the_days_of_a_lake_is_refused_for_files(tmp_path: Path, options: list[str]) -> None:
     file = tmp_path / "patients.ndjson"
     file.write_text('{"resourceType":"Patient","id":"p-1"}\n')
