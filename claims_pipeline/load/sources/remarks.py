@@ -33,6 +33,14 @@ SELECT regexp_extract(reference, '([A-Z][A-Za-z]+)/[^/]+(?:/_history/[^/]+)?$', 
 FROM links GROUP BY resource_type ORDER BY resource_type
 """
 
+OF_ANOTHER_VERSION = 3
+"""Fewer resources with elements or of types that R4 does not have are taken for slips, not for another version."""
+
+_NOT_R4 = """
+SELECT count(*) FROM refused
+WHERE reason LIKE '%is not an element of FHIR R4%' OR reason LIKE '%is not a resource type of FHIR R4%'
+"""
+
 
 def remarks(spool: Spool, skipped: SkippedFiles, options: LoadOptions) -> list[str]:
     """Return a sentence for each kind of what was skipped or left out.
@@ -44,7 +52,16 @@ def remarks(spool: Spool, skipped: SkippedFiles, options: LoadOptions) -> list[s
     spool.execute("DELETE FROM refused WHERE file IN (SELECT file FROM other_files)")
     for name, kind in spool.execute("SELECT name, kind FROM other_files ORDER BY file").fetchall():
         skipped.add(name, kind)
-    return [*skipped.told(), *_of_entries(spool), *_of_types(spool, options)]
+    return [*skipped.told(), *_of_version(spool), *_of_entries(spool), *_of_types(spool, options)]
+
+
+def _of_version(spool: Spool) -> Iterator[str]:
+    (number,) = spool.execute(_NOT_R4).fetchone()
+    if number >= OF_ANOTHER_VERSION:
+        yield (
+            f"{number:,} resources are of types, or have elements, that FHIR R4 (4.0.1) does not have: "
+            f"are these files of another version, such as R4B or R5?"
+        )
 
 
 def _of_entries(spool: Spool) -> Iterator[str]:
