@@ -3,10 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from claims_pipeline import schema
-from claims_pipeline.fhir.render import RENDERINGS, Rendering
-
-NOT_IN_FHIR = frozenset({"plans", "enrollment"})
-"""Tables that have no FHIR resource."""
+from claims_pipeline.fhir.render import NOT_IN_FHIR, RENDERINGS, Rendering
 
 
 def loading_order(
@@ -15,11 +12,14 @@ def loading_order(
     """Return the rendered tables in the order of `renderings`.
 
     Raises:
-        ValueError: a table is neither rendered nor named as one that has no resource, a rendering is of no table, or
-            a rendering refers to a resource type that comes later.
+        ValueError: a table is neither rendered nor named as one that has no resource, or is both; a rendering is of no
+            table, or refers to a resource type that comes later.
     """
     if forgotten := sorted(set(tables) - set(renderings) - set(not_in_fhir)):
         msg = f"tables without a rendering: {', '.join(forgotten)}; add one to RENDERINGS, or name it in NOT_IN_FHIR"
+        raise ValueError(msg)
+    if doubtful := sorted(set(renderings) & set(not_in_fhir)):
+        msg = f"both in RENDERINGS and in NOT_IN_FHIR: {', '.join(doubtful)}"
         raise ValueError(msg)
     if unknown := sorted((set(renderings) | set(not_in_fhir)) - set(tables)):
         msg = f"not in schema.TABLES: {', '.join(unknown)}"

@@ -69,6 +69,9 @@ RENDERINGS: Mapping[str, Rendering] = MappingProxyType(
 )
 """By table, in loading order: what a table refers to stands before it (loading_order.py checks that)."""
 
+NOT_IN_FHIR = frozenset({"plans", "enrollment"})
+"""Tables that have no FHIR resource."""
+
 _SLICE_ROWS = 10_000
 """Rows rendered at once: memory is used again, which makes 200,000 claims a fifth faster (benchmarks/render.py)."""
 

@@ -40,7 +40,6 @@ SPECIAL = {
     "billing_npi": st.from_regex(r"9[0-9]{9}", fullmatch=True),
     "rendering_npi": st.from_regex(r"9[0-9]{9}", fullmatch=True),
     "gender": st.sampled_from(["female", "male"]),
-    "taxonomy_code": CODES,
     "place_of_service_code": st.from_regex(r"[0-9]{2}", fullmatch=True),
     "specialty": st.just("family_medicine") | WORDS,
     "plan_type": st.sampled_from(["ppo", "hmo", "medicaid"]) | WORDS,
@@ -63,6 +62,8 @@ def column_values(column: schema.Column) -> st.SearchStrategy[Any]:
         return SPECIAL[column.name]
     if column.name.endswith("_id"):
         return IDS
+    if column.name.endswith("_code") and column.dtype == schema.TEXT:
+        return CODES
     by_type: dict[Any, st.SearchStrategy[Any]] = {
         schema.TEXT: WORDS,
         schema.DATE: DATES,

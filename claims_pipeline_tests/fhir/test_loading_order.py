@@ -6,7 +6,8 @@ import pytest
 
 from claims_pipeline import schema
 from claims_pipeline.fhir import RENDERED_TABLES, RENDERINGS, TIERS
-from claims_pipeline.fhir.loading_order import NOT_IN_FHIR, loading_order
+from claims_pipeline.fhir.loading_order import loading_order
+from claims_pipeline.fhir.render import NOT_IN_FHIR
 from claims_pipeline.load.sources.lake import DAILY, DIRECTORY
 
 
@@ -25,6 +26,11 @@ def test_a_table_that_was_forgotten_is_an_error() -> None:
     remittances = replace(schema.CLAIMS, name="remittances")
     with pytest.raises(ValueError, match="without a rendering: remittances"):
         loading_order({**schema.TABLES, "remittances": remittances}, RENDERINGS, NOT_IN_FHIR)
+
+
+def test_a_table_that_is_rendered_and_said_not_to_be_is_an_error() -> None:
+    with pytest.raises(ValueError, match="both in RENDERINGS and in NOT_IN_FHIR: claims"):
+        loading_order(schema.TABLES, RENDERINGS, NOT_IN_FHIR | {"claims"})
 
 
 def test_a_rendering_of_no_table_is_an_error() -> None:
