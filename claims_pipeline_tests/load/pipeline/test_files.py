@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from claims_pipeline.errors import ConfigError
+from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.load import Counts, LoadOptions, list_dead_letters, load_files, load_lake, reconcile, remove
+from claims_pipeline.load.progress import Progress
 from claims_pipeline.load.sources import STANDARD_INPUT
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
@@ -127,3 +128,23 @@ def test_what_a_lake_cannot_be_asked_for_is_a_usage_error(
 
     with pytest.raises(ConfigError, match=problem):
         load_lake(lake, fake_target, options=options)
+
+
+def test_a_spool_that_fails_while_resources_are_sent_ends_the_load_with_its_report(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.ndjson", patient("p1"), observation("o1", "Patient/p1"))
+
+    def lose_the_spool(progress: Progress) -> None:
+        if progress.settled and progress.stage == "files":
+            for part in (fake_target.home / "spool").rglob("part-*"):
+                part.unlink()
+
+    report = load_files([file], fake_target, on_progress=lose_the_spool)
+
+    assert report.exit_code == 1
+    assert isinstance(report.stopped, DataError)
+    assert "cannot be spooled" in report.render()
+    assert report.total.created == 1
+    assert fake_server.names() == ["Patient/p1"]
+    assert not (fake_target.home / "spool").exists()
