@@ -62,6 +62,28 @@ def test_a_day_alone_has_the_bytes_it_has_in_the_range(lake: Lake, tmp_path: Pat
     assert digests(alone).items() <= digests(lake).items()
 
 
+def test_a_range_has_its_first_and_its_last_day_and_no_other(tmp_path: Path) -> None:
+    part = Lake(tmp_path / "lake")
+    done: list[tuple[int, int]] = []
+    report = generate_range(part, FEED, start=DAYS[10], end=DAYS[12], on_progress=lambda *days: done.append(days))
+
+    assert [part.days(table) for table in DAILY] == [DAYS[10:13]] * 3
+    claims = part.scan(CLAIMS).collect()
+    assert report.new_claims == (claims["version_number"] == 1).sum()
+    assert (report.start, report.end, report.claim_versions) == (DAYS[10], DAYS[12], claims.height)
+    assert done[-1] == (3, 3)
+
+
+def test_days_with_gaps_between_them_have_the_bytes_of_the_range(lake: Lake, tmp_path: Path) -> None:
+    some, days = Lake(tmp_path / "lake"), [DAYS[number] for number in (40, 2, 3, 7, 59)]
+    rows = [write(some, FEED, days) for write in (write_patients, write_coverages, write_claims)]
+
+    for table, counts in zip(DAILY, rows, strict=True):
+        assert some.days(table) == sorted(days)
+        assert {day: some.digest(table, day) for day in days} == {day: lake.digest(table, day) for day in days}
+        assert counts == {day: some.read(table, day).height for day in days}
+
+
 def test_table_by_table_gives_the_bytes_of_the_range(lake: Lake, tmp_path: Path) -> None:
     stepwise = Lake(tmp_path / "stepwise")
     write_directory(stepwise, FEED)

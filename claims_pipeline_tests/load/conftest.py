@@ -39,4 +39,4 @@ def fake_server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
 def fake_target(fake_server: FakeServer, tmp_path: Path) -> Settings:
     """Settings of an installation that has loaded nothing yet, for the server in memory."""
     del fake_server
-    return Settings(home=tmp_path / "home", fhir_base_url=BASE, fhir_wait_seconds=0.1, fhir_patience_seconds=0.2)
+    return Settings(home=tmp_path / "home", fhir_base_url=BASE, fhir_wait_seconds=0.1, fhir_patience_seconds=20)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.load import Counts, LoadOptions, load_files
+from claims_pipeline.load import Counts, LoadOptions, Vanished, load_files
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.server_state import holds
 
@@ -75,7 +75,7 @@ CASES = {
         Load(
             {"a.json": create_if_none_exists("c1f0"), "b.json": create_if_none_exists("c1f1")},
             Counts(read=1, created=1),
-            ("1 resources came more than once",),
+            ("came more than once with the same content, and counts once: 1",),
         ),
         Load({"a.json": create_if_none_exists("c1f2"), "b.json": ""}, Counts(read=1, unchanged=1)),
     ),
@@ -125,6 +125,59 @@ CASES = {
             held=("Patient/case-bulk-p",),
         ),
     ),
+    "deletions of a bulk export, applied": (
+        Load(
+            {"Patient.ndjson": [patient("case-deleted-a"), patient("case-deleted-b"), patient("case-deleted-c")]},
+            Counts(read=3, created=3),
+        ),
+        Load(
+            {
+                "Patient.ndjson": [patient("case-deleted-a"), patient("case-deleted-b")],
+                "deleted/Bundle.ndjson": [
+                    bundle({"request": {"method": "DELETE", "url": "Patient/case-deleted-c"}}),
+                    bundle({"request": {"method": "DELETE", "url": "Patient/case-deleted-b"}}),
+                ],
+            },
+            Counts(read=2, unchanged=2),
+            ("Patient deleted: 1",),
+            held=("Patient/case-deleted-a", "Patient/case-deleted-b"),
+            absent=("Patient/case-deleted-c",),
+            options=LoadOptions(vanished=Vanished.DELETE),
+        ),
+    ),
+    "resources that refer to each other": (
+        Load(
+            {
+                "a.ndjson": [
+                    patient("case-circle-p"),
+                    {
+                        "resourceType": "Encounter",
+                        "id": "case-circle-e",
+                        "status": "finished",
+                        "class": {"code": "AMB"},
+                        "subject": {"reference": "Patient/case-circle-p"},
+                        "diagnosis": [{"condition": {"reference": "Condition/case-circle-c"}}],
+                    },
+                    {
+                        "resourceType": "Condition",
+                        "id": "case-circle-c",
+                        "subject": {"reference": "Patient/case-circle-p"},
+                        "encounter": {"reference": "Encounter/case-circle-e"},
+                    },
+                ]
+            },
+            Counts(read=3, created=3),
+            held=("Encounter/case-circle-e", "Condition/case-circle-c"),
+        ),
+        Load(
+            {"a.ndjson": [patient("case-circle-p")]},
+            Counts(read=1, unchanged=1),
+            ("Condition deleted: 1", "Encounter deleted: 1"),
+            held=("Patient/case-circle-p",),
+            absent=("Encounter/case-circle-e", "Condition/case-circle-c"),
+            options=LoadOptions(vanished=Vanished.DELETE),
+        ),
+    ),
     "a property that stands twice in an object": (
         Load(
             {
@@ -133,7 +186,7 @@ CASES = {
                 '{"resourceType":"Patient","id":"case-twice-d"}\n'
             },
             Counts(read=3, created=1, rejected=2),
-            ("Patient.gender stands more than once", "Patient.id stands more than once"),
+            ("Patient/case-twice-a", "Patient.gender stands more than once", "Patient.id stands more than once"),
             held=("Patient/case-twice-d",),
             absent=("Patient/case-twice-a", "Patient/case-twice-b", "Patient/case-twice-c"),
         ),

@@ -32,6 +32,7 @@ async def load_read_files(
         pipeline.tally.add_unreadable(rejected)
     pipeline.remarks += [*resources.remarks, *_repeated(pipeline, resources)]
     pipeline.total = resources.count
+    await pipeline.name_unknown_types(resources.types())
     chunks = (chunk.with_columns(as_of=pl.lit("")) for chunk in resources.chunks())
     for _, tier in groupby(chunks, key=lambda chunk: chunk["tier"][0]):
         await pipeline.load((chunk.select(CHUNK_SCHEMA.names()) for chunk in tier), FILES)
@@ -43,7 +44,7 @@ async def load_read_files(
 def _repeated(pipeline: Pipeline, resources: FileResources) -> Iterator[str]:
     """Count resources that come again later in the input, and say so."""
     if resources.identical_count:
-        yield f"{resources.identical_count:,} resources came more than once with the same content and count once"
+        yield f"came more than once with the same content, and counts once: {resources.identical_count:,}"
     shown = 0
     for superseded in resources.superseded():
         pipeline.tally.add_superseded_input(superseded)

@@ -21,6 +21,7 @@ from claims_pipeline.load.ledger.settle import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.pipeline.relabelling import Relabelling
 from claims_pipeline.load.progress import OnProgress, Pace, Progress
+from claims_pipeline.load.reconciling.capability import unknown_types
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.reconciling.reads import on_server
 from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, LOADED, Resource, Result, resources_of
@@ -96,6 +97,7 @@ class Pipeline:
     last_answer: float = 0.0
     _underway: list[Underway] = field(default_factory=list)
     _on_server: dict[str, bool] = field(default_factory=dict)
+    _has_type: dict[str, bool] = field(default_factory=dict)
     _relabelling: Relabelling = field(default_factory=Relabelling)
     _claims: int = 0
     _loaded: int = 0
@@ -162,7 +164,9 @@ class Pipeline:
         self.tally.add_rows(delta.unchanged, "unchanged")
         self.tally.add_rows(delta.superseded, "superseded")
         self.tally.add_still_rejected(delta.still_rejected)
-        may_go, lacking = split_by_missing(delta.to_send, missing)
+        to_send, of_unknown_types = await self._split_by_type(delta.to_send)
+        self._reject_unsent(of_unknown_types, origin)
+        may_go, lacking = split_by_missing(to_send, missing)
         results = [
             Result(resource, _end_of_lacking(lacks[0], self.tally), "", 0, _all_reasons(lacks, missing), lacks[0])
             for resource, lacks in zip(resources_of(lacking, origin), lacking["lacks"].to_list(), strict=True)
@@ -170,6 +174,34 @@ class Pipeline:
         self._record(results, origin)
         self._tell()
         return may_go
+
+    async def name_unknown_types(self, numbers: Mapping[str, int]) -> None:
+        """Say, before anything is sent, which of the resource types (type -> resources) the server does not have."""
+        unknown = await unknown_types(self.ledger, self.sender.client, numbers.keys())
+        for resource_type in sorted(unknown):
+            remark = f"{no_such_type(resource_type)}, of which the input has {numbers[resource_type]:,}"
+            self.remarks.append(remark)
+            self.on_progress(Progress(remark))
+
+    async def _split_by_type(self, to_send: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return what is of a type that the server has, and the rest."""
+        new = set(to_send["resource_type"].unique()) - self._has_type.keys()
+        if new:
+            unknown = await unknown_types(self.ledger, self.sender.client, new)
+            self._has_type.update({resource_type: resource_type not in unknown for resource_type in new})
+        lacking = [resource_type for resource_type, has in self._has_type.items() if not has]
+        is_unknown = pl.col("resource_type").is_in(lacking)
+        return to_send.filter(~is_unknown), to_send.filter(is_unknown)
+
+    def _reject_unsent(self, rows: pl.DataFrame, origin: str) -> None:
+        results = [
+            Result(resource, "rejected", text=no_such_type(resource.resource_type))
+            for resource in resources_of(rows, origin)
+        ]
+        if self.is_dry_run:
+            self.tally.add_results(results)
+        else:
+            self._record(results, origin)
 
     async def _missing(self, unknown: dict[str, Unknown]) -> dict[str, str]:
         to_ask = [target for target in unknown if target not in self._on_server]
@@ -264,6 +296,11 @@ class Pipeline:
                 seconds_left=self._pace.seconds_left(self.total - settled),
             )
         )
+
+
+def no_such_type(resource_type: str) -> str:
+    """Return why a resource cannot be sent whose type is not in the server's CapabilityStatement."""
+    return f"the server has no resource type {resource_type}"
 
 
 def _end_of_lacking(target: str, tally: Tally) -> str:

@@ -17,6 +17,7 @@ import httpx
 from claims_pipeline.errors import ClaimsPipelineError, FhirError, LedgerMismatch, ServerUnavailable
 from claims_pipeline.fhir.vocabulary import TEST_DATA
 from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.reconciling.capability import STATEMENT
 from claims_pipeline.load.sending.answer import Meaning, described, plain, read_answer
 from claims_pipeline.load.sending.client import (
     HTTP_GONE,
@@ -198,8 +199,7 @@ def _parse(answer: httpx.Response) -> Marker:
 
 
 async def _require_r4(client: FhirClient, wait_seconds: float) -> None:
-    address = "metadata?_elements=fhirVersion"  # all of it is 1.5 MB on HAPI FHIR; who does not know this sends all
-    answer = await wait_until_ready(client, address, seconds=wait_seconds)
+    answer = await wait_until_ready(client, STATEMENT, seconds=wait_seconds)
     statement = answer.json()
     version = statement.get("fhirVersion", "") if statement.get("resourceType") == "CapabilityStatement" else None
     if version is None or not str(version).startswith(FHIR_R4):

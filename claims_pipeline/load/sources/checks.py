@@ -57,8 +57,7 @@ def admit(candidate: Candidate, id_prefix: str = "") -> Admitted | Refusal:
     if not isinstance(resource_type, str):
         return Refusal(candidate.place, "resourceType is missing", is_other="resourceType" not in resource)
     own_id = resource.get("id", _id_of_entry(entry))
-    token, refusal = _condition(entry, resource_type)
-    resource_id = id_of_condition(resource_type, token, own_id) if token else own_id
+    resource_id, refusal = _id_by_condition(entry, resource, own_id)
     refusal = (
         _reason_of_type(resource_type)
         or refusal
@@ -68,7 +67,7 @@ def admit(candidate: Candidate, id_prefix: str = "") -> Admitted | Refusal:
         or _reason_of_length(id_prefix, str(resource_id))
     )
     if refusal:
-        known_id = own_id if isinstance(own_id, str) and REPEATED not in resource else None
+        known_id = own_id if isinstance(own_id, str) and resource.get(REPEATED) != "id" else None
         is_other = resource_type == "OperationOutcome" and own_id is None
         return Refusal(candidate.place, refusal, resource_type, known_id, is_other)
     try:
@@ -87,36 +86,40 @@ def admit(candidate: Candidate, id_prefix: str = "") -> Admitted | Refusal:
     )
 
 
-def id_of_condition(resource_type: str, token: str, own_id: Json) -> str:
-    """Return the id of what an identifier (system|value) stands for: the same one at each load.
-
-    A resource whose own id is the identifier's value keeps it.
-    """
-    if token.partition("|")[2] == own_id:
-        return str(own_id)
-    return f"identifier-{sha256(f'{resource_type}?{token}'.encode(errors='backslashreplace')).hexdigest()[:32]}"
-
-
 def _kind(value: Json) -> str:
     return {list: "a JSON array", str: "a JSON string", type(None): "null"}.get(type(value), "a JSON value")
 
 
-def _condition(entry: JsonObject, resource_type: str) -> tuple[str, str]:
-    """Return the identifier (system|value) on which an entry makes storing depend, or why it is not understood."""
+def _id_by_condition(entry: JsonObject, resource: JsonObject, own_id: Json) -> tuple[Json, str]:
+    """Return the id of a resource that is stored under a condition, else its own; or why that is not understood.
+
+    An identifier (system|value) stands for the same id at each load: for the resource's own, if that is its value.
+    """
+    asked, query = _condition(entry)
+    if query is None:
+        return own_id, ""
+    searched = parse_qsl(query, keep_blank_values=True)
+    name, value = searched[0] if len(searched) == 1 else ("", "")
+    if name == "_id" and resource.get("id", value) == value:
+        return value, ""
+    if name == "identifier" and all(value.partition("|")):
+        if value.partition("|")[2] == own_id:
+            return own_id, ""
+        digest = sha256(f"{resource['resourceType']}?{value}".encode(errors="backslashreplace")).hexdigest()
+        return f"identifier-{digest[:32]}", ""
+    return own_id, f"{asked} is understood for identifier=system|value only: give the resource an id, and PUT Type/id"
+
+
+def _condition(entry: JsonObject) -> tuple[str, str | None]:
+    """Return the search on which an entry makes storing depend, after what it is called; None if there is none."""
     request = entry.get("request")
     if not isinstance(request, dict):
-        return "", ""
-    method, url = request.get("method"), str(request.get("url", ""))
-    asked = "a create with ifNoneExist"
-    query = request.get("ifNoneExist") if method == "POST" else None
-    if method == "PUT" and (update := _CONDITIONAL_UPDATE_URL.match(url)):
-        asked, query = "PUT of a search", update[2] if update[1] == resource_type else ""
-    if query is None:
-        return "", ""
-    searched = parse_qsl(str(query).partition("?")[2] or str(query), keep_blank_values=True)
-    if len(searched) == 1 and searched[0][0] == "identifier" and all(searched[0][1].partition("|")):
-        return searched[0][1], ""
-    return "", f"{asked} is understood for identifier=system|value only: give the resource an id, and PUT Type/id"
+        return "", None
+    if request.get("method") == "POST" and "ifNoneExist" in request:
+        query = str(request["ifNoneExist"])
+        return "a create with ifNoneExist", query.partition("?")[2] or query
+    update = _CONDITIONAL_UPDATE_URL.match(str(request.get("url", ""))) if request.get("method") == "PUT" else None
+    return "PUT of a search", update[2] if update else None
 
 
 def _reason_of_type(resource_type: str) -> str:

@@ -19,7 +19,7 @@ _READS = "only reads"
 _HEAD_CHARACTERS = 4096
 _RESOURCE_TYPE = re.compile(r'"resourceType"\s*:\s*"(\w*)"')
 _SORTED_BUNDLE = re.compile(r'\{\s*"entry"\s*:\s*\[\s*\{\s*"(fullUrl|link|request|resource|response|search)"')
-_INSTANCE_URL = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
+_INSTANCE_URL = re.compile(r"(?:[^?]*/)?([A-Z][A-Za-z]+)(?:/|\?_id=)([A-Za-z0-9\-.]{1,64})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,11 @@ class FileResources:
         """Yield resources that came again later with other content, with the columns of `REJECTED_SCHEMA`."""
         return self.spool.pages(_SUPERSEDED, "superseded", REJECTED_SCHEMA)
 
+    def types(self) -> dict[str, int]:
+        """Return how many resources of each type there are."""
+        query = "SELECT resource_type, count(*) FROM placed JOIN resources USING (seq) GROUP BY resource_type"
+        return dict(self.spool.frame(query).rows())
+
     def chunks(self) -> Iterator[pl.DataFrame]:
         """Yield the resources tier after tier, with the columns of `FILE_SCHEMA`; a chunk is of one tier."""
         for tier in range(self.tier_count):

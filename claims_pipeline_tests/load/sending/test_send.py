@@ -59,6 +59,10 @@ def transactions_about(server: FakeServer, name: str) -> int:
     return sum(name in request.names for request in server.transactions)
 
 
+def impatient(target: Settings) -> Settings:
+    return target.model_copy(update={"fhir_patience_seconds": 0.2})
+
+
 def load(target: Settings, folder: Path, count: int) -> LoadReport:
     return load_files([patients(folder, count)], target)
 
@@ -118,7 +122,7 @@ def test_trouble_of_the_server_over_one_resource_rejects_nothing(
     status, text = said
     fake_server.behave(about("Patient/p-0", status, text) if text else silent_about("Patient/p-0", status))
 
-    report = load(fake_target, tmp_path, count)
+    report = load(impatient(fake_target), tmp_path, count)
 
     assert report.total.rejected == 0
     assert report.total.failed >= 1
@@ -148,7 +152,7 @@ def test_a_server_that_fails_everything_rejects_nothing_and_ends_the_load(
 
     fake_server.behave(after_the_first)  # type: ignore[arg-type]
 
-    report = load(fake_target, tmp_path, 300)
+    report = load(impatient(fake_target), tmp_path, 300)
 
     assert report.exit_code == 3
     assert "took nothing" in report.render()
@@ -161,7 +165,7 @@ def test_a_server_that_stops_taking_anything_after_a_while_rejects_nothing(
 ) -> None:
     fake_server.behave(lambda _: outcome(500, "HAPI-9999: no idea") if len(fake_server.transactions) > 3 else None)
 
-    report = load(fake_target, tmp_path, 900)
+    report = load(impatient(fake_target), tmp_path, 900)
 
     assert report.total.rejected == 0
     assert 0 < report.total.created < 900

@@ -192,6 +192,11 @@ def test_a_folder_of_xml_only_is_named_as_such(tmp_path: Path) -> None:
         read_files([str(tmp_path)], tmp_path / "spool").__enter__()
 
 
+def test_a_deletion_of_a_search_by_id_is_one_of_that_id(tmp_path: Path) -> None:
+    with reading(tmp_path, a__json=bundle({"request": {"method": "DELETE", "url": "Patient?_id=gone"}})) as found:
+        assert found.deleted.select("resource_type", "resource_id").rows() == [("Patient", "gone")]
+
+
 def test_what_the_input_also_holds_is_not_deleted(tmp_path: Path) -> None:
     with reading(tmp_path, a__ndjson=ndjson(patient("gone"), DELETED)) as found:
         assert found.deleted.is_empty()

@@ -211,14 +211,20 @@ def test_a_reference_to_the_own_id_of_a_conditional_resource_follows_it(tmp_path
     assert resources["Location/l2"]["managingOrganization"] == {"reference": name}
 
 
-@pytest.mark.parametrize("query", ["name=C", "identifier=c1", "identifier=a|b&name=C", ""])
+@pytest.mark.parametrize("query", ["name=C", "identifier=c1", "identifier=a|b&name=C", "_id=other", ""])
 def test_other_conditions_are_refused_without_their_values(tmp_path: Path, query: str) -> None:
-    with reading(tmp_path, a__json=clinic("11", ifNoneExist=query)) as found:
+    with reading(tmp_path, a__json=clinic("11", own_id="77-b", ifNoneExist=query)) as found:
         assert bodies(found) == {}
         first, second = (reason for _, reason in refusals(found))
 
     assert first.startswith("a create with ifNoneExist is understood for identifier=system|value only")
     assert second == "refers to urn:uuid:11, which is nowhere in the input"
+
+
+@pytest.mark.parametrize("own_id", ["", "c9"])
+def test_an_update_of_a_search_by_id_is_an_update_of_that_id(tmp_path: Path, own_id: str) -> None:
+    with reading(tmp_path, a__json=clinic("11", own_id=own_id, method="PUT", url="Organization?_id=c9")) as found:
+        assert "Organization/c9" in bodies(found)
 
 
 def test_a_prefix_goes_before_ids_and_into_the_references_to_them(tmp_path: Path) -> None:
