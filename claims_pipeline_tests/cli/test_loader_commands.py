@@ -40,7 +40,8 @@ def test_a_report_that_cannot_be_kept_is_still_shown(fhir_server: Settings, home
 
 def test_a_broken_file_of_dead_letters_is_named_by_those_who_read_them(fhir_server: Settings, home: Path) -> None:
     claims(home, fhir_server.fhir_base_url, "load", "-", text=json.dumps(POISON | {"id": "broken-1"}))
-    (home / "dead-letters" / "zz.parquet").touch()
+    (home / "dead-letters").mkdir()
+    (home / "dead-letters" / "zz.parquet").touch()  # of an earlier version of the program
 
     listed = claims(home, fhir_server.fhir_base_url, "dead-letters", "list", "--json")
 
