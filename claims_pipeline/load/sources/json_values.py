@@ -19,7 +19,7 @@ _OTHER_FORMATS = (
     ("<", "XML or HTML, only FHIR JSON is read"),
     ("\udcff\udcfe", "UTF-16, FHIR JSON is UTF-8"),
     ("\udcfe\udcff", "UTF-16, FHIR JSON is UTF-8"),
-    ("PK\x03\x04", "a zip archive, unpack it first"),
+    ("PK\x03\x04", "a zip archive, name the file itself or unpack it first"),
     ("PAR1", "Parquet, only FHIR JSON is read"),
     ("BZh", "bzip2, unpack it first"),
     ("\udcfd7zXZ", "xz, unpack it first"),

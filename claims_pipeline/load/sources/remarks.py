@@ -81,5 +81,5 @@ def _of_types(spool: Spool, options: LoadOptions) -> Iterator[str]:
             resources = "resource refers" if referring == 1 else "resources refer"
             yield (
                 f"{referring:,} {resources} to {resource_type}, which is left out: "
-                f"what of it the server does not hold is missing, and what refers to it is rejected"
+                "loaded where the server holds the target, rejected otherwise"
             )

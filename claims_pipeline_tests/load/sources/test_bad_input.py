@@ -178,7 +178,7 @@ def test_a_damaged_gzip_file_is_named(tmp_path: Path) -> None:
     [
         (b'<?xml version="1.0"?>\n<Patient xmlns="http://hl7.org/fhir"/>', "XML or HTML, only FHIR JSON is read"),
         (GOOD.encode("utf-16"), "UTF-16, FHIR JSON is UTF-8"),
-        (b"PK\x03\x04\x14\x00", "a zip archive, unpack it first"),
+        (b"PK\x03\x04\x14\x00", "a zip archive, name the file itself or unpack it first"),
         (b"PAR1\x15\x04", "Parquet, only FHIR JSON is read"),
     ],
 )
