@@ -32,6 +32,8 @@ SPARE_SECONDS = 30.0
 CLOCKS_DIFFER_SECONDS = 60.0
 """More than this between our clock and the authorisation server's is reported as the likely cause of a refusal."""
 
+NOT_TRUSTED = "CERTIFICATE_VERIFY_FAILED"
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
 
 
@@ -125,7 +127,7 @@ def discover(client: OAuthClient) -> str:
     """Return the token endpoint that the FHIR server names in its SMART configuration.
 
     Raises:
-        FhirError: it names none.
+        FhirError: it names none, or its certificate is not trusted.
         TokenUnavailable: it did not answer.
     """
     url = f"{client.base_url}/{DISCOVERY}"
@@ -186,7 +188,13 @@ def _asked(client: OAuthClient, method: str, url: str, **content: Any) -> httpx.
         with httpx.Client(verify=client.verify, trust_env=trust_env, timeout=client.seconds, headers=headers) as http:
             answer = http.request(method, url, **content)
     except httpx.RequestError as error:
-        raise TokenUnavailable(url, str(error) or type(error).__name__) from error
+        if NOT_TRUSTED in str(error):
+            raise FhirError(
+                "the certificate of the authorisation server is not trusted",
+                where=url,
+                fix="set CLAIMS_FHIR_CA_FILE to the certificate of the authority that signed it",
+            ) from error
+        raise TokenUnavailable(url, _ERRNO.sub("", str(error)) or type(error).__name__) from error
     if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
         raise TokenUnavailable(url, f"HTTP {answer.status_code}")
     return answer

@@ -7,6 +7,7 @@ signature, audience, expiry, one use, scope.
 import base64
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -119,8 +120,8 @@ def _basic(client_id: str, secret: str) -> str:
 
 
 @contextmanager
-def serving(server: AuthorisationServer) -> Iterator[AuthorisationServer]:
-    """Let the server answer on a free port of this machine while the block runs."""
+def serving(server: AuthorisationServer, *, tls: ssl.SSLContext | None = None) -> Iterator[AuthorisationServer]:
+    """Let the server answer on a free port of this machine while the block runs, with TLS if a context is given."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -158,9 +159,11 @@ def serving(server: AuthorisationServer) -> Iterator[AuthorisationServer]:
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
+    if tls is not None:
+        http.socket = tls.wrap_socket(http.socket, server_side=True)
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
-    server.url = f"http://127.0.0.1:{http.server_address[1]}"
+    server.url = f"{'https' if tls else 'http'}://127.0.0.1:{http.server_address[1]}"
     try:
         yield server
     finally:

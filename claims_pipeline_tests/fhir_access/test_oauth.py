@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from claims_pipeline.errors import ConfigError, FhirError
 from claims_pipeline.fhir_access import TokenUnavailable, client_options
 from claims_pipeline.settings import Settings, load_settings
-from claims_pipeline_tests.fhir_access.authorisation_server import AuthorisationServer
-from claims_pipeline_tests.fhir_access.conftest import write_pem
+from claims_pipeline_tests.fhir_access.authorisation_server import AuthorisationServer, serving
+from claims_pipeline_tests.fhir_access.conftest import certified, write_pem
 
 SECRET = "s3cret +/:~ä"
 
@@ -166,6 +166,18 @@ def test_a_token_endpoint_that_does_not_answer_is_named(authority: Authorisation
     authority.fails_with = [503]
     with pytest.raises(TokenUnavailable, match="HTTP 503"):
         statuses(by_key)
+
+
+def test_only_a_trusted_certificate_gets_a_secret(
+    by_secret: Settings, rsa_key: rsa.RSAPrivateKey, tmp_path: Path
+) -> None:
+    context, certificate = certified(rsa_key, tmp_path)
+    with serving(AuthorisationServer(secret=SECRET), tls=context) as secure:
+        settings = by_secret.model_copy(update={"fhir_base_url": secure.base_url, "fhir_token_url": secure.token_url})
+        with pytest.raises(FhirError, match="certificate of the authorisation server is not trusted"):
+            statuses(settings)
+        assert secure.requests == []
+        assert statuses(settings.model_copy(update={"fhir_ca_file": certificate})) == [200]
 
 
 @pytest.mark.parametrize("url", ["http://as.example/token", "ftp://127.0.0.1/token"])
