@@ -96,7 +96,7 @@ def test_what_a_resource_refers_to_is_known(tmp_path: Path) -> None:
         assert order.targets_of(first) == {"Patient/p": "Observation/o"}
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     edges=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=25),
     lake=st.sets(st.integers(0, 11), max_size=3),
