@@ -5,6 +5,8 @@ from claims_pipeline.generate.draws import SCATTER, Draws, KeyedChoice, WeightTa
 
 DRAWS = Draws(5)
 MANY = np.arange(200_000)
+BITS = [4197003365801213239, 5853287862611448336]
+NORMAL = [0.10062204009832, -2.15174763356616]
 
 
 def test_a_draw_does_not_depend_on_which_others_are_made() -> None:
@@ -100,6 +102,13 @@ def test_a_choice_without_elements_is_empty() -> None:
 def test_a_key_is_that_of_its_text_on_any_machine() -> None:
     assert key_of("99213") == 0x51EFBC26B203A0B2
     assert keys_of(["99213", ""]).tolist() == [key_of("99213") >> 32, key_of("") >> 32]
+
+
+def test_draws_are_the_same_on_any_machine() -> None:
+    assert DRAWS.bits("stream", [0, 1]).tolist() == BITS
+    assert DRAWS.uniform("stream", [0, 1]).tolist() == [bits / 2**64 // 2**-53 * 2**-53 for bits in BITS]
+    assert DRAWS.below("stream", [0, 1], 1_000).tolist() == [(bits >> 33) * 1_000 >> 31 for bits in BITS]
+    assert DRAWS.normal("stream", [0, 1]) == pytest.approx(NORMAL, abs=1e-12)
 
 
 def test_a_pair_of_numbers_is_one_counter() -> None:

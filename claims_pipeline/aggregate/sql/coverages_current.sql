@@ -4,18 +4,10 @@ with latest as (
 )
 
 select
-    coverage_id,
-    patient_id,
-    payer_id,
-    plan_id,
-    plan_name,
-    plan_type,
-    member_id,
-    coverage_start_date,
-    coverage_end_date,
+    coverages.* exclude (day),
     payer_name,
     day as as_of_date
-from lake.coverages
+from lake.coverages as coverages
 join latest using (coverage_id, day)
 left join lake.payers using (payer_id)
 order by coverage_id

@@ -4,16 +4,8 @@ with latest as (
 )
 
 select
-    patient_id,
-    first_name,
-    last_name,
-    gender,
-    birth_date,
-    address_line,
-    city,
-    state,
-    zip_code,
+    patients.* exclude (day),
     day as as_of_date
-from lake.patients
+from lake.patients as patients
 join latest using (patient_id, day)
 order by patient_id
