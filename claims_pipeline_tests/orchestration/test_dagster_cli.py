@@ -33,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
-        (("--partition", "2025-01-13"), ["2025-01-13"]),
+        pytest.param(("--partition", "2025-01-13"), ["2025-01-13"], marks=pytest.mark.slow),
         (("--partition-range", "2025-01-11...2025-01-13"), ["2025-01-11", "2025-01-12", "2025-01-13"]),
     ],
 )

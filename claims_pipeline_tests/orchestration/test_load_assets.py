@@ -24,6 +24,7 @@ from claims_pipeline.orchestration import load_turns
 from claims_pipeline.orchestration.failures import WITHOUT_RETRIES
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START, daily
 from claims_pipeline.orchestration.run import Ended, run_job
+from claims_pipeline.processes import wait_until
 from claims_pipeline.schema import CLAIMS, USD
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Request, Rule
@@ -172,17 +173,20 @@ def test_days_are_recorded_turn_after_turn(
 def test_a_load_says_which_loader_it_waits_for(
     home: Path, fake_server: FakeServer, instance: dg.DagsterInstance
 ) -> None:
+    def is_said() -> bool:
+        lines = [entry.user_message for run in instance.get_runs() for entry in instance.all_logs(run.run_id)]
+        return any("another loader writes with this ledger: process " in line for line in lines)
+
     with ThreadPoolExecutor(1) as pool:
         with open_ledger(home / "ledger.sqlite") as ledger, holding_lock(ledger):
             waiting = pool.submit(run, instance, FIRST, FIRST)
-            with pytest.raises(TimeoutError):
-                waiting.result(timeout=3)
+            assert wait_until(is_said, seconds=60)
+            assert not waiting.done()
+            assert fake_server.transactions == []
         ended = waiting.result(timeout=60)
 
-    lines = [entry.user_message for entry in instance.all_logs(ended.run_id)]
     assert ended.is_success
     assert fake_server.transactions
-    assert any("another loader writes with this ledger: process " in line for line in lines)
 
 
 @pytest.mark.server
