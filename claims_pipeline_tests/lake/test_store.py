@@ -10,25 +10,13 @@ from polars.testing import assert_frame_equal
 from claims_pipeline.errors import DataError
 from claims_pipeline.lake import Lake
 from claims_pipeline.schema import PATIENTS, PAYERS
+from claims_pipeline_tests.defaults import frame
 
 DAY, NEXT_DAY = date(2025, 1, 1), date(2025, 1, 2)
 
 
 def patients(*numbers: int) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "patient_id": [f"patient-{number:06}" for number in numbers],
-            "first_name": "Ann",
-            "last_name": "Lee",
-            "gender": "female",
-            "birth_date": date(1980, 5, 1),
-            "address_line": "1 Main St",
-            "city": "Austin",
-            "state": "TX",
-            "zip_code": "78701",
-        },
-        schema_overrides=dict(PATIENTS.polars_schema),
-    ).select(PATIENTS.polars_schema.names())
+    return frame(PATIENTS, [{"patient_id": f"patient-{number:06}"} for number in numbers])
 
 
 @pytest.fixture
