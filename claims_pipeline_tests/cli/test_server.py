@@ -2,15 +2,18 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from claims_pipeline.ports import free_port
 from claims_pipeline.settings import Settings
+from claims_pipeline_tests.conftest import open_home
 
 
 def claims_server(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -48,10 +51,18 @@ def test_the_status_of_a_stopped_server_exits_with_3(tmp_path: Path) -> None:
     assert done.stdout.startswith("FHIR server     stopped")
 
 
-def test_a_taken_port_is_three_lines_that_name_its_holder_and_the_variable(tmp_path: Path) -> None:
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that PostgreSQL's user can reach."""
+    folder = open_home()
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_taken_port_is_three_lines_that_name_its_holder_and_the_variable(reachable: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = claims_server("start", CLAIMS_HOME=str(tmp_path), CLAIMS_FHIR_PORT=port)
+        done = claims_server("start", CLAIMS_HOME=str(reachable), CLAIMS_FHIR_PORT=port)
     assert done.returncode == 1
     what, where, fix = done.stderr.splitlines()
     assert f"port {port} is taken by" in what
@@ -85,16 +96,16 @@ def test_a_wipe_asks_first(tmp_path: Path) -> None:
     assert "Delete all resources" in done.stderr
 
 
-def test_restoring_what_is_no_backup_is_three_lines_and_asks_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "claims.csv"
+def test_restoring_what_is_no_backup_is_three_lines_and_asks_nothing(reachable: Path) -> None:
+    file = reachable / "claims.csv"
     file.write_text("id,amount")
-    done = claims_server("restore", str(file), CLAIMS_HOME=str(tmp_path / "home"))
+    done = claims_server("restore", str(file), CLAIMS_HOME=str(reachable / "home"))
     assert done.returncode == 1
     what, where, fix = done.stderr.splitlines()
     assert "this is no backup of a server" in what
     assert str(file) in where
     assert "claims server backup" in fix
-    assert not (tmp_path / "home").exists()
+    assert not (reachable / "home").exists()
 
 
 def test_a_backup_of_no_server_is_refused(tmp_path: Path) -> None:
