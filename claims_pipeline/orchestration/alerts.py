@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from claims_pipeline.days import parse_day
 from claims_pipeline.errors import ServiceError
@@ -21,7 +22,10 @@ RUNS = "runs"
 
 WILL_RETRY = "dagster/will_retry"
 
-EVENTS_A_TICK = 500
+EVALUATIONS_A_CHECK = 20
+"""So many of the latest are looked at each minute."""
+
+ENDED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 BLOCKING = {check.name for check in CHECKS} - WARNINGS
 """A failure of these makes the run of its days fail, which is told."""
@@ -33,8 +37,10 @@ def alerts(context: dg.SensorEvaluationContext, installation: Installation) -> d
 
     An incident is told once, and once more when it is over: its days are loaded, its check passes, its job succeeds.
     """
-    book = Book.model_validate_json(context.cursor) if context.cursor else Book(runs_until=_now().timestamp())
-    look(context.instance, book)
+    now = _now().timestamp()
+    book = Book.model_validate_json(context.cursor) if context.cursor else Book(runs_until=now, checks_until=now)
+    checks = context.repository_def.asset_graph.asset_check_keys if context.repository_def else ()
+    look(context.instance, book, sorted(checks))
     told = len(book.unsent)
     _send(context, book, installation.settings)
     context.update_cursor(book.model_dump_json())
@@ -42,10 +48,10 @@ def alerts(context: dg.SensorEvaluationContext, installation: Installation) -> d
     return dg.SkipReason(f"{open_now:,} open incidents, {told:,} messages")
 
 
-def look(instance: dg.DagsterInstance, book: Book) -> None:
-    """Open and close incidents by what has happened since the last look."""
+def look(instance: dg.DagsterInstance, book: Book, checks: Sequence[dg.AssetCheckKey]) -> None:
+    """Open and close incidents by what has happened to runs and to some checks since the last look."""
     _look_at_runs(instance, book)
-    _look_at_checks(instance, book)
+    _look_at_checks(instance, book, [check for check in checks if check.name not in BLOCKING])
 
 
 def _look_at_runs(instance: dg.DagsterInstance, book: Book) -> None:
@@ -76,20 +82,9 @@ def _look_at_runs(instance: dg.DagsterInstance, book: Book) -> None:
         book.end(RUNS, set(open_days) - set(_not_loaded(instance, open_days)))
 
 
-def _look_at_checks(instance: dg.DagsterInstance, book: Book) -> None:
-    if book.checks_until is None:
-        book.checks_until = instance.event_log_storage.get_maximum_record_id() or 0
-    records = instance.event_log_storage.get_event_records(
-        dg.EventRecordsFilter(event_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION, after_cursor=book.checks_until),
-        limit=EVENTS_A_TICK,
-        ascending=True,
-    )
-    for record in records:
-        book.checks_until = record.storage_id
-        event = record.event_log_entry.dagster_event
-        evaluation = event.asset_check_evaluation_data if event else None
-        if evaluation is None or evaluation.check_name in BLOCKING:
-            continue
+def _look_at_checks(instance: dg.DagsterInstance, book: Book, checks: Sequence[dg.AssetCheckKey]) -> None:
+    for at, evaluation in _evaluations(instance, checks, after=book.checks_until):
+        book.checks_until = at
         family = f"check {evaluation.asset_key.to_user_string()}.{evaluation.check_name}"
         checked, faulty = _days_of(evaluation)
         if checked:
@@ -104,6 +99,20 @@ def _look_at_checks(instance: dg.DagsterInstance, book: Book) -> None:
                 since=_now().isoformat(timespec="seconds"),
             )
             book.begin(family, incident)
+
+
+def _evaluations(
+    instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey], *, after: float
+) -> list[tuple[float, dg.AssetCheckEvaluation]]:
+    """Return the evaluations of some checks after a time with their times (seconds since 1970), in order."""
+    storage = instance.event_log_storage
+    found = []
+    for key in storage.get_latest_asset_check_execution_by_key(checks):  # one query; most checks were never evaluated
+        for record in storage.get_asset_check_execution_history(key, limit=EVALUATIONS_A_CHECK, status=ENDED):
+            evaluation = record.evaluation
+            if record.event and evaluation and record.event.timestamp > after:
+                found.append((record.event.timestamp, evaluation))
+    return sorted(found, key=lambda one: one[0])
 
 
 def _days_of(evaluation: dg.AssetCheckEvaluation) -> tuple[list[date], list[date]]:

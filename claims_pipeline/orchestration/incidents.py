@@ -39,13 +39,13 @@ class Book(BaseModel):
 
     Attributes:
         runs_until: runs that changed until then (seconds since 1970) have been looked at.
-        checks_until: evaluations of checks up to this event have been looked at; None before the first look.
+        checks_until: evaluations of checks until then have been looked at.
         open: incidents by family, what can be wrong in one way, such as "runs" or a check.
         unsent: alerts and all-clears that are still to be delivered, as subject and text.
     """
 
     runs_until: float = 0.0
-    checks_until: int | None = None
+    checks_until: float = 0.0
     open: dict[str, list[Incident]] = Field(default_factory=dict)
     unsent: list[tuple[str, str]] = Field(default_factory=list)
 

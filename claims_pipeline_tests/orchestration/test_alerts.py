@@ -1,6 +1,6 @@
 """Incidents from the events of an instance: told once when they begin, once when they are over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,17 @@ from claims_pipeline.errors import ServiceError
 from claims_pipeline.orchestration import alerts, freshness
 from claims_pipeline.orchestration.alerts import look
 from claims_pipeline.orchestration.incidents import Book
+from claims_pipeline.orchestration.instance import opened_instance
 from claims_pipeline.orchestration.missing_days import LOADED
 from claims_pipeline.orchestration.notify import Message
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START, daily
 from claims_pipeline.orchestration.resources import Installation
 
+CHECKS = [
+    dg.AssetCheckKey(dg.AssetKey("claims"), "codes_known"),
+    dg.AssetCheckKey(dg.AssetKey("claims"), "total_is_sum"),
+    dg.AssetCheckKey(LOADED, freshness.NAME),
+]
 DAYS = ["2025-02-03", "2025-02-04", "2025-02-05"]
 
 
@@ -48,22 +54,30 @@ def subjects(book: Book) -> list[str]:
     return [subject.removeprefix("claims_pipeline: ") for subject, _ in book.unsent]
 
 
+@pytest.fixture(params=["memory", "SQLite"])
+def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """Both storages: the one of files has a log for each run, and refuses some questions about all runs."""
+    made = opened_instance(tmp_path / "dagster") if request.param == "SQLite" else dg.DagsterInstance.ephemeral()
+    with made as instance:
+        yield instance
+
+
 @pytest.fixture
 def book() -> Book:
-    return Book(runs_until=(datetime.now(UTC) - timedelta(minutes=1)).timestamp(), checks_until=0)
+    return Book(runs_until=(datetime.now(UTC) - timedelta(minutes=1)).timestamp())
 
 
 def test_a_failed_day_is_told_once_however_often_it_fails_and_once_more_when_it_is_loaded(
     instance: dg.DagsterInstance, book: Book
 ) -> None:
     run(load_that_fails_on_wednesdays, instance, *DAYS[::2])
-    look(instance, book)
+    look(instance, book, CHECKS)
     run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2])
-    look(instance, book)
+    look(instance, book, CHECKS)
     at_first = list(book.unsent)
     run(load_that_works, instance, DAYS[2], DAYS[2])
-    look(instance, book)
-    look(instance, book)
+    look(instance, book, CHECKS)
+    look(instance, book, CHECKS)
 
     assert len(at_first) == 1
     assert "days: 2025-02-05\n" in at_first[0][1]
@@ -75,11 +89,11 @@ def test_a_failed_day_is_told_once_however_often_it_fails_and_once_more_when_it_
 
 def test_other_days_that_fail_are_another_incident(instance: dg.DagsterInstance, book: Book) -> None:
     run(load_that_fails_on_wednesdays, instance, "2025-02-05", "2025-02-05")
-    look(instance, book)
+    look(instance, book, CHECKS)
     run(load_that_fails_on_wednesdays, instance, "2025-02-12", "2025-02-12")
-    look(instance, book)
+    look(instance, book, CHECKS)
     run(load_that_works, instance, "2025-02-12", "2025-02-12")
-    look(instance, book)
+    look(instance, book, CHECKS)
 
     assert len(book.unsent) == 3
     assert "days: 2025-02-12\n" in book.unsent[2][1]
@@ -88,7 +102,7 @@ def test_other_days_that_fail_are_another_incident(instance: dg.DagsterInstance,
 
 def test_a_run_that_will_be_repeated_is_not_told(instance: dg.DagsterInstance, book: Book) -> None:
     run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2], **{"dagster/will_retry": "true"})
-    look(instance, book)
+    look(instance, book, CHECKS)
 
     assert book.unsent == []
 
@@ -103,7 +117,7 @@ def test_a_warning_is_over_when_its_days_pass_not_when_others_do(instance: dg.Da
         faulty_days={"2025-02-05": 2},
     )
     evaluate(instance, "codes_known", passed=True, first_day="2025-02-06", last_day="2025-02-06")
-    look(instance, book)
+    look(instance, book, CHECKS)
     evaluate(
         instance,
         "codes_known",
@@ -112,10 +126,10 @@ def test_a_warning_is_over_when_its_days_pass_not_when_others_do(instance: dg.Da
         last_day="2025-02-05",
         faulty_days={"2025-02-05": 1},
     )
-    look(instance, book)
+    look(instance, book, CHECKS)
     at_first = subjects(book)
     evaluate(instance, "codes_known", passed=True, first_day="2025-02-01", last_day="2025-02-28")
-    look(instance, book)
+    look(instance, book, CHECKS)
 
     assert at_first == ["check claims.codes_known failed"]
     assert subjects(book)[1:] == ["over: claims_pipeline: check claims.codes_known failed"]
@@ -123,7 +137,7 @@ def test_a_warning_is_over_when_its_days_pass_not_when_others_do(instance: dg.Da
 
 def test_a_blocking_check_is_told_with_the_run_that_it_stops(instance: dg.DagsterInstance, book: Book) -> None:
     evaluate(instance, "total_is_sum", passed=False, first_day="2025-02-05", last_day="2025-02-05")
-    look(instance, book)
+    look(instance, book, CHECKS)
 
     assert book.unsent == []
 
@@ -134,7 +148,9 @@ def tick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterIn
     monkeypatch.setenv("CLAIMS_HOME", str(tmp_path))
 
     def evaluate(cursor: str) -> str:
-        with dg.build_sensor_context(instance, cursor, resources={"installation": Installation()}) as context:
+        with dg.build_sensor_context(
+            instance, cursor, repository_def=defs.get_repository_def(), resources={"installation": Installation()}
+        ) as context:
             return defs.resolve_sensor_def("alerts").evaluate_tick(context).cursor or ""
 
     return evaluate
@@ -170,11 +186,11 @@ def test_stale_data_is_an_incident_from_seven_on_and_an_old_day_does_not_end_it(
     report(7)
     instance.report_runless_asset_event(dg.AssetMaterialization(LOADED, partition="2025-02-03"))
     report(8)
-    look(instance, book)
+    look(instance, book, CHECKS)
     at_first = subjects(book)
     instance.report_runless_asset_event(dg.AssetMaterialization(LOADED, partition="2025-02-05"))
     report(9)
-    look(instance, book)
+    look(instance, book, CHECKS)
 
     assert at_first == ["check fhir_load.yesterday_is_loaded failed"]
     assert subjects(book)[1:] == ["over: claims_pipeline: check fhir_load.yesterday_is_loaded failed"]

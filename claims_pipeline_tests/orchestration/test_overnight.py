@@ -29,6 +29,7 @@ from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Request, Ru
 FEED = Feed(seed=31, patients=60, claims=300, start_date=date(2025, 1, 1), end_date=date(2025, 1, 12))
 DAYS = [FEED.start_date + timedelta(days=number) for number in range(12)]
 FAULTY = DAYS[10]
+CHECKS = sorted(defs.resolve_asset_graph().asset_check_keys)
 NIGHT = DAYS[8]
 """The last day before the daemon was off for three."""
 
@@ -40,12 +41,12 @@ class Installed:
         self.lake = Lake(home / "lake")
         self.instance = instance
         self.cursors: dict[str, str | None] = {}
-        self.book = Book(runs_until=(datetime.now(UTC) - timedelta(minutes=1)).timestamp(), checks_until=0)
+        self.book = Book(runs_until=(datetime.now(UTC) - timedelta(minutes=1)).timestamp())
 
     def run(self, tags: Mapping[str, str]) -> Ended:
         """Run the days of a request, then look for incidents."""
         ended = run_job(defs, "daily_feed", self.instance, tags)
-        look(self.instance, self.book)
+        look(self.instance, self.book, CHECKS)
         return ended
 
     def tick(self, name: str) -> list[Ended]:
@@ -130,7 +131,7 @@ def test_a_night_without_hands_ends_with_all_days_loaded_but_the_faulty_one(
     last_day["due"] = DAYS[-1]
     assert [ended.is_success for ended in installed.tick("missing_days_sensor")] == [False]
     installed.tick("missing_days_sensor")
-    look(installed.instance, installed.book)
+    look(installed.instance, installed.book, CHECKS)
 
     assert installed.loaded == {str(day) for day in DAYS if day != FAULTY}
     assert installed.told[2:] == ["claims_pipeline: daily_feed failed"]
