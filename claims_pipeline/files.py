@@ -27,7 +27,7 @@ def replacing(path: Path, *, owner_only: bool = False) -> Iterator[Path]:
 
     Args:
         path: file to replace; its folder exists.
-        owner_only: let nobody else read the file, from its first byte on.
+        owner_only: create the file readable by its owner only.
     """
     remove_leftovers(path)
     temporary = temporary_name(path)

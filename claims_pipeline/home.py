@@ -1,4 +1,4 @@
-"""The folder of an installation, CLAIMS_HOME: people load their own data, so nobody else looks into it.
+"""The folder of an installation, CLAIMS_HOME: people load their own data, so other users have no access.
 
 PostgreSQL refuses to run as root. For root it runs as `nobody`, who must pass through the folder to its own: then that
 user's group may pass, and nobody else.

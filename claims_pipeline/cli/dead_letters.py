@@ -90,7 +90,7 @@ def _letters(ledger: Path | None, *, with_contents: bool) -> "pl.DataFrame":
 
     settings = load_settings()
     for file in load.broken_dead_letters(settings):
-        err.print(f"warning: left out, for it cannot be read as dead letters: {file}", markup=False)
+        err.print(f"warning: left out, because it cannot be read as dead letters: {file}", markup=False)
         err.print("try:   delete it; claims load --full finds again what it held", markup=False)
     return load.list_dead_letters(settings, ledger_path=ledger, with_contents=with_contents)
 

@@ -29,7 +29,7 @@ class Slot:
         value: what is written, a String; null where the column is null.
         pattern: what every value must match; empty where any value will do.
         is_text: blank counts as absent.
-        before: written before the value, as it stands; a literal costs nothing, for it merges with its neighbour.
+        before: written before the value, as it stands; a literal costs nothing, because it merges with its neighbour.
         after: written after it.
     """
 

@@ -25,7 +25,7 @@ def concentration(sample: Sample) -> Figures:
 
 
 def charge_ratios(sample: Sample) -> Figures:
-    """Return quantiles over lines of the unit charge against Medicare's fee on the day, in the city, for the part."""
+    """Return quantiles over lines of the unit charge divided by Medicare's fee for the day, city and part."""
     procedures = read_table("procedures").select("hcpcs_code", "schedule", "medicare_fee_amount", "professional_share")
     cities = read_table("cities").select(facility_city="city", facility_state="state", cost_factor="cost_factor")
     line, factor = pl.col("lines").struct, conversion_factors

@@ -1,4 +1,4 @@
-"""Ids as text, and NPIs that nobody has."""
+"""Ids as text, and NPIs that are not assigned to anyone."""
 
 import numpy as np
 import polars as pl
@@ -33,7 +33,7 @@ def dates(days: Integers) -> pl.Series:
 def npis(numbers: Integers) -> pl.Series:
     """Return ten digits that begin with 9 and end with the check digit (Luhn over 80840 and the NPI).
 
-    CMS issues NPIs that begin with 1 or 2 only, so that these are nobody's.
+    CMS issues NPIs that begin with 1 or 2 only, so these belong to no one.
     """
     body = 900_000_000 + np.asarray(numbers, dtype=np.int64)
     total = np.full(len(body), 24, dtype=np.int64)  # the prefix's share of the sum

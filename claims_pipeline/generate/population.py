@@ -57,7 +57,7 @@ class Population:
 
     @cached_property
     def adherent_people(self) -> Integers:
-        """Return the numbers of those who go to checkups; of all where nobody does."""
+        """Return the numbers of the people who go to checkups, or of all people if none do."""
         adherent = np.flatnonzero(self.is_adherent)
         return adherent if len(adherent) else np.arange(len(self.is_adherent))
 

@@ -114,5 +114,5 @@ def _lag_choice(feed: Feed, first: int, last: int) -> WeightTable:
     row, days = first - day_number(feed.start_date) + LONGEST_LAG, last - first + 1
     lags = lag_weights()
     weights = np.stack([lags[lag] * services[row - lag :][:days] for lag in range(LONGEST_LAG + 1)], axis=-1)
-    weights[weights.sum(axis=-1) == 0] = 1.0  # stories that befall nobody: never looked up
+    weights[weights.sum(axis=-1) == 0] = 1.0  # stories that concern no person are never looked up
     return WeightTable(weights.reshape(-1, LONGEST_LAG + 1))

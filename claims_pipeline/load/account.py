@@ -111,7 +111,7 @@ class Tally:
             self._count(resource_type, day, outcome, count)
 
     def add_partition(self, resource_type: str, day: str, count: int) -> None:
-        """Count a partition that was not opened, for its digest is the one that was loaded."""
+        """Count a partition that was not opened because its digest is the one that was loaded."""
         self.counts[resource_type, day]["read"] += count
         self._count(resource_type, day, "unchanged", count)
 

@@ -56,7 +56,7 @@ class _Deletion:
     _told_at: float = 0.0
 
     async def delete(self, steps: Sequence[Step], targets_of: Callable[[Sequence[Step]], Mapping[str, str]]) -> None:
-        """Delete what can be deleted at the same time; note what is left, for what it refers to is left with it."""
+        """Delete what can be deleted at the same time; note what is left, because what it refers to stays too."""
         by_name = {step.name: step for step in steps}
         stuck: list[Step] = []
         may_go = []

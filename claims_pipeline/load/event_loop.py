@@ -1,7 +1,7 @@
 """The loader beside an event loop that runs already, such as that of a notebook or a web server.
 
 The loader has an event loop of its own and also blocks: on SQLite, on DuckDB, on the lock of the ledger. So its
-asynchronous forms run the synchronous ones in a thread, where they hold up nobody else's loop.
+asynchronous forms run the synchronous ones in a thread, where they do not block the caller's loop.
 """
 
 import asyncio

@@ -117,7 +117,7 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
 
 
 async def _delete_all(ledger: Ledger, sender: Sender, on_progress: OnProgress) -> list[Result]:
-    """Delete all that is held; go round again while that gets any further, for the server may know more references."""
+    """Delete all that is held; repeat while that makes progress, because the server may know more references."""
     while True:
         deleted = await delete(ledger, sender, everything_held(ledger), on_progress=on_progress)
         if not deleted.failed.total() or not deleted.done.total() or sender.stopped is not None:

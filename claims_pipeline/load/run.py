@@ -190,7 +190,7 @@ class Session:
         self.on_progress(Progress("waiting for another loader to end"))
 
     def check(self, ledger: Ledger) -> None:
-        """Hold the server to the ledger before there is anything to send.
+        """Check that the server belongs to the ledger, before there is anything to send.
 
         Raises:
             LedgerMismatch: the server was wiped, restored or swapped since the last load.
@@ -271,7 +271,7 @@ async def _close(pipeline: Pipeline) -> None:
 
 
 def require_feed(ledger: Ledger, feed: Feed, options: LoadOptions) -> None:
-    """Hold the ledger to the feed: ids of two feeds are the same and mean other claims.
+    """Check that the ledger belongs to the feed: two feeds use the same ids for different claims.
 
     Raises:
         FeedMismatch: the ledger knows another feed.

@@ -1,4 +1,4 @@
-"""Which days are not loaded and nobody is at work on: after downtime, after failures, of whatever length."""
+"""Finds the days that are not loaded and that no run is loading, after downtime or failures of any length."""
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, time, timedelta

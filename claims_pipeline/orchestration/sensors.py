@@ -64,7 +64,7 @@ def fhir_server_sensor(
 
 
 def answers(settings: Settings) -> bool:
-    """Tell whether the FHIR server says what it is; asks for its version only, for the rest is large."""
+    """Return whether the FHIR server answers /metadata; only its version is requested, because the rest is large."""
     try:
         with httpx.Client(timeout=ANSWER_SECONDS, **client_options(settings)) as client:
             return client.get(f"{settings.fhir_base_url}/metadata", params={"_elements": "fhirVersion"}).is_success

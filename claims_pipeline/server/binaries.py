@@ -40,7 +40,7 @@ def as_unprivileged_user() -> _RunAs:
 
 
 def require_own(folder: Path) -> None:
-    """Check that the server's folder is ours: nobody starts, stops or reads the server of another user.
+    """Check that the server's folder is ours: no user starts, stops or reads the server of another.
 
     Raises:
         ServiceError: it belongs to another user.

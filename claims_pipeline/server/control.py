@@ -24,7 +24,7 @@ OnStep = Callable[[str], None]
 
 
 def unheard(_: str) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""
 
 
 def start(settings: Settings, on_step: OnStep = unheard) -> ServerStatus:

@@ -1,4 +1,4 @@
-"""What of the embedded server runs, since when, and what it holds."""
+"""The state of the embedded server: which processes run, since when, and what the server holds."""
 
 import json
 from dataclasses import dataclass

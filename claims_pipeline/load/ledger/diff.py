@@ -1,4 +1,4 @@
-"""What of a chunk of resources has to be sent, and what of that may be: joins with the ledger.
+"""Compares chunks of resources with the ledger: which resources have to be sent, and which of those may be.
 
 `diff` compares content hashes. `unknown_targets` looks for what resources refer to, because a server names only the
 first missing target of a transaction, and HAPI FHIR does not look at references without a search parameter at all

@@ -53,7 +53,7 @@ class Plan:
 
 @dataclass
 class Underway:
-    """What of a chunk was sent, or is about to be.
+    """The resources of a chunk that were sent or are about to be.
 
     Attributes:
         keys: columns of `KEYS_SCHEMA`.

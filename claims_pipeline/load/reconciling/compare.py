@@ -100,7 +100,7 @@ def mark(ledger: Ledger, comparison: Comparison) -> int:
 async def adopt(ledger: Ledger, client: FhirClient, marker: Marker | None, *, workers: int) -> None:
     """Write into the ledger what the server really holds of what it knows, and bind the server to it.
 
-    Every resource of the ledger is read and hashed, for a restored server gives old versions new content.
+    Every resource of the ledger is read and hashed, because a restored server may give the same version other content.
 
     Raises:
         FhirError: the server refuses to be read, or does not take the marker.

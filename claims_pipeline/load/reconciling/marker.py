@@ -1,6 +1,6 @@
 """The marker: a `Basic` resource on the server that says which ledger knows it, and a generation.
 
-The generation rises before each load that sends, and after it, for a backup may be made in between. A missing
+The generation rises before each load that sends, and after it, because a backup may be made in between. A missing
 marker, another ledger's, or a lower generation mean a server that was wiped, that another ledger fills, or that was
 restored from a backup: the ledger's hashes then say nothing about it. A higher generation means that the ledger
 itself was restored.
@@ -142,7 +142,7 @@ async def takes_a_transaction(ledger: Ledger, client: FhirClient) -> bool:
         if answer.meaning is not Meaning.ACCEPTED:
             return False
         ledger.remember(generation=str(generation))
-    except (ClaimsPipelineError, httpx.RequestError):  # what ails the ledger is said when a result is recorded
+    except (ClaimsPipelineError, httpx.RequestError):  # a fault of the ledger is reported when a result is recorded
         return False
     return True
 
@@ -174,7 +174,7 @@ def _answering(client: FhirClient) -> Iterator[None]:
         raise ServerUnavailable(
             f"the FHIR server did not answer: {plain(error)}",
             where=client.base_url,
-            fix="see what ails it (claims server logs), then run the same command again",
+            fix="look for the cause (claims server logs), then run the same command again",
         ) from error
 
 

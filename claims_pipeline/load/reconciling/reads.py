@@ -118,7 +118,7 @@ async def count(client: FhirClient, resource_type: str) -> int:
 
 
 async def _search(client: FhirClient, resource_type: str, form: Mapping[str, str]) -> list[Stored]:
-    """Search by POST, for a list of ids may be too long for an address."""
+    """Search by POST, because a list of ids may be too long for a URL."""
     address = f"{client.base_url}/{resource_type}/_search"
     page = await _read(client, "POST", address, data=form)
     found = list(_entries(page))

@@ -39,7 +39,7 @@ class TypeComparison:
 
     @property
     def is_equal(self) -> bool:
-        """The server holds what the ledger says; that it holds more is no difference, for others may use it."""
+        """Whether the server holds what the ledger says; it may hold more, because others may use it."""
         return self.server >= self.ledger and not self.missing and not self.changed
 
 

@@ -14,7 +14,7 @@ from claims_pipeline.fhir_access import TokenUnavailable
 from claims_pipeline.load.sending.words import is_about_a_value, is_own_trouble, operation_outcome_text, without_values
 
 NO_CHANGE = "SUCCESSFUL_UPDATE_NO_CHANGE"
-"""HAPI FHIR's word, in an entry's outcome, for a PUT of what it holds already."""
+"""Code in an entry's outcome by which HAPI FHIR reports a PUT of content that it already holds."""
 
 STILL_REFERENCED = "Unable to delete"
 """A deletion that HAPI FHIR answers with 409, which no repetition changes."""
@@ -85,7 +85,7 @@ class Answer:
 
     @property
     def is_overload(self) -> bool:
-        """The server asks for less at once, in so many words or by its silence."""
+        """The server asks for fewer requests at once: it says so, or it does not answer in time."""
         return self.meaning is Meaning.OVERLOADED or self.is_timeout
 
 

@@ -207,12 +207,12 @@ class Sender:
             await asyncio.wait_for(self._stop.happened.wait(), seconds)
 
     def _give_up(self, answer: Answer, began: float) -> None:
-        if self._last_success < began:  # nobody else got through either: it is the server
+        if self._last_success < began:  # no other bundle was accepted either: the server is the cause
             self.stop(
                 ServerUnavailable(
                     f"the FHIR server took nothing for {self.patience_seconds:.0f} s: {answer.shown}",
                     where=self.client.base_url,
-                    fix="see what ails it (claims server logs), then run the same command again",
+                    fix="look for the cause (claims server logs), then run the same command again",
                 )
             )
 

@@ -1,4 +1,4 @@
-"""Holds a resource to the element definitions of FHIR R4, since HAPI FHIR stores silently what breaks them.
+"""Checks resources against the element definitions of FHIR R4; HAPI FHIR stores violations silently.
 
 Missing required elements, unknown elements, empty values, repeated names, and lists where none belong are found here.
 The values of primitives, bindings and invariants are left to the server.
