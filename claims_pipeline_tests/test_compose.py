@@ -194,8 +194,9 @@ def test_every_command_is_one_that_the_image_has() -> None:
 
 
 def pinned(lock: str) -> set[str]:
-    """The lines of a lock that name a package and its version."""
-    return set(re.findall(r"^[a-z0-9][\w.\[\]-]*==\S+", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE))
+    """Return the packages of a lock with their versions, without the extras."""
+    found = re.findall(r"^([a-z0-9][\w.-]*)(?:\[\S+\])?(==\S+)", (ROOT / lock).read_text("utf-8"), re.MULTILINE)
+    return {name + version for name, version in found}
 
 
 def test_the_image_has_the_versions_of_the_lock_and_no_test_tools_and_no_embedded_server() -> None:
