@@ -115,20 +115,6 @@ def test_an_installation_without_a_ledger_has_no_letters(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_rejections_settle_at_5_000_a_second_or_more(tmp_path: Path) -> None:
-    results = [rejected(f"c-{number}") for number in range(20_000)]
-    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
-        letters = DeadLetters(ledger)
-        began = time.process_time()
-        for start in range(0, len(results), 100):
-            letters.add(results[start : start + 100], "claims")
-            settle(ledger, results[start : start + 100], "claims")
-        letters.close()
-        seconds = time.process_time() - began
-
-    assert seconds < 4
-
-
 def test_a_full_disk_ends_the_load_with_its_report_and_loses_nothing(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
