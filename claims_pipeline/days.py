@@ -1,4 +1,4 @@
-"""Days as people and files write them: 2025-01-31, the one form everywhere."""
+"""Parsing of days, which are written as 2025-01-31 everywhere."""
 
 import re
 from datetime import date
@@ -15,7 +15,7 @@ def parse_day(text: str) -> date:
     (`date.fromisoformat` also takes 20250131 and 2025-W05-5, and pydantic takes a number for seconds since 1970.)
 
     Raises:
-        ValueError: it is written otherwise, or there is no such day.
+        ValueError: the text has another form, or there is no such day.
     """
     if _FORM.fullmatch(text):
         try:

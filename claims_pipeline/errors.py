@@ -20,11 +20,11 @@ from typing import ClassVar
 
 
 class ClaimsPipelineError(Exception):
-    """An error that a person can act on.
+    """Base class of the errors that a user can act on.
 
     Attributes:
         message: what is wrong, one sentence without a final full stop.
-        where: the file, line, id, URL or bundle concerned; empty if the message says it.
+        where: the file, line, id, URL or bundle concerned; empty if the message names it.
         fix: what to do next, often a command.
     """
 

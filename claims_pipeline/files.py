@@ -1,4 +1,4 @@
-"""Files that a reader never sees half of, files that only their owner reads, and digests.
+"""Atomic replacement of files, folders that only their owner can enter, and digests.
 
 A file is replaced by writing a temporary one beside it, flushing that to disk and renaming it; then the folder is
 flushed too, so that the new name survives a power cut as well as the content.
@@ -21,7 +21,7 @@ SYNC_ALL_ABOVE = 16
 
 @contextmanager
 def replacing(path: Path, *, owner_only: bool = False) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; what is written there replaces `path` when the `with` block ends.
+    """Yield a temporary path beside `path`; the file written there replaces `path` when the `with` block ends.
 
     A reader sees the old file or the new one, also after a crash. An error in the block leaves `path` as it was.
 
@@ -31,7 +31,7 @@ def replacing(path: Path, *, owner_only: bool = False) -> Iterator[Path]:
     """
     remove_leftovers(path)
     temporary = temporary_name(path)
-    temporary.unlink(missing_ok=True)  # an earlier process with our pid may have left one
+    temporary.unlink(missing_ok=True)  # an earlier process with the same pid may have left one
     try:
         if owner_only:
             temporary.touch(mode=OWNER_ONLY)
@@ -50,14 +50,14 @@ def write_atomically(path: Path, content: bytes, *, owner_only: bool = False) ->
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder that only its owner can enter; close one that exists, unless it belongs to somebody else."""
+    """Create a folder that only its owner can enter; restrict an existing one, unless it belongs to another user."""
     folder.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY_FOLDER)
     with suppress(PermissionError):
         folder.chmod(OWNER_ONLY_FOLDER)
 
 
 def sync(paths: Iterable[Path]) -> None:
-    """Flush files and folders to disk; return when their content and names are there."""
+    """Flush files and folders to disk, and return when their content and names are stored."""
     paths = list(paths)
     if len(paths) > SYNC_ALL_ABOVE and sys.platform == "linux":  # elsewhere sync(2) may return early
         os.sync()
@@ -73,15 +73,15 @@ def sync(paths: Iterable[Path]) -> None:
 
 
 def temporary_name(path: Path) -> Path:
-    """Return a name beside `path` that no reader looks at and no other process uses.
+    """Return a temporary name beside `path` that readers ignore and no other process uses.
 
-    It holds the host's name: on shared storage each container has a process 1.
+    It contains the host's name: on shared storage each container has a process 1.
     """
     return path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.tmp")
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove the temporary files of `path` that processes of this machine left when they were killed."""
+    """Remove the temporary files of `path` that killed processes of this machine left behind."""
     for leftover in path.parent.glob(f".{path.name}.{socket.gethostname()}-*.tmp"):
         pid = leftover.stem.rpartition("-")[2]
         if pid.isdigit() and not _is_alive(int(pid)):

@@ -1,7 +1,7 @@
 """The folder of an installation, CLAIMS_HOME: people load their own data, so other users have no access.
 
-PostgreSQL refuses to run as root. For root it runs as `nobody`, who must pass through the folder to its own: then that
-user's group may pass, and nobody else.
+PostgreSQL refuses to run as root. For root it runs as the user `nobody`, who must pass through this folder to
+PostgreSQL's own: that user's group may then enter it, but no other user.
 """
 
 import shutil
@@ -18,28 +18,28 @@ UNPRIVILEGED_USER = "nobody"
 """Root runs PostgreSQL as this user, which every Unix has."""
 
 UMASK = 0o077
-"""What we make is for its owner only."""
+"""New files and folders are for their owner only."""
 
 PASSABLE, OF_OTHERS = 0o710, 0o077
 
 
 def require_home(home: Path) -> None:
-    """Check that the folder can be written, or made; leaves nothing behind.
+    """Check that the folder can be written or created, and leave nothing behind.
 
     Raises:
-        ConfigError: it cannot; the message says why.
+        ConfigError: it cannot be written; the message says why.
     """
     existing = next(folder for folder in (home, *home.parents) if folder.exists())
     if not existing.is_dir():
         raise ConfigError("this is a file, not a folder", where=str(existing), fix="set CLAIMS_HOME to a folder")
     try:
-        Path(tempfile.mkdtemp(dir=existing, prefix=".claims-probe-")).rmdir()  # the only sure way to know
+        Path(tempfile.mkdtemp(dir=existing, prefix=".claims-probe-")).rmdir()  # the only reliable test
     except OSError as error:
         raise _not_writable(home, error.strerror or str(error)) from error
 
 
 def make_home(home: Path) -> None:
-    """Make the folder, and close it and what lies in it to others; one that is open is closed.
+    """Create the folder, and remove other users' access to it and its content; also if it exists already.
 
     Raises:
         ConfigError: it cannot be written.
@@ -48,7 +48,7 @@ def make_home(home: Path) -> None:
     try:
         for folder in reversed([folder for folder in home.parents if not folder.exists()]):
             folder.mkdir(exist_ok=True)
-            folder.chmod(0o755)  # as with any umask: it is not ours alone
+            folder.chmod(0o755)  # independent of the umask: it is not only for this home
         make_passable_folder(home)
         for entry in home.iterdir():
             _close(entry)
@@ -57,16 +57,16 @@ def make_home(home: Path) -> None:
 
 
 def make_passable_folder(folder: Path) -> None:
-    """Make a folder that its owner alone uses; for root, PostgreSQL's user may pass through it to its own folder."""
+    """Create a folder for its owner only; for root, PostgreSQL's user may also pass through it to its own folder."""
     folder.mkdir(parents=True, exist_ok=True, mode=OWNER_ONLY_FOLDER)
-    with suppress(PermissionError):  # the folder of another user is that user's to close
+    with suppress(PermissionError):  # another user's folder is left as it is
         if IS_ROOT:
             shutil.chown(folder, group=_group())
         folder.chmod(PASSABLE if IS_ROOT else OWNER_ONLY_FOLDER)
 
 
 def can_pass(folder: Path) -> bool:
-    """Tell whether PostgreSQL's user, which is not root, can enter a folder of root's."""
+    """Return whether PostgreSQL's unprivileged user can enter a folder of root's."""
     status = folder.stat()
     is_of_group = status.st_gid == _group() and bool(status.st_mode & stat.S_IXGRP)
     return is_of_group or bool(status.st_mode & stat.S_IXOTH)
@@ -79,7 +79,7 @@ def _group() -> int:
 
 
 def _close(entry: Path) -> None:
-    """Take from others what they may do with a file or folder of the home; who may pass may go on passing."""
+    """Remove other users' permissions on a file or folder of the home, except PostgreSQL's right to pass through."""
     with suppress(PermissionError, FileNotFoundError):
         if entry.is_symlink():
             return

@@ -1,8 +1,8 @@
-"""Logs of processes that outlive a command: a file of at most `MAX_BYTES`, and a few before it.
+"""Rotated logs of background processes: a file of at most `MAX_BYTES`, and a few older ones.
 
-The programs that we start write to standard output and do not turn their logs themselves. A small process beside each
-reads that and writes the file; it ends when the last writer has ended. It imports nothing of ours, so it starts at once
-and stays small.
+The programs that we start write to standard output and do not rotate their logs. A small process beside each reads
+its output and writes the file; it ends when the last writer has ended. It imports nothing from this package, so that it
+starts fast and stays small.
 """
 
 import logging
@@ -24,14 +24,16 @@ END_SECONDS = 2.0
 LINE_BYTES = 65_536
 """A longer line is written in parts."""
 
-_writers: list[tuple[Path, subprocess.Popen[bytes]]] = []  # held, and so reaped by subprocess, while we live
+_writers: list[
+    tuple[Path, subprocess.Popen[bytes]]
+] = []  # kept, so that subprocess reaps them while this process lives
 
 
 @contextmanager
 def rotated(log: Path) -> Iterator[BinaryIO]:
-    """Yield where a program may write its output; it goes to `log`, which begins anew.
+    """Yield a file for a program's output, which is copied to `log`; `log` is rotated first.
 
-    The program goes on writing after the `with` block.
+    The program may continue to write after the `with` block.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists():
@@ -59,7 +61,7 @@ def rotated(log: Path) -> Iterator[BinaryIO]:
 
 
 def lines_of(log: Path) -> list[str]:
-    """Return the lines of a log, the last ones of a program that has just ended included."""
+    """Return the lines of a log, including the last ones of a program that has just ended."""
     for file, process in _writers:
         if file == log:
             with suppress(subprocess.TimeoutExpired):
@@ -68,7 +70,7 @@ def lines_of(log: Path) -> list[str]:
 
 
 def write_rotated(source: BinaryIO, log: Path, *, max_bytes: int, kept: int) -> None:
-    """Copy lines to a log until the source ends, and turn the log whenever it is full."""
+    """Copy lines to a log until the source ends, and rotate the log whenever it is full."""
     handler = RotatingFileHandler(log, maxBytes=max_bytes, backupCount=kept, encoding="utf-8", errors="replace")
     handler.setFormatter(logging.Formatter("%(message)s"))
     handler.terminator = ""
@@ -78,7 +80,7 @@ def write_rotated(source: BinaryIO, log: Path, *, max_bytes: int, kept: int) -> 
 
 
 if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last words of those that end are wanted
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last lines of programs that end are wanted
         signal.signal(number, signal.SIG_IGN)
-    logging.raiseExceptions = False  # on a full disk lines are lost, and the program goes on
+    logging.raiseExceptions = False  # on a full disk lines are lost, but the program continues
     write_rotated(sys.stdin.buffer, Path(sys.argv[1]), max_bytes=int(sys.argv[2]), kept=int(sys.argv[3]))

@@ -1,4 +1,4 @@
-"""Ports of this machine: who listens there, and which is free."""
+"""Ports of this machine: which process listens on one, and which are free."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True)
 class PortHolder:
-    """Who listens on a port; `pid` is None where the operating system does not tell."""
+    """Process that listens on a port; `pid` is None where the operating system does not reveal it."""
 
     pid: int | None
     program: str
@@ -28,7 +28,7 @@ class PortHolder:
 
 
 def port_holder(port: int, host: str = "127.0.0.1") -> PortHolder | None:
-    """Return who listens on a port, None if it is free."""
+    """Return the process that listens on a port, None if the port is free."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         if os.name == "posix":  # connections that were just closed do not count
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -40,7 +40,7 @@ def port_holder(port: int, host: str = "127.0.0.1") -> PortHolder | None:
 
 
 def _listener(port: int) -> PortHolder:
-    with suppress(psutil.Error):  # macOS tells root only
+    with suppress(psutil.Error):  # macOS reveals it to root only
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.pid and connection.laddr[1:] == (port,):
                 return PortHolder(connection.pid, psutil.Process(connection.pid).name())
@@ -53,7 +53,7 @@ def require_free_port(service: str, port: int, *, setting: str) -> None:
     Raises:
         PortTaken: another program listens there; the message names it.
     """
-    # A killed process may hold its port for a moment longer, when no pid is known for it any more.
+    # The port of a killed process may stay taken for a moment, without a known pid.
     wait_until(lambda: (holder := port_holder(port)) is None or holder.pid is not None, seconds=RELEASE_SECONDS)
     if holder := port_holder(port):
         raise PortTaken(service, port, setting, holder=str(holder))

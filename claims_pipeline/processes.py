@@ -1,9 +1,9 @@
-"""Processes of ours that go on after the command that started them.
+"""Background processes that outlive the command that started them, and their pid files.
 
-A process is known by its pid, its boot and its start time: a pid alone may belong to another program by now. On Linux
-the kernel numbers its boots and counts start times from the boot, so both are compared; elsewhere, and in a pid file
-without them, the start time by the clock is. A zombie counts as dead, because containers without an init may never reap
-one. What a pid file names and no longer runs is stale, and is treated as if the file were not there.
+A process is identified by its pid, its boot and its start time: a pid alone may belong to another program by now. On
+Linux the kernel gives each boot an id and counts start times from the boot, so both are compared; elsewhere, and for a
+pid file without them, the start time by the clock. A zombie counts as dead, because containers without an init may
+never reap one. A pid file that names a process that no longer runs is stale, and is treated as if it did not exist.
 """
 
 import json
@@ -29,20 +29,20 @@ START_TOLERANCE_SECONDS = 2.0
 """The kernel derives start times from the clock, so a corrected clock moves them a little."""
 
 TICK_SECONDS = 0.02
-"""Two of the kernel's ticks: so exactly is a start since the boot the same each time."""
+"""Two of the kernel's ticks: the precision with which a start time since the boot is read again."""
 
 POLL_SECONDS = 0.1
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-"""Linux draws it anew at each boot."""
+"""Linux generates a new id at each boot."""
 
-_children: list[subprocess.Popen[bytes]] = []  # held, and so polled and reaped by subprocess, while we live
+_children: list[subprocess.Popen[bytes]] = []  # kept, so that subprocess polls and reaps them while this process lives
 _started: "list[ProcessIdentity]" = []
 
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """One process, told from a later one with the same pid.
+    """Identity of one process, distinct from that of a later one with the same pid.
 
     Attributes:
         pid: process id.
@@ -75,12 +75,12 @@ def identify(pid: int) -> ProcessIdentity | None:
 
 
 def is_running(process: ProcessIdentity) -> bool:
-    """Tell whether this very process lives."""
+    """Return whether exactly this process runs."""
     return _found_again(process) is not None
 
 
 def _found_again(process: ProcessIdentity) -> ProcessIdentity | None:
-    """Return this very process as it is now, None if it has ended."""
+    """Return psutil's object for exactly this process, None if it has ended."""
     now = identify(process.pid)
     if now is None:
         return None
@@ -99,7 +99,7 @@ def _boot() -> str:
 
 
 def command_line(process: ProcessIdentity) -> list[str]:
-    """Return the program and arguments of a process, nothing if it has ended meanwhile."""
+    """Return the program and arguments of a process, empty if it has ended."""
     try:
         return psutil.Process(process.pid).cmdline()
     except psutil.Error:
@@ -107,7 +107,7 @@ def command_line(process: ProcessIdentity) -> list[str]:
 
 
 def write_pid_file(path: Path, process: ProcessIdentity) -> None:
-    """Record a process in a pid file, replaced as a whole."""
+    """Record a process in a pid file, replacing the file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(asdict(process)).encode())
 
@@ -119,7 +119,7 @@ def read_pid_file(path: Path) -> ProcessIdentity | None:
 
 
 def survivors(path: Path) -> list[ProcessIdentity]:
-    """Return what the process of a pid file started and left behind when it was killed; nothing while it lives."""
+    """Return the processes that the killed process of a pid file started and that still run; none while it runs."""
     process = _recorded(path)
     if process is None or identify(process.pid) or not _is_of_this_boot(process):
         return []
@@ -143,7 +143,7 @@ def _recorded(path: Path) -> ProcessIdentity | None:
 
 
 def _session(leader: int) -> list[ProcessIdentity]:
-    """Return the living processes of a session; while it has one, its leader's pid is not given to another program."""
+    """Return the running processes of a session; while there is one, the leader's pid is not reused."""
     if not hasattr(os, "getsid"):
         return []
     found = []
@@ -157,15 +157,15 @@ def _session(leader: int) -> list[ProcessIdentity]:
 def start_detached(
     command: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> ProcessIdentity:
-    """Start a program in a session of its own, so that it outlives this process and its terminal.
+    """Start a program in a new session, so that it outlives this process and its terminal, and return its identity.
 
-    It begins with the default action of each signal, also where this process ignores some.
+    It begins with the default action of each signal, even if this process ignores some.
 
     Args:
         command: program and arguments.
-        log: file of standard output and standard error; it begins anew, and is turned when it is full.
-        env: environment, this process's own if None.
-        cwd: working directory, this process's own if None.
+        log: file for standard output and standard error; it is rotated at the start and when it is full.
+        env: environment; that of this process if None.
+        cwd: working directory; that of this process if None.
 
     Raises:
         ServiceError: the program is missing or cannot be run, or ended at once.
@@ -197,17 +197,17 @@ def start_detached(
 
 
 def note_started(process: ProcessIdentity) -> None:
-    """Record that this process started another one in its own way; `start_detached` does so itself."""
+    """Record a process that was started in another way than with `start_detached`, for `started_here`."""
     _started.append(process)
 
 
 def started_here() -> list[ProcessIdentity]:
-    """Return what this process started, detached, and still runs; the latest first."""
+    """Return the detached processes that this process started and that still run, the latest first."""
     return [process for process in reversed(_started) if is_running(process)]
 
 
 def stop(process: ProcessIdentity, *, seconds: float) -> bool:
-    """End a process and what it started: ask first, kill what is left after `seconds`.
+    """End a process and the processes that it started: ask them to end, then kill those left after `seconds`.
 
     Returns:
         True if nothing had to be killed.
@@ -216,7 +216,7 @@ def stop(process: ProcessIdentity, *, seconds: float) -> bool:
 
 
 def stop_survivors(path: Path, *, seconds: float) -> bool:
-    """End what the killed process of a pid file left behind, and tell whether there was anything."""
+    """End the processes that the killed process of a pid file left running, and return whether there were any."""
     left = survivors(path)
     _end(left, left, seconds=seconds)
     return bool(left)

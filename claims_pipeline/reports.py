@@ -1,4 +1,4 @@
-"""Reports: how every run of a command ends, on the terminal and as JSON under `runs/`."""
+"""Reports of runs: as text for the terminal and as JSON files under `runs/`."""
 
 import json
 import secrets
@@ -15,7 +15,7 @@ WIDER_THAN_ANY_TABLE = 10_000
 
 
 class Report(Protocol):
-    """A frozen account of one run."""
+    """An immutable report of one run."""
 
     kind: ClassVar[str]
 
@@ -27,15 +27,15 @@ class Report(Protocol):
 
 
 def aligned(rows: list[tuple[str, str]]) -> str:
-    """Return label and value pairs as lines with the values in one column."""
+    """Return pairs of label and value as lines, with the values aligned in a column."""
     width = max((len(label) for label, _ in rows), default=0)
     return "\n".join(f"{label:<{width}}  {value}".rstrip() for label, value in rows)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return rows under a header as lines, the first column to the left, the others, numbers, to the right.
+    """Return a table as text: a header and rows, the first column aligned left, the others, numbers, right.
 
-    No line is wrapped or shortened, on whatever terminal; there are no colours, since a log may hold them.
+    Lines are not wrapped or shortened to the terminal's width, and have no colours, because they may go to a log.
     """
     from rich.console import Console
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""Signals that end a program: what they do here, and in the programs that are started from here."""
+"""Signals that end a program: their handling in this process and in the programs that it starts."""
 
 import errno
 import logging
@@ -29,8 +29,8 @@ LAUNCHER = (
 def with_default_signals(command: Sequence[str | Path]) -> Sequence[str | Path]:
     """Return the command that runs a program with the default action of each signal.
 
-    A signal that is ignored here would be ignored there too. What a script starts in the background ignores SIGINT, and
-    Dagster makes SIGTERM do what SIGINT does: it could only be killed.
+    Without it, the program would inherit the signals that this process ignores. A program that a script starts in the
+    background ignores SIGINT, and Dagster makes SIGTERM do what SIGINT does: such a Dagster could only be killed.
 
     Raises:
         FileNotFoundError: there is no such program.
@@ -45,7 +45,7 @@ def with_default_signals(command: Sequence[str | Path]) -> Sequence[str | Path]:
 
 @contextmanager
 def handlers_restored() -> Iterator[None]:
-    """Put the signal handlers back after a `with` block that changes them, as a run of Dagster does."""
+    """Restore the signal handlers after a `with` block that changes them, as a run of Dagster does."""
     if threading.current_thread() is not threading.main_thread():  # no other thread may change them
         yield
         return
@@ -60,9 +60,9 @@ def handlers_restored() -> Iterator[None]:
 
 @contextmanager
 def ending_like_ctrl_c() -> Iterator[None]:
-    """Let each signal of `SIGNALS` raise KeyboardInterrupt in a `with` block, but for those that are ignored.
+    """Make each signal in `SIGNALS`, except ignored ones, raise KeyboardInterrupt in a `with` block.
 
-    One handler knows the signals apart, because Dagster gives SIGTERM the handler of SIGINT: where SIGINT is ignored,
+    One handler tells the signals apart, because Dagster gives SIGTERM the handler of SIGINT: where SIGINT is ignored,
     as in the background of a script, SIGTERM still ends the block.
     """
     ignored = {number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN}
@@ -79,7 +79,7 @@ def ending_like_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def _no_traceback_of_it() -> Iterator[None]:
-    """Drop what libraries log of a KeyboardInterrupt that they let through, as SQLAlchemy's pool does."""
+    """Suppress log records of a KeyboardInterrupt in a `with` block; SQLAlchemy's pool logs one and raises it again."""
 
     def is_of_something_else(record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))

@@ -1,4 +1,4 @@
-"""The build: all models into a temporary file, which then takes the place of the published one."""
+"""The build: all models are written to a temporary file, which then replaces the published one."""
 
 import shutil
 import tempfile
@@ -23,22 +23,22 @@ from claims_pipeline.files import replacing
 from claims_pipeline.lake import Lake, read_feed
 
 MEMORY_LIMIT = "2GB"
-"""DuckDB spills to disk beyond it, so a build of any size fits beside a FHIR server on a small machine."""
+"""DuckDB spills to disk beyond this, so a build of any size fits beside a FHIR server on a small machine."""
 
 OnStep = Callable[[str], None]
-"""Called with the name of each model when its turn comes."""
+"""Called with the name of each model before it is built."""
 
 
 def build(lake: Lake, analytics_path: Path, on_progress: OnStep | None = None) -> AggregateReport:
     """Build the analytics file of a lake, unless the published one was built from the same lake and models.
 
-    A reader sees the old file or the new one. Of two builds at the same time the second waits for the first.
+    A reader sees the old file or the new one. If two builds run at the same time, the second waits for the first.
 
     Raises:
         DataError: there is no lake, a table is missing or cannot be read; the published file stays as it is.
     """
     started = time.monotonic()
-    state = lake_state(lake)  # before the rows are read: of a change meanwhile the next build takes note
+    state = lake_state(lake)  # before the rows are read, so that the next build detects a change during this one
     analytics_path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(analytics_path.with_name(f".{analytics_path.name}.lock")):
         is_unchanged = _is_built_from(analytics_path, state)

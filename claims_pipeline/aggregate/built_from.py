@@ -1,4 +1,4 @@
-"""What an analytics file was built from: one row in its table `built_from`."""
+"""The origin of an analytics file, recorded as one row in its table `built_from`."""
 
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -27,7 +27,7 @@ class BuiltFrom:
     Attributes:
         lake_digest: SHA-256 over the lake's files that the models read.
         models_digest: SHA-256 over the models.
-        feed: content of the lake's feed.json, empty where it has none.
+        feed: content of the lake's feed.json, empty if it has none.
         day_count: number of partitions of claims, from `first_day` to `last_day`.
         population_count: persons in `enrollment`; those who have a claim may be fewer.
         built_at: UTC, without a time zone because DuckDB's `timestamp` has none.
@@ -50,7 +50,7 @@ def write_built_from(connection: duckdb.DuckDBPyConnection, built_from: BuiltFro
 
 
 def select_built_from(connection: duckdb.DuckDBPyConnection) -> BuiltFrom | None:
-    """Return the origin recorded in an open file, or None if it has none (it is no analytics file of this version)."""
+    """Return the origin recorded in an open file, or None if it is not an analytics file of this version."""
     columns = ", ".join(BuiltFrom.__dataclass_fields__)
     try:
         row = connection.execute(f"select {columns} from built_from").fetchone()
@@ -62,7 +62,7 @@ def select_built_from(connection: duckdb.DuckDBPyConnection) -> BuiltFrom | None
 
 
 def read_built_from(analytics_path: Path) -> BuiltFrom | None:
-    """Return what the published file was built from, or None where there is none that this version can read."""
+    """Return the origin of the published file, or None if there is no file that this version can read."""
     if not analytics_path.exists():
         return None
     try:
@@ -74,10 +74,10 @@ def read_built_from(analytics_path: Path) -> BuiltFrom | None:
 
 
 def attach_read_only(connection: duckdb.DuckDBPyConnection, analytics_path: Path) -> None:
-    """Open an analytics file inside an in-memory database.
+    """Attach an analytics file read-only to an in-memory database, and return the connection.
 
-    `duckdb.connect(path)` would answer from a file that was replaced, as long as another connection of the same
-    process still has the old one open.
+    `duckdb.connect(path)` would read a file that was replaced, as long as another connection of the same process still
+    has the old one open.
     """
     quoted = str(analytics_path).replace("'", "''")
     connection.execute(f"attach '{quoted}' as analytics (read_only)")

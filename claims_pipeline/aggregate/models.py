@@ -23,7 +23,7 @@ class Model:
 
     Attributes:
         name: of the table and of its SQL file.
-        key: columns that tell its rows apart; the rows are in the order of their first column.
+        key: columns that identify a row; the rows are sorted by the first of them.
         tables: lake tables that it reads.
         models: models that it reads, all of them earlier in MODELS.
     """
@@ -47,7 +47,7 @@ class Model:
 
 
 def _columns_of(table: Table, left_out: str, *, after: str = "", until: str = "") -> tuple[Column, ...]:
-    """Return the columns of a lake table in order, behind the column `after` up to the column `until`."""
+    """Return the columns of a lake table in order, from the one after `after` up to `until`."""
     names = [column.name for column in table.columns]
     first = names.index(after) + 1 if after else 0
     last = names.index(until) + 1 if until else len(names)
@@ -186,6 +186,6 @@ MODELS: tuple[Model, ...] = (
 
 
 def models_digest() -> str:
-    """Return the SHA-256 of all models: another one means that a file was built by another version."""
+    """Return the SHA-256 of all models; a file with another digest was built by another version."""
     text = "\n".join(f"{model.name}\n{model.sql}" for model in MODELS)
     return hashlib.sha256(text.encode()).hexdigest()

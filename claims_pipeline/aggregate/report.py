@@ -1,4 +1,4 @@
-"""How a build ends."""
+"""The report of a build."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from claims_pipeline.reports import aligned
 
 @dataclass(frozen=True)
 class AggregateReport:
-    """Account of one build.
+    """Report of one build.
 
     Attributes:
         row_counts: rows by model, in the order of the build.

@@ -27,7 +27,7 @@ def create_app(settings: Settings) -> FastAPI:
     """Return the dashboard over `settings.analytics_path`; the file may be published later."""
     app: FastAPI = FastAPIOffline(
         docs_url=None,
-        redoc_url=None,  # the documentation's own page has a script inside, which our policy forbids: static/docs.html
+        redoc_url=None,  # FastAPI's documentation page has an inline script, which our policy forbids: static/docs.html
         title="claims dashboard",
         version=__version__,
         description="Synthetic US health-insurance claims: figures, lists and charts of a lake.",

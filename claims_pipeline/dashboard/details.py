@@ -1,4 +1,4 @@
-"""One claim, one patient: everything that the analytics file knows of them."""
+"""Details of one claim or one patient: everything that the analytics file has about them."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from claims_pipeline.reference import place_of_service_labels, procedure_labels
 
 
 class NotFound(DataError):
-    """There is no claim or patient of this id."""
+    """There is no claim or patient with this id."""
 
 
 def claim_detail(view: View, claim_id: str, *, fhir_base_url: str) -> ClaimDetail:

@@ -1,4 +1,4 @@
-"""What claims are filtered and broken down by: each dimension declared once, for the API, its description and the docs.
+"""Dimensions by which claims are filtered and broken down, each declared once for the API, OpenAPI and the docs.
 
 A new dimension is one entry of `DIMENSIONS`; its name is also a filter of every route with figures.
 """
@@ -49,7 +49,7 @@ class Dimension:
 
     @property
     def condition(self) -> str:
-        """SQL over `claims_current` that a claim has one of the values in the list `?`."""
+        """SQL condition over `claims_current`: the claim has one of the values in the list `?`."""
         if not self.is_of_lines:
             return f"{self.column} in (select unnest(?::varchar[]))"
         lines = f"select claim_id from claim_lines where {self.column} in (select unnest(?::varchar[]))"

@@ -1,6 +1,6 @@
-"""Claims as a file: CSV that a spreadsheet may open, or Parquet; as many of them as the filters let in.
+"""All claims that match the filters as a file: CSV that is safe to open in a spreadsheet, or Parquet.
 
-Rows pass in batches, so memory stays flat however many there are.
+Rows are written in batches, so memory use does not depend on their number.
 """
 
 import io
@@ -33,7 +33,7 @@ _LISTS = ("diagnosis_codes", "hcpcs_codes")
 
 
 def claims_csv(view: View, filters: Filters) -> Iterator[bytes]:
-    """Yield the claims under the filters as CSV with a heading, in order of receipt.
+    """Yield the claims that match the filters as CSV with a header line, in order of receipt.
 
     A text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a carriage return) has an
     apostrophe before it; a list is joined by spaces.
@@ -54,7 +54,7 @@ def claims_csv(view: View, filters: Filters) -> Iterator[bytes]:
 
 
 def claims_parquet(view: View, filters: Filters) -> Iterator[bytes]:
-    """Yield the claims under the filters as a Parquet file, in order of receipt, types as in the analytics file."""
+    """Yield the claims that match the filters as Parquet, in order of receipt, with the analytics file's types."""
     sql = f"select * from claims_current {filters.where} order by received_date, claim_id"
     schema, batches = view.batches(sql, *filters.parameters, rows=BATCH_ROWS)
     with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as file:
@@ -67,5 +67,5 @@ def claims_parquet(view: View, filters: Filters) -> Iterator[bytes]:
 
 
 def _harmless(column: str) -> str:
-    """Return SQL for a text with an apostrophe before what a spreadsheet takes for a formula."""
+    """Return SQL that puts an apostrophe before texts that a spreadsheet would take for a formula."""
     return f"case when regexp_matches({column}, '^[=+@\\t\\r-]') then chr(39) || {column} else {column} end"

@@ -1,4 +1,4 @@
-"""What a person filters by. The same parameters in the page's address, the API and the charts."""
+"""Filters of claims: the same parameters in the page's address, the API and the charts."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -21,7 +21,7 @@ _ID_MATCHES = "contains(lower(patient_id), ?)"
 
 
 def patient_condition(text: str) -> tuple[str, list[str]]:
-    """Return the SQL condition over patients_current that a search text means, and the values of its question marks.
+    """Return the SQL condition over patients_current for a search text, and the values of its placeholders.
 
     The text is an id or a part of one (with a digit in it), a part of "First Last", or parts of "Last, First"; upper
     and lower case are the same.
@@ -36,7 +36,7 @@ def patient_condition(text: str) -> tuple[str, list[str]]:
 
 
 class Filters(BaseModel):
-    """Which claims count. Everything that is not given does not limit."""
+    """Filters that select the claims to count; one that is not given selects all."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -100,7 +100,7 @@ class Filters(BaseModel):
 
     @property
     def parameters(self) -> list[Any]:
-        """The values for the question marks in `where` and `where_of_lines`."""
+        """The values for the placeholders in `where` and `where_of_lines`."""
         days = [day for day in (self.received_from, self.received_to) if day]
         patient = patient_condition(self.patient)[1] if self.patient else []
         return [*self.status, *days, *patient, *(tuple(values) for _, values in self._chosen)]
@@ -120,7 +120,7 @@ class Filters(BaseModel):
 
     @property
     def _chosen(self) -> list[tuple[Dimension, list[str]]]:
-        """The dimensions that limit, with their values."""
+        """The dimensions that are filtered by, with their values."""
         given = ((dimension, getattr(self, name)) for name, dimension in DIMENSIONS.items())
         return [(dimension, values) for dimension, values in given if values]
 
@@ -145,7 +145,7 @@ class Filters(BaseModel):
 
     @property
     def charged(self) -> str:
-        """SQL condition over a table with claim_status: the charges of a claim count."""
+        """SQL condition over a table with claim_status that selects the claims whose charges count."""
         return "true" if self.status else "claim_status = 'active'"
 
     @property
@@ -155,7 +155,7 @@ class Filters(BaseModel):
 
     @property
     def claims_by_day(self) -> str:
-        """The table that counts claims by day; where it lacks what the filters ask for, the same from the claims.
+        """The table that counts claims by day; if it lacks columns that the filters need, a query over the claims.
 
         Only the latter has the column service_date.
         """
@@ -164,7 +164,7 @@ class Filters(BaseModel):
 
     @property
     def procedures_by_day(self) -> str:
-        """The table that counts lines by day and procedure; where it lacks what the filters ask for, the lines."""
+        """The table that counts lines by day and procedure; if it lacks columns that the filters need, the lines."""
         return _LINES if self.patient or self._chosen else "procedures_by_day"
 
 

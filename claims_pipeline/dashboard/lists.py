@@ -1,8 +1,7 @@
 """The lists of claims and patients: sorted, filtered, in parts.
 
-A part begins after an item (keyset paging): the last part of ten million is found as fast as the first, and a part that
-was read does not move when a new build adds items before it. `offset` jumps to a place instead, which takes longer the
-farther it is.
+A part begins after an item (keyset pagination): the last part of ten million is found as fast as the first, and parts
+do not shift when a new build adds items before them. `offset` skips items instead, and takes longer the more it skips.
 """
 
 import base64
@@ -18,24 +17,24 @@ from claims_pipeline.dashboard.filters import Filters, PatientText, patient_cond
 from claims_pipeline.reference import diagnosis_labels, place_of_service_labels, procedure_labels
 
 MAX_OFFSET = 1_000_000
-"""Beyond it a part by `offset` takes long: follow `next`, or ask for the last part and sort the other way."""
+"""A larger `offset` takes long: follow `next`, or request the last part or the reverse order."""
 END = "end"
 """Value of `before` for the last part."""
 
 
 class Place(NamedTuple):
-    """An item's place in a list: its value of the sorted column, and its id, which settles ties."""
+    """An item's place in a list: its value in the sorted column, and its id, which breaks ties."""
 
     value: str
     key: str
 
     def __str__(self) -> str:
-        """Return it as it stands in an address."""
+        """Return the place as text for an address."""
         return base64.urlsafe_b64encode(json.dumps(self).encode()).decode().rstrip("=")
 
     @classmethod
     def parse(cls, text: str) -> "Place":
-        """Return the place that `str` wrote; raises ValueError if it wrote no such text."""
+        """Return the place from a text that `str` returned; raise ValueError for any other text."""
         try:
             value, key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except ValueError:
@@ -162,13 +161,13 @@ class Part(NamedTuple):
     """How to select a part of a list.
 
     Attributes:
-        condition: SQL that leaves out what is not behind the place (or before it), and `values` for its question marks.
+        condition: SQL that selects the items after the place (or before it), and `values` for its placeholders.
         order: the ORDER BY clause; backwards if the part is before a place.
-        limit: items to select.
-        skip: selected items to skip.
-        offset: items of the whole list before the part.
-        total: items of the whole list.
-        is_backwards: the rows come in reverse.
+        limit: number of items to select.
+        skip: number of selected items to skip.
+        offset: number of items in the whole list before the part.
+        total: number of items in the whole list.
+        is_backwards: the rows are in reverse order.
     """
 
     condition: str
@@ -201,7 +200,7 @@ def _part(query: ClaimQuery | PatientQuery, *, key: str, total: int) -> Part:
 
 
 def _typed(column: str) -> str:
-    """Return the SQL for a value of a place, which is text, as a value of its column."""
+    """Return SQL that casts the value of a place, which is text, to its column's type."""
     return f"?::{_TYPES.get(column, 'varchar')}"
 
 

@@ -1,4 +1,4 @@
-"""What is counted and added up: each measure declared once, for the API, its description and the docs.
+"""Measures of claims: counts, sums and averages, each declared once for the API, OpenAPI and the docs.
 
 A new measure is one entry of `MEASURES`, and its name.
 """
@@ -30,7 +30,7 @@ class Measure:
         title: as a person reads it.
         unit: of the figure.
         meaning: one sentence for the documentation.
-        sql: over `claims_current`; `{charged}` is the condition that a claim's charges count.
+        sql: over `claims_current`; `{charged}` is the filter that selects the claims whose charges count.
         sql_of_lines: the same over `claim_lines`, for a breakdown of lines; empty if it has no meaning there.
         is_additive: the figures of the values of a dimension of claims add up to the figure of all.
     """

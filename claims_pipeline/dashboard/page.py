@@ -1,4 +1,4 @@
-"""The page as it is sent: with the choices, and a frame for each chart, so that nothing moves when data come."""
+"""The HTML page, with the choices and a frame for each chart, so that nothing moves when the data arrive."""
 
 from html import escape
 
@@ -7,7 +7,7 @@ from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.dashboard.measures import MEASURES, Measure
 
 FIRST_DIMENSION, FIRST_MEASURE = "specialty", "charge_amount"
-"""What the ranking shows until something else is chosen."""
+"""Dimension of the ranking until another one is chosen."""
 
 
 def render_page(template: str) -> str:

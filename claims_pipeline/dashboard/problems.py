@@ -1,4 +1,4 @@
-"""Errors as answers: one JSON shape on every route."""
+"""Error responses: the same JSON shape on every route."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -17,13 +17,13 @@ from claims_pipeline.errors import ClaimsPipelineError
 def problem(
     status: HTTPStatus, message: str, *, where: str, fix: str, parameters: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """Return an answer in the one shape."""
+    """Return an error response in that shape."""
     body = Problem(message=message, where=where, fix=fix, parameters=dict(parameters or {}))
     return JSONResponse(body.model_dump(), status)
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of `app` in the one shape."""
+    """Make `app` answer every error in that shape."""
 
     @app.exception_handler(RequestValidationError)
     def wrong_parameters(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,7 +1,7 @@
-"""The current state of a lake as files: FHIR for any server, statistics beside them.
+"""Export of a lake's current state: FHIR files for any server, and statistics.
 
-Belongs here: NDJSON, transaction bundles, a collection Bundle, stats.json. Does not: how rows come about (generate),
-how resources look (fhir), sending them to a server (load).
+Belongs here: NDJSON, transaction bundles, a collection Bundle, stats.json. Does not: how rows are generated (generate),
+how resources are rendered (fhir), sending them to a server (load).
 """
 
 from claims_pipeline.export.formats import FORMATS, Format

@@ -18,12 +18,12 @@ from claims_pipeline.lake import Lake
 ENTRIES_A_BUNDLE = 500
 Writer = BinaryIO | gzip.GzipFile
 FULL_URL = "https://example.org/fhir/"
-"""Base of the addresses inside a collection Bundle; no server is meant."""
+"""Base of the addresses inside a collection Bundle; it is not the address of a server."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """How files are named and written.
+    """A file format: the names of its files, and the function that writes them.
 
     Attributes:
         is_folder: whether the output is a folder of files or one file.
@@ -37,7 +37,7 @@ class Format:
 
 
 def write_ndjson(lake: Lake, folder: Path, compress: bool) -> int:
-    """Write one `<ResourceType>.ndjson` a resource type (FHIR Bulk Data), a resource a line."""
+    """Write one file `<ResourceType>.ndjson` per resource type (FHIR Bulk Data), with one resource per line."""
     started: set[Path] = set()
     for table in RENDERED_TABLES:
         path = folder / f"{RENDERINGS[table.name].resource_type}.ndjson{'.gz' if compress else ''}"
@@ -49,7 +49,7 @@ def write_ndjson(lake: Lake, folder: Path, compress: bool) -> int:
 
 
 def write_bundles(lake: Lake, folder: Path, compress: bool) -> int:
-    """Write transaction bundles of PUT, to be sent in the order of their names, of one resource type each."""
+    """Write transaction bundles of PUT requests, one resource type each, to be sent in the order of their names."""
     number = 0
     entry = pl.concat_str(
         pl.lit('{"request":{"method":"PUT","url":"'),
@@ -96,7 +96,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "json": Format(is_folder=False, pattern="", write=write_collection),
     }
 )
-"""By name. (`parquet`, the lake itself, needs no export.)"""
+"""Formats by name. (`parquet`, the lake itself, needs no export.)"""
 
 
 def _bundles(lake: Lake, entry: pl.Expr) -> Iterator[tuple[str, pl.Series]]:
@@ -116,13 +116,13 @@ def _opened(path: Path, *, append: bool, compress: bool) -> Iterator[Writer]:
         if not compress:
             yield file
             return
-        # no name and time in the header: the same feed gives the same bytes
+        # without name and time in the header, so that the same feed gives the same bytes
         with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=6) as packed:
             yield packed
 
 
 def _write_text(file: Writer, texts: pl.Series) -> None:
-    """Write texts one after the other; their bytes lie together in an Arrow array."""
+    """Write the texts of a column one after the other; their bytes are contiguous in an Arrow array."""
     array = texts.to_arrow().cast(pa.large_string())
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()

@@ -1,4 +1,4 @@
-"""A feed straight into files of a format."""
+"""Writing a feed directly to files of a format."""
 
 import time
 from dataclasses import replace
@@ -23,17 +23,17 @@ def produce(
     jobs: int = 1,
     on_progress: OnDays | None = None,
 ) -> GenerateReport:
-    """Write a feed's whole range to `output` in a format, and its statistics beside it.
+    """Write all days of a feed to `output` in a format, and the statistics beside it.
 
-    Formats other than `parquet` go by way of a lake that is removed afterwards.
+    Formats other than `parquet` are written from a temporary lake, which is removed afterwards.
 
     Args:
         feed: what to write.
         output: the lake (`parquet`), the folder (`ndjson`, `bundles`) or the file (`json`).
         form: `parquet` or one of FORMATS.
         compress: gzip the files (Parquet is compressed as it is).
-        jobs: chunks of days that are worked on at the same time.
-        on_progress: called with the days done and all days.
+        jobs: number of chunks of days that are generated at the same time.
+        on_progress: called with the number of days done and of all days.
 
     Raises:
         ConfigError: the output is refused (see `require_target`), or the lake belongs to another feed.

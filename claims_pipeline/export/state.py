@@ -1,4 +1,4 @@
-"""The current state: of each id the row of the latest day."""
+"""The current state of a lake: the row of the latest day for each id."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What a feed holds, for stats.json: totals and shares over the current state of a range of days."""
+"""Statistics of a feed for stats.json: totals and shares over the current state of a range of days."""
 
 import json
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ TOP = 10
 def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> dict[str, Any]:
     """Return the statistics of some days of a lake (default: all).
 
-    Claims count once each, in their latest status; patients and coverages once each, as they were last.
+    Each claim counts once, in its latest status; each patient and coverage once, in its latest state.
     """
     chosen = lake.days(CLAIMS) if days is None else list(days)
     claims = lake.scan(CLAIMS, chosen)
@@ -51,7 +51,7 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
 
 
 def write_statistics(path: Path, facts: dict[str, Any]) -> None:
-    """Write statistics as JSON, the whole file or nothing; an equal file is left untouched."""
+    """Write statistics as JSON, atomically; a file with equal content is not touched."""
     content = json.dumps(facts, indent=2).encode() + b"\n"
     if not path.exists() or path.read_bytes() != content:
         write_atomically(path, content)

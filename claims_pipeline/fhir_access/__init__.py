@@ -1,6 +1,6 @@
-"""How any FHIR server of the settings is reached: who we are, which certificates count, through a proxy or not.
+"""Access to the FHIR server in the settings: authentication, trusted certificates, proxies.
 
-Belongs here: arguments of HTTP clients, authentication. Does not: what is asked of a server (load, server, stack).
+Belongs here: arguments of HTTP clients, authentication. Does not: requests to a server (load, server, stack).
 """
 
 from claims_pipeline.fhir_access.oauth import TokenUnavailable

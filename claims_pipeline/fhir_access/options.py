@@ -25,7 +25,7 @@ class ClientOptions(TypedDict):
 
 
 def anonymous(base_url: str) -> ClientOptions:
-    """Return how a server that asks for nothing is reached; one of this machine never through a proxy."""
+    """Return the client options for a server without authentication; one on this machine never uses a proxy."""
     return {
         "headers": {"Accept": FHIR_JSON},
         "auth": None,
@@ -35,11 +35,11 @@ def anonymous(base_url: str) -> ClientOptions:
 
 
 def client_options(settings: Settings) -> ClientOptions:
-    """Return how `settings.fhir_base_url` is reached, with what the settings say about us and about certificates.
+    """Return the client options for `settings.fhir_base_url`, with its authentication and trusted certificates.
 
     Raises:
         ConfigError: the file of certificates or the private key cannot be used, several kinds of authentication are
-            set, or one is set by half.
+            set, or one is incomplete.
     """
     options = anonymous(settings.fhir_base_url)
     if isinstance(options["verify"], ssl.SSLContext):

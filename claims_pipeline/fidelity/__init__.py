@@ -1,7 +1,7 @@
-"""How close the generated data is to public figures about real claims.
+"""Comparison of a lake with public figures about real claims.
 
-Belongs here: measuring a lake against reference/data/calibration.csv. Does not: how the data comes about (generate),
-whether single rows are right (quality).
+Belongs here: measuring a lake against reference/data/calibration.csv. Does not: how the data is generated (generate),
+whether single rows are correct (quality).
 """
 
 from claims_pipeline.fidelity.measure import measure

@@ -1,4 +1,4 @@
-"""Figures about charges: how they concentrate on few persons, and how they stand to Medicare's fees."""
+"""Figures about charges: their concentration on few persons, and their ratio to Medicare's fees."""
 
 import numpy as np
 import polars as pl
@@ -10,7 +10,7 @@ Figures = dict[str, float | None]
 
 
 def concentration(sample: Sample) -> Figures:
-    """Return the percentage of all charges that persons account for, ordered by their charges; all enrolled count."""
+    """Return the percentage of all charges of the top 1 and 5 percent and the bottom half of all enrolled persons."""
     charges = sample.first_year.group_by("patient_id").agg(pl.col("total_charge_amount").cast(pl.Float64).sum())
     people = sample.members.select("patient_id").lazy().join(charges, on="patient_id", how="left").collect()
     amounts = np.sort(people["total_charge_amount"].fill_null(0).to_numpy())[::-1]

@@ -23,7 +23,8 @@ Figures = dict[str, float | None]
 def measure(lake: Lake) -> FidelityReport:
     """Compare a lake with the public figures.
 
-    Visits, charges and conditions are measured on services of the first 12 months, so that a year's run-out is in.
+    Visits, charges and conditions are measured on services of the first 12 months, so that their run-out of a year is
+    included.
 
     Raises:
         DataError: the lake has no feed.json, or lacks tables.

@@ -37,7 +37,7 @@ def coverage(sample: Sample) -> Figures:
 
 
 def medicare_by_age(sample: Sample) -> Figures:
-    """Return the percentage that has Medicare by age."""
+    """Return the percentage of the population with Medicare, by age."""
     has_medicare = pl.col("plan_type").is_in(["medicare", "medicare_advantage"]).mean() * 100
     older = pl.col("age") >= 65
     return {

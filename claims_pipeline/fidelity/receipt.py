@@ -16,7 +16,7 @@ SETTLED_DAYS = 60
 def completeness(sample: Sample) -> Figures:
     """Return the percentage of claims received by 0..3 calendar months after the service.
 
-    Over service months from the lake's first whole one on, with at least four months of receipts behind them.
+    It covers service months from the lake's first complete one, if at least four months of receipts follow them.
     """
     month = pl.col("claim_start_date").dt.year() * 12 + pl.col("claim_start_date").dt.month()
     received = pl.col("received_date").dt.year() * 12 + pl.col("received_date").dt.month()
@@ -33,7 +33,7 @@ def completeness(sample: Sample) -> Figures:
 
 
 def final_status(sample: Sample) -> Figures:
-    """Return the percentage of claims in each status, of those received at least 60 days before the lake's end."""
+    """Return the percentage in each status of the claims received at least 60 days before the lake's end."""
     until = sample.end - timedelta(days=SETTLED_DAYS)
     latest = (
         sample.lake.scan(CLAIMS)

@@ -1,4 +1,4 @@
-"""The account of a comparison with public figures."""
+"""The report of a comparison with public figures."""
 
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -6,16 +6,16 @@ from typing import Any, ClassVar, Literal
 
 NEEDED_MONTHS = 24
 NEEDED_CLAIMS = 200_000
-"""A smaller lake scatters more than the tolerances allow, and lacks the run-out of its services."""
+"""The figures of a smaller lake vary more than the tolerances allow, and its services lack their run-out."""
 
 Verdict = Literal["holds", "misses", "too small", "reported"]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One figure: what it should be, the bounds it must lie in (None: only reported), what it is.
+    """One figure: its target, its bounds (None: it is only reported), and its value in the lake, `generated`.
 
-    `generated` is None where the lake has nothing to measure.
+    `generated` is None if the lake has nothing to measure.
     """
 
     row: int
@@ -48,7 +48,7 @@ class FidelityReport:
 
     @property
     def misses(self) -> tuple[Measurement, ...]:
-        """The measurements that lie out of their bounds."""
+        """The measurements that are out of their bounds."""
         return tuple(one for one in self.measurements if one.verdict == "misses")
 
     def render(self) -> str:

@@ -21,7 +21,7 @@ UNSCHEDULED_PLACES = ("20", "23")
 
 @dataclass(frozen=True)
 class Sample:
-    """A lake's claims, each once, as lazy frames.
+    """The claims of a lake as lazy frames, each claim once.
 
     Attributes:
         start, end: first and last day of receipt in the lake.
@@ -36,7 +36,7 @@ class Sample:
 
     @cached_property
     def claim_count(self) -> int:
-        """Claims in the lake."""
+        """Number of claims in the lake."""
         return int(self.claims.select(pl.len()).collect().item())
 
     @property
@@ -75,7 +75,7 @@ class Sample:
 
     @cached_property
     def scheduled(self) -> pl.DataFrame:
-        """Services of the first year that people come for by appointment, anywhere: `service_date`."""
+        """Services of the first year by appointment, at any place of service: `service_date`."""
         places = ~pl.col("place_of_service_code").is_in(UNSCHEDULED_PLACES)
         return self.first_year.filter(places).select(pl.col("claim_start_date").alias("service_date")).collect()
 
@@ -113,6 +113,6 @@ def sample_of(lake: Lake) -> Sample:
 
 
 def shares(frame: pl.DataFrame, column: str, parts: list[str]) -> dict[str, float | None]:
-    """Return the percentage of each part among the rows of `frame`; None of nothing."""
+    """Return the percentage of each part among the rows of `frame`, None if there are no rows."""
     counts = dict(frame.group_by(column).len().iter_rows())
     return {part: 100 * counts.get(part, 0) / frame.height if frame.height else None for part in parts}

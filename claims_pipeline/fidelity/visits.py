@@ -17,11 +17,11 @@ SEASONS = {12: "winter", 1: "winter", 2: "winter", 3: "spring", 4: "spring", 5: 
 RESPIRATORY_INFECTION = r"^J(0[02-6]|2[0-2])"
 """Acute infections of the airways without sinusitis, which the source counts apart."""
 WEEK_NEIGHBOURS = 3
-"""Ordinary weeks on either side that a holiday's week is compared with."""
+"""Number of ordinary weeks before and after a holiday's week that it is compared with."""
 
 
 def visit_levels(sample: Sample, prefix: str, levels: Iterable[int]) -> Figures:
-    """Return how the visits of primary care that begin with `prefix` spread over the levels, percent."""
+    """Return the percentage of each level among the primary-care visits whose codes begin with `prefix`."""
     codes = [f"{prefix}{level}" for level in levels]
     return shares(sample.office_visits.filter(pl.col("is_primary_care"), pl.col("code").is_in(codes)), "code", codes)
 
@@ -32,7 +32,7 @@ def lines_per_claim(sample: Sample) -> Figures:
 
 
 def seasons(sample: Sample) -> Figures:
-    """Return how office visits spread over the seasons, percent."""
+    """Return the percentage of office visits in each season."""
     return shares(_with_season(sample.office_visits), "season", sorted(set(SEASONS.values())))
 
 
@@ -45,7 +45,7 @@ def respiratory_infections(sample: Sample) -> Figures:
 
 
 def holiday_weeks(sample: Sample) -> Figures:
-    """Return by how many percent appointments in the week of a holiday differ from the ordinary weeks around it."""
+    """Return the difference in appointments, in percent, between a holiday's week and the ordinary weeks around it."""
     monday = pl.col("service_date").dt.truncate("1w")
     counts = dict(sample.scheduled.group_by(monday).len().iter_rows())
     years = range(sample.start.year, sample.end.year + 1)

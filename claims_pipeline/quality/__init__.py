@@ -1,6 +1,6 @@
-"""Whether single rows of a lake are right: ids, references, codes, amounts, dates.
+"""Checks of single rows of a lake: ids, references, codes, amounts, dates.
 
-Belongs here: checks that hold for any lake of these tables. Does not: whether the whole is realistic (fidelity).
+Belongs here: checks that apply to any lake of these tables. Does not: whether the whole is realistic (fidelity).
 """
 
 from claims_pipeline.quality.chunk import FINDING

@@ -16,7 +16,7 @@ FINDING = pl.Schema({"check": pl.String, "table": pl.String, "day": pl.Date, "id
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows of some days, each with its `day`, and the directory by table name."""
+    """Rows of some days, each with its `day`, and the tables of the directory by name."""
 
     claims: pl.DataFrame
     patients: pl.DataFrame
@@ -25,7 +25,7 @@ class Chunk:
 
     @cached_property
     def lines(self) -> pl.DataFrame:
-        """One row a service line with the claim's `day`, `claim_id`, dates, number of diagnoses and patient."""
+        """One row per service line, with the claim's `day`, `claim_id`, dates, number of diagnoses and patient."""
         return (
             self.members.select(
                 "day",
@@ -43,7 +43,7 @@ class Chunk:
 
     @cached_property
     def diagnoses(self) -> pl.DataFrame:
-        """One row a diagnosis of a claim with `diagnosis_code`, date of service and patient."""
+        """One row per diagnosis of a claim, with `diagnosis_code`, date of service and patient."""
         return self.members.select(
             "day",
             "claim_id",
@@ -55,7 +55,7 @@ class Chunk:
 
     @cached_property
     def members(self) -> pl.DataFrame:
-        """Claims with `birth_date` and `gender` of the patient as of the day (null if there is none)."""
+        """Claims with the patient's `birth_date` and `gender` as of the day, null if the patient is missing."""
         patients = self.patients.unique(["day", "patient_id"], keep="first")
         return self.claims.join(
             patients.select("day", "patient_id", "birth_date", "gender"), on=["day", "patient_id"], how="left"
@@ -63,7 +63,7 @@ class Chunk:
 
     @cached_property
     def covered(self) -> pl.DataFrame:
-        """Claims with their coverage of the day: `member`, `coverage_start_date`, `coverage_end_date`."""
+        """Claims with their coverage as of the day: `member`, `coverage_start_date`, `coverage_end_date`."""
         coverages = self.coverages.unique(["day", "coverage_id"], keep="first").select(
             "day", "coverage_id", "coverage_start_date", "coverage_end_date", member="patient_id"
         )

@@ -1,4 +1,4 @@
-"""All checks, over all days, in chunks that keep memory flat."""
+"""All checks over all days, in chunks that limit the memory used."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from claims_pipeline.quality.chunk import FINDING, Chunk, read_chunk, read_direc
 from claims_pipeline.schema import CLAIMS
 
 VERSIONS_A_CHUNK = 100_000
-"""About so many claim versions are in memory at a time."""
+"""Approximate number of claim versions in memory at a time."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check: its name, and the function that returns the rows that fail it; its docstring says what holds."""
+    """A check: its name, and the function that returns the rows that fail it; its docstring states the rule."""
 
     name: str
     find: Callable[[Chunk], pl.DataFrame]
 
     @property
     def meaning(self) -> str:
-        """What holds when the check finds nothing."""
+        """The rule that the check tests."""
         return (self.find.__doc__ or "").strip()
 
 

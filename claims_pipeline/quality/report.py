@@ -1,4 +1,4 @@
-"""The account of a check of a lake's rows."""
+"""The report of the checks of a lake's rows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from claims_pipeline.reports import aligned
 from claims_pipeline.schema import CLAIMS
 
 EXAMPLES = 5
-"""Findings of each check that the report shows."""
+"""Number of findings of each check that the report shows."""
 
 
 @dataclass(frozen=True)
 class QualityReport:
-    """What was found.
+    """Report of the checks.
 
     Attributes:
         versions: claim versions checked.
-        counts: findings by check, all checks named.
+        counts: number of findings by check, including checks without any.
         examples: the first findings of each check, as rows.
     """
 
@@ -36,7 +36,7 @@ class QualityReport:
 
     @property
     def total(self) -> int:
-        """All findings."""
+        """Number of all findings."""
         return sum(count for _, count in self.counts)
 
     def render(self) -> str:
@@ -66,7 +66,7 @@ def _example(one: dict[str, Any]) -> str:
 
 
 def check(lake: Lake, days: Iterable[date] | None = None) -> QualityReport:
-    """Check some days of a lake (default: all).
+    """Check some days of a lake (default: all), and return the report.
 
     Raises:
         DataError: a partition or a table of the directory is missing or unreadable.

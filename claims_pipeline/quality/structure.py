@@ -8,7 +8,7 @@ STATUSES = ("active", "cancelled", "draft", "entered-in-error")
 
 
 def unique_ids(chunk: Chunk) -> pl.DataFrame:
-    """Within a day every id occurs once."""
+    """Every id occurs only once within a day."""
     parts = [
         found(
             "unique_ids", table, frame.filter(pl.struct("day", key).is_duplicated()), key=key, detail="twice in a day"
@@ -23,7 +23,7 @@ def unique_ids(chunk: Chunk) -> pl.DataFrame:
 
 
 def closed_references(chunk: Chunk) -> pl.DataFrame:
-    """What a row names is in the lake: people and coverages on the same day, the others in the directory."""
+    """References of a row are in the lake: people and coverages on the same day, the others in the directory."""
     directory, claims, coverages = chunk.directory, chunk.claims, chunk.coverages
     same_day = (
         ("claims", claims, "claim_id", "patient_id", chunk.patients),
@@ -60,7 +60,7 @@ def service_within_coverage(chunk: Chunk) -> pl.DataFrame:
 
 
 def dates_in_order(chunk: Chunk) -> pl.DataFrame:
-    """Birth, service, receipt and the day of the partition follow each other; lines lie within the claim."""
+    """Birth, service, receipt and the day of the partition are in this order; lines lie within the claim."""
     start, end, received = pl.col("claim_start_date"), pl.col("claim_end_date"), pl.col("received_date")
     claims = chunk.members.filter((pl.col("birth_date") > start) | (start > end) | (end > received))
     line = pl.col("line_service_date")
@@ -76,7 +76,7 @@ def dates_in_order(chunk: Chunk) -> pl.DataFrame:
 
 
 def received_by_its_day(chunk: Chunk) -> pl.DataFrame:
-    """Nothing is received after the day of its partition, a first version exactly on it."""
+    """No claim is received after the day of its partition; a first version is received exactly on it."""
     received, day = pl.col("received_date"), pl.col("day")
     rows = chunk.claims.filter((received > day) | ((pl.col("version_number") == 1) & (received != day)))
     return found("received_by_its_day", "claims", rows, key="claim_id", detail=pl.format("received {}", received))

@@ -1,7 +1,7 @@
 """Reference data: codes with our own short labels, places, names, plans, each figure with its source.
 
-Belongs here: CSV files and their readers. Does not: what the generator makes of them (generate).
-The files are in `data/`; the source of each figure stands at the head of its file.
+Belongs here: CSV files and their readers. Does not: how the generator uses them (generate).
+The files are in `data/`; comments at the top of each file name the sources of its figures.
 """
 
 from claims_pipeline.reference.fees import conversion_factors

@@ -7,9 +7,9 @@ from claims_pipeline.reference.tables import read_table
 
 
 def conversion_factors(days: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the physician fee schedule's conversion factor on each day (days since 1970-01-01), US dollars a unit.
+    """Return the physician fee schedule's conversion factor on each day (days since 1970-01-01), US dollars per unit.
 
-    Days before the first entry have the first factor, days after the last the last one.
+    Days before the first entry have the first factor, days after the last entry the last one.
     """
     table = read_table("conversion_factors")
     starts = table["from_date"].str.to_date().to_physical().to_numpy()

@@ -8,7 +8,7 @@ from claims_pipeline.reference.tables import read_table
 
 @dataclass(frozen=True)
 class Holiday:
-    """One holiday of one year on the day it is kept.
+    """One holiday of one year, on the day on which it is observed.
 
     `closed_weight` is the share of an ordinary day's office visits on it, `week_change` by how much its whole week
     differs from an ordinary one.

@@ -6,12 +6,12 @@ from importlib.resources import files
 import polars as pl
 
 CODE_COLUMNS = ("zip_prefix", "place_of_service_code", "hcpcs_code", "diagnosis_code", "taxonomy_code")
-"""Digits that are not numbers."""
+"""Columns of digits that are not numbers."""
 
 
 @cache
 def read_table(name: str) -> pl.DataFrame:
-    """Return `data/<name>.csv`; the columns are described at the head of the file."""
+    """Return the table `data/<name>.csv`; comments at the top of the file describe its columns."""
     content = (files("claims_pipeline.reference") / "data" / f"{name}.csv").read_bytes()
     return pl.read_csv(
         content,

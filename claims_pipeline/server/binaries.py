@@ -16,7 +16,7 @@ from claims_pipeline.settings import IS_ROOT
 
 
 def missing_package(package: str, consequence: str) -> ServiceError:
-    """Return the error of a package that only the embedded server needs, and that is not installed."""
+    """Return the error to raise if a package that only the embedded server needs is not installed."""
     return ServiceError(
         f"{consequence}: the package {package} is not installed",
         fix="pip install 'claims-pipeline[server]' for the embedded FHIR server, or set CLAIMS_FHIR_BASE_URL to "
@@ -40,7 +40,7 @@ def as_unprivileged_user() -> _RunAs:
 
 
 def require_own(folder: Path) -> None:
-    """Check that the server's folder is ours: no user starts, stops or reads the server of another.
+    """Check that the server's folder belongs to the current user: nobody may start, stop or read another user's server.
 
     Raises:
         ServiceError: it belongs to another user.
@@ -54,10 +54,10 @@ def require_own(folder: Path) -> None:
 
 
 def require_reachable(home: Path) -> None:
-    """Check that PostgreSQL's user can reach a CLAIMS_HOME of root's, which need not exist yet.
+    """Check that PostgreSQL's user can enter the parent folders of root's CLAIMS_HOME, which need not exist yet.
 
     Raises:
-        ConfigError: a folder above is closed to it.
+        ConfigError: that user cannot enter one of them.
     """
     for parent in home.resolve().parents if IS_ROOT else ():
         if parent.exists() and not can_pass(parent):
@@ -71,8 +71,8 @@ def require_reachable(home: Path) -> None:
 def postgres_programs(server_path: Path) -> Path:
     """Return the folder of PostgreSQL's programs.
 
-    Root's Python environment may lie where the unprivileged user cannot look; then the programs (42 MB) are copied
-    into `server_path` once.
+    Root's Python environment may be in a folder that the unprivileged user cannot read; the programs (42 MB) are then
+    copied into `server_path` once.
 
     Raises:
         ServiceError: the wheel is not installed (there is none for musl systems such as Alpine).
@@ -102,7 +102,7 @@ def _copied(package: Path, server_path: Path) -> Path:
         temporary = copy.with_suffix(".tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
-        temporary.chmod(0o755)  # whatever the umask is: PostgreSQL's user runs them
+        temporary.chmod(0o755)  # independent of the umask: PostgreSQL's user runs them
         for part in (package, package.with_name(f"{package.name}.libs")):  # the wheel's shared libraries lie beside it
             if part.exists():
                 shutil.copytree(part, temporary / part.name)
@@ -111,7 +111,7 @@ def _copied(package: Path, server_path: Path) -> Path:
 
 
 def serves(process: psutil.Process, data: Path) -> bool:
-    """Tell whether a living process is a part of the PostgreSQL cluster in `data`: each of them works there."""
+    """Return whether a living process belongs to the PostgreSQL cluster in `data`, its working directory."""
     try:
         return (
             process.status() != psutil.STATUS_ZOMBIE

@@ -28,14 +28,14 @@ def unheard(_: str) -> None:
 
 
 def start(settings: Settings, on_step: OnStep = unheard) -> ServerStatus:
-    """Start what does not run of PostgreSQL and HAPI FHIR, and return when claims can be searched by diagnosis.
+    """Start PostgreSQL and HAPI FHIR unless they run, and return when claims can be searched by diagnosis.
 
     The first start downloads about 250 MB of Java archives; later ones download nothing. A start that fails stops
-    again what it started.
+    the processes that it started.
 
     Args:
         settings: the installation.
-        on_step: told each step as it begins, from several threads.
+        on_step: called with each step as it begins, from several threads.
 
     Raises:
         PortTaken: another program listens on one of the two ports.
@@ -71,10 +71,10 @@ def _start(settings: Settings, postgres: Postgres, hapi: Hapi, on_step: OnStep) 
 
 
 def stop(settings: Settings, on_step: OnStep = unheard) -> bool:
-    """Stop the embedded server; data stay.
+    """Stop the embedded server, keep its data, and return whether anything ran.
 
     Returns:
-        True if something ran.
+        True if a process was stopped.
 
     Raises:
         ServiceError: a process did not end, or another command held the server too long.
@@ -98,7 +98,7 @@ def _stop(postgres: Postgres, hapi: Hapi, on_step: OnStep) -> bool:
 
 
 def stop_started_here(settings: Settings, on_step: OnStep = unheard) -> None:
-    """Stop what this process started of the embedded server, and nothing that ran before.
+    """Stop the processes of the embedded server that this process started, and no others.
 
     Raises:
         ServiceError: a process did not end.
@@ -114,10 +114,10 @@ def stop_started_here(settings: Settings, on_step: OnStep = unheard) -> None:
 
 
 def wipe(settings: Settings, on_step: OnStep = unheard) -> bool:
-    """Stop the embedded server and delete all that it holds; the next start begins empty.
+    """Stop the embedded server and delete all its data, so that the next start begins with an empty server.
 
     Returns:
-        True if there was something to delete.
+        True if there was anything to delete.
 
     Raises:
         ServiceError: a process did not end, or another command held the server too long.
@@ -134,7 +134,7 @@ def wipe(settings: Settings, on_step: OnStep = unheard) -> bool:
 
 
 def require_usable(settings: Settings) -> None:
-    """Check that the embedded server can live in the folder of an installation; makes nothing.
+    """Check that the embedded server can run in the folder of an installation; create nothing.
 
     Raises:
         ConfigError: the folder cannot be written, or PostgreSQL's user cannot reach it.
@@ -147,12 +147,12 @@ def require_usable(settings: Settings) -> None:
 
 @contextmanager
 def one_command(settings: Settings, on_step: OnStep) -> Iterator[None]:
-    """Hold the server's lock; while another command holds it, say so and wait.
+    """Hold the server's lock for a `with` block; while another command holds it, report that and wait.
 
-    The folders of the installation are made, and closed to others; existing ones too.
+    The folders of the installation are created if they do not exist; new and existing ones become private.
 
     Raises:
-        ConfigError: they cannot be written, or PostgreSQL's user cannot reach them; nothing is made.
+        ConfigError: they cannot be written, or PostgreSQL's user cannot reach them; nothing is created.
         ServiceError: the server belongs to another user, or another command held it too long.
     """
     require_usable(settings)

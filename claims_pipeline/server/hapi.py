@@ -38,7 +38,7 @@ class Hapi:
         home: folder of its pid file, log and temporary files.
         port: port on 127.0.0.1.
         memory: limit of the Java heap, such as 2g.
-        hosts: names to which it answers besides the loopback's, separated by commas.
+        hosts: host names that it accepts besides the loopback's, separated by commas.
     """
 
     home: Path
@@ -53,7 +53,7 @@ class Hapi:
 
     @property
     def log(self) -> Path:
-        """Log file of the present run; the one before it is `hapi.log.1`."""
+        """Log file of the current run; the previous one is `hapi.log.1`."""
         return self.home / "hapi.log"
 
     @property
@@ -66,7 +66,7 @@ class Hapi:
         return read_pid_file(self.pid_file)
 
     def is_healthy(self) -> bool:
-        """Tell whether the server answers and reaches its database."""
+        """Return whether the server answers and reaches its database."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
             connection.request("GET", "/actuator/health")
@@ -77,7 +77,7 @@ class Hapi:
             connection.close()
 
     def require_startable(self) -> None:
-        """Check that the port is free, or held by this very server.
+        """Check that the port is free, or used by this server itself.
 
         Raises:
             PortTaken: another program listens there.
@@ -141,7 +141,7 @@ class Hapi:
             )
 
     def stop(self, *, seconds: float = STOP_SECONDS) -> None:
-        """Stop the server if it runs: requests in flight end first, what does not end within `seconds` is killed.
+        """Stop the server if it runs: let requests in flight end, and kill the process after `seconds`.
 
         Raises:
             ServiceError: the process cannot be ended.
@@ -153,7 +153,7 @@ class Hapi:
         self.pid_file.unlink(missing_ok=True)
 
     def last_words(self) -> str:
-        """Return the last cause in its log, else its last line."""
+        """Return the last "Caused by" in its log, otherwise the last line."""
         lines = lines_of(self.log)
         causes = [line for line in lines if line.startswith("Caused by:")]
         return (causes or [line for line in lines if line.strip()] or ["it left no log"])[-1].strip()[:300]

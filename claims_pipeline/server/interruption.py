@@ -1,4 +1,4 @@
-"""What becomes of processes that a command started when it ends early."""
+"""Stopping the processes that a command started when a signal ends the command."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +16,9 @@ GO_ON = "the same command again goes on with what is missing"
 
 @contextmanager
 def none_left_behind(settings: Settings, on_step: OnStep) -> Iterator[None]:
-    """Stop what this process started of the embedded server when a signal ends the block; see `stopping_what_started`.
+    """Stop the processes of the embedded server that the `with` block started if a signal ends it.
+
+    See `stopping_what_started`.
 
     Raises:
         Interrupted: a signal came.
@@ -31,18 +33,18 @@ def none_left_behind(settings: Settings, on_step: OnStep) -> Iterator[None]:
 def stopping_what_started(
     stop: Callable[[], None], names: Callable[[], list[str]], on_step: OnStep, *, by: str
 ) -> Iterator[None]:
-    """Call `stop` when a signal ends the block, and say what still runs then or after an error.
+    """Call `stop` if a signal ends the `with` block, and report what still runs, then or after an error.
 
-    A second signal ends the stopping.
+    A second signal interrupts the stopping.
 
     Args:
-        stop: stops what this process started.
-        names: returns the names of what runs, whoever started it.
-        on_step: told each step as it begins.
-        by: the command that stops what runs.
+        stop: stops the processes that this process started.
+        names: returns the names of the services that run, regardless of who started them.
+        on_step: called with each step as it begins.
+        by: the command that stops those services.
 
     Raises:
-        Interrupted: a signal came; the message says what still runs.
+        Interrupted: a signal was received; the message names what still runs.
     """
     try:
         yield
@@ -50,7 +52,7 @@ def stopping_what_started(
         with suppress(KeyboardInterrupt, ClaimsPipelineError):
             on_step("interrupted: stopping what was started")
             stop()
-            for process in started_here():  # what was not noted in a pid file yet
+            for process in started_here():  # those without a pid file yet
                 end(process, seconds=STOP_SECONDS)
         where = signalled.where if isinstance(signalled, Interrupted) else ""
         raise _interrupted(names(), where, by) from signalled

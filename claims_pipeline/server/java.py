@@ -45,12 +45,12 @@ def _runtime() -> ModuleType:
 
 
 def application_jar(cache: Path, jars: Path, on_step: Callable[[str], None]) -> Path:
-    """Return the compiled server, made on first use and whenever a source or an archive changes.
+    """Return the jar of the compiled server; compile it on first use and when a source or an archive has changed.
 
     Args:
-        cache: folder of downloads, where the result is kept.
+        cache: folder of downloads, where the jar is kept.
         jars: folder of `fetch_jars`.
-        on_step: told when it compiles.
+        on_step: called when the compilation begins.
 
     Raises:
         ServiceError: the compiler refused the source.

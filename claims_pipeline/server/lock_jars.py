@@ -1,7 +1,7 @@
-"""Make `java/jars.lock` anew from `java/pom.xml`: `make lock-jars`, for developers, needs Maven.
+"""Regenerate `java/jars.lock` from `java/pom.xml`: `make lock-jars`, for developers, needs Maven.
 
-Maven resolves; each archive is then downloaded, compared with the SHA-1 that the repository serves beside it, and
-written down with its SHA-256 and size.
+Maven resolves the archives; each is then downloaded, compared with the SHA-1 that the repository serves beside it, and
+recorded with its SHA-256 and size.
 """
 
 import hashlib
@@ -27,10 +27,10 @@ COORDINATES = re.compile(
 
 
 def resolved_paths(pom: Path) -> list[str]:
-    """Return the repository paths of what a pom needs at run time, as Maven resolves it.
+    """Return the repository paths of a pom's runtime dependencies, as Maven resolves them.
 
     Raises:
-        ServiceError: there is no Maven, or it failed.
+        ServiceError: Maven is not installed, or it failed.
     """
     maven = shutil.which("mvn")
     if maven is None:
@@ -60,7 +60,7 @@ def pinned(client: httpx.Client, path: str) -> Jar:
     """Download an archive and return it with its size and digest.
 
     Raises:
-        ServiceError: the repository lacks it, or its SHA-1 is another.
+        ServiceError: the repository lacks it, or its SHA-1 does not match.
     """
     url = f"{repository_url()}/{path}"
     try:
@@ -74,7 +74,7 @@ def pinned(client: httpx.Client, path: str) -> Jar:
 
 
 def main() -> None:
-    """Write the lock and say what it holds."""
+    """Write the lock, and print the number and size of its archives."""
     with (
         httpx.Client(verify=ssl.create_default_context(), timeout=60, follow_redirects=True) as client,
         ThreadPoolExecutor(8) as pool,

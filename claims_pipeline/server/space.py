@@ -1,4 +1,4 @@
-"""Room on the disk: PostgreSQL that runs out of it stops, and does not start again before there is some."""
+"""Free disk space: PostgreSQL stops when it runs out of it, and does not start again before some is free."""
 
 import shutil
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from pathlib import Path
 from claims_pipeline.errors import ServiceError
 
 FIRST_START_BYTES = 200_000_000
-"""An empty FHIR server takes 51 MB, and PostgreSQL's log of changes 80 MB more when it is first used."""
+"""An empty FHIR server takes 51 MB, and PostgreSQL's write-ahead log 80 MB more when it is first used."""
 
 LEAST_BYTES = 50_000_000
-"""PostgreSQL extends its log of changes by files of 16 MB, and HAPI FHIR writes some as it starts."""
+"""PostgreSQL extends its write-ahead log by files of 16 MB, and HAPI FHIR writes some as it starts."""
 
 
 def free_bytes(folder: Path) -> int:
-    """Return how many bytes the disk of a folder has for users other than root; the folder need not exist yet."""
+    """Return the free bytes on a folder's disk for users other than root; the folder need not exist yet."""
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     return shutil.disk_usage(existing).free
 
@@ -32,7 +32,7 @@ def require_space(
         free: returns the free bytes of the disk of a folder.
 
     Raises:
-        ServiceError: it has not; the message says what is free and what is needed.
+        ServiceError: there is not enough; the message says what is free and what is needed.
     """
     if (left := free(folder)) < needed:
         raise ServiceError(

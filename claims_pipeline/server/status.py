@@ -29,8 +29,8 @@ class ServerStatus:
     """The embedded server at one moment.
 
     Attributes:
-        state: running (FHIR answers), not answering (both processes live, FHIR does not answer: it boots or hangs),
-            half started (one of the two processes lives), stopped.
+        state: running (FHIR answers), not answering (both processes run, FHIR does not answer: it boots or hangs),
+            half started (one of the two processes runs), stopped.
         fhir_base_url: address of the FHIR interface.
         postgres_address: host and port, database of PostgreSQL.
         hapi: the Java process, None if it does not run.
@@ -87,7 +87,7 @@ class ServerStatus:
 
 
 def status(settings: Settings) -> ServerStatus:
-    """Return what of the embedded server of an installation runs.
+    """Return the state of an installation's embedded server.
 
     Raises:
         ServiceError: the server belongs to another user.
@@ -114,7 +114,7 @@ def status(settings: Settings) -> ServerStatus:
 
 
 def running(settings: Settings) -> list[str]:
-    """Return the names of the processes of the embedded server that run."""
+    """Return the names of the embedded server's running processes."""
     found = {"PostgreSQL": Postgres.of(settings).process(), "HAPI FHIR": Hapi.of(settings).process()}
     return [name for name, process in found.items() if process]
 
@@ -147,6 +147,6 @@ def _bytes_below(folder: Path) -> int:
     for file in folder.rglob("*"):
         try:
             total += file.lstat().st_size
-        except FileNotFoundError:  # PostgreSQL removes files all the time
+        except FileNotFoundError:  # PostgreSQL may remove the file meanwhile
             continue
     return total

@@ -1,4 +1,4 @@
-"""All services of an installation: start, stop, look."""
+"""Start and stop all services of an installation, and show their state."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,13 +19,13 @@ LOCK_SECONDS = 300
 
 @dataclass(frozen=True)
 class StackStatus:
-    """What runs of an installation.
+    """State of an installation's services.
 
     Attributes:
         home: its folder.
         fhir_base_url: address of the FHIR server that it loads into.
         is_fhir_answering: whether that server answers.
-        server: the embedded server, None if the settings name another one.
+        server: the embedded server, None if the settings name a different one.
         services: the web services.
     """
 
@@ -62,18 +62,18 @@ class StackStatus:
 
 
 def up(settings: Settings, on_step: Callable[[str], None]) -> StackStatus:
-    """Start what does not run yet: the embedded FHIR server (unless another one is set), dashboard, Dagster UI.
+    """Start the services that do not run: the embedded FHIR server (unless another is set), dashboard, Dagster UI.
 
     Raises:
-        ServiceError: a service did not start, or its port is taken; what was started before goes on.
-        Interrupted: a signal came; what was started is stopped.
+        ServiceError: a service did not start, or its port is taken; services started before it keep running.
+        Interrupted: a signal was received; the services started here are stopped.
     """
     with none_left_behind(settings, on_step):
         return start_all(settings, on_step)
 
 
 def start_all(settings: Settings, on_step: Callable[[str], None]) -> StackStatus:
-    """Do what `up` does, but leave it to the caller what becomes of it when a signal comes."""
+    """Start the services as `up` does, without stopping them when a signal is received."""
     if fhir_server.is_embedded(settings):
         server.start(settings, on_step)
     make_home(settings.home)
@@ -86,7 +86,7 @@ def start_all(settings: Settings, on_step: Callable[[str], None]) -> StackStatus
 
 
 def down(settings: Settings, on_step: Callable[[str], None]) -> bool:
-    """Stop what runs, in the reverse order, and tell whether anything did.
+    """Stop all running services, in reverse order, and return whether any ran.
 
     Raises:
         ServiceError: the embedded server did not stop.
@@ -103,7 +103,7 @@ def down(settings: Settings, on_step: Callable[[str], None]) -> bool:
 
 
 def status(settings: Settings) -> StackStatus:
-    """Return what runs now.
+    """Return the current state of the services.
 
     Raises:
         ServiceError: the embedded server belongs to another user.
@@ -120,7 +120,7 @@ def status(settings: Settings) -> StackStatus:
 
 @contextmanager
 def _one_command(settings: Settings, on_step: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of the web services; while another command holds it, say so and wait."""
+    """Hold the web services' lock for a `with` block; while another command holds it, report that and wait."""
     lock = settings.home / "services.lock"
     with one_at_a_time(lock, on_wait=lambda holder: on_step(f"services: waiting for {holder}"), seconds=LOCK_SECONDS):
         yield

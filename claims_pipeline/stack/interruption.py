@@ -1,4 +1,4 @@
-"""What becomes of an installation's services when the command that started them ends early."""
+"""Stopping the services of an installation when a signal ends the command that started them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ from claims_pipeline.stack import services
 
 @contextmanager
 def none_left_behind(settings: Settings, on_step: Callable[[str], None]) -> Iterator[None]:
-    """Stop what this process started of an installation when a signal ends the block; say what runs after an error.
+    """Stop the services that the `with` block started if a signal ends it; after an error, report what runs.
 
-    What ran before goes on.
+    Services that ran before keep running.
 
     Raises:
-        Interrupted: a signal came; the message says what still runs.
+        Interrupted: a signal was received; the message names what still runs.
     """
     with stopping_what_started(
         lambda: _stop_started_here(settings, on_step), lambda: _running(settings), on_step, by="claims down"

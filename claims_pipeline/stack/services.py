@@ -22,7 +22,7 @@ START_SECONDS = 120
 STOP_SECONDS = 45
 """Dagster needs a second or two on two idle cores; a busy machine takes ten times as long."""
 DAGSTER_DEV = "claims_pipeline.orchestration.dev"
-"""`dagster dev` behind a guard: Dagster's own webserver obeys any web page that its user visits."""
+"""`dagster dev` behind a guard: Dagster's own webserver accepts requests from any web page that its user visits."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Service:
     """One web service.
 
     Attributes:
-        name: name in messages, of its log and of its pid file.
-        command: program and arguments, its port among them.
+        name: name in messages, and of the log file and the pid file.
+        command: program and arguments, including the port.
         url: address for a browser.
         health_path: path that answers 200 once the service is ready.
         setting: environment variable that moves the port.
@@ -45,20 +45,20 @@ class Service:
 
     @property
     def port(self) -> int:
-        """Port that it listens on."""
+        """Port on which the service listens."""
         return httpx.URL(self.url).port or 80
 
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """A service as it is now.
+    """State of a service.
 
     Attributes:
         name: its name.
         url: address for a browser.
-        since: when it started, None when it does not run.
+        since: when it started, None if it does not run.
         is_healthy: whether it answers.
-        left_behind: pids of what it started and left running when it was killed; `down` stops them.
+        left_behind: pids of child processes that still run after the service was killed; `down` stops them.
     """
 
     name: str
@@ -92,7 +92,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
 
 
 def start(service: Service, settings: Settings) -> None:
-    """Start a service, unless it runs, and return once it answers. Not for two processes at once.
+    """Start a service unless it runs, and return once it answers; callers must not run this concurrently.
 
     Raises:
         PortTaken: another program listens on its port.
@@ -136,7 +136,7 @@ def _wait_until_it_answers(service: Service, process: ProcessIdentity, settings:
 
 
 def stop(service: Service, settings: Settings) -> bool:
-    """Stop a service with all that it started, and tell whether anything of it ran."""
+    """Stop a service and its child processes, and return whether any of them ran."""
     pid_file = _pid_file(service, settings)
     process = processes.read_pid_file(pid_file)
     if process:
@@ -147,18 +147,18 @@ def stop(service: Service, settings: Settings) -> bool:
 
 
 def is_running(service: Service, settings: Settings) -> bool:
-    """Tell whether a service runs, or something that it started and left behind."""
+    """Return whether a service runs, or a child process that outlived it."""
     pid_file = _pid_file(service, settings)
     return bool(processes.read_pid_file(pid_file) or processes.survivors(pid_file))
 
 
 def is_started_here(service: Service, settings: Settings) -> bool:
-    """Tell whether it was this process that started a service that runs."""
+    """Return whether a service runs and was started by this process."""
     return processes.read_pid_file(_pid_file(service, settings)) in processes.started_here()
 
 
 def status(service: Service, settings: Settings) -> ServiceStatus:
-    """Return a service as it is now."""
+    """Return the current state of a service."""
     pid_file = _pid_file(service, settings)
     process = processes.read_pid_file(pid_file)
     return ServiceStatus(
@@ -171,7 +171,7 @@ def status(service: Service, settings: Settings) -> ServiceStatus:
 
 
 def dagster_instance(settings: Settings) -> Path:
-    """Return the folder of Dagster's state, ready for several processes, with the instance settings of this version."""
+    """Create or update the folder of Dagster's instance (DAGSTER_HOME), ready for several processes, and return it."""
     settings.dagster_path.mkdir(parents=True, exist_ok=True)
     content = (resources.files(__package__) / "dagster.yaml").read_bytes()
     write_atomically(settings.dagster_path / "dagster.yaml", content)
