@@ -59,6 +59,7 @@ def test_the_examples_are_true(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert server.held == {}
 
 
+@pytest.mark.slow  # alone: what other tests have left on the shared server changes its figures
 @pytest.mark.server
 def test_the_examples_are_true_of_a_real_server(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fhir_server: Settings
