@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from claims_pipeline import server
@@ -74,7 +75,14 @@ def _no_ledger_fills_the_server(request: pytest.FixtureRequest) -> None:
     """Let each module that uses the server begin with a ledger of its own: a server belongs to one ledger."""
     chosen = (item for item in request.session.items if isinstance(item, pytest.Function))
     if any("fhir_server" in item.fixturenames for item in chosen if item.module is request.module):
-        forget_marker(request.getfixturevalue("fhir_server").fhir_base_url)
+        shared: Settings = request.getfixturevalue("fhir_server")
+        try:
+            forget_marker(shared.fhir_base_url)
+        except (
+            httpx.ConnectError
+        ):  # the server of the run has ended meanwhile: the other modules go on without its content
+            server.start(shared)
+            forget_marker(shared.fhir_base_url)
 
 
 def open_home() -> Path:
