@@ -24,6 +24,7 @@ from claims_pipeline.fhir.template import (
     text,
 )
 from claims_pipeline.fhir.vocabulary import (
+    CLAIM_NUMBER,
     CPT,
     HCPCS,
     ICD_10_CM,
@@ -48,6 +49,7 @@ CLAIM: Template = {
     "resourceType": "Claim",
     "id": code("claim_id", ID_PATTERN),
     "meta": SYNTHETIC,
+    "identifier": [{"system": CLAIM_NUMBER, "value": code("claim_id")}],
     "status": code("claim_status", _STATUS_PATTERN),
     "type": concept(f"{TERMINOLOGY}/claim-type", "professional"),
     "use": "claim",

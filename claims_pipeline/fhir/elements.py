@@ -18,6 +18,8 @@ _SOURCES: Mapping[str, tuple[str, ...]] = {
     "specialty_label": ("specialty",),
     "plan_type_label": ("plan_type",),
     "coverage_type_code": ("plan_type",),
+    "payment_source_code": ("plan_type",),
+    "coverage_profiles": ("member_id",),
     "diagnosis_code": ("diagnosis_codes",),
     "diagnosis_label": ("diagnosis_codes",),
     "sequence": ("diagnosis_codes",),

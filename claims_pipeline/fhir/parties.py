@@ -7,10 +7,11 @@ from claims_pipeline.fhir.template import Template, code, date, escaped, escaped
 from claims_pipeline.fhir.vocabulary import (
     NPI,
     NUCC_TAXONOMY,
+    PERSON_NUMBER,
     PLACE_OF_SERVICE,
-    SYNTHETIC,
     TERMINOLOGY,
     concept,
+    conforming_to,
     specialty_labels,
 )
 
@@ -28,7 +29,14 @@ _ADDRESS: Template = {
 PATIENT: Template = {
     "resourceType": "Patient",
     "id": code("patient_id", ID_PATTERN),
-    "meta": SYNTHETIC,
+    "meta": conforming_to("us-core-patient"),
+    "identifier": [
+        {
+            "type": concept(f"{TERMINOLOGY}/v2-0203", "MB"),
+            "system": PERSON_NUMBER,
+            "value": code("patient_id"),
+        }
+    ],
     "name": [{"use": "official", "family": text("last_name"), "given": [text("first_name")]}],
     "gender": code("gender", _GENDER_PATTERN),
     "birthDate": date("birth_date"),
@@ -38,7 +46,7 @@ PATIENT: Template = {
 PAYER: Template = {
     "resourceType": "Organization",
     "id": code("payer_id", ID_PATTERN),
-    "meta": SYNTHETIC,
+    "meta": conforming_to("us-core-organization"),
     "active": True,
     "type": [concept(f"{TERMINOLOGY}/organization-type", "pay")],
     "name": text("payer_name"),
@@ -47,7 +55,7 @@ PAYER: Template = {
 ORGANIZATION: Template = {
     "resourceType": "Organization",
     "id": code("organization_id", ID_PATTERN),
-    "meta": SYNTHETIC,
+    "meta": conforming_to("us-core-organization"),
     "identifier": _IDENTIFIER,
     "active": True,
     "type": [concept(f"{TERMINOLOGY}/organization-type", "prov")],
@@ -58,7 +66,7 @@ ORGANIZATION: Template = {
 LOCATION: Template = {
     "resourceType": "Location",
     "id": code("location_id", ID_PATTERN),
-    "meta": SYNTHETIC,
+    "meta": conforming_to("us-core-location"),
     "status": "active",
     "name": text("location_name"),
     "mode": "instance",
@@ -70,7 +78,7 @@ LOCATION: Template = {
 PRACTITIONER: Template = {
     "resourceType": "Practitioner",
     "id": code("practitioner_id", ID_PATTERN),
-    "meta": SYNTHETIC,
+    "meta": conforming_to("us-core-practitioner"),
     "identifier": _IDENTIFIER,
     "active": True,
     "name": [{"use": "official", "family": text("last_name"), "given": [text("first_name")]}],

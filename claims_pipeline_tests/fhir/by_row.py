@@ -5,7 +5,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from claims_pipeline.fhir.vocabulary import COVERAGE_TYPE_CODES, PLAN_TYPE_LABELS
+from claims_pipeline.fhir.vocabulary import COVERAGE_TYPE_CODES, PAYMENT_SOURCE_CODES, PLAN_TYPE_LABELS
 from claims_pipeline.reference import diagnosis_labels, procedure_labels, read_table
 
 Row = dict[str, Any]
@@ -14,6 +14,8 @@ TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 CPT = "http://www.ama-assn.org/go/cpt"
 HCPCS = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 PLACES_OF_SERVICE = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
+US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
+OURS = "https://claims-pipeline.invalid"
 META = {"security": [{"system": f"{TERMINOLOGY}/v3-ActReason", "code": "HTEST"}]}
 
 
@@ -46,6 +48,10 @@ def identifier(row: Row) -> list[Row]:
     return [{"system": "http://hl7.org/fhir/sid/us-npi", "value": row["npi"]}]
 
 
+def member_number(kind: str, value: str) -> Row:
+    return {"type": concept(f"{TERMINOLOGY}/v2-0203", "MB"), "system": f"{OURS}/{kind}", "value": value}
+
+
 def name(row: Row) -> list[Row]:
     return [{"use": "official", "family": row["last_name"], "given": [row["first_name"]]}]
 
@@ -54,7 +60,7 @@ def payers(row: Row) -> Row:
     return {
         "resourceType": "Organization",
         "id": row["payer_id"],
-        "meta": META,
+        "meta": META | {"profile": [f"{US_CORE}/us-core-organization"]},
         "active": True,
         "type": [concept(f"{TERMINOLOGY}/organization-type", "pay")],
         "name": row["payer_name"],
@@ -65,7 +71,7 @@ def organizations(row: Row) -> Row:
     return {
         "resourceType": "Organization",
         "id": row["organization_id"],
-        "meta": META,
+        "meta": META | {"profile": [f"{US_CORE}/us-core-organization"]},
         "identifier": identifier(row),
         "active": True,
         "type": [concept(f"{TERMINOLOGY}/organization-type", "prov")],
@@ -78,7 +84,7 @@ def locations(row: Row) -> Row:
     return {
         "resourceType": "Location",
         "id": row["location_id"],
-        "meta": META,
+        "meta": META | {"profile": [f"{US_CORE}/us-core-location"]},
         "status": "active",
         "name": row["location_name"],
         "mode": "instance",
@@ -94,7 +100,7 @@ def practitioners(row: Row) -> Row:
     return {
         "resourceType": "Practitioner",
         "id": row["practitioner_id"],
-        "meta": META,
+        "meta": META | {"profile": [f"{US_CORE}/us-core-practitioner"]},
         "identifier": identifier(row),
         "active": True,
         "name": name(row),
@@ -107,7 +113,8 @@ def patients(row: Row) -> Row:
     return {
         "resourceType": "Patient",
         "id": row["patient_id"],
-        "meta": META,
+        "meta": META | {"profile": [f"{US_CORE}/us-core-patient"]},
+        "identifier": [member_number("person-number", row["patient_id"])],
         "name": name(row),
         "gender": row["gender"],
         "birthDate": row["birth_date"],
@@ -118,7 +125,8 @@ def patients(row: Row) -> Row:
 def coverages(row: Row) -> Row:
     kind: Row = {"text": PLAN_TYPE_LABELS.get(row["plan_type"], row["plan_type"])}
     if coded := COVERAGE_TYPE_CODES.get(row["plan_type"]):
-        kind |= concept(f"{TERMINOLOGY}/v3-ActCode", coded)
+        kind |= concept("https://nahdo.org/sopt", PAYMENT_SOURCE_CODES[row["plan_type"]])
+        kind["coding"] += concept(f"{TERMINOLOGY}/v3-ActCode", coded)["coding"]
     plan: Row = {"type": concept(f"{TERMINOLOGY}/coverage-class", "plan"), "value": row["plan_id"]}
     if is_given(row["plan_name"]):
         plan["name"] = row["plan_name"]
@@ -137,7 +145,13 @@ def coverages(row: Row) -> Row:
         "payor": [{"reference": f"Organization/{row['payer_id']}"}],
         "class": [plan],
     }
-    return coverage | ({"subscriberId": row["member_id"]} if is_given(row["member_id"]) else {})
+    if not is_given(row["member_id"]):
+        return coverage
+    return coverage | {
+        "meta": META | {"profile": [f"{US_CORE}/us-core-coverage"]},
+        "identifier": [member_number("member-number", row["member_id"])],
+        "subscriberId": row["member_id"],
+    }
 
 
 def claims(row: Row) -> Row:
@@ -148,6 +162,7 @@ def claims(row: Row) -> Row:
         "resourceType": "Claim",
         "id": row["claim_id"],
         "meta": META,
+        "identifier": [{"system": f"{OURS}/claim-number", "value": row["claim_id"]}],
         "status": row["claim_status"],
         "type": concept(f"{TERMINOLOGY}/claim-type", "professional"),
         "use": "claim",
