@@ -13,6 +13,7 @@ from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import Draws, Integers, key_of, keys_of, pair
 from claims_pipeline.generate.identifiers import npis, numbered
 from claims_pipeline.generate.names import choose_first_names, choose_last_names
+from claims_pipeline.generate.zip_codes import zip_codes
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import DIRECTORY
@@ -162,8 +163,6 @@ def _with_address(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         cities["city"],
         cities["state"],
-        pl.concat_str(
-            pl.lit(cities["zip_prefix"]), pl.lit(pl.Series(keys % 30 + 1)).cast(pl.String).str.zfill(2)
-        ).alias("zip_code"),
+        zip_codes(frame["city_index"].to_numpy(), np.array([key_of(text) for text in texts], dtype=np.uint64)),
         pl.format("{} Medical Plaza", pl.lit(pl.Series(100 + keys % 950 * 4))).alias("address_line"),
     )

@@ -12,6 +12,7 @@ from claims_pipeline.generate.names import choose_first_names, choose_last_names
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.residence import residence_on
+from claims_pipeline.generate.zip_codes import zip_codes
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, Table
@@ -42,13 +43,9 @@ def patients_of(plan: Plan) -> pl.DataFrame:
             "street": streets.gather(street),
             "city": cities["city"],
             "state": cities["state"],
-            "zip_prefix": cities["zip_prefix"],
-            "area": draws.below("address/area", house, 60) + 1,
+            "zip_code": zip_codes(residence.city, draws.bits("address/zip code", house)),
         }
-    ).with_columns(
-        pl.format("{} {}", "number", "street").alias("address_line"),
-        pl.concat_str("zip_prefix", pl.col("area").cast(pl.String).str.zfill(2)).alias("zip_code"),
-    )
+    ).with_columns(pl.format("{} {}", "number", "street").alias("address_line"))
     return _conform(PATIENTS, frame)
 
 

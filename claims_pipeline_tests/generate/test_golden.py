@@ -12,17 +12,17 @@ from claims_pipeline.lake.feed import GENERATOR_VERSION
 from claims_pipeline.schema import TABLES
 
 FEED = Feed(seed=42, patients=50, claims=400, start_date=date(2025, 3, 1), end_date=date(2025, 4, 15))
-GOLDEN_VERSION = 2
+GOLDEN_VERSION = 3
 GOLDEN = {
     "payers": "2e17c9f60b760b20",
     "plans": "6e59c93700b5b72a",
-    "organizations": "e97bc44e9e98883e",
-    "locations": "4ab060d267b80ed1",
+    "organizations": "fab7d77abdc8ae6f",
+    "locations": "f94dd322222df72f",
     "practitioners": "8c8dcee6c7626231",
     "enrollment": "ccabb401173707b7",
-    "patients": "96c60e9743107566",
+    "patients": "872a65af7927ac9c",
     "coverages": "480ad2cf291b850f",
-    "claims": "4dfa46ca695081f2",
+    "claims": "0b40db68ee188eec",
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.reference import read_table
-from claims_pipeline.schema import CLAIMS, COVERAGES, ENROLLMENT, PATIENTS, PRACTITIONERS
+from claims_pipeline.schema import CLAIMS, COVERAGES, ENROLLMENT, PATIENTS, PRACTITIONERS, TABLES
 
 FEED = Feed(seed=11, patients=1_500, claims=15_000, start_date=date(2024, 1, 1), end_date=date(2024, 12, 31))
 
@@ -144,3 +144,21 @@ def test_versions_of_a_claim_differ_in_status_only(lake: Lake) -> None:
     fixed = ["received_date", "claim_start_date", "patient_id", "coverage_id", "practitioner_id", "total_charge_amount"]
     versions = lake.scan(CLAIMS).group_by("claim_id").agg(pl.col(fixed).n_unique()).collect()
     assert versions.select(pl.max_horizontal(fixed).max()).item() == 1
+
+
+@pytest.mark.parametrize("table", ["patients", "organizations", "locations"])
+def test_every_zip_code_is_one_of_its_city(lake: Lake, table: str) -> None:
+    declared = TABLES[table]
+    rows = lake.scan(declared).collect() if declared.is_daily else lake.read(declared)
+    addresses = rows.select("city", "state", "zip_code").unique()
+    assert addresses.join(read_table("zip_codes"), on=["city", "state", "zip_code"], how="anti").is_empty()
+
+
+def test_a_wound_is_as_deep_as_what_is_cut_out_of_it(claims: pl.DataFrame) -> None:
+    """Debridement below the skin (11042, 11045) needs an ulcer that reaches below it: L97.521 is of the skin only."""
+    cut = lines(claims, ["11042", "11045"])
+    pointed = pl.col("diagnosis_codes").list.get(pl.col("lines_diagnosis_pointers").list.first() - 1)
+    assert cut.height > 0
+    assert cut.select(pointed.unique()).to_series().to_list() == ["L97.522"]
+    deeper = lines(claims, ["11045"])["claim_id"]
+    assert deeper.is_in(lines(claims, ["11042"])["claim_id"].implode()).all()

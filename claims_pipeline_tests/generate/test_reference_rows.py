@@ -185,7 +185,7 @@ def test_a_street_changes_only_the_addresses_in_it(before: Made, tmp_path: Path)
 
 
 def test_a_city_changes_only_the_people_who_live_there(before: Made, tmp_path: Path) -> None:
-    with inserted(tmp_path, cities="Fargo,ND,3000000,581,0.97"):
+    with inserted(tmp_path, cities="Fargo,ND,3000000,0.97", zip_codes="58102,Fargo,ND"):
         after = made()
 
     changed = differing(before.patients, after.patients, PATIENT)

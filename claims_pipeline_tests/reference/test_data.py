@@ -128,3 +128,22 @@ def test_the_conversion_factor_is_that_of_the_day() -> None:
 def test_a_global_code_is_not_split_by_modifiers(code: str) -> None:
     """Their PC/TC indicator is 4: the tracing and the interpretation are codes of their own."""
     assert read_table("procedures").filter(hcpcs_code=code)["professional_share"].to_list() == [0]
+
+
+def test_every_city_has_zip_codes_of_its_own() -> None:
+    codes = read_table("zip_codes")
+    assert codes["zip_code"].n_unique() == codes.height
+    assert codes["zip_code"].str.contains(r"^\d{5}$").all()
+    of_city = codes.group_by("city", "state").len()
+    cities = read_table("cities").join(of_city, on=["city", "state"], how="left")
+    assert cities["len"].min() >= 10  # type: ignore[operator]
+    assert of_city.height == cities.height
+
+
+@pytest.mark.parametrize(
+    ("code", "total_rvu"), [("29515", 2.15), ("73110", 1.23), ("96127", 0.14), ("99386", 4.41), ("99387", 4.80)]
+)
+def test_fees_are_relative_values_times_the_conversion_factor(code: str, total_rvu: float) -> None:
+    """Totals of CMS's relative value file RVU23A."""
+    fee = read_table("procedures").filter(hcpcs_code=code)["medicare_fee_amount"].item()
+    assert fee == pytest.approx(total_rvu * 33.8872, abs=0.006)

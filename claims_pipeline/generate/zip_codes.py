@@ -1,0 +1,30 @@
+"""Which ZIP code of its city an address has."""
+
+from functools import cache
+
+import numpy as np
+import polars as pl
+
+from claims_pipeline.generate.draws import Bits, Integers, KeyedChoice
+from claims_pipeline.reference import read_table
+
+
+def zip_codes(cities: Integers, addresses: Bits) -> pl.Series:
+    """Return a ZIP code for each address; addresses that are there more than once are drawn once.
+
+    Args:
+        cities: the address's row of the cities table.
+        addresses: random bits of the address.
+    """
+    distinct, first, place = np.unique(addresses, return_index=True, return_inverse=True)
+    chosen = _choice().choose(distinct, cities[first])[place]
+    return read_table("zip_codes")["zip_code"].gather(chosen).alias("zip_code")
+
+
+@cache
+def _choice() -> KeyedChoice:
+    """Return the choice of one of the ZIP codes of each city."""
+    of_city = read_table("zip_codes")
+    places = (of_city["city"] + "/" + of_city["state"]).to_numpy()
+    cities = read_table("cities").select(pl.concat_str("city", "state", separator="/")).to_series().to_numpy()
+    return KeyedChoice(of_city["zip_code"].to_list(), cities[:, None] == places)
