@@ -9,7 +9,7 @@ import dagster as dg
 from claims_pipeline import generate, schema
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
-from claims_pipeline.orchestration.metadata import FEED_VERSION, OWNERS, add_day_numbers, table_metadata
+from claims_pipeline.orchestration.metadata import FEED_VERSION, OWNERS, add_day_numbers, table_metadata, table_schema
 from claims_pipeline.orchestration.partitions import daily, one_run
 from claims_pipeline.orchestration.resources import Installation, days_of
 
@@ -24,6 +24,7 @@ KINDS = {"polars", "parquet"}
     code_version=FEED_VERSION,
     backfill_policy=one_run,
     retry_policy=RETRIES,
+    metadata={table.name: table_schema(table.columns) for table in schema.DIRECTORY},
 )
 @failing_as_dagster()
 def directory(installation: Installation) -> dg.MaterializeResult[None]:

@@ -10,6 +10,7 @@ from claims_pipeline.orchestration.checks import claims_quality
 from claims_pipeline.orchestration.feed_assets import claims, coverages, patients
 from claims_pipeline.orchestration.fidelity_asset import fidelity
 from claims_pipeline.orchestration.load_assets import fhir_load
+from claims_pipeline.orchestration.partitions import daily
 from claims_pipeline.orchestration.server_checks import no_dead_letters, server_holds_what_was_loaded
 from claims_pipeline.orchestration.volume_checks import claims_volume
 
@@ -30,7 +31,9 @@ refresh = dg.define_asset_job(
 
 
 @dg.schedule(job=daily_feed, cron_schedule="15 2 * * *")
-def daily_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+def daily_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Yesterday's partition at 02:15 UTC. Stopped until switched on in the UI."""
-    day = (context.scheduled_execution_time - timedelta(days=1)).date().isoformat()
-    return dg.RunRequest(run_key=day, partition_key=day)
+    day = (context.scheduled_execution_time - timedelta(days=1)).date()
+    if day < daily.start.date():
+        return dg.SkipReason(f"the feed begins on {daily.start.date()}")
+    return dg.RunRequest(run_key=str(day), partition_key=str(day))

@@ -9,6 +9,7 @@ import dagster as dg
 
 from claims_pipeline import load
 from claims_pipeline.errors import ClaimsPipelineError, DataError, LoaderLocked
+from claims_pipeline.fhir import mapping_digest
 from claims_pipeline.load import Counts, LoadReport
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
 from claims_pipeline.orchestration.faulty_days import faulty_days, name_faults
@@ -33,6 +34,7 @@ Numbers = dict[str, int | float]
     group_name="fhir",
     kinds={"fhir"},
     owners=OWNERS,
+    code_version=mapping_digest()[:12],
     metadata={"FHIR server": dg.MetadataValue.url(load_settings().fhir_base_url)},
     partitions_def=daily,
     backfill_policy=one_run,

@@ -15,9 +15,14 @@ FEED_VERSION = str(GENERATOR_VERSION)
 """Code version of what is generated: it rises when the same feed would give other rows."""
 
 
+def table_schema(columns: Iterable[Column]) -> dg.TableSchema:
+    """Return a table's columns as Dagster describes them: name, type, meaning, whether a value may be missing."""
+    return dg.TableSchema(columns=[_column(column) for column in columns])
+
+
 def column_schema(columns: Iterable[Column]) -> dict[str, dg.TableSchema]:
     """Return the definition metadata that shows a table's columns in the UI."""
-    return {"dagster/column_schema": dg.TableSchema(columns=[_column(column) for column in columns])}
+    return {"dagster/column_schema": table_schema(columns)}
 
 
 def table_metadata(table: Table, *sources: Table) -> dict[str, dg.TableSchema | dg.TableColumnLineage | str]:

@@ -1,8 +1,9 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
-from claims_pipeline import quality
+from claims_pipeline import quality, schema
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.definitions import defs
 from claims_pipeline.orchestration import fidelity_asset
@@ -54,18 +55,27 @@ def test_every_asset_says_what_it_is_and_what_columns_it_has() -> None:
 
     assert all(node.description for node in nodes.values())
     assert all("dagster/column_schema" in nodes[asset].metadata for asset in tables)
+    assert {table.name for table in schema.DIRECTORY} <= nodes["directory"].metadata.keys()
+
+
+def scheduled(tick: datetime) -> ScheduleExecutionData:
+    context = dg.build_schedule_context(scheduled_execution_time=tick, repository_def=defs.get_repository_def())
+    return defs.resolve_schedule_def("daily_schedule").evaluate_tick(context)
 
 
 def test_the_schedule_runs_the_partition_of_yesterday() -> None:
-    schedule = defs.resolve_schedule_def("daily_schedule")
-    context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2025, 3, 2, 2, 15, tzinfo=UTC), repository_def=defs.get_repository_def()
-    )
-
-    requests = schedule.evaluate_tick(context).run_requests
+    requests = scheduled(datetime(2025, 3, 2, 2, 15, tzinfo=UTC)).run_requests
 
     assert [request.partition_key for request in requests or []] == ["2025-03-01"]
-    assert schedule.cron_schedule == "15 2 * * *"
+    assert defs.resolve_schedule_def("daily_schedule").cron_schedule == "15 2 * * *"
+
+
+def test_the_schedule_skips_the_days_before_the_first_partition() -> None:
+    first_tick = datetime.combine(daily.start.date(), time(2, 15), UTC)
+
+    assert scheduled(first_tick).run_requests == []
+    assert str(daily.start.date()) in (scheduled(first_tick).skip_message or "")
+    assert scheduled(first_tick + timedelta(days=1)).run_requests
 
 
 def test_every_quality_check_and_every_calibration_row_is_an_asset_check() -> None:

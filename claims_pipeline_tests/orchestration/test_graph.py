@@ -51,5 +51,6 @@ def test_another_sql_is_another_code_version() -> None:
         for key in defs.resolve_asset_graph().get_all_asset_keys()
     }
 
+    assert all(versions.values())
     assert versions["claims_by_day"] != versions["procedures_by_day"]
     assert versions["claims"] == versions["patients"]
