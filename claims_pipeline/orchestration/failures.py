@@ -1,8 +1,9 @@
 """Errors of ours as Dagster failures, and back; and which of them are worth another try.
 
 Three mechanisms could repeat work, and each has one task here. Inside a load, the loader repeats requests for
-CLAIMS_FHIR_PATIENCE_SECONDS. A step is repeated by `RETRIES`, for what `may_succeed_later` names. A run is repeated by
-the instance (`run_retries` in dagster.yaml) only if its process died, never because a step failed.
+CLAIMS_FHIR_PATIENCE_SECONDS. A step is repeated by `RETRIES`, for what `may_succeed_later` names, unless a person waits
+for the run at a terminal. A run is repeated by the instance (`run_retries` in dagster.yaml) only if its process died,
+never because a step failed.
 """
 
 import sqlite3
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.context.compute import current_execution_context
 
 from claims_pipeline.errors import ClaimsPipelineError, ConfigError, LoaderLocked, ServerUnavailable, ServiceError
 
@@ -30,7 +32,7 @@ def failing_as_dagster() -> Iterator[None]:
         raise dg.Failure(
             description=error.message,
             metadata={"where": error.where or "-", "try": error.fix or "-", "exit_code": error.exit_code},
-            allow_retries=may_succeed_later(error),
+            allow_retries=may_succeed_later(error) and not is_awaited(),
         ) from error
     except Exception as error:
         if may_succeed_later(error):
@@ -51,6 +53,15 @@ def may_succeed_later(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def is_awaited() -> bool:
+    """Tell whether the run of the current step is one of a command such as `dagster asset materialize`.
+
+    A run that the UI or the daemon launched records where its job is defined; a run of such a command does not.
+    """
+    context = current_execution_context.get()
+    return context is not None and context.run.remote_job_origin is None
 
 
 def raised_in_asset(description: str, metadata: Mapping[str, dg.MetadataValue], run: str) -> ClaimsPipelineError:

@@ -2,9 +2,13 @@ import sqlite3
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.remote_origin import RemoteJobOrigin
 
 from claims_pipeline.errors import DataError, FeedMismatch, LedgerUnusable, LoaderLocked, ServerUnavailable
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster, may_succeed_later
+from claims_pipeline.orchestration.instance import remote_origin
 
 
 def busy_ledger() -> LedgerUnusable:
@@ -13,7 +17,7 @@ def busy_ledger() -> LedgerUnusable:
     return error
 
 
-def times_tried(error: Exception) -> int:
+def times_tried(error: Exception, *, is_launched: bool = True) -> int:
     """Return how often a step that always raises an error is tried with one retry allowed."""
     tries = 0
 
@@ -24,11 +28,14 @@ def times_tried(error: Exception) -> int:
         tries += 1
         raise error
 
-    @dg.job
+    @dg.job(executor_def=dg.in_process_executor)
     def job() -> None:
         step()
 
-    assert not job.execute_in_process(raise_on_error=False).success
+    with dg.DagsterInstance.ephemeral() as instance:
+        origin = RemoteJobOrigin(remote_origin(), "job") if is_launched else None
+        run = instance.create_run_for_job(job, remote_job_origin=origin)
+        assert not execute_run(InMemoryJob(job), run, instance).success
     return tries
 
 
@@ -36,6 +43,11 @@ def times_tried(error: Exception) -> int:
 def test_what_may_answer_later_is_tried_again(error: Exception) -> None:
     assert may_succeed_later(error)
     assert times_tried(error) == 2
+
+
+def test_a_person_who_waits_at_a_terminal_is_told_at_once() -> None:
+    """`dagster asset materialize` would otherwise try for 11 minutes while the server is down."""
+    assert times_tried(ServerUnavailable("no answer"), is_launched=False) == 1
 
 
 @pytest.mark.parametrize("error", [DataError("no partition"), FeedMismatch("another feed"), ValueError("a defect")])
