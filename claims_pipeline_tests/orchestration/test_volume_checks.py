@@ -85,3 +85,16 @@ def test_each_check_of_the_rows_can_be_run_alone(
 
         assert [one.check_name for one in result.get_asset_check_evaluations()] == [name]
         assert result.get_asset_check_evaluations()[0].metadata["first_day"].value == str(FRIDAY)
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_check_of_fidelity_can_be_run_without_its_asset(
+    instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAIMS_HOME", str(tmp_path))
+    key = dg.AssetCheckKey(dg.AssetKey("fidelity"), "lines_per_claim")
+    alone = defs.resolve_job_def("refresh").get_subset(asset_check_selection={key}, asset_selection=set())
+    result = alone.execute_in_process(instance=instance)
+
+    assert [one.check_name for one in result.get_asset_check_evaluations()] == ["lines_per_claim"]
+    assert result.get_asset_materialization_events() == []
