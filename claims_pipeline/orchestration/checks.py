@@ -14,6 +14,7 @@ from claims_pipeline.orchestration.partitions import days_of_run
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.schema import CLAIMS
 
+DAYS_SHOWN = 31
 IDS_SHOWN = 10
 
 
@@ -41,20 +42,28 @@ def _result(key: dg.AssetCheckKey, findings: pl.DataFrame, days: list[date]) -> 
 
     A blocking result would keep the good days of a range from the server; of those the load leaves the faulty ones out.
     """
-    by_day = findings.group_by("day", maintain_order=True).len().rows()
-    faulty = {day for day, _ in by_day}
-    blocks = key.name not in WARNINGS and (None in faulty or faulty >= set(days))
-    metadata = about_days(days, {day or days[0]: count for day, count in by_day})
+    by_day = findings.group_by("day", maintain_order=True).agg(pl.len(), pl.col("id").unique(maintain_order=True))
+    counts = dict(by_day.select("day", "len").iter_rows())
+    blocks = key.name not in WARNINGS and (None in counts or counts.keys() >= set(days))
+    metadata = about_days(days, {day or days[0]: count for day, count in counts.items()})
     metadata["findings"] = dg.MetadataValue.int(findings.height)
-    if by_day:
-        metadata["first_ids"] = dg.MetadataValue.text(", ".join(findings["id"].unique(maintain_order=True)[:IDS_SHOWN]))
+    if counts:
+        metadata["first_ids"] = dg.MetadataValue.table(_first_ids(by_day))
     return dg.AssetCheckResult(
-        passed=not by_day,
+        passed=not counts,
         check_name=key.name,
         asset_key=key.asset_key,
         severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
         metadata=metadata,
     )
+
+
+def _first_ids(by_day: pl.DataFrame) -> list[dg.TableRecord]:
+    """Return a row for each of the first faulty days: the day, the findings, the first ids."""
+    return [
+        dg.TableRecord({"day": str(day or "directory"), "findings": count, "first_ids": ", ".join(ids[:IDS_SHOWN])})
+        for day, count, ids in by_day.head(DAYS_SHOWN).iter_rows()
+    ]
 
 
 def about_days(days: Sequence[date], faulty: Mapping[date, int | float]) -> dict[str, dg.MetadataValue]:
