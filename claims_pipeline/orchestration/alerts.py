@@ -9,6 +9,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from claims_pipeline.days import parse_day
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.orchestration.faulty_days import WARNINGS
+from claims_pipeline.orchestration.freshness import DUE_DAY
 from claims_pipeline.orchestration.incidents import Book, Incident
 from claims_pipeline.orchestration.missing_days import LOADED
 from claims_pipeline.orchestration.notify import Message, deliver
@@ -37,15 +38,25 @@ def alerts(context: dg.SensorEvaluationContext, installation: Installation) -> d
 
     An incident is told once, and once more when it is over: its days are loaded, its check passes, its job succeeds.
     """
-    now = _now().timestamp()
-    book = Book.model_validate_json(context.cursor) if context.cursor else Book(runs_until=now, checks_until=now)
-    checks = context.repository_def.asset_graph.asset_check_keys if context.repository_def else ()
-    look(context.instance, book, sorted(checks))
+    checks = sorted(context.repository_def.asset_graph.asset_check_keys if context.repository_def else ())
+    if context.cursor:
+        book = Book.model_validate_json(context.cursor)
+        look(context.instance, book, checks)
+    else:
+        book = first_look(context.instance, checks)
     told = len(book.unsent)
     _send(context, book, installation.settings)
     context.update_cursor(book.model_dump_json())
     open_now = sum(map(len, book.open.values()))
     return dg.SkipReason(f"{open_now:,} open incidents, {told:,} messages")
+
+
+def first_look(instance: dg.DagsterInstance, checks: Sequence[dg.AssetCheckKey]) -> Book:
+    """Return the checks that fail now as incidents that are to be told; runs are looked at from now on."""
+    book = Book(runs_until=_now().timestamp())
+    look(instance, book, checks)
+    book.tell_open_ones_only()
+    return book
 
 
 def look(instance: dg.DagsterInstance, book: Book, checks: Sequence[dg.AssetCheckKey]) -> None:
@@ -91,7 +102,7 @@ def _look_at_checks(instance: dg.DagsterInstance, book: Book, checks: Sequence[d
             book.end(family, set(checked) - set(faulty))
         elif evaluation.passed:
             book.end(family)
-        if not evaluation.passed:
+        if not evaluation.passed and not _is_told_as_failed(evaluation, book):
             incident = Incident(
                 subject=f"claims_pipeline: {family} failed",
                 text=evaluation.description or "see the check in Dagster's UI",
@@ -99,6 +110,12 @@ def _look_at_checks(instance: dg.DagsterInstance, book: Book, checks: Sequence[d
                 since=_now().isoformat(timespec="seconds"),
             )
             book.begin(family, incident)
+
+
+def _is_told_as_failed(evaluation: dg.AssetCheckEvaluation, book: Book) -> bool:
+    """Tell whether a check fails for the want of a day whose failed run is an open incident already."""
+    day = evaluation.metadata.get(DUE_DAY)
+    return day is not None and str(day.value) in map(str, book.days(RUNS))
 
 
 def _evaluations(

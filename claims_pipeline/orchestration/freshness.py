@@ -11,6 +11,9 @@ from claims_pipeline.orchestration.partitions import daily
 DEADLINE = time(7)
 NAME = "yesterday_is_loaded"
 
+DUE_DAY = "day"
+"""Metadata of an evaluation that names the day that should be loaded; `alerts` reads it."""
+
 
 def evaluation(instance: dg.DagsterInstance, now: datetime) -> dg.AssetCheckEvaluation:
     """Return whether the day that is due at a time (UTC) is loaded."""
@@ -22,7 +25,7 @@ def evaluation(instance: dg.DagsterInstance, now: datetime) -> dg.AssetCheckEval
         passed=str(due) in loaded or due < daily.start.date(),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
-            "day": dg.MetadataValue.text(str(due)),
+            DUE_DAY: dg.MetadataValue.text(str(due)),
             "last_loaded": dg.MetadataValue.text(max(loaded, default="none")),
         },
     )
@@ -35,11 +38,11 @@ def yesterday_is_loaded(context: dg.AssetCheckExecutionContext) -> dg.AssetCheck
     return dg.AssetCheckResult(passed=found.passed, severity=found.severity, metadata=found.metadata)
 
 
-@dg.sensor(minimum_interval_seconds=900, asset_selection=[LOADED])
+@dg.sensor(minimum_interval_seconds=60, asset_selection=[LOADED])
 def freshness_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Evaluate `yesterday_is_loaded` without a run; records it once a day, and when it changes."""
     found = evaluation(context.instance, datetime.now(UTC))
-    state = f"{found.metadata['day'].value} {'passed' if found.passed else 'failed'}"
+    state = f"{found.metadata[DUE_DAY].value} {'passed' if found.passed else 'failed'}"
     if state == context.cursor:
         return dg.SkipReason(state)
     return dg.SensorResult(asset_events=[found], cursor=state)

@@ -77,6 +77,12 @@ class Book(BaseModel):
         """Return the days of a family's open incidents."""
         return sorted({day for incident in self.open.get(family, []) for day in incident.days})
 
+    def tell_open_ones_only(self) -> None:
+        """Forget what was to be told, and tell of the incidents that are open now."""
+        self.unsent = []
+        for incident in (one for family in self.open.values() for one in family):
+            self._tell(incident.opened())
+
     def _tell(self, message: Message) -> None:
         self.unsent.append((message.subject, message.text))
 

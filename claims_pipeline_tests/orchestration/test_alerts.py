@@ -194,3 +194,23 @@ def test_stale_data_is_an_incident_from_seven_on_and_an_old_day_does_not_end_it(
 
     assert at_first == ["check fhir_load.yesterday_is_loaded failed"]
     assert subjects(book)[1:] == ["over: claims_pipeline: check fhir_load.yesterday_is_loaded failed"]
+
+
+def test_what_fails_when_alerts_are_switched_on_is_told_and_what_is_over_is_not(
+    instance: dg.DagsterInstance,
+) -> None:
+    for check, passed in (("codes_known", False), ("codes_known", True), ("codes_fit_patient", False)):
+        evaluate(instance, check, passed=passed)
+
+    book = alerts.first_look(instance, [*CHECKS, dg.AssetCheckKey(dg.AssetKey("claims"), "codes_fit_patient")])
+
+    assert subjects(book) == ["check claims.codes_fit_patient failed"]
+
+
+def test_a_day_that_is_told_as_failed_is_not_told_as_stale_too(instance: dg.DagsterInstance, book: Book) -> None:
+    run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2])
+    instance.report_runless_asset_event(freshness.evaluation(instance, datetime(2025, 2, 6, 7, tzinfo=UTC)))
+    look(instance, book, CHECKS)
+
+    assert len(book.unsent) == 1
+    assert "days: 2025-02-05\n" in book.unsent[0][1]
