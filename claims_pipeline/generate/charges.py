@@ -11,8 +11,12 @@ from claims_pipeline.generate.lines import Encounters, Lines
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import conversion_factors, read_table
 
-MODIFIERS = ("", "25", "95", "26", "TC", "GP", "25 95")
-"""Combinations of modifiers that occur; 25 a separate visit, 95 by video, 26 professional and TC technical part."""
+MODIFIERS = (
+    *("", "25", "95", "26", "TC", "GP", "25 95", "59 GP", "QW"),
+    *("RT", "LT", "26 RT", "26 LT", "TC RT", "TC LT"),
+)
+"""Combinations of modifiers that occur; 25 a separate visit, 95 by video, 26 professional and TC technical part,
+59 a separate procedure, QW a waived test, RT and LT the side."""
 MARKUP = 2.12
 """Median charge over the Medicare fee: internal medicine charged 2.1 times what Medicare allows (JAMA Intern Med
 2017;177:1139, Medicare claims of 2013)."""
@@ -95,7 +99,5 @@ def _update(year: int) -> float:
 def _parts() -> Floats:
     """Return which part of the fee is charged, by modifier (rows) and procedure."""
     professional = read_table("procedures")["professional_share"].to_numpy().astype(np.float64)
-    parts = np.ones((len(MODIFIERS), len(professional)))
-    parts[MODIFIERS.index("26")] = professional
-    parts[MODIFIERS.index("TC")] = 1 - professional
-    return parts
+    parts = {"26": professional, "TC": 1 - professional}
+    return np.array([parts.get(modifier[:2], np.ones_like(professional)) for modifier in MODIFIERS])

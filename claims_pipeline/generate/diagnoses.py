@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.coding_order import in_coding_order
 from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names
 from claims_pipeline.generate.draws import Bits, Draws, Integers, KeyedChoice
 from claims_pipeline.generate.plan import Plan
@@ -56,6 +57,7 @@ def diagnoses_of(plan: Plan, ages: Integers) -> Diagnoses:
         code = code_conditions(draws, plan.person[rows], people.conditions[plan.person[rows]], which)
         codes[rows, count[rows]] = code
         count[rows] += 1
+    codes, count = in_coding_order(draws, plan.person, people.conditions[plan.person], codes, 1 + most)
     return Diagnoses(codes, count, condition)
 
 

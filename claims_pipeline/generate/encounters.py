@@ -11,6 +11,7 @@ from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, diagnoses_of
 from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.identifiers import dates
+from claims_pipeline.generate.line_modifiers import complete_modifiers
 from claims_pipeline.generate.lines import Encounters, Lines, lines_of
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.generate.population import population
@@ -27,7 +28,7 @@ def encounters_of(plan: Plan, *, birth_days: Integers, is_medicare: NDArray[np.b
     Args:
         plan: the claims.
         birth_days: of each claim's patient.
-        is_medicare: whether original Medicare covers the day of service.
+        is_medicare: whether Medicare, or a plan of Medicare Advantage, covers the day of service.
     """
     ages = ages_on(birth_days, plan.service)
     diagnoses = diagnoses_of(plan, ages)
@@ -56,7 +57,14 @@ def encounters_of(plan: Plan, *, birth_days: Integers, is_medicare: NDArray[np.b
     )[providers.practitioner]
     place = pl.when(pl.Series(providers.is_video)).then(pl.lit(TELEHEALTH_AT_HOME)).otherwise("place_of_service_code")
     frame = sites.with_columns(place.alias("place_of_service_code"))
-    modifiers = modifiers_of(visits, lines)
+    modifiers = complete_modifiers(
+        modifiers_of(visits, lines),
+        lines,
+        draws=visits.draws,
+        claims=visits.counter,
+        specialty=providers.specialty,
+        diagnoses=diagnoses.codes,
+    )
     unit_cents = unit_charges(visits, lines, feed=plan.feed, modifiers=modifiers, service=plan.service)
     cents = unit_cents * lines.units
     counts = np.bincount(lines.claim, minlength=len(plan.story))

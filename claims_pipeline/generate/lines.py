@@ -25,7 +25,7 @@ class Encounters:
         story: row of the stories table.
         ages: of the patient on the day of service.
         is_female: of the patient.
-        is_medicare: whether the payer is original Medicare.
+        is_medicare: whether the payer is Medicare, or a plan of Medicare Advantage.
         diagnoses: may gain those that lines bring with them.
     """
 

@@ -110,7 +110,7 @@ def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl
     encounter = encounters_of(
         plan,
         birth_days=frame["birth_date"].to_physical().to_numpy().astype(np.int64),
-        is_medicare=(frame["plan_type"] == "medicare").to_numpy(),
+        is_medicare=frame["plan_type"].is_in(["medicare", "medicare_advantage"]).to_numpy(),
     )
     return _conform(
         CLAIMS,

@@ -43,15 +43,40 @@ class Chunk:
 
     @cached_property
     def diagnoses(self) -> pl.DataFrame:
-        """One row per diagnosis of a claim, with `diagnosis_code`, date of service and patient."""
+        """One row per diagnosis of a claim: `diagnosis_code`, its `position` from 1, date of service and patient."""
+        codes = pl.col("diagnosis_codes")
         return self.members.select(
             "day",
             "claim_id",
             "claim_start_date",
             "birth_date",
             "gender",
-            pl.col("diagnosis_codes").alias("diagnosis_code"),
-        ).explode("diagnosis_code", empty_as_null=False)
+            pl.col("claim_start_date").alias("service_date"),
+            codes.alias("diagnosis_code"),
+            pl.int_ranges(1, codes.list.len() + 1).alias("position"),
+        ).explode("diagnosis_code", "position", empty_as_null=False)
+
+    @cached_property
+    def coded_lines(self) -> pl.DataFrame:
+        """One row per service line with `service_date`, `pointed_diagnoses` and the `plan_type` of the coverage."""
+        plans = self.coverages.unique(["day", "coverage_id"], keep="first").select("day", "coverage_id", "plan_type")
+        pointed = pl.col("diagnosis_codes").list.gather(pl.col("diagnosis_pointers") - 1, null_on_oob=True)
+        return (
+            self.claims.join(plans, on=["day", "coverage_id"], how="left")
+            .select("day", "claim_id", "plan_type", "diagnosis_codes", "lines")
+            .explode("lines", empty_as_null=False)
+            .unnest("lines")
+            .select(
+                "day",
+                "claim_id",
+                "plan_type",
+                "hcpcs_code",
+                "place_of_service_code",
+                pl.col("modifiers").fill_null([]),
+                pl.col("line_service_date").alias("service_date"),
+                pointed.fill_null([]).alias("pointed_diagnoses"),
+            )
+        )
 
     @cached_property
     def members(self) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from claims_pipeline.lake import Lake
-from claims_pipeline.quality import content, structure
+from claims_pipeline.quality import coding, content, structure
 from claims_pipeline.quality.chunk import FINDING, Chunk, read_chunk, read_directory
 from claims_pipeline.schema import CLAIMS
 
@@ -17,10 +17,16 @@ VERSIONS_A_CHUNK = 100_000
 
 @dataclass(frozen=True)
 class Check:
-    """A check: its name, and the function that returns the rows that fail it; its docstring states the rule."""
+    """A check: its name, and the function that returns the rows that fail it; its docstring states the rule.
+
+    Attributes:
+        blocks: whether a row that fails must not reach a FHIR server. A claim that is coded against a rule, or with a
+            code that we do not know, is a whole claim all the same: what a payer must be able to receive.
+    """
 
     name: str
     find: Callable[[Chunk], pl.DataFrame]
+    blocks: bool = True
 
     @property
     def meaning(self) -> str:
@@ -28,22 +34,32 @@ class Check:
         return (self.find.__doc__ or "").strip()
 
 
-CHECKS: tuple[Check, ...] = tuple(
-    Check(find.__name__, find)
-    for find in (
-        structure.unique_ids,
-        structure.closed_references,
-        structure.service_within_coverage,
-        structure.dates_in_order,
-        structure.received_by_its_day,
-        structure.complete_claims,
-        content.codes_valid,
-        content.codes_known,
-        content.codes_fit_patient,
-        content.charges_positive,
-        content.total_is_sum,
-        content.npi_check_digits,
-    )
+_BLOCKING = (
+    structure.unique_ids,
+    structure.closed_references,
+    structure.service_within_coverage,
+    structure.dates_in_order,
+    structure.received_by_its_day,
+    structure.complete_claims,
+    content.codes_valid,
+    content.charges_positive,
+    content.total_is_sum,
+    content.npi_check_digits,
+)
+_WARNING = (
+    content.codes_known,
+    content.codes_fit_patient,
+    coding.diagnoses_followed,
+    coding.diagnoses_together,
+    coding.procedures_together,
+    coding.procedures_accompanied,
+    coding.modifiers_present,
+    coding.procedures_fit_diagnoses,
+    coding.procedures_fit_plan,
+)
+CHECKS: tuple[Check, ...] = (
+    *(Check(find.__name__, find) for find in _BLOCKING),
+    *(Check(find.__name__, find, blocks=False) for find in _WARNING),
 )
 
 

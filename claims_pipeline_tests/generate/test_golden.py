@@ -22,7 +22,7 @@ GOLDEN = {
     "enrollment": "ccabb401173707b7",
     "patients": "872a65af7927ac9c",
     "coverages": "480ad2cf291b850f",
-    "claims": "0b40db68ee188eec",
+    "claims": "0e03344f26478d6f",
 }
 
 

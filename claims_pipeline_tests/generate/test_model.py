@@ -6,6 +6,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
+from claims_pipeline import quality
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.reference import read_table
@@ -162,3 +163,22 @@ def test_a_wound_is_as_deep_as_what_is_cut_out_of_it(claims: pl.DataFrame) -> No
     assert cut.select(pointed.unique()).to_series().to_list() == ["L97.522"]
     deeper = lines(claims, ["11045"])["claim_id"]
     assert deeper.is_in(lines(claims, ["11042"])["claim_id"].implode()).all()
+
+
+def test_a_year_breaks_no_rule_of_coding(lake: Lake) -> None:
+    assert quality.findings(lake).is_empty()
+
+
+def test_hypertension_with_kidney_disease_is_coded_before_the_stage_of_the_disease(claims: pl.DataFrame) -> None:
+    codes = claims.filter(pl.col("diagnosis_codes").list.contains("I12.9"))["diagnosis_codes"].to_list()
+    after = [code for claim in codes for code in claim[claim.index("I12.9") :] if code.startswith("N18")]
+    assert len(after) == len(codes) > 0
+
+
+def test_a_side_of_the_body_is_that_of_the_diagnosis(claims: pl.DataFrame) -> None:
+    sided = lines(claims, ["20610", "73560", "73030"]).with_columns(
+        pointed=pl.col("diagnosis_codes").list.get(pl.col("lines_diagnosis_pointers").list.first() - 1)
+    )
+    of_right = sided.filter(pl.col("pointed").is_in(["M17.11", "M25.511", "M25.561"]))["lines_modifiers"]
+    assert of_right.len() > 0
+    assert of_right.list.contains("RT").all()

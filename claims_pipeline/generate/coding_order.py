@@ -1,0 +1,98 @@
+"""The order of a claim's diagnoses as coding_rules.csv asks."""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names
+from claims_pipeline.generate.draws import Draws, Integers
+from claims_pipeline.reference import read_table
+
+NONE = -1
+
+
+def in_coding_order(
+    draws: Draws, people: Integers, conditions: Masks, codes: Integers, most: Integers
+) -> tuple[Integers, Integers]:
+    """Return the diagnoses of claims in the order that the rules ask, and how many they are.
+
+    A diagnosis that needs another behind it (hypertensive kidney disease: its stage) brings it, or is left out if the
+    claim has no room. A diagnosis that an earlier one excludes is left out. The principal one stays, but one that needs
+    it stands before it.
+
+    Args:
+        draws: of the feed.
+        people: number of each claim's patient.
+        conditions: their masks of conditions.
+        codes: rows of diagnoses, NONE behind the last, shape (claims, most diagnoses).
+        most: how many diagnoses each claim may have beside those that its principal one needs.
+    """
+    needs, conflicts, condition_of = _needs(), _conflicts(), _condition_of()
+    codes = _parents_first(codes)
+    ordered, count = np.full_like(codes, NONE), np.zeros(len(codes), dtype=np.int64)
+    rows = np.arange(len(codes))
+    for place in range(codes.shape[1]):
+        code = codes[:, place]
+        present = np.bitwise_or.reduce(condition_of[ordered], axis=1)
+        missing = needs[code] & ~present & conditions.astype(np.int64)
+        size = 1 + np.bitwise_count(missing.astype(np.uint64)).astype(np.int64)
+        is_new = (code != NONE) & ~(ordered == code[:, None]).any(axis=1)
+        is_new &= ~conflicts[code[:, None], ordered].any(axis=1)
+        is_new &= (place == 0) | (count + size <= most)
+        ordered[rows[is_new], count[is_new]] = code[is_new]
+        count += is_new
+        for condition in range(len(condition_names())):
+            (at,) = np.nonzero(is_new & (missing >> condition & 1 == 1))
+            ordered[at, count[at]] = code_conditions(draws, people[at], conditions[at], np.full(len(at), condition))
+            count[at] += 1
+    return _parents_first(ordered), count
+
+
+def _parents_first(codes: Integers) -> Integers:
+    """Move each diagnosis before the first of those that must follow it."""
+    needs, condition_of = _needs(), _condition_of()
+    codes = codes.copy()
+    for place in range(1, codes.shape[1]):
+        for before in range(place):
+            (at,) = np.nonzero(needs[codes[:, place]] & condition_of[codes[:, before]])
+            codes[at, before : place + 1] = np.roll(codes[at, before : place + 1], 1, axis=1)
+    return codes
+
+
+@cache
+def _condition_of() -> Integers:
+    """Return for each row of diagnoses the mask of the condition that it codes; the last element is for NONE."""
+    names = condition_names()
+    families = read_table("diagnoses")["family"].to_list()
+    return np.array([*(1 << names.index(family) if family in names else 0 for family in families), 0])
+
+
+@cache
+def _needs() -> Integers:
+    """Return for each row of diagnoses the mask of the conditions that must be coded behind it."""
+    codes, condition_of = read_table("diagnoses")["diagnosis_code"].to_list(), _condition_of()
+    needs = np.zeros(len(codes) + 1, dtype=np.int64)
+    for rule in _rules("followed_by"):
+        followers = np.bitwise_or.reduce([0, *condition_of[_beginning_with(codes, rule["others"])]])
+        needs[_beginning_with(codes, rule["code"])] |= followers
+    return needs
+
+
+@cache
+def _conflicts() -> NDArray[np.bool_]:
+    """Return which rows of diagnoses exclude each other; the last row and column are for NONE."""
+    codes = read_table("diagnoses")["diagnosis_code"].to_list()
+    conflicts = np.zeros((len(codes) + 1, len(codes) + 1), dtype=np.bool_)
+    for rule in _rules("not_with_diagnosis"):
+        conflicts[np.ix_(_beginning_with(codes, rule["code"]), _beginning_with(codes, rule["others"]))] = True
+    return conflicts | conflicts.T
+
+
+def _rules(kind: str) -> list[dict[str, str]]:
+    rules = read_table("coding_rules")
+    return rules.filter(rules["kind"] == kind).select("code", "others").to_dicts()
+
+
+def _beginning_with(codes: list[str], begins: str) -> list[int]:
+    return [number for number, code in enumerate(codes) if code.startswith(tuple(begins.split()))]
