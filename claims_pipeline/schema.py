@@ -38,13 +38,14 @@ def struct_of(fields: tuple[Column, ...]) -> pl.Struct:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. `is_daily` tables have a partition a day, the others one file."""
+    """One table. `is_daily` tables have a partition a day, `is_yearly` ones a partition a year, the others one file."""
 
     name: str
     grain: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     is_daily: bool = False
+    is_yearly: bool = False
 
     @property
     def polars_schema(self) -> pl.Schema:
@@ -155,6 +156,27 @@ ENROLLMENT = Table(
     ),
 )
 
+VISITS = Table(
+    "visits",
+    "one row per claim that the payer receives first in the year: who is seen for what, when, by whom",
+    ("received_date", "claim_index"),
+    (
+        Column("received_date", DATE, "Day of the first version"),
+        Column("claim_index", INTEGER, "Number of the claim within the day received, from 0"),
+        Column("person", INTEGER, "Number of the patient, from 0"),
+        Column("service_date", DATE, "Day of service"),
+        Column("story", TEXT, "Why the patient is seen: stories.csv"),
+        Column("principal_diagnosis_code", TEXT, "Reason of the visit, ICD-10-CM"),
+        Column("practitioner", INTEGER, "Number of the rendering provider, from 0"),
+        Column(
+            "is_new_patient", pl.Boolean(), "Not seen by the practice in three years, or the first visit of a course"
+        ),
+        Column("is_video", pl.Boolean(), "Visit by video"),
+        Column("episode", pl.UInt64(), "Shared by the visits of a course of treatment"),
+    ),
+    is_yearly=True,
+)
+
 PATIENTS = Table(
     "patients",
     "one row per patient whom a claim of the day names, as they were on that day",
@@ -243,6 +265,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             LOCATIONS,
             PRACTITIONERS,
             ENROLLMENT,
+            VISITS,
             PATIENTS,
             COVERAGES,
             CLAIMS,

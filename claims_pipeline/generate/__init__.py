@@ -10,11 +10,13 @@ from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.write import (
     OnDays,
     generate_range,
+    missing_years,
     write_claims,
     write_coverages,
     write_directory,
     write_enrollment,
     write_patients,
+    write_visits,
 )
 
 __all__ = [
@@ -23,9 +25,11 @@ __all__ = [
     "directory",
     "enrollment",
     "generate_range",
+    "missing_years",
     "write_claims",
     "write_coverages",
     "write_directory",
     "write_enrollment",
     "write_patients",
+    "write_visits",
 ]

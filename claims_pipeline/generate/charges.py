@@ -37,10 +37,10 @@ def modifiers_of(visits: Encounters, lines: Lines) -> Integers:
     checkups = np.bincount(lines.claim[is_visit], minlength=len(visits.story))
     is_problem_visit = is_visit & (lines.pointer > 1) & (checkups[lines.claim] > 1)
     separate = (is_visit & (extras[lines.claim] > 0)) | is_problem_visit
-    by_video = visits.providers.is_video[lines.claim]
+    by_video = visits.is_video[lines.claim]
     modifier = np.where(by_video, np.where(separate, 6, 2), np.where(separate, 1, 0))
     has_parts = procedures["professional_share"].to_numpy()[lines.code] > 0
-    specialty = visits.providers.specialty[lines.claim]
+    specialty = visits.specialty[lines.claim]
     in_hospital = (read_table("specialties")["site"] == "hospital_outpatient").to_numpy()[specialty]
     in_center = (read_table("specialties")["site"] == "imaging").to_numpy()[specialty]
     technical = visits.draws.uniform("claim/technical part", visits.counter)[lines.claim] < TECHNICAL_ONLY
@@ -61,10 +61,10 @@ def unit_charges(visits: Encounters, lines: Lines, *, feed: Feed, modifiers: Int
         service: day of service of each claim.
     """
     procedures, cities = read_table("procedures"), read_table("cities")
-    practitioner = visits.providers.practitioner[lines.claim]
+    practitioner = visits.practitioner[lines.claim]
     fee = procedures["medicare_fee_amount"].to_numpy()[lines.code].astype(np.float64)
     fee *= _yearly_updates(year_of(service)[lines.claim], lines.code)
-    fee *= cities["cost_factor"].to_numpy()[visits.providers.city][lines.claim]
+    fee *= cities["cost_factor"].to_numpy()[visits.city][lines.claim]
     fee *= _parts()[modifiers, lines.code]
     fee *= _markups(feed)[practitioner, lines.code]
     return np.where(fee >= 20, np.rint(fee) * 100, np.rint(fee * 100)).astype(np.int64)

@@ -1,22 +1,19 @@
-"""What a visit is about: the principal diagnosis of its story, and the patient's conditions that are coded too."""
+"""The diagnoses of a claim: the reason of the visit, and the patient's conditions that are coded too."""
 
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from claims_pipeline.generate.coding_order import in_coding_order
-from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names
-from claims_pipeline.generate.draws import Bits, Draws, Integers, KeyedChoice
+from claims_pipeline.generate.conditions import code_conditions, condition_names
+from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.generate.population import population
+from claims_pipeline.generate.reasons import NONE, condition_choice
 from claims_pipeline.reference import read_table
 
 MOST_DIAGNOSES = 4
-OLDEST = 120
-NONE = -1
-CONDITION = "condition"
 
 
 @dataclass(frozen=True)
@@ -26,133 +23,31 @@ class Diagnoses:
     Attributes:
         codes: rows of the diagnoses table, the principal one first, NONE behind the last, shape (claims, 4).
         count: how many there are.
-        condition: the condition that the principal diagnosis stands for, or NONE.
     """
 
     codes: Integers
     count: Integers
-    condition: Integers
 
 
-def diagnoses_of(plan: Plan, ages: Integers) -> Diagnoses:
-    """Return the diagnoses of each claim of a plan, given the patients' ages on the day of service."""
+def diagnoses_of(plan: Plan) -> Diagnoses:
+    """Return the diagnoses of each claim of a plan: the reason of the visit, and further conditions of the patient."""
     draws, people = Draws(plan.feed.seed), population(plan.feed)
     stories = read_table("stories")
-    fits = _Patients(draws, plan.person, people.conditions[plan.person], people.is_female[plan.person], ages)
-    principal, condition = fits.principal(plan.story, plan.episode)
-    (following,) = np.nonzero(plan.source_story >= 0)
-    reason, _ = fits.at(following).principal(plan.source_story[following], plan.source_episode[following])
-    shared = _options_of_stories()[plan.story[following], reason]
-    principal[following[shared]] = reason[shared]
-    codes = np.full((len(principal), MOST_DIAGNOSES), NONE)
-    codes[:, 0] = principal
-    count = np.ones(len(principal), dtype=np.int64)
-    rest = people.conditions[plan.person].astype(np.int64) & ~_own_condition()[principal]
+    codes = np.full((len(plan.principal), MOST_DIAGNOSES), NONE)
+    codes[:, 0] = plan.principal
+    count = np.ones(len(plan.principal), dtype=np.int64)
+    rest = people.conditions[plan.person].astype(np.int64) & ~_own_condition()[plan.principal]
     chance, most = (stories[name].to_numpy()[plan.story] for name in ("secondary", "secondary_most"))
     for further in range(1, MOST_DIAGNOSES):
         coded = draws.uniform(f"claim/secondary {further}", plan.counter) < chance
         (rows,) = np.nonzero((rest > 0) & (most >= further) & coded)
-        which = _condition_choice().choose(draws.bits(f"claim/condition {further}", plan.counter[rows]), rest[rows])
+        which = condition_choice().choose(draws.bits(f"claim/condition {further}", plan.counter[rows]), rest[rows])
         rest[rows] &= ~(1 << which)
         code = code_conditions(draws, plan.person[rows], people.conditions[plan.person[rows]], which)
         codes[rows, count[rows]] = code
         count[rows] += 1
     codes, count = in_coding_order(draws, plan.person, people.conditions[plan.person], codes, 1 + most)
-    return Diagnoses(codes, count, condition)
-
-
-@dataclass(frozen=True)
-class _Patients:
-    """What decides about the reason of a visit: arrays with one element a claim."""
-
-    draws: Draws
-    person: Integers
-    conditions: Masks
-    is_female: NDArray[np.bool_]
-    ages: Integers
-
-    def at(self, rows: Integers) -> "_Patients":
-        """Return the patients of some claims."""
-        return _Patients(self.draws, self.person[rows], self.conditions[rows], self.is_female[rows], self.ages[rows])
-
-    def principal(self, story: Integers, episode: Bits) -> tuple[Integers, Integers]:
-        """Return the row of diagnoses of each visit's reason, and the condition it stands for, or NONE."""
-        with_condition, without, options = _principal_choice()
-        eligible = self.conditions.astype(np.int64) & _cluster_masks()[story]
-        row = (story * 2 + self.is_female) * (OLDEST + 1) + np.minimum(self.ages, OLDEST)
-        bits = self.draws.bits("claim/principal", episode)
-        option = with_condition.choose(bits, row)
-        (again,) = np.nonzero((options[option] == NONE) & (eligible == 0))
-        option[again] = without.choose(bits[again], row[again])
-        principal, condition = options[option], np.full(len(story), NONE)
-        (chronic,) = np.nonzero(principal == NONE)
-        which = _condition_choice().choose(self.draws.bits("claim/condition", episode[chronic]), eligible[chronic])
-        condition[chronic] = which
-        principal[chronic] = code_conditions(self.draws, self.person[chronic], self.conditions[chronic], which)
-        return principal, condition
-
-
-@cache
-def _options_of_stories() -> NDArray[np.bool_]:
-    """Return which diagnoses (columns) are reasons of which stories (rows)."""
-    stories, diagnoses = read_table("stories")["story"].to_list(), read_table("diagnoses")
-    codes, families = diagnoses["diagnosis_code"].to_list(), diagnoses["family"].to_list()
-    is_condition = np.isin(families, condition_names())
-    allowed = np.zeros((len(stories), len(codes)), dtype=np.bool_)
-    for row in read_table("story_diagnoses").iter_rows(named=True):
-        story = stories.index(row["story"])
-        if row["diagnosis_code"] == CONDITION:
-            allowed[story] |= is_condition
-        else:
-            allowed[story, codes.index(row["diagnosis_code"])] = True
-    return allowed
-
-
-@cache
-def _principal_choice() -> tuple[KeyedChoice, KeyedChoice, Integers]:
-    """Return the choice with and without the patient's conditions, and the row of diagnoses for each option."""
-    stories, rows, codes = (read_table(name) for name in ("stories", "story_diagnoses", "diagnoses"))
-    numbers = {code: number for number, code in enumerate(codes["diagnosis_code"])}
-    options = [CONDITION, *(code for code in rows["diagnosis_code"].unique(maintain_order=True) if code != CONDITION)]
-    weights = np.zeros((stories.height, 2, OLDEST + 1, len(options)))
-    for row in rows.iter_rows(named=True):
-        story, option = stories["story"].to_list().index(row["story"]), options.index(row["diagnosis_code"])
-        from_age, to_age, sex = row["from_age"], row["to_age"], None
-        if row["diagnosis_code"] != CONDITION:
-            fits = codes.row(numbers[row["diagnosis_code"]], named=True)
-            from_age, to_age, sex = max(from_age, fits["from_age"]), min(to_age, fits["to_age"]), fits["sex"]
-        for is_female, name in enumerate(("male", "female")):
-            if sex in (None, name):
-                weights[story, is_female, from_age : to_age + 1, option] = row["weight"]
-    without = weights.copy()
-    without[..., 0] = 0
-    for table in (weights, without):
-        table[table.sum(axis=-1) == 0, 0] = 1.0
-    of_option = np.array([numbers.get(option, NONE) for option in options])
-    choice, other_choice = (KeyedChoice(options, table.reshape(-1, len(options))) for table in (weights, without))
-    return choice, other_choice, of_option
-
-
-@cache
-def _condition_choice() -> KeyedChoice:
-    """Return the choice of one of the conditions of a mask, by how often each is the reason of a visit."""
-    weights = read_table("conditions")["visit_weight"].to_numpy()
-    masks = np.arange(2 ** len(weights))
-    table = ((masks[:, None] >> np.arange(len(weights))) & 1) * weights
-    table[0] = 1.0
-    return KeyedChoice(condition_names(), table)
-
-
-@cache
-def _cluster_masks() -> Integers:
-    """Return for each story the conditions that it can be about."""
-    clusters = read_table("conditions")["cluster"].to_list()
-    return np.array(
-        [
-            sum(1 << bit for bit, cluster in enumerate(clusters) if wanted in (None, cluster))
-            for wanted in read_table("stories")["cluster"]
-        ]
-    )
+    return Diagnoses(codes, count)
 
 
 @cache

@@ -70,6 +70,15 @@ def directory_of(feed: Feed) -> Directory:
     return Directory(tables, practitioners, first, counts)
 
 
+@lru_cache(maxsize=2)
+def places_of(feed: Feed) -> tuple[Integers, Integers]:
+    """Return the row of the specialty and of the city of each practitioner of a feed."""
+    practitioners = directory_of(feed).practitioners
+    names = pl.Enum(read_table("specialties")["specialty"])
+    specialty = practitioners["specialty"].cast(names).to_physical().to_numpy().astype(np.int64)
+    return specialty, practitioners["city_index"].to_numpy().astype(np.int64)
+
+
 def _placed(city: Integers, specialty: Integers) -> pl.DataFrame:
     """Return one row a practitioner: who works at which site of which organization of the city."""
     kinds = read_table("specialties").join(read_table("sites"), on="site", maintain_order="left")

@@ -8,14 +8,13 @@ from claims_pipeline.generate.arrow import lists, money
 from claims_pipeline.generate.charges import MODIFIERS, modifiers_of, unit_charges
 from claims_pipeline.generate.days import ages_on
 from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, diagnoses_of
-from claims_pipeline.generate.directory import directory_of
+from claims_pipeline.generate.directory import directory_of, places_of
 from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.identifiers import dates
 from claims_pipeline.generate.line_modifiers import complete_modifiers
 from claims_pipeline.generate.lines import Encounters, Lines, lines_of
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.generate.population import population
-from claims_pipeline.generate.providers import providers_of
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import LINE
 
@@ -31,8 +30,8 @@ def encounters_of(plan: Plan, *, birth_days: Integers, is_medicare: NDArray[np.b
         is_medicare: whether Medicare, or a plan of Medicare Advantage, covers the day of service.
     """
     ages = ages_on(birth_days, plan.service)
-    diagnoses = diagnoses_of(plan, ages)
-    providers = providers_of(plan, diagnoses)
+    diagnoses = diagnoses_of(plan)
+    specialty, city = places_of(plan.feed)
     visits = Encounters(
         draws=Draws(plan.feed.seed),
         counter=plan.counter,
@@ -41,7 +40,11 @@ def encounters_of(plan: Plan, *, birth_days: Integers, is_medicare: NDArray[np.b
         is_female=population(plan.feed).is_female[plan.person],
         is_medicare=is_medicare,
         diagnoses=diagnoses,
-        providers=providers,
+        practitioner=plan.practitioner,
+        specialty=specialty[plan.practitioner],
+        city=city[plan.practitioner],
+        is_new=plan.is_new,
+        is_video=plan.is_video,
     )
     lines = lines_of(visits)
     practitioners = directory_of(plan.feed).practitioners
@@ -54,15 +57,15 @@ def encounters_of(plan: Plan, *, birth_days: Integers, is_medicare: NDArray[np.b
         pl.col("npi").alias("rendering_npi"),
         pl.col("city").alias("facility_city"),
         pl.col("state").alias("facility_state"),
-    )[providers.practitioner]
-    place = pl.when(pl.Series(providers.is_video)).then(pl.lit(TELEHEALTH_AT_HOME)).otherwise("place_of_service_code")
+    )[plan.practitioner]
+    place = pl.when(pl.Series(plan.is_video)).then(pl.lit(TELEHEALTH_AT_HOME)).otherwise("place_of_service_code")
     frame = sites.with_columns(place.alias("place_of_service_code"))
     modifiers = complete_modifiers(
         modifiers_of(visits, lines),
         lines,
         draws=visits.draws,
         claims=visits.counter,
-        specialty=providers.specialty,
+        specialty=visits.specialty,
         diagnoses=diagnoses.codes,
     )
     unit_cents = unit_charges(visits, lines, feed=plan.feed, modifiers=modifiers, service=plan.service)

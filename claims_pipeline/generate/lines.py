@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.calendar import stories
-from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, NONE, Diagnoses
+from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, Diagnoses
 from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable
-from claims_pipeline.generate.providers import Providers, family_numbers
+from claims_pipeline.generate.providers import family_numbers
+from claims_pipeline.generate.reasons import NONE
 from claims_pipeline.generate.rules import ANY_VISIT, Rule, rules_of
 from claims_pipeline.reference import read_table
 
@@ -27,6 +28,11 @@ class Encounters:
         is_female: of the patient.
         is_medicare: whether the payer is Medicare, or a plan of Medicare Advantage.
         diagnoses: may gain those that lines bring with them.
+        practitioner: number of the rendering provider, from 0.
+        specialty: row of the specialties table.
+        city: row of the cities table.
+        is_new: whether the patient is new to the practice, or the visit the first of a course.
+        is_video: whether it is a visit by video.
     """
 
     draws: Draws
@@ -36,7 +42,11 @@ class Encounters:
     is_female: NDArray[np.bool_]
     is_medicare: NDArray[np.bool_]
     diagnoses: Diagnoses
-    providers: Providers
+    practitioner: Integers
+    specialty: Integers
+    city: Integers
+    is_new: NDArray[np.bool_]
+    is_video: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -78,7 +88,7 @@ class _StoryLines:
         self.codes, self.count = visits.diagnoses.codes, visits.diagnoses.count
         self.counter, self.ages = visits.counter[claims], visits.ages[claims]
         self.is_female, self.is_medicare = visits.is_female[claims], visits.is_medicare[claims]
-        self.is_new, self.is_video = visits.providers.is_new[claims], visits.providers.is_video[claims]
+        self.is_new, self.is_video = visits.is_new[claims], visits.is_video[claims]
         self.families = family_numbers()[self.codes[claims]]
         self.shares: dict[str, NDArray[np.float64]] = {}
 
@@ -147,8 +157,8 @@ def _visit_codes(visits: Encounters, claims: Integers, wanted: Integers) -> Inte
     """Return the row of procedures of visits whose level depends on the number of diagnoses."""
     table, codes = _visit_levels()
     emergency = read_table("specialties")["site"].to_list().index("emergency")
-    in_emergency = (wanted == ANY_VISIT) & (visits.providers.specialty[claims] == emergency)
-    kind = np.where(in_emergency, PATIENTS.index("emergency"), visits.providers.is_new[claims].astype(np.int64))
+    in_emergency = (wanted == ANY_VISIT) & (visits.specialty[claims] == emergency)
+    kind = np.where(in_emergency, PATIENTS.index("emergency"), visits.is_new[claims].astype(np.int64))
     row = kind * MOST_DIAGNOSES + visits.diagnoses.count[claims] - 1
     level = table.choose(visits.draws.bits("claim/visit level", visits.counter[claims]), row)
     return codes[kind, level]

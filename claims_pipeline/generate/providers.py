@@ -6,11 +6,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.diagnoses import NONE, Diagnoses
 from claims_pipeline.generate.directory import directory_of, practitioner_keys
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
-from claims_pipeline.generate.plan import Plan
+from claims_pipeline.generate.reasons import NONE, Reasons
 from claims_pipeline.generate.residence import residence_on
+from claims_pipeline.generate.slots import Slots
+from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 OWN_DOCTOR = "own_doctor"
@@ -27,43 +28,39 @@ class Providers:
         specialty: row of the specialties table.
         city: row of the cities table.
         is_new: whether the patient has not been seen by them in three years.
-        is_video: whether it is a visit by video.
     """
 
     practitioner: Integers
     specialty: Integers
     city: Integers
     is_new: NDArray[np.bool_]
-    is_video: NDArray[np.bool_]
 
 
-def providers_of(plan: Plan, diagnoses: Diagnoses) -> Providers:
-    """Return the provider of each claim of a plan."""
-    draws, directory = Draws(plan.feed.seed), directory_of(plan.feed)
+def providers_of(feed: Feed, slots: Slots, reasons: Reasons) -> Providers:
+    """Return with whom each visit is."""
+    draws, directory = Draws(feed.seed), directory_of(feed)
     choice, specialties, new_share = _settings()
-    families = family_numbers()[diagnoses.codes[:, 0]]
-    row = plan.story * (families_count() + 1) + families
-    option = choice.choose(draws.bits("claim/setting", plan.episode), row)
+    families = family_numbers()[reasons.principal]
+    row = slots.story * (families_count() + 1) + families
+    option = choice.choose(draws.bits("claim/setting", slots.episode), row)
     specialty, new_chance = specialties[option], new_share[option]
-    city = residence_on(plan.feed, plan.person, plan.service).city
-    own = _own_specialty(draws, plan.person)
+    city = residence_on(feed, slots.person, slots.service).city
+    own = _own_specialty(draws, slots.person)
     specialty = np.where(specialty == NONE, own, specialty)
-    (referred,) = np.nonzero(_is_referred(draws, plan, diagnoses))
-    specialty[referred] = _condition_specialties()[0][diagnoses.condition[referred]]
+    (referred,) = np.nonzero(_is_referred(draws, slots, reasons))
+    specialty[referred] = _condition_specialties()[0][reasons.condition[referred]]
     new_chance[referred] = NEW_WITH_SPECIALIST
-    is_new = draws.uniform("claim/new patient", plan.episode) < new_chance
-    is_course = (read_table("stories")["draw"] == "course").to_numpy()[plan.story]
+    is_new = draws.uniform("claim/new patient", slots.episode) < new_chance
+    is_course = (read_table("stories")["draw"] == "course").to_numpy()[slots.story]
     keeps = read_table("specialties")["keeps_patients"].to_numpy()[specialty] == 1
-    known = pair(plan.person, practitioner_keys()[city, specialty])
-    key = np.where(keeps & ~is_new & ~is_course, known, plan.episode)
+    known = pair(slots.person, practitioner_keys()[city, specialty])
+    key = np.where(keeps & ~is_new & ~is_course, known, slots.episode)
     count = directory.practitioner_count[city, specialty]
     return Providers(
         practitioner=directory.first_practitioner[city, specialty] + draws.below("claim/practitioner", key, count),
         specialty=specialty,
         city=city,
-        is_new=is_new | plan.is_first,
-        is_video=draws.uniform("claim/video", plan.counter)
-        < read_table("stories")["telehealth"].to_numpy()[plan.story],
+        is_new=is_new | slots.is_first,
     )
 
 
@@ -114,13 +111,13 @@ def _own_specialty(draws: Draws, people: Integers) -> Integers:
     return choice.choose(draws.bits("person/own doctor", people))
 
 
-def _is_referred(draws: Draws, plan: Plan, diagnoses: Diagnoses) -> NDArray[np.bool_]:
+def _is_referred(draws: Draws, slots: Slots, reasons: Reasons) -> NDArray[np.bool_]:
     """Return which follow-ups of a chronic condition are with its specialist instead of the own doctor."""
     _, share = _condition_specialties()
     story = read_table("stories")["story"].to_list().index("chronic_care")
-    chance = share[diagnoses.condition]
-    is_referred: NDArray[np.bool_] = draws.uniform("claim/referred", plan.counter) < chance
-    is_referred &= plan.story == story
+    chance = share[reasons.condition]
+    is_referred: NDArray[np.bool_] = draws.uniform("claim/referred", slots.counter) < chance
+    is_referred &= slots.story == story
     return is_referred
 
 

@@ -1,26 +1,31 @@
-"""What claims are about before anybody bills them: story, patient, day of service.
+"""The visits behind the claims of a year of receipt: who is seen for what, when, by whom.
 
-A pure function of the claim's counter (day received, index within the day) and of tables by day received.
+A pure function of (feed, year). It holds what one day alone cannot know; the daily tables read their slice of it.
 """
 
 from dataclasses import dataclass
+from datetime import date
+from functools import cache
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.calendar import (
-    LONGEST_LAG,
-    calendar,
-    claim_counts,
-    cumulative_claims,
-    lag_weights,
-    stories,
-)
-from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, KeyedChoice, WeightTable, pair
-from claims_pipeline.generate.turns import turns_of
+from claims_pipeline.generate.calendar import stories
+from claims_pipeline.generate.days import ages_on, day_number
+from claims_pipeline.generate.draws import Bits, Draws, Integers
+from claims_pipeline.generate.following import follow
+from claims_pipeline.generate.identifiers import dates
+from claims_pipeline.generate.population import population
+from claims_pipeline.generate.providers import providers_of
+from claims_pipeline.generate.reasons import reasons_of
+from claims_pipeline.generate.slots import ReceiptDays
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
+from claims_pipeline.schema import VISITS
+
+DAYS_AT_ONCE = 92
+"""Intermediate arrays exist for the claims of so many days at a time."""
 
 
 @dataclass(frozen=True)
@@ -28,91 +33,107 @@ class Visits:
     """The visits behind claims, as arrays of equal length.
 
     Attributes:
-        counter: the claim's counter for random draws.
-        episode: the same, but shared by all visits of a course of treatment.
-        is_first: whether it is the first visit of a course.
-        story: row of the stories table.
+        received: day of the claim's first version.
+        index: number of the claim within the day received, from 0.
         person: number of the patient, from 0.
         service: day of the service.
+        story: row of the stories table.
+        principal: row of the diagnoses table.
+        practitioner: number of the rendering provider, from 0.
+        is_new: whether the practice has not seen the patient in three years, or it is the first visit of a course.
+        is_video: whether it is a visit by video.
+        episode: shared by the visits of a course of treatment.
     """
 
-    counter: Bits
-    episode: Bits
-    is_first: NDArray[np.bool_]
-    story: Integers
+    received: Integers
+    index: Integers
     person: Integers
     service: Integers
+    story: Integers
+    principal: Integers
+    practitioner: Integers
+    is_new: NDArray[np.bool_]
+    is_video: NDArray[np.bool_]
+    episode: Bits
+
+    def at(self, rows: Integers) -> "Visits":
+        """Return the visits at some positions."""
+        return Visits(**{name: values[rows] for name, values in vars(self).items()})
 
 
-class ReceiptDays:
-    """Consecutive days of receipt of a feed, and what is drawn on them.
+def visits_of(feed: Feed, year: int) -> pl.DataFrame:
+    """Return one row a claim that the payer receives first in a year, in the order of day and index, as schema has it.
 
-    Attributes:
-        feed: the feed.
-        first: number of the first day.
-        counts: new claims of each day.
+    The year begins with the feed's first day at the earliest, and goes on after its last day.
     """
-
-    def __init__(self, feed: Feed, first: int, last: int) -> None:
-        start = day_number(feed.start_date)
-        expected = cumulative_claims(feed, last)[first - start : last - start + 2]
-        in_turn = (read_table("stories")["draw"] != "random").to_numpy()
-        self.feed, self.first, self.counts = feed, first, claim_counts(feed, first, last)
-        self._draws = Draws(feed.seed)
-        self._in_turn = np.flatnonzero(in_turn)
-        self._before = np.floor(expected[:, in_turn]).astype(np.int64)
-        self._until = np.minimum(np.cumsum(np.diff(self._before, axis=0), axis=1), self.counts[:, None])
-        self._random_story = KeyedChoice(stories(), np.where(in_turn, 0.0, np.diff(expected, axis=0)))
-        self._lag = _lag_choice(feed, first, last)
-
-    def claims(self) -> tuple[Integers, Integers]:
-        """Return day received and index within it of every claim."""
-        received = np.repeat(np.arange(self.first, self.first + len(self.counts)), self.counts)
-        return received, np.arange(len(received)) - np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
-
-    def visits(self, received: Integers, index: Integers) -> Visits:
-        """Return what the claims with these days and indices are about.
-
-        A course is billed with one delay throughout, so that its visits keep their distance.
-        """
-        counter = pair(received, index)
-        story, ordinal = self._stories(received, index)
-        turns = turns_of(self.feed, story=story, ordinal=ordinal, counter=counter)
-        lag_row = (received - self.first) * read_table("stories").height + story
-        return Visits(
-            counter=counter,
-            episode=turns.episode,
-            is_first=turns.is_first,
-            story=story,
-            person=turns.person,
-            service=received - self._lag.choose(self._draws.bits("claim/lag", turns.episode), lag_row),
-        )
-
-    def _stories(self, received: Integers, index: Integers) -> tuple[Integers, Integers]:
-        """Return each claim's story and its ordinal among the feed's claims of that story (-1 for a random one).
-
-        A day's first places belong to the stories in which people take turns, as many as their expected number passes
-        whole numbers on that day; the other places are drawn. Places are scattered over the day's indices.
-        """
-        row = received - self.first
-        shift = self._draws.bits("day/places", received) >> np.uint64(32)
-        size = self.counts[row].astype(np.uint64)
-        place = ((index.astype(np.uint64) * SCATTER + shift) % size).astype(np.int64)
-        story = self._random_story.choose(self._draws.bits("claim/story", pair(received, index)), row)
-        ordinal = np.full(len(row), -1)
-        for column, position in enumerate(self._in_turn):
-            begin = self._until[row, column - 1] if column else np.zeros_like(row)
-            mine = (place >= begin) & (place < self._until[row, column])
-            story[mine] = position
-            ordinal[mine] = (self._before[row, column] + place - begin)[mine]
-        return story, ordinal
+    first = day_number(max(date(year, 1, 1), feed.start_date))
+    last = day_number(date(year, 12, 31))
+    parts = [_drawn(feed, begin, min(begin + DAYS_AT_ONCE - 1, last)) for begin in range(first, last + 1, DAYS_AT_ONCE)]
+    return pl.concat([_frame(part) for part in parts], rechunk=True)
 
 
-def _lag_choice(feed: Feed, first: int, last: int) -> WeightTable:
-    """Return the choice of the days from service to receipt, by day received and story."""
-    services = calendar(feed, max(last, day_number(feed.end_date))).services
-    row, days = first - day_number(feed.start_date) + LONGEST_LAG, last - first + 1
-    lags = lag_weights()
-    weights = np.stack([lags[lag] * services[row - lag :][:days] for lag in range(LONGEST_LAG + 1)], axis=-1)
-    weights[weights.sum(axis=-1) == 0] = 1.0  # stories that concern no person are never looked up
-    return WeightTable(weights.reshape(-1, LONGEST_LAG + 1))
+def visits_from(frame: pl.DataFrame) -> Visits:
+    """Return rows of the visits table as arrays."""
+    names, codes = (pl.Enum(found) for found in (stories(), _diagnosis_codes()))
+    columns = frame.select(
+        pl.col("received_date").to_physical().alias("received"),
+        pl.col("claim_index").alias("index"),
+        "person",
+        pl.col("service_date").to_physical().alias("service"),
+        pl.col("story").cast(names).to_physical(),
+        pl.col("principal_diagnosis_code").cast(codes).to_physical().alias("principal"),
+        "practitioner",
+    )
+    numbers = {column.name: column.to_numpy().astype(np.int64) for column in columns}
+    return Visits(
+        **numbers,
+        is_new=frame["is_new_patient"].to_numpy(),
+        is_video=frame["is_video"].to_numpy(),
+        episode=frame["episode"].to_numpy(),
+    )
+
+
+def _frame(visits: Visits) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "received_date": dates(visits.received),
+            "claim_index": visits.index,
+            "person": visits.person,
+            "service_date": dates(visits.service),
+            "story": pl.Series(stories()).gather(visits.story),
+            "principal_diagnosis_code": read_table("diagnoses")["diagnosis_code"].gather(visits.principal),
+            "practitioner": visits.practitioner,
+            "is_new_patient": visits.is_new,
+            "is_video": visits.is_video,
+            "episode": visits.episode,
+        }
+    ).cast(VISITS.polars_schema)
+
+
+@cache
+def _diagnosis_codes() -> tuple[str, ...]:
+    return tuple(read_table("diagnoses")["diagnosis_code"])
+
+
+def _drawn(feed: Feed, first: int, last: int) -> Visits:
+    """Return the visits behind the claims received on the days `first`..`last`."""
+    receipts = ReceiptDays(feed, first, last)
+    received, index = receipts.claims()
+    slots = receipts.slots(received, index)
+    source_story, source_episode = follow(receipts, slots, received)
+    ages = ages_on(population(feed).birth_day[slots.person], slots.service)
+    reasons = reasons_of(feed, slots, ages, source_story=source_story, source_episode=source_episode)
+    providers = providers_of(feed, slots, reasons)
+    return Visits(
+        received=received,
+        index=index,
+        person=slots.person,
+        service=slots.service,
+        story=slots.story,
+        principal=reasons.principal,
+        practitioner=providers.practitioner,
+        is_new=providers.is_new,
+        is_video=Draws(feed.seed).uniform("claim/video", slots.counter)
+        < read_table("stories")["telehealth"].to_numpy()[slots.story],
+        episode=slots.episode,
+    )

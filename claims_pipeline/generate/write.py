@@ -9,14 +9,15 @@ from datetime import date, timedelta
 import polars as pl
 
 from claims_pipeline.generate.calendar import claims_before
-from claims_pipeline.generate.days import day_number
+from claims_pipeline.generate.days import day_number, day_of
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment
-from claims_pipeline.generate.plan import plan_of
+from claims_pipeline.generate.plan import Plan, days_received, plan_of
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
-from claims_pipeline.lake import Feed, Lake, LakeWriter, require_feed
-from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, PATIENTS, Table
+from claims_pipeline.generate.visits import visits_of
+from claims_pipeline.lake import Feed, Lake, LakeWriter, require_feed, scan_partitions
+from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, PATIENTS, VISITS, Table
 
 CLAIMS_A_CHUNK = 100_000
 """About this many claims are in memory at a time for each job."""
@@ -44,24 +45,31 @@ def write_enrollment(lake: Lake, feed: Feed) -> int:
     return feed.patients
 
 
+def write_visits(lake: Lake, feed: Feed, years: Iterable[int]) -> Mapping[int, int]:
+    """Write `visits` of the given years; return the rows of each year."""
+    require_feed(lake.root, feed)
+    with lake.writer() as writer:
+        return _add_visits(writer, feed, years)
+
+
 def write_patients(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, int]:
-    """Write `patients` of the given days from the plan; return the rows of each day."""
-    return _write_days(lake, feed, days, PATIENTS, lambda chunk: patients_of(plan_of(feed, chunk)))
+    """Write `patients` of the given days from the lake's visits, made where they are missing; return rows by day."""
+    return _write_days(lake, feed, days, PATIENTS, lambda plan, _: patients_of(plan))
 
 
 def write_coverages(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, int]:
-    """Write `coverages` of the given days from the plan and the lake's patients; return the rows of each day.
+    """Write `coverages` of the given days from the lake's visits and patients; return the rows of each day.
 
     Raises:
         DataError: the lake has no patients of one of the days.
     """
     return _write_days(
-        lake, feed, days, COVERAGES, lambda chunk: coverages_of(plan_of(feed, chunk), _stored(lake, PATIENTS, chunk))
+        lake, feed, days, COVERAGES, lambda plan, chunk: coverages_of(plan, _stored(lake, PATIENTS, chunk))
     )
 
 
 def write_claims(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, int]:
-    """Write `claims` of the given days from the plan and the lake's patients and coverages; return the rows by day.
+    """Write `claims` of the given days from the lake's visits, patients and coverages; return the rows by day.
 
     Raises:
         DataError: the lake has no patients or coverages of one of the days.
@@ -71,7 +79,7 @@ def write_claims(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, 
         feed,
         days,
         CLAIMS,
-        lambda chunk: claims_of(plan_of(feed, chunk), _stored(lake, PATIENTS, chunk), _stored(lake, COVERAGES, chunk)),
+        lambda plan, chunk: claims_of(plan, _stored(lake, PATIENTS, chunk), _stored(lake, COVERAGES, chunk)),
     )
 
 
@@ -101,6 +109,7 @@ def generate_range(
         for table in DIRECTORY:
             writer.add(table, directory(feed)[table.name])
         writer.add(ENROLLMENT, enrollment(feed))
+        _add_visits(writer, feed, missing_years(lake, feed, days))
         chunks = list(_chunks(feed, days))
         run = pool.map if pool else map
         done = 0
@@ -128,7 +137,7 @@ def generate_range(
 
 
 def _add_chunk(writer: LakeWriter, feed: Feed, chunk: Sequence[date]) -> dict[str, int]:
-    plan = plan_of(feed, chunk)
+    plan = _plan(writer, feed, chunk)
     patients = patients_of(plan)
     coverages = coverages_of(plan, patients)
     claims = claims_of(plan, patients, coverages)
@@ -137,14 +146,49 @@ def _add_chunk(writer: LakeWriter, feed: Feed, chunk: Sequence[date]) -> dict[st
 
 
 def _write_days(
-    lake: Lake, feed: Feed, days: Iterable[date], table: Table, rows_of: Callable[[Sequence[date]], pl.DataFrame]
+    lake: Lake, feed: Feed, days: Iterable[date], table: Table, rows_of: Callable[[Plan, Sequence[date]], pl.DataFrame]
 ) -> Mapping[date, int]:
     require_feed(lake.root, feed)
     rows: dict[date, int] = {}
+    ordered = sorted(set(days))
     with lake.writer() as writer:
-        for chunk in _chunks(feed, sorted(set(days))):
-            rows |= _add_days(writer, table, rows_of(chunk), chunk)
+        _add_visits(writer, feed, missing_years(lake, feed, ordered))
+        for chunk in _chunks(feed, ordered):
+            rows |= _add_days(writer, table, rows_of(_plan(writer, feed, chunk), chunk), chunk)
     return rows
+
+
+def missing_years(lake: Lake, feed: Feed, days: Iterable[date]) -> list[int]:
+    """Return the years whose visits some days need and the lake has not, in order.
+
+    Raises:
+        ConfigError: a day lies before the feed's first day.
+    """
+    years = sorted({year for day in set(days) for year in _years(feed, [day])})
+    return [year for year in years if not lake.path(VISITS, date(year, 1, 1)).exists()]
+
+
+def _add_visits(writer: LakeWriter, feed: Feed, years: Iterable[int]) -> dict[int, int]:
+    rows: dict[int, int] = {}
+    for year in sorted(set(years)):
+        frame = visits_of(feed, year)
+        writer.add(VISITS, frame, date(year, 1, 1))
+        rows[year] = frame.height
+    return rows
+
+
+def _plan(writer: LakeWriter, feed: Feed, days: Sequence[date]) -> Plan:
+    """Return the plan of consecutive days from the visits of their years."""
+    first, last = (day_of(number) for number in days_received(feed, days))
+    files = [writer.file(VISITS, date(year, 1, 1)) for year in _years(feed, days)]
+    return plan_of(
+        feed, days, scan_partitions(VISITS, files).filter(pl.col("received_date").is_between(first, last)).collect()
+    )
+
+
+def _years(feed: Feed, days: Sequence[date]) -> range:
+    first, last = (day_of(number).year for number in days_received(feed, days))
+    return range(first, last + 1)
 
 
 def _add_days(writer: LakeWriter, table: Table, frame: pl.DataFrame, days: Sequence[date]) -> dict[date, int]:

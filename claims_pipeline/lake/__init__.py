@@ -1,11 +1,11 @@
-"""The lake: Parquet partitions in Hive layout, `<table>/day=YYYY-MM-DD/part.parquet`.
+"""The lake: Parquet partitions in Hive layout, `<table>/day=YYYY-MM-DD/part.parquet` or `year=YYYY`.
 
 Belongs here: paths, atomic writes, scans, digests, the feed that a lake belongs to.
 Does not: what the rows mean (schema), how they come about (generate), where they go (load, aggregate).
 """
 
 from claims_pipeline.lake.feed import Feed, first_day, read_feed, requested_feed, require_feed
-from claims_pipeline.lake.store import Lake
+from claims_pipeline.lake.store import Lake, scan_partitions
 from claims_pipeline.lake.writer import LakeWriter
 
-__all__ = ["Feed", "Lake", "LakeWriter", "first_day", "read_feed", "requested_feed", "require_feed"]
+__all__ = ["Feed", "Lake", "LakeWriter", "first_day", "read_feed", "requested_feed", "require_feed", "scan_partitions"]

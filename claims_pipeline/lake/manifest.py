@@ -25,7 +25,7 @@ class Entry(BaseModel):
 
 
 Entries = dict[str, Entry]
-"""By day as text; the one file of a table that is not daily has the empty text."""
+"""By day or year as text; the one file of a table that is neither daily nor yearly has the empty text."""
 
 _ENTRIES = TypeAdapter(Entries)
 

@@ -1,10 +1,11 @@
 """Where partitions are, and how to read them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -62,10 +63,7 @@ class Lake:
         if missing or not paths:
             where = str(missing[0] if missing else self.root / table.name)
             raise DataError(f"the lake has no partition of {table.name}", where=where, fix="claims generate")
-        for path in paths:
-            with _readable(path):
-                _require_columns(table, pl.Schema(pl.read_parquet_schema(path)), path)
-        return pl.scan_parquet(paths, hive_partitioning=True, hive_schema={"day": pl.Date})
+        return scan_partitions(table, paths, hive_partitioning=True, hive_schema={"day": pl.Date})
 
     def read_days(self, table: Table, days: Iterable[date]) -> pl.DataFrame:
         """Return the rows of some days, with their `day`, in that order: faster than day by day.
@@ -98,6 +96,18 @@ class Lake:
     def writer(self) -> LakeWriter:
         """Return a context manager that publishes what was added to it; an exception in its block publishes nothing."""
         return LakeWriter(self.root)
+
+
+def scan_partitions(table: Table, paths: Sequence[Path], **options: Any) -> pl.LazyFrame:
+    """Return the rows of some files of a table, lazily.
+
+    Raises:
+        DataError: one of them is not Parquet, or has other columns or types.
+    """
+    for path in paths:
+        with _readable(path):
+            _require_columns(table, pl.Schema(pl.read_parquet_schema(path)), path)
+    return pl.scan_parquet(list(paths), **options)
 
 
 def _day_of(folder: Path) -> date:

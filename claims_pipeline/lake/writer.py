@@ -13,7 +13,7 @@ import polars as pl
 
 from claims_pipeline.files import remove_leftovers, sync, temporary_name
 from claims_pipeline.lake.manifest import Entry, manifest_lock, read_manifest, write_manifest
-from claims_pipeline.lake.paths import partition_path
+from claims_pipeline.lake.paths import partition_key, partition_path
 from claims_pipeline.schema import TABLES, Table
 
 _ORDER = {name: number for number, name in enumerate(TABLES)}
@@ -55,11 +55,16 @@ class LakeWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary_name(path).write_bytes(content)
         with self._lock:
-            self._added.setdefault(table.name, {})[str(day) if day else ""] = entry
+            self._added.setdefault(table.name, {})[partition_key(table, day)] = entry
             if is_equal:
                 self.unchanged += 1
             else:
                 self._pending.append((table, day))
+
+    def file(self, table: Table, day: date | None = None) -> Path:
+        """Return the file that holds a partition now: the temporary one if it was added and differs from the lake's."""
+        path = partition_path(self.root, table, day)
+        return temporary_name(path) if (table, day) in self._pending else path
 
     def __enter__(self) -> Self:
         return self

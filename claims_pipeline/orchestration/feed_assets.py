@@ -10,11 +10,13 @@ from claims_pipeline import generate, schema
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
 from claims_pipeline.orchestration.metadata import FEED_VERSION, OWNERS, add_day_numbers, table_metadata, table_schema
-from claims_pipeline.orchestration.partitions import daily, one_run
+from claims_pipeline.orchestration.partitions import daily, one_run, yearly
 from claims_pipeline.orchestration.resources import Installation, days_of
 
 GROUP = "feed"
 KINDS = {"polars", "parquet"}
+YEARS_OF_A_DAY = dg.TimeWindowPartitionMapping(start_offset=-60, allow_nonexistent_upstream_partitions=True)
+"""The years of a day and of the 60 days before it: of claims received since then a new version may come on the day."""
 
 
 @dg.asset(
@@ -54,16 +56,35 @@ def enrollment(installation: Installation) -> dg.MaterializeResult[None]:
     kinds=KINDS,
     owners=OWNERS,
     code_version=FEED_VERSION,
-    partitions_def=daily,
+    partitions_def=yearly,
     backfill_policy=one_run,
     retry_policy=RETRIES,
     deps=[directory, enrollment],
+    metadata=table_metadata(schema.VISITS),
+)
+@failing_as_dagster()
+def visits(context: dg.AssetExecutionContext, installation: Installation) -> None:
+    """The visits behind the claims of a year of receipt: who is seen for what, when, by whom."""
+    years = [int(key) for key in context.partition_keys]
+    for year, rows in generate.write_visits(installation.lake, installation.feed(), years).items():
+        context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=str(year))
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds=KINDS,
+    owners=OWNERS,
+    code_version=FEED_VERSION,
+    partitions_def=daily,
+    backfill_policy=one_run,
+    retry_policy=RETRIES,
+    deps=[directory, enrollment, dg.AssetDep(visits, partition_mapping=YEARS_OF_A_DAY)],
     metadata=table_metadata(schema.PATIENTS, schema.ENROLLMENT),
 )
 @failing_as_dagster()
 def patients(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """The patients whom the day's claims name, as they were on that day."""
-    _write_directory_and_enrollment_of_a_new_lake(context, installation)
+    _write_what_is_missing(context, installation)
     _write_days(context, installation, schema.PATIENTS, generate.write_patients)
 
 
@@ -75,7 +96,7 @@ def patients(context: dg.AssetExecutionContext, installation: Installation) -> N
     partitions_def=daily,
     backfill_policy=one_run,
     retry_policy=RETRIES,
-    deps=[enrollment, patients],
+    deps=[enrollment, dg.AssetDep(visits, partition_mapping=YEARS_OF_A_DAY), patients],
     metadata=table_metadata(schema.COVERAGES, schema.ENROLLMENT, schema.PATIENTS),
 )
 @failing_as_dagster()
@@ -92,7 +113,7 @@ def coverages(context: dg.AssetExecutionContext, installation: Installation) -> 
     partitions_def=daily,
     backfill_policy=one_run,
     retry_policy=RETRIES,
-    deps=[directory, patients, coverages],
+    deps=[directory, dg.AssetDep(visits, partition_mapping=YEARS_OF_A_DAY), patients, coverages],
     metadata=table_metadata(schema.CLAIMS, schema.PATIENTS, schema.COVERAGES),
 )
 @failing_as_dagster()
@@ -112,10 +133,8 @@ def _write_days(
     add_day_numbers(context, installation.lake, table, rows, time.monotonic() - began)
 
 
-def _write_directory_and_enrollment_of_a_new_lake(
-    context: dg.AssetExecutionContext, installation: Installation
-) -> None:
-    """Let the days of a new lake be made without a run of what they refer to before them."""
+def _write_what_is_missing(context: dg.AssetExecutionContext, installation: Installation) -> None:
+    """Let the days of a new lake or year be made without a run of what they are made from before them."""
     feed, lake = installation.feed(), installation.lake
     if not all(lake.path(table).exists() for table in schema.DIRECTORY):
         rows = generate.write_directory(lake, feed)
@@ -123,6 +142,10 @@ def _write_directory_and_enrollment_of_a_new_lake(
     if not lake.path(schema.ENROLLMENT).exists():
         count = generate.write_enrollment(lake, feed)
         context.log_event(dg.AssetMaterialization("enrollment", metadata={"dagster/row_count": count}))
+    missing = generate.missing_years(lake, feed, days_of(context))
+    for year, visits_made in generate.write_visits(lake, feed, missing).items():
+        numbers = {"dagster/partition_row_count": visits_made}
+        context.log_event(dg.AssetMaterialization("visits", partition=str(year), metadata=numbers))
 
 
 def _directory_numbers(rows: Mapping[str, int]) -> dict[str, int]:

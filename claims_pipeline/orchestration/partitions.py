@@ -1,11 +1,11 @@
-"""The one partition definition, and how ranges of it run.
+"""The partition definitions, and how ranges of it run.
 
 Assets share a run only when partition definition and backfill policy are the same for all of them, and
 `dagster asset materialize --partition-range` wants the policy on every selected asset, daily or not.
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
@@ -15,6 +15,11 @@ from claims_pipeline.settings import load_settings
 
 daily = dg.DailyPartitionsDefinition(start_date=first_day(load_settings()).isoformat())
 """A partition a day to yesterday, from the first day of the lake's feed, or from CLAIMS_START_DATE without a lake."""
+
+yearly = dg.TimeWindowPartitionsDefinition(
+    cron_schedule="0 0 1 1 *", start=datetime(daily.start.year, 1, 1, tzinfo=UTC), fmt="%Y", end_offset=1
+)
+"""A partition a year of receipt, that of today included."""
 
 one_run = dg.BackfillPolicy.single_run()
 """A range of days is one run: a run of its own for each day costs seconds of process start."""

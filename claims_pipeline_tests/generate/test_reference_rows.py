@@ -20,6 +20,7 @@ from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment
 from claims_pipeline.generate.plan import plan_of
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
+from claims_pipeline.generate.visits import visits_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import tables
 
@@ -42,7 +43,7 @@ class Made:
 
 def made() -> Made:
     parties = directory(FEED)
-    plan = plan_of(FEED, DAYS)
+    plan = plan_of(FEED, DAYS, visits_of(FEED, 2025))
     patients = patients_of(plan)
     coverages = coverages_of(plan, patients)
     claims = claims_of(plan, patients, coverages)

@@ -14,9 +14,10 @@ from claims_pipeline.generate import (
     write_directory,
     write_enrollment,
     write_patients,
+    write_visits,
 )
 from claims_pipeline.lake import Feed, Lake
-from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, DIRECTORY, ENROLLMENT, PATIENTS
+from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, DIRECTORY, ENROLLMENT, PATIENTS, VISITS
 
 FEED = Feed(seed=7, patients=60, claims=500, start_date=date(2024, 2, 1), end_date=date(2024, 3, 31))
 DAYS = [FEED.start_date + timedelta(days=offset) for offset in range(60)]
@@ -30,9 +31,11 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 def digests(lake: Lake) -> dict[str, str]:
-    return {f"{table.name}/{day}": lake.digest(table, day) for table in DAILY for day in lake.days(table)} | {
-        table.name: lake.digest(table) for table in (*DIRECTORY, ENROLLMENT)
-    }
+    return (
+        {f"{table.name}/{day}": lake.digest(table, day) for table in DAILY for day in lake.days(table)}
+        | {table.name: lake.digest(table) for table in (*DIRECTORY, ENROLLMENT)}
+        | {VISITS.name: lake.digest(VISITS, FEED.start_date)}
+    )
 
 
 def test_the_range_holds_exactly_the_claims_asked_for(lake: Lake) -> None:
@@ -88,11 +91,13 @@ def test_table_by_table_gives_the_bytes_of_the_range(lake: Lake, tmp_path: Path)
     stepwise = Lake(tmp_path / "stepwise")
     write_directory(stepwise, FEED)
     assert write_enrollment(stepwise, FEED) == FEED.patients
+    visits = write_visits(stepwise, FEED, [2024])
     rows = write_patients(stepwise, FEED, DAYS)
     write_coverages(stepwise, FEED, DAYS)
     write_claims(stepwise, FEED, DAYS)
     assert digests(stepwise) == digests(lake)
     assert rows == {day: lake.read(PATIENTS, day).height for day in DAYS}
+    assert visits == {2024: lake.read(VISITS, FEED.start_date).height}
 
 
 def test_two_jobs_give_the_bytes_of_one(lake: Lake, tmp_path: Path) -> None:
@@ -104,6 +109,21 @@ def test_two_jobs_give_the_bytes_of_one(lake: Lake, tmp_path: Path) -> None:
 def test_making_a_range_again_rewrites_nothing(lake: Lake) -> None:
     report = generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
     assert (report.files_written, report.files_unchanged) == (0, 3 * 60 + 6)
+
+
+def test_the_years_of_visits_that_days_need_are_made_with_them(lake: Lake, tmp_path: Path) -> None:
+    some = Lake(tmp_path / "lake")
+    write_patients(some, FEED, [date(2025, 1, 20)])
+    assert sorted(path.parent.name for path in (some.root / "visits").rglob("*.parquet")) == ["year=2024", "year=2025"]
+    assert some.digest(VISITS, FEED.start_date) == lake.digest(VISITS, FEED.start_date)
+
+
+def test_visits_that_the_lake_has_are_read_and_not_made_again(tmp_path: Path) -> None:
+    some = Lake(tmp_path / "lake")
+    write_patients(some, FEED, DAYS[:1])
+    made = some.path(VISITS, DAYS[0]).stat().st_mtime_ns
+    write_patients(some, FEED, DAYS[1:2])
+    assert some.path(VISITS, DAYS[0]).stat().st_mtime_ns == made
 
 
 def test_days_after_the_end_go_on(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from claims_pipeline.lake import Feed, Lake, require_feed
 from claims_pipeline.orchestration import analytics_assets, feed_assets
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START
 from claims_pipeline.orchestration.resources import Installation
-from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, PATIENTS
+from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, PATIENTS, VISITS
 
 FEED = Feed(seed=7, patients=50, claims=300, start_date=date(2025, 1, 1), end_date=date(2025, 1, 10))
 ASSETS = (
@@ -56,6 +56,30 @@ def test_a_range_in_one_run_gives_the_bytes_of_the_command(tmp_path: Path, insta
         assert by_dagster.days(table) == by_command.days(table)
         for day in by_command.days(table):
             assert by_dagster.digest(table, day) == by_command.digest(table, day)
+
+
+def test_the_visits_of_a_missing_year_are_made_with_the_first_day(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    lake = Lake(tmp_path / "lake")
+    require_feed(lake.root, FEED)
+
+    materialize(tmp_path, instance, date(2025, 1, 3), date(2025, 1, 3))
+
+    (record,) = instance.fetch_materializations(dg.AssetKey("visits"), limit=10).records
+    assert record.partition_key == "2025"
+    assert record.asset_materialization
+    rows = record.asset_materialization.metadata["dagster/partition_row_count"].value
+    assert rows == lake.read(VISITS, date(2025, 1, 1)).height
+
+
+def test_a_year_of_visits_can_be_made_before_its_days(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    lake, by_command = Lake(tmp_path / "lake"), Lake(tmp_path / "other")
+    require_feed(lake.root, FEED)
+    resources = {"installation": Installation(home=str(tmp_path))}
+
+    dg.materialize([feed_assets.visits], instance=instance, resources=resources, partition_key="2025")
+    generate.write_visits(by_command, FEED, [2025])
+
+    assert lake.digest(VISITS, date(2025, 1, 1)) == by_command.digest(VISITS, date(2025, 1, 1))
 
 
 def test_each_partition_carries_its_own_row_count(tmp_path: Path, instance: dg.DagsterInstance) -> None:

@@ -1,0 +1,52 @@
+"""Laboratory and imaging claims that follow a visit: the same patient, the same reason, on its day or soon after."""
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.days import weekday_of
+from claims_pipeline.generate.draws import Bits, Draws, Integers
+from claims_pipeline.generate.slots import ReceiptDays, Slots
+from claims_pipeline.reference import read_table
+
+SOURCE_ATTEMPTS = 3
+"""Visits of the day tried as the one that a claim follows, before it stands alone."""
+LONGEST_WAIT = 4
+"""Days between a visit and the laboratory or imaging study that follows; half of them are on the same day."""
+SATURDAY = 5
+
+
+def follow(receipts: ReceiptDays, slots: Slots, received: Integers) -> tuple[Integers, Bits]:
+    """Let laboratory and imaging claims follow a visit that the payer receives on the same day.
+
+    Their person becomes that of the visit, their service is on its day or soon after it. Returns the story and the
+    episode of the visit, -1 and 0 where none is followed.
+    """
+    draws, may_follow = Draws(receipts.feed.seed), _sources()
+    follows = read_table("stories")["follows"].to_numpy()
+    source_story, source_episode = np.full(len(received), -1), np.zeros_like(slots.counter)
+    (open_claims,) = np.nonzero(draws.uniform("claim/follows", slots.counter) < follows[slots.story])
+    for attempt in range(SOURCE_ATTEMPTS):
+        days = received[open_claims]
+        counts = receipts.counts[days - receipts.first]
+        index = draws.below(f"claim/source {attempt}", slots.counter[open_claims], counts)
+        source = receipts.slots(days, index)
+        fits = may_follow[slots.story[open_claims], source.story]
+        claims, chosen = open_claims[fits], np.flatnonzero(fits)
+        slots.person[claims] = source.person[chosen]
+        wait = draws.below("claim/wait", slots.counter[claims], 2 * LONGEST_WAIT) - LONGEST_WAIT
+        after = source.service[chosen] + np.maximum(wait, 0)
+        can_wait = (after <= received[claims]) & (weekday_of(after) < SATURDAY)
+        slots.service[claims] = np.where(can_wait, after, source.service[chosen])
+        source_story[claims], source_episode[claims] = source.story[chosen], source.episode[chosen]
+        open_claims = open_claims[~fits]
+    return source_story, source_episode
+
+
+@cache
+def _sources() -> NDArray[np.bool_]:
+    """Return which story (row) may follow a visit of which (column)."""
+    stories = read_table("stories")
+    names = stories["story"].to_list()
+    return np.array([[name in (sources or "").split() for name in names] for sources in stories["sources"]])

@@ -1,0 +1,118 @@
+"""The claims that the payer receives on each day, as slots: story, a patient drawn for it, day of service.
+
+A pure function of the claim's counter (day received, index within the day) and of tables by day received.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.calendar import (
+    LONGEST_LAG,
+    calendar,
+    claim_counts,
+    cumulative_claims,
+    lag_weights,
+    stories,
+)
+from claims_pipeline.generate.days import day_number
+from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, KeyedChoice, WeightTable, pair
+from claims_pipeline.generate.turns import turns_of
+from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The visits behind claims as they are drawn, as arrays of equal length.
+
+    Attributes:
+        counter: the claim's counter for random draws.
+        episode: the same, but shared by all visits of a course of treatment.
+        is_first: whether it is the first visit of a course.
+        story: row of the stories table.
+        person: number of the patient, from 0.
+        service: day of the service.
+    """
+
+    counter: Bits
+    episode: Bits
+    is_first: NDArray[np.bool_]
+    story: Integers
+    person: Integers
+    service: Integers
+
+
+class ReceiptDays:
+    """Consecutive days of receipt of a feed, and what is drawn on them.
+
+    Attributes:
+        feed: the feed.
+        first: number of the first day.
+        counts: new claims of each day.
+    """
+
+    def __init__(self, feed: Feed, first: int, last: int) -> None:
+        start = day_number(feed.start_date)
+        expected = cumulative_claims(feed, last)[first - start : last - start + 2]
+        in_turn = (read_table("stories")["draw"] != "random").to_numpy()
+        self.feed, self.first, self.counts = feed, first, claim_counts(feed, first, last)
+        self._draws = Draws(feed.seed)
+        self._in_turn = np.flatnonzero(in_turn)
+        self._before = np.floor(expected[:, in_turn]).astype(np.int64)
+        self._until = np.minimum(np.cumsum(np.diff(self._before, axis=0), axis=1), self.counts[:, None])
+        self._random_story = KeyedChoice(stories(), np.where(in_turn, 0.0, np.diff(expected, axis=0)))
+        self._lag = _lag_choice(feed, first, last)
+
+    def claims(self) -> tuple[Integers, Integers]:
+        """Return day received and index within it of every claim."""
+        received = np.repeat(np.arange(self.first, self.first + len(self.counts)), self.counts)
+        return received, np.arange(len(received)) - np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
+
+    def slots(self, received: Integers, index: Integers) -> Slots:
+        """Return what the claims with these days and indices are about.
+
+        A course is billed with one delay throughout, so that its visits keep their distance.
+        """
+        counter = pair(received, index)
+        story, ordinal = self._stories(received, index)
+        turns = turns_of(self.feed, story=story, ordinal=ordinal, counter=counter)
+        lag_row = (received - self.first) * read_table("stories").height + story
+        return Slots(
+            counter=counter,
+            episode=turns.episode,
+            is_first=turns.is_first,
+            story=story,
+            person=turns.person,
+            service=received - self._lag.choose(self._draws.bits("claim/lag", turns.episode), lag_row),
+        )
+
+    def _stories(self, received: Integers, index: Integers) -> tuple[Integers, Integers]:
+        """Return each claim's story and its ordinal among the feed's claims of that story (-1 for a random one).
+
+        A day's first places belong to the stories in which people take turns, as many as their expected number passes
+        whole numbers on that day; the other places are drawn. Places are scattered over the day's indices.
+        """
+        row = received - self.first
+        shift = self._draws.bits("day/places", received) >> np.uint64(32)
+        size = self.counts[row].astype(np.uint64)
+        place = ((index.astype(np.uint64) * SCATTER + shift) % size).astype(np.int64)
+        story = self._random_story.choose(self._draws.bits("claim/story", pair(received, index)), row)
+        ordinal = np.full(len(row), -1)
+        for column, position in enumerate(self._in_turn):
+            begin = self._until[row, column - 1] if column else np.zeros_like(row)
+            mine = (place >= begin) & (place < self._until[row, column])
+            story[mine] = position
+            ordinal[mine] = (self._before[row, column] + place - begin)[mine]
+        return story, ordinal
+
+
+def _lag_choice(feed: Feed, first: int, last: int) -> WeightTable:
+    """Return the choice of the days from service to receipt, by day received and story."""
+    services = calendar(feed, max(last, day_number(feed.end_date))).services
+    row, days = first - day_number(feed.start_date) + LONGEST_LAG, last - first + 1
+    lags = lag_weights()
+    weights = np.stack([lags[lag] * services[row - lag :][:days] for lag in range(LONGEST_LAG + 1)], axis=-1)
+    weights[weights.sum(axis=-1) == 0] = 1.0  # stories that concern no person are never looked up
+    return WeightTable(weights.reshape(-1, LONGEST_LAG + 1))

@@ -1,0 +1,85 @@
+"""Laboratory and imaging claims that follow a visit."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pytest
+
+from claims_pipeline.generate.days import day_number, weekday_of
+from claims_pipeline.generate.draws import Bits, Integers
+from claims_pipeline.generate.following import LONGEST_WAIT, follow
+from claims_pipeline.generate.slots import ReceiptDays, Slots
+from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
+
+FEED = Feed(seed=5, patients=3_000, claims=40_000, start_date=date(2025, 1, 1), end_date=date(2025, 4, 10))
+STORIES = read_table("stories")
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Slots, and the story and episode of the visit that each follows."""
+
+    slots: Slots
+    received: Integers
+    source_story: Integers
+    source_episode: Bits
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Followed:
+    receipts = ReceiptDays(FEED, day_number(FEED.start_date), day_number(FEED.end_date))
+    received, index = receipts.claims()
+    slots = receipts.slots(received, index)
+    return Followed(slots, received, *follow(receipts, slots, received))
+
+
+def test_claims_follow_visits_in_the_share_of_their_story_and_of_their_sources(drawn: Followed) -> None:
+    followed = drawn.source_story >= 0
+    for number, story in enumerate(STORIES.iter_rows(named=True)):
+        mine = drawn.slots.story == number
+        sources = (story["sources"] or "").split()
+        if not sources:
+            assert not followed[mine].any()
+            continue
+        assert set(STORIES["story"].gather(drawn.source_story[mine & followed])) == set(sources)
+        # three visits of the day are tried; where none fits, the claim stands alone
+        fitting = STORIES.filter(STORIES["story"].is_in(sources))["share"].sum()
+        expected = story["follows"] * (1 - (1 - fitting) ** 3)
+        assert followed[mine].mean() == pytest.approx(expected, abs=0.06)
+
+
+def test_a_claim_that_follows_a_visit_has_its_patient_and_is_on_its_day_or_soon_after(drawn: Followed) -> None:
+    episodes = {
+        (received, episode): (person, service)
+        for received, episode, person, service in zip(
+            drawn.received, drawn.slots.episode, drawn.slots.person, drawn.slots.service, strict=True
+        )
+    }
+    waits = []
+    for row in np.flatnonzero(drawn.source_story >= 0):
+        person, service = episodes[drawn.received[row], drawn.source_episode[row]]
+        assert drawn.slots.person[row] == person
+        waits.append(drawn.slots.service[row] - service)
+        assert drawn.slots.service[row] <= drawn.received[row]
+
+    assert set(waits) == set(range(LONGEST_WAIT))
+    assert np.mean(np.array(waits) == 0) > 0.5
+
+
+def test_a_study_that_waits_is_not_on_a_weekend(drawn: Followed) -> None:
+    followed = drawn.source_story >= 0
+    services = {
+        (received, episode): service
+        for received, episode, service in zip(drawn.received, drawn.slots.episode, drawn.slots.service, strict=True)
+    }
+    for row in np.flatnonzero(followed):
+        if drawn.slots.service[row] != services[drawn.received[row], drawn.source_episode[row]]:
+            assert weekday_of(drawn.slots.service[row : row + 1])[0] < 5
+
+
+def test_what_follows_nothing_says_so(drawn: Followed) -> None:
+    alone = drawn.source_story < 0
+    assert set(drawn.source_story[alone]) == {-1}
+    assert set(drawn.source_episode[alone]) == {0}
