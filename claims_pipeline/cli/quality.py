@@ -8,7 +8,7 @@ from claims_pipeline.cli.fidelity import LakeArgument
 
 @app.command()
 def quality(lake: LakeArgument = None, as_json: JsonOption = False) -> None:
-    """Check every row of a lake: ids, references, coverage, codes, rules of coding, amounts, dates.
+    """Check every row of a lake: ids, references, people, places, coverage, rules of coding, amounts, dates.
 
     Exits with 1 when there is a finding.
 

@@ -1,5 +1,7 @@
 """The daily tables of a plan. Every function returns the rows of all its days, with their `day`, sorted by key."""
 
+from functools import cache
+
 import numpy as np
 import polars as pl
 
@@ -16,6 +18,10 @@ from claims_pipeline.generate.zip_codes import zip_codes
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, Table
+
+MEMBER_NUMBERS, MEMBER_NUMBER_STEP = 900_000_000, 370_368_367
+"""How many member numbers there are, and from one person's to the next one's: without a common divisor, so that no two
+people have one number with a payer."""
 
 
 def patients_of(plan: Plan) -> pl.DataFrame:
@@ -80,8 +86,8 @@ def _with_spans(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
     birth_days = rows["birth_date"].to_physical().to_numpy().astype(np.int64)
     spans = span_on(plan.feed, people=plan.person, birth_days=birth_days, days=plan.service)
     plans = read_table("plans")[spans.plan]
-    member_counter = pair(plan.person, keys_of(read_table("plans")["plan_id"])[spans.plan])
-    member = Draws(plan.feed.seed).below("person/member number", member_counter, 900_000_000)
+    of_payer = Draws(plan.feed.seed).below("payer/member numbers", _payer_keys()[spans.plan], MEMBER_NUMBERS)
+    member = (plan.person * MEMBER_NUMBER_STEP + of_payer) % MEMBER_NUMBERS
     return rows.with_columns(
         coverage_ids(rows["patient_id"], spans.start).alias("coverage_id"),
         *plans.select("payer_id", "plan_id", "plan_name", "plan_type"),
@@ -89,6 +95,12 @@ def _with_spans(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
         dates(spans.start).alias("coverage_start_date"),
         dates(spans.end).alias("coverage_end_date"),
     )
+
+
+@cache
+def _payer_keys() -> Integers:
+    """Return a number for the payer of each row of plans: a member keeps the number from plan to plan of a payer."""
+    return keys_of(read_table("plans")["payer_id"])
 
 
 def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl.DataFrame:

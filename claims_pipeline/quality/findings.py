@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from claims_pipeline.lake import Lake
-from claims_pipeline.quality import coding, content, structure
+from claims_pipeline.quality import coding, content, parties, structure, whole
 from claims_pipeline.quality.chunk import FINDING, Chunk, read_chunk, read_directory
 from claims_pipeline.schema import CLAIMS
 
@@ -20,18 +20,21 @@ class Check:
     """A check: its name, and the function that returns the rows that fail it; its docstring states the rule.
 
     Attributes:
+        find: looks at the rows of some days, which are in memory, or (`find_in_lake`) at a lake and its days.
         blocks: whether a row that fails must not reach a FHIR server. A claim that is coded against a rule, or with a
             code that we do not know, is a whole claim all the same: what a payer must be able to receive.
     """
 
     name: str
-    find: Callable[[Chunk], pl.DataFrame]
+    find: Callable[[Chunk], pl.DataFrame] | None = None
+    find_in_lake: Callable[[Lake, Sequence[date]], pl.DataFrame] | None = None
     blocks: bool = True
 
     @property
     def meaning(self) -> str:
         """The rule that the check tests."""
-        return (self.find.__doc__ or "").strip()
+        described = self.find or self.find_in_lake
+        return (described.__doc__ or "").strip()
 
 
 _BLOCKING = (
@@ -45,10 +48,15 @@ _BLOCKING = (
     content.charges_positive,
     content.total_is_sum,
     content.npi_check_digits,
+    parties.demographics_known,
+    parties.identifiers_agree,
+    parties.npis_unique,
+    parties.header_fits_lines,
 )
 _WARNING = (
     content.codes_known,
     content.codes_fit_patient,
+    parties.places_exist,
     coding.diagnoses_followed,
     coding.diagnoses_together,
     coding.procedures_together,
@@ -57,9 +65,11 @@ _WARNING = (
     coding.procedures_fit_diagnoses,
     coding.procedures_fit_plan,
 )
+_OF_THE_WHOLE = (whole.coverages_apart, whole.member_numbers_unique, whole.claims_not_repeated)
 CHECKS: tuple[Check, ...] = (
     *(Check(find.__name__, find) for find in _BLOCKING),
     *(Check(find.__name__, find, blocks=False) for find in _WARNING),
+    *(Check(find.__name__, find_in_lake=find, blocks=False) for find in _OF_THE_WHOLE),
 )
 
 
@@ -74,7 +84,9 @@ def findings(lake: Lake, days: Iterable[date] | None = None) -> pl.DataFrame:
     parts = [FINDING.to_frame()]
     for chunk in _chunks(lake, chosen):
         rows = read_chunk(lake, chunk, directory)
-        parts += [check.find(rows) for check in CHECKS]
+        parts += [check.find(rows) for check in CHECKS if check.find]
+    if chosen:
+        parts += [check.find_in_lake(lake, chosen) for check in CHECKS if check.find_in_lake]
     return pl.concat(parts).unique().sort(FINDING.names(), nulls_last=True)
 
 

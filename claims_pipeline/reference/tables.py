@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import polars as pl
 
-CODE_COLUMNS = ("zip_code", "place_of_service_code", "hcpcs_code", "diagnosis_code", "taxonomy_code")
+CODE_COLUMNS = ("zip_code", "zip_prefixes", "place_of_service_code", "hcpcs_code", "diagnosis_code", "taxonomy_code")
 """Columns of digits that are not numbers."""
 
 

@@ -22,7 +22,7 @@ GOLDEN = {
     "enrollment": "ccabb401173707b7",
     "visits": "8c7104a0e4c34ec5",
     "patients": "872a65af7927ac9c",
-    "coverages": "480ad2cf291b850f",
+    "coverages": "a1fa7362bcf28616",
     "claims": "0e03344f26478d6f",
 }
 

@@ -81,6 +81,12 @@ FIELD = pl.element().struct.field
         ("charges_positive", "lines", of_lines(unit_count=FIELD("unit_count") + 1)),
         ("total_is_sum", "total_charge_amount", pl.col("total_charge_amount") + Decimal("0.01")),
         ("npi_check_digits", "rendering_npi", pl.lit("9000000008")),
+        ("identifiers_agree", "rendering_npi", pl.col("billing_npi")),
+        ("identifiers_agree", "patient_name", pl.lit("Somebody Else")),
+        ("identifiers_agree", "facility_city", pl.lit("Atlantis")),
+        ("identifiers_agree", "organization_id", pl.lit("organization-0002")),
+        ("header_fits_lines", "place_of_service_code", pl.lit("99")),
+        ("header_fits_lines", "lines", of_lines(line_service_date=FIELD("line_service_date") + pl.duration(days=1))),
     ],
 )
 def test_a_planted_fault_of_a_claim_is_found(lake: Lake, check: str, column: str, value: pl.Expr) -> None:
@@ -127,3 +133,69 @@ def test_the_report_counts_and_shows_findings(lake: Lake) -> None:
     assert report.total == 1
     assert f"complete_claims  claims/{DAY}  {first_claim(lake)}" in report.render()
     assert report.to_json()["checks"]["complete_claims"] == 1
+
+
+@pytest.mark.parametrize(
+    ("check", "column", "value"),
+    [
+        ("demographics_known", "gender", pl.lit("unknown")),
+        ("demographics_known", "gender", pl.lit(None)),
+        ("demographics_known", "birth_date", pl.lit(None)),
+        ("demographics_known", "birth_date", pl.lit(date(1890, 1, 1))),
+        ("demographics_known", "last_name", pl.lit(" ")),
+        ("places_exist", "state", pl.lit("ZZ")),
+        ("places_exist", "zip_code", pl.lit("00000")),
+        ("places_exist", "zip_code", pl.lit(None)),
+        ("places_exist", "zip_code", pl.lit("99501")),
+        ("places_exist", "city", pl.lit("")),
+        ("places_exist", "address_line", pl.lit(None)),
+    ],
+)
+def test_a_planted_fault_of_a_patient_is_found(lake: Lake, check: str, column: str, value: pl.Expr) -> None:
+    change(lake, PATIENTS, of_first(column, value))
+    found = quality.findings(lake)
+    patient = str(lake.read(PATIENTS, DAY)["patient_id"][0])
+    assert (check, "patients", DAY, patient) in found.select("check", "table", "day", "id").rows()
+
+
+def test_two_practitioners_with_one_npi_are_found(lake: Lake) -> None:
+    change(lake, PRACTITIONERS, lambda rows: rows.with_columns(npi=pl.col("npi").first()), day=None)
+    found = quality.findings(lake, [DAY])
+    assert found.filter(pl.col("check") == "npis_unique").height == lake.read(PRACTITIONERS).height
+
+
+def second_coverage(plan_type: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Return an edit that adds a coverage of the first person, on the same days."""
+    changes = {"coverage_id": pl.lit("coverage-x"), "plan_type": pl.lit(plan_type), "member_id": pl.lit("M1")}
+    return lambda rows: pl.concat(
+        [rows.with_columns(plan_type=pl.lit("medicare")), rows.head(1).with_columns(**changes)]
+    ).sort("coverage_id")
+
+
+@pytest.mark.parametrize(("plan_type", "is_found"), [("ppo", True), ("medicaid", False)])
+def test_coverages_that_overlap_are_found_but_for_dual_eligibles(lake: Lake, plan_type: str, is_found: bool) -> None:
+    person = lake.read(COVERAGES, DAY)["patient_id"][0]
+    change(lake, COVERAGES, second_coverage(plan_type))
+    found = quality.findings(lake).filter(pl.col("check") == "coverages_apart")
+    assert (found.height > 0) == is_found
+    coverages = lake.scan(COVERAGES).filter(pl.col("patient_id") == person).collect()["coverage_id"]
+    assert set(found["id"]) <= set(coverages)
+
+
+def test_a_member_number_of_two_people_is_found(lake: Lake) -> None:
+    payer = lake.read(COVERAGES, DAY)["payer_id"].mode()[0]
+    is_payer = pl.col("payer_id") == payer
+    edit = pl.when(is_payer).then(pl.lit("M1")).otherwise("member_id").alias("member_id")
+    change(lake, COVERAGES, lambda rows: rows.with_columns(edit))
+    found = quality.findings(lake).filter(pl.col("check") == "member_numbers_unique")
+    assert set(found["id"]) == set(lake.read(COVERAGES, DAY).filter(is_payer)["coverage_id"])
+    assert found.height > 1
+
+
+@pytest.mark.parametrize(("status", "is_found"), [("active", True), ("cancelled", False)])
+def test_the_same_claim_under_another_id_is_found(lake: Lake, status: str, is_found: bool) -> None:
+    copy = {"claim_id": pl.lit("claim-20250312-999999"), "claim_status": pl.lit(status)}
+    active = pl.col("claim_status") == "active"
+    change(lake, CLAIMS, lambda rows: pl.concat([rows, rows.filter(active).head(1).with_columns(**copy)]))
+    found = quality.findings(lake)
+    assert found.select("check", "id").rows() == [("claims_not_repeated", "claim-20250312-999999")] * is_found

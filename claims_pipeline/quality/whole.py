@@ -1,0 +1,74 @@
+"""Checks of some days of a lake as a whole: what no single day shows. They read few columns of all rows at once."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from claims_pipeline.lake import Lake
+from claims_pipeline.quality.chunk import found
+from claims_pipeline.schema import CLAIMS, COVERAGES
+
+
+def coverages_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
+    """No two coverages of a person overlap, but Medicaid beside another (dual eligibles)."""
+    group = ["patient_id", "is_medicaid"]
+    start = pl.col("coverage_start_date")
+    latest_end = pl.col("coverage_end_date").fill_null(date.max).cum_max().shift(1).over(group)
+    spans = (
+        lake.scan(COVERAGES, days)
+        .group_by("coverage_id")
+        .agg(pl.col("day", "patient_id", "plan_type", "coverage_start_date", "coverage_end_date").sort_by("day").last())
+        .with_columns(is_medicaid=pl.col("plan_type") == "medicaid")
+        .sort(*group, "coverage_start_date", "coverage_end_date")
+        .filter(latest_end >= start)
+        .collect(engine="streaming")
+    )
+    detail = pl.format("begins {} before the one before it ends", start)
+    return found("coverages_apart", "coverages", spans, key="coverage_id", detail=detail)
+
+
+def member_numbers_unique(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
+    """No two people have one member number with a payer."""
+    coverages = lake.scan(COVERAGES, days).filter(pl.col("member_id").is_not_null())
+    shared = (
+        coverages.group_by("payer_id", "member_id")
+        .agg(pl.col("patient_id").n_unique().alias("people"))
+        .filter(pl.col("people") > 1)
+    )
+    rows = coverages.join(shared, on=["payer_id", "member_id"]).unique("coverage_id").collect(engine="streaming")
+    return found("member_numbers_unique", "coverages", rows, key="coverage_id", detail="member_id of another person")
+
+
+def claims_not_repeated(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
+    """No claim has the content of another: patient, provider, day, diagnoses and lines, unless it was cancelled.
+
+    Modifiers 76 and 77 say that a procedure was repeated: such claims are not alike.
+    """
+    line = pl.element().struct.field
+    modifiers = line("modifiers").list.join(" ").fill_null("")
+    is_repeat = pl.col("lines").list.eval(modifiers.str.contains("76|77")).list.any()
+    codes = pl.col("lines").list.eval(pl.concat_str(line("hcpcs_code"), modifiers, line("unit_count"), separator=" "))
+    content = pl.concat_str(
+        "patient_id",
+        "rendering_npi",
+        pl.col("claim_start_date").cast(pl.String),
+        pl.col("diagnosis_codes").list.join(" "),
+        codes.list.join(";"),
+        pl.col("total_charge_amount").cast(pl.String),
+        separator="|",
+    ).hash()
+    claims = (
+        lake.scan(CLAIMS, days)
+        .filter(~is_repeat.fill_null(False))
+        .select("day", "claim_id", "claim_status", "version_number", content=content)
+        .collect(engine="streaming")
+        .sort("day", "version_number")
+        .unique("claim_id", keep="last", maintain_order=True)
+        .filter(~pl.col("claim_status").is_in(["cancelled", "entered-in-error"]))
+        .sort("day", "claim_id")
+    )
+    repeated = claims.with_columns(pl.col("claim_id").first().over("content").alias("first")).filter(
+        pl.col("claim_id") != pl.col("first")
+    )
+    return found("claims_not_repeated", "claims", repeated, key="claim_id", detail=pl.format("as {}", "first"))
