@@ -2,6 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+PYTEST  = $(BIN)/pytest --numprocesses 2 --dist loadgroup
 LOCK    = uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
           --no-strip-extras --custom-compile-command "make lock" --quiet
 
@@ -25,11 +26,14 @@ check: setup ## Lint, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+test-unit: setup ## Unit tests alone: no server, no browser.
+	$(PYTEST) -m "not server and not browser and not slow" $(ARGS)
+
 test: check ## Check, unit tests, integration tests on the embedded server, browser tests.
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: check ## The same with the long fault and scale tests.
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 lock: ## Resolve the exact versions anew (needs uv): of everything, of what the image runs, and of what builds it.
 	$(LOCK) pyproject.toml --group dev --extra server --upgrade --output-file requirements.lock
@@ -51,5 +55,5 @@ generator-docs: setup ## The derived parts of docs/generator.md and its plots, f
 clean: ## Remove the environment and the caches.
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
-.PHONY: help setup demo check test test-all lock lock-jars screenshot docs generator-docs clean
+.PHONY: help setup demo check test-unit test test-all lock lock-jars screenshot docs generator-docs clean
 .DEFAULT_GOAL := help

@@ -1,6 +1,7 @@
-"""What several test packages share: the embedded FHIR server, started once for the run."""
+"""What several test packages share: the embedded FHIR server, started once for the run, and who runs which tests."""
 
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -19,12 +20,30 @@ from claims_pipeline_tests.server_state import forget_marker
 FASTER_BOOT = "-XX:TieredStopAtLevel=1"
 """Half the CPU time to boot, for a lower rate of a warm server; the launcher of Java reads it from JDK_JAVA_OPTIONS."""
 
+SERVERS = {"fhir_server", "spare_server"}
+SERVER_GROUP = "fhir"
+
 
 def pytest_configure() -> None:
     """Let no test see the settings of whoever runs it: before any module is imported, for some read them then."""
     for name in [name for name in os.environ if name.startswith("CLAIMS_") and name != "CLAIMS_CACHE"]:
         del os.environ[name]
     os.environ["CLAIMS_HOME"] = str(Path(tempfile.gettempdir()) / "no-installation")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of one server to one worker, so that a run starts it once, and those of a module to one worker."""
+    for item in items:
+        needs = getattr(item, "fixturenames", ())
+        group = SERVER_GROUP if SERVERS & set(needs) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name a test as pytest itself does: without the group that pytest-xdist appends."""
+    report.nodeid = re.sub(r"@[^\]@]*$", "", report.nodeid)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -51,7 +51,7 @@ def test_ports_are_published_on_this_machine_only(service: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[service].get("ports", []))
 
 
-@pytest.mark.parametrize("service", SERVICES.keys() - RUNS_ONCE)
+@pytest.mark.parametrize("service", sorted(SERVICES.keys() - RUNS_ONCE))
 def test_every_service_that_stays_has_a_health_check_and_comes_back(service: str) -> None:
     assert SERVICES[service]["healthcheck"]["test"]
     assert SERVICES[service]["restart"] == "unless-stopped"

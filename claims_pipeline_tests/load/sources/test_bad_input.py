@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from claims_pipeline.errors import DataError
@@ -283,6 +283,7 @@ def test_whatever_happens_to_one_line_the_others_are_read(
 ) -> None:
     lines = [json.dumps(observation(f"o{number}", "Patient/p1")).encode() for number in range(5)]
     lines[broken] = lines[broken][:start] + inserted.replace(b"\n", b"") + lines[broken][start + length :]
+    assume(not lines[0].startswith((b"\x1f\x8b", b"PK")))  # the file would be an archive, and a damaged one
 
     with reading(tmp_path, a__ndjson=b"\n".join(lines) + b"\n") as found:
         read = set(everything(found)["source"].str.extract(r":(\d+)$").cast(int))
