@@ -20,7 +20,7 @@ from benchmarks.embedded import IN_FLIGHT, load, new_ledger, server_cpu
 from claims_pipeline.fhir_access import FHIR_JSON
 from claims_pipeline.lake import Lake
 from claims_pipeline.load.resource import KEY, Resource
-from claims_pipeline.load.sending.pack import transaction
+from claims_pipeline.load.sending.bundles import transaction
 from claims_pipeline.load.sources import partitions
 from claims_pipeline.load.sources.lake import LakeChunks
 from claims_pipeline.schema import CLAIMS

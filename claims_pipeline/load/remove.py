@@ -6,18 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from claims_pipeline.load.account import Failure
-from claims_pipeline.load.deletion import delete
-from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
-from claims_pipeline.load.ledger.holdings import count_by_type, everything_held
-from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.settle import forget_all
-from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
+from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end, stopping_on_interrupt
+from claims_pipeline.load.ledger.holdings import count_by_type, everything_held, forget_all
+from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger, require_ledger
+from claims_pipeline.load.pipeline.withdrawal import delete
 from claims_pipeline.load.progress import OnProgress, silent
 from claims_pipeline.load.reconciling.marker import forget_marker, mismatch, read_marker, takes_a_transaction
+from claims_pipeline.load.report import Failure
 from claims_pipeline.load.resource import Result
 from claims_pipeline.load.sending.client import FhirClient, connect
-from claims_pipeline.load.sending.interrupt import stopping_on_interrupt
 from claims_pipeline.load.sending.limits import InFlightLimit
 from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.reports import aligned

@@ -1,16 +1,25 @@
-"""A resource on its way to the server, alone and as a row of a chunk, and what becomes of it."""
+"""A resource on its way to the server, alone and as a row of a chunk, its labels, and what becomes of it.
 
+Labels are the profiles, security labels and tags in the `meta` of a resource. A label is written "profile URL",
+"security system|code" or "tag system|code", and the labels of a resource as the sorted JSON list of them. HAPI FHIR
+replaces labels when the request asks for it (`FhirClient.post_bundle`). Other servers add the new labels to the old
+ones, so the loader checks which labels remain after an update.
+"""
+
+import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from claims_pipeline.fhir import RESOURCE_SCHEMA
-from claims_pipeline.load.labels import labels_of_bodies
 
+_CODED = ("security", "tag")
+_SUBSETTED = "|SUBSETTED"
+"""End of the tag that marks an answer to `_elements` as not whole; it is no label of the resource."""
 CHUNK_SCHEMA = pl.Schema({**RESOURCE_SCHEMA, "as_of": pl.String(), "source": pl.String(), "together": pl.Int64()})
 """`as_of`: the day of a daily partition (ISO), else empty. `source`: partition, or "file:line". `together`: null, or a
 number that resources share which follow one another and must be in one transaction."""
@@ -24,6 +33,41 @@ NAME_OF_STANDARD_INPUT = "standard input"
 """What stands for a file's name in `source` of what came from there."""
 
 _PLACE_IN_FILE = re.compile(r":\d+( \(entry \d+\))?$")
+
+
+def labels_of_bodies(bodies: pl.Expr) -> pl.Expr:
+    """Return the labels of resources in canonical JSON, as JSON; "[]" where there are none."""
+    return (
+        bodies.str.json_path_match("$.meta")
+        .fill_null("")
+        .map_batches(lambda metas: metas.replace_strict({meta: labels_of_meta(meta) for meta in metas.unique()}))
+    )
+
+
+@lru_cache(maxsize=10_000)
+def labels_of_meta(text: str) -> str:
+    """Return the labels in the JSON of a `meta`, as JSON; "[]" for the empty text."""
+    return json.dumps(labels_in(json.loads(text)) if text else [])
+
+
+def labels_in(meta: Mapping[str, Any]) -> list[str]:
+    """Return the labels in a `meta`, sorted."""
+    found = {f"profile {url}" for url in meta.get("profile", [])}
+    for kind in _CODED:
+        found |= {f"{kind} {one.get('system', '')}|{one.get('code', '')}" for one in meta.get(kind, [])}
+    return sorted(label for label in found if not label.endswith(_SUBSETTED))
+
+
+def parameters_to_take_off(labels: Iterable[str]) -> bytes:
+    """Return the Parameters with which `$meta-delete` takes labels off a resource."""
+    meta: dict[str, list[Any]] = {}
+    for label in labels:
+        kind, _, value = label.partition(" ")
+        system, _, code = value.rpartition("|")
+        coding = ({"system": system} if system else {}) | {"code": code}
+        meta.setdefault(kind, []).append(value if kind == "profile" else coding)
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": meta}]}
+    return json.dumps(parameters).encode()
 
 
 def without_place(source: str) -> str:

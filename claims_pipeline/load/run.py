@@ -1,47 +1,35 @@
-"""`load_lake` and `load_files`: bring a FHIR server to what a lake or files hold.
+"""`load_lake`, `load_files` and `retry_dead_letters`: send to a FHIR server what it does not have yet."""
 
-Longer than other modules: what both share (`Session`: the ledger and its lock, the server and its marker, the report
-at the end) is read together with them.
-"""
-
-import gc
 import shutil
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import date
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from claims_pipeline.errors import ClaimsPipelineError, ConfigError, DataError, FeedMismatch, FhirError
+import polars as pl
+
+from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.lake import Feed, Lake, read_feed
-from claims_pipeline.load.account import Tally
-from claims_pipeline.load.dead_letters import DeadLetters, take_over
-from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
-from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.store import Ledger, open_ledger
-from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
+from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
+from claims_pipeline.load.ledger.dead_letters import UNREADABLE, open_letters, take_over
+from claims_pipeline.load.ledger.store import Ledger, require_ledger
+from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.pipeline.files import load_read_files
 from claims_pipeline.load.pipeline.lake import load_days
+from claims_pipeline.load.pipeline.ownership import require_own_feed
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, Progress, silent
-from claims_pipeline.load.reconciling.compare import adopt, reset
-from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker, takes_a_transaction
-from claims_pipeline.load.report import Latency, LoadReport
-from claims_pipeline.load.sending.client import FhirClient, Traffic, connect
-from claims_pipeline.load.sending.interrupt import stopping_on_interrupt
-from claims_pipeline.load.sending.limits import InFlightLimit
-from claims_pipeline.load.sending.send import Sender
+from claims_pipeline.load.report import LoadReport
+from claims_pipeline.load.resource import CHUNK_SCHEMA
+from claims_pipeline.load.session import Session
 from claims_pipeline.load.sources import read_files
 from claims_pipeline.load.sources.elements import require_known_types
 from claims_pipeline.load.sources.inputs import inputs
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings
 
-Work = Callable[[Pipeline], Awaitable[None]]
+_NAME = pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))
 
 
 def load_lake(
@@ -88,7 +76,7 @@ def load_lake(
     chosen = _require_days(lake, days)
     session = Session(settings, ledger_path, full, wait, on_progress, options)
     with session.exclusive_ledger() as ledger:
-        require_feed(ledger, feed, options)
+        require_own_feed(ledger, feed, options)
 
         async def work(pipeline: Pipeline) -> None:
             if not options.is_dry_run:  # only now: a load that did not reach its server changes nothing
@@ -143,175 +131,40 @@ def load_files(
             )
 
 
-load_lake_async = in_thread(load_lake)
-load_files_async = in_thread(load_files)
+def retry_dead_letters(
+    names: Sequence[str],
+    settings: Settings,
+    *,
+    ledger_path: Path | None = None,
+    on_progress: OnProgress = silent,
+    options: LoadOptions = DEFAULTS,
+) -> LoadReport:
+    """Send open dead letters again: their cause may be gone.
 
-
-@dataclass(frozen=True)
-class Session:
-    """One load: where to, and how.
-
-    Attributes:
-        settings: the server, the size of bundles, the most requests at once.
-        ledger_path: `settings.ledger_path` if None.
-        full: send everything, also what the server has already.
-        wait: wait until the server is ready, at most `settings.fhir_wait_seconds`, instead of failing at once.
-        on_progress: told where the load is.
+    Args:
+        names: "Type/id" of those to send; none for all.
+        settings: the server.
+        ledger_path: the ledger; `settings.ledger_path` if None.
+        on_progress: told where it is.
         options: see `LoadOptions`.
-        traffic: what went over the wire so far.
-        began: when, on the monotonic clock.
-    """
-
-    settings: Settings
-    ledger_path: Path | None = None
-    full: bool = False
-    wait: bool = True
-    on_progress: OnProgress = silent
-    options: LoadOptions = DEFAULTS
-    traffic: Traffic = field(default_factory=Traffic)
-    began: float = field(default_factory=time.monotonic)
-
-    @contextmanager
-    def exclusive_ledger(self) -> Iterator[Ledger]:
-        """Yield the ledger, locked.
-
-        Raises:
-            LedgerUnusable: its file cannot be used.
-            LoaderLocked: another loader writes with it.
-        """
-        path = self.ledger_path or self.settings.ledger_path
-        with (
-            open_ledger(path) as ledger,
-            holding_lock(ledger, wait=self.options.wait_for_lock, on_wait=self._tell_locked),
-        ):
-            yield ledger
-
-    def _tell_locked(self) -> None:
-        self.on_progress(Progress("waiting for another loader to end"))
-
-    def check(self, ledger: Ledger) -> None:
-        """Check that the server belongs to the ledger, before there is anything to send.
-
-        Raises:
-            LedgerMismatch: the server was wiped, restored or swapped since the last load.
-            ServerUnavailable: the server did not answer in time.
-            FhirError: the server refuses us, or is not a FHIR R4 server.
-        """
-
-        async def check() -> None:
-            async with connect(self.settings, self.traffic) as client:
-                await self._require_belonging(ledger, client)
-
-        run_to_end(check())
-
-    def run(self, ledger: Ledger, source: str, work: Work, *, is_checked: bool = False) -> LoadReport:
-        """Load with `work`, after `check` unless that was done."""
-        with _short_garbage_collections():
-            return run_to_end(self._run(ledger, source, work, is_checked=is_checked))
-
-    async def _run(self, ledger: Ledger, source: str, work: Work, *, is_checked: bool) -> LoadReport:
-        async with connect(self.settings, self.traffic) as client:
-            if not is_checked:
-                await self._require_belonging(ledger, client)
-            limit = InFlightLimit(self.settings.workers)
-            sender = Sender(client, limit, self.settings.fhir_patience_seconds, self.settings.batch_size)
-            sender.probe = partial(takes_a_transaction, ledger, client)
-            pipeline = Pipeline(
-                ledger,
-                sender,
-                Tally(),
-                DeadLetters(ledger),
-                self.on_progress,
-                is_full=self.full,
-                is_dry_run=self.options.is_dry_run,
-            )
-            try:
-                with stopping_on_interrupt(sender):
-                    if not pipeline.is_dry_run:
-                        pipeline.remarks += take_over(self.settings.dead_letters_path, ledger)
-                    await work(pipeline)
-            except ClaimsPipelineError as error:
-                sender.stop(error)
-            finally:
-                if not pipeline.is_dry_run:
-                    pipeline.remarks += pipeline.dead_letters.close()
-            await _close(pipeline)
-            return _report(pipeline, source, time.monotonic() - self.began)
-
-    async def _require_belonging(self, ledger: Ledger, client: FhirClient) -> None:
-        self.on_progress(Progress(f"{'waiting for' if self.wait else 'asking'} {client.base_url}"))
-        marker = await read_marker(client, wait_seconds=self.settings.fhir_wait_seconds if self.wait else 0)
-        match OnMismatch.REFUSE if self.options.is_dry_run else self.options.on_mismatch:
-            case OnMismatch.ADOPT:
-                self.on_progress(Progress("comparing the ledger with the server"))
-                await adopt(ledger, client, marker, workers=self.settings.workers)
-            case OnMismatch.RESET:
-                await reset(ledger, client, marker)
-            case OnMismatch.REFUSE:
-                if problem := mismatch(ledger, marker, base_url=client.base_url):
-                    raise problem
-
-
-@contextmanager
-def _short_garbage_collections() -> Iterator[None]:
-    """Let the collector leave alone what is there already: to look through it again and again is 10 % of our CPU."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-async def _close(pipeline: Pipeline) -> None:
-    """Raise the generation once more, so that a backup made while this load was sending counts as older than it."""
-    if pipeline.sending_since is None or isinstance(pipeline.sender.stopped, FhirError):
-        return
-    with suppress(ClaimsPipelineError):  # all is recorded; without this, such a backup is not told from a later one
-        await raise_generation(pipeline.ledger, pipeline.sender.client)
-
-
-def require_feed(ledger: Ledger, feed: Feed, options: LoadOptions) -> None:
-    """Check that the ledger belongs to the feed: two feeds use the same ids for different claims.
 
     Raises:
-        FeedMismatch: the ledger knows another feed.
+        ConfigError: an event loop runs in this thread, as in a notebook: await `retry_dead_letters_async`.
+        DataError: one of `names` is no open dead letter.
+        LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
     """
-    stored = ledger.info().get("feed")
-    known = Feed.model_validate_json(stored) if stored else feed
-    differences = feed.differences(known, theirs_are="the ledger has")
-    if differences and options.on_mismatch is not OnMismatch.RESET:
-        raise FeedMismatch(
-            f"the ledger knows another feed ({differences[0]}{', and more' if len(differences) > 1 else ''})",
-            where=str(ledger.path),
-            fix="load it into another server with another ledger (--hash-file), or forget the old one: --reset",
-        )
+    require_no_event_loop("retry_dead_letters")
+    require_ledger(ledger_path)
+    session = Session(settings, ledger_path, full=True, wait=False, on_progress=on_progress, options=options)
+    with session.exclusive_ledger() as ledger:
+        take_over(settings.dead_letters_path, ledger)
+        letters = _chosen(open_letters(ledger, with_contents=True), names)
+        return session.run(ledger, "dead letters", lambda pipeline: _send(pipeline, letters))
 
 
-def _report(pipeline: Pipeline, source: str, seconds: float) -> LoadReport:
-    sender, traffic = pipeline.sender, pipeline.sender.client.traffic
-    sending = pipeline.last_answer - pipeline.sending_since if pipeline.sending_since else 0.0
-    return LoadReport(
-        source=source,
-        server=sender.client.base_url,
-        by_type=pipeline.tally.by_type(),
-        by_day=pipeline.tally.by_day(),
-        vanished=dict(pipeline.tally.vanished),
-        vanished_failed=pipeline.tally.vanished_failed,
-        requests=traffic.requests,
-        requests_with_resources=traffic.requests_with_resources,
-        retries=traffic.retries,
-        sent_bytes=traffic.sent_bytes,
-        seconds=round(seconds, 3),
-        sending_seconds=round(sending, 3),
-        latency=Latency.of(traffic.latencies),
-        status_codes=traffic.status_codes,
-        in_flight=sender.limit.history if pipeline.sending_since else (),
-        failures=pipeline.tally.failures,
-        would_send=pipeline.tally.would_send,
-        remarks=tuple(pipeline.remarks),
-        stopped=sender.stopped,
-        is_dry_run=pipeline.is_dry_run,
-    )
+load_lake_async = in_thread(load_lake)
+load_files_async = in_thread(load_files)
+retry_dead_letters_async = in_thread(retry_dead_letters)
 
 
 def _empty_spool(settings: Settings, ledger: Ledger) -> Path:
@@ -345,3 +198,35 @@ def _require_days(lake: Lake, days: Sequence[date] | None) -> list[date] | None:
         has = f"it has {available[0]} to {available[-1]}" if available else "it has none"
         raise DataError(f"the lake has no partition of {shown}; {has}", where=str(lake.root), fix="claims generate")
     return list(days)
+
+
+def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    sendable = letters.filter((pl.col("origin") != UNREADABLE) & (pl.col("body") != ""))
+    if not names:
+        return sendable
+    chosen = sendable.filter(_NAME.is_in(list(names)))
+    if absent := sorted(set(names) - set(chosen.select(_NAME).to_series())):
+        raise DataError(f"no dead letter: {', '.join(absent)}", fix="claims dead-letters list")
+    return chosen
+
+
+async def _send(pipeline: Pipeline, letters: pl.DataFrame) -> None:
+    """Send in rounds: what refers to another dead letter comes after it."""
+    pipeline.total = letters.height
+    waiting = letters
+    while waiting.height and pipeline.sender.stopped is None:
+        names = waiting.select(_NAME).to_series().implode()
+        others = pl.col("references").list.set_difference(pl.concat_list(_NAME))
+        lacks_another = others.list.set_intersection(names).list.len().fill_null(0) > 0
+        ready = waiting.filter(~lacks_another)
+        if ready.is_empty():
+            ready = waiting
+        waiting = waiting.join(ready, on=["resource_type", "resource_id"], how="anti", maintain_order="left")
+        for resource_type in sorted(ready["resource_type"].unique(), key=_order):
+            for origin in ready["origin"].unique().sort():
+                rows = ready.filter(resource_type=resource_type, origin=origin)
+                await pipeline.load([rows.select(CHUNK_SCHEMA.names())] if rows.height else [], origin)
+
+
+def _order(resource_type: str) -> tuple[int, str]:
+    return (TIERS.index(resource_type) if resource_type in TIERS else -1, resource_type)

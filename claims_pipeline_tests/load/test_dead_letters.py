@@ -21,9 +21,8 @@ from claims_pipeline.load import (
     remove,
     retry_dead_letters,
 )
-from claims_pipeline.load.dead_letters import DeadLetters, take_over
-from claims_pipeline.load.ledger.letters import LIST_SCHEMA, SCHEMA
-from claims_pipeline.load.ledger.settle import settle
+from claims_pipeline.load.ledger.dead_letters import LIST_SCHEMA, SCHEMA, DeadLetters, take_over
+from claims_pipeline.load.ledger.states import settle
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.settings import Settings

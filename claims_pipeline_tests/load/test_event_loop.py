@@ -14,8 +14,7 @@ from claims_pipeline import load
 from claims_pipeline.errors import ConfigError, DataError, ServerUnavailable
 from claims_pipeline.lake import Lake
 from claims_pipeline.load import Counts, LoadOptions, Progress, load_files, load_files_async, reconcile_async
-from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.store import open_ledger
+from claims_pipeline.load.ledger.store import holding_lock, open_ledger
 from claims_pipeline.settings import Settings
 
 NOBODY = "http://127.0.0.1:1/fhir"

@@ -9,8 +9,7 @@ import pytest
 from claims_pipeline import schema
 from claims_pipeline.errors import DataError, FeedMismatch, LedgerMismatch, LoaderLocked
 from claims_pipeline.load import Counts, LoadOptions, load_lake
-from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.store import open_ledger
+from claims_pipeline.load.ledger.store import holding_lock, open_ledger
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import START, Shape, claim, patient_of, rewrite, tiny_lake, write
 from claims_pipeline_tests.load.proxy import faulty

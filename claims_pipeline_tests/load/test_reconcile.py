@@ -6,8 +6,7 @@ import pytest
 
 from claims_pipeline.errors import LedgerMismatch, LoaderLocked
 from claims_pipeline.load import ReconcileReport, load_files, reconcile
-from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.store import open_ledger
+from claims_pipeline.load.ledger.store import holding_lock, open_ledger
 from claims_pipeline.load.reconciling.marker import MARKER_PATH, Marker
 from claims_pipeline.load.reconciling.reconcile import TypeComparison
 from claims_pipeline.settings import Settings

@@ -8,8 +8,7 @@ import httpx
 import pytest
 
 from claims_pipeline.errors import ServerUnavailable
-from claims_pipeline.load.account import Counts, Failure, Pending
-from claims_pipeline.load.report import Latency, LoadReport
+from claims_pipeline.load.report import Counts, Failure, Latency, LoadReport, Pending
 from claims_pipeline.load.sending.answer import Meaning, read_answer
 from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
 

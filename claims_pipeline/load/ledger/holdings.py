@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
+from claims_pipeline.load.ledger.dead_letters import drop_letters
 from claims_pipeline.load.ledger.sqlite import Connection
 from claims_pipeline.load.ledger.states import Event, State, before
 from claims_pipeline.load.ledger.store import Ledger
@@ -198,3 +199,11 @@ def recorded_ids(ledger: Ledger, origin: str, day: str) -> list[str]:
     query = "SELECT resource_id FROM resources WHERE origin = ? AND as_of = ? AND state IN (?, ?)"
     with ledger.reading() as connection:
         return [resource_id for (resource_id,) in connection.execute(query, (origin, day, *states))]
+
+
+def forget_all(ledger: Ledger) -> None:
+    """Forget every resource and partition, and the dead letters of resources."""
+    with ledger.writing() as connection:
+        connection.execute("DELETE FROM resources")
+        connection.execute("DELETE FROM partitions")
+    drop_letters(ledger, [])

@@ -1,16 +1,21 @@
-"""FHIR R4 files through the pipeline, tier after tier."""
+"""FHIR R4 files through the pipeline, tier after tier, and what these files no longer hold.
+
+Gone is what came from a file or folder that is loaded again without it, and what the input names as deleted.
+"""
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 import polars as pl
 
-from claims_pipeline.load.options import LoadOptions
+from claims_pipeline.load.ledger.holdings import Doomed, held_among, under
+from claims_pipeline.load.ledger.states import Event, Key, State, before, settle_gone
+from claims_pipeline.load.options import LoadOptions, Vanished
 from claims_pipeline.load.pipeline.ownership import feed_of_export, require_own_files
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.pipeline.vanished_files import settle_vanished_files
-from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, NAME_OF_STANDARD_INPUT
+from claims_pipeline.load.pipeline.withdrawal import withdraw
+from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, NAME_OF_STANDARD_INPUT, file_of
 from claims_pipeline.load.sources import STANDARD_INPUT, FileResources
 
 REMARKS_SHOWN = 5
@@ -53,3 +58,72 @@ def _repeated(pipeline: Pipeline, resources: FileResources) -> Iterator[str]:
             yield f"{row['resource_type']}/{row['resource_id']} at {row['source']} {row['reason']}"
     if (hidden := resources.superseded_count - shown) > 0:
         yield f"{hidden:,} more resources came again with other content; the last one counts"
+
+
+async def settle_vanished_files(
+    pipeline: Pipeline, resources: FileResources, paths: Sequence[str], options: LoadOptions
+) -> None:
+    """Do what was asked for about what the input no longer has, or says is deleted.
+
+    A resource is gone that came from one of the paths, or a file below it, when it was last loaded, and is not in the
+    input. If not all of the input could be read, only what the input itself names as deleted counts.
+
+    Args:
+        pipeline: the load, which has sent what the input has.
+        resources: the input.
+        paths: where it was read.
+        options: what to do; resource types that were not asked for are left alone.
+    """
+    named = _named_as_deleted(pipeline, resources)
+    roots = [root for path in paths if path != STANDARD_INPUT and (root := file_of(path))]
+    if resources.unreadable_count:
+        pipeline.remarks.append(
+            f"{resources.unreadable_count:,} places of the input could not be read: "
+            "whether it still has all that it had is not known, so nothing counts as gone from it"
+        )
+        roots = []
+    missing = _Missing(pipeline, resources, roots, options, frozenset(row[:2] for row in named))
+    if not pipeline.is_dry_run:
+        for rows in chain([named], missing.rows(*before(Event.GONE), is_held=False)):
+            settle_gone(pipeline.ledger, [row[:2] for row in rows])
+    states = [State.VANISHED, *before(Event.GONE)] if pipeline.is_dry_run else [State.VANISHED]
+    if options.vanished is Vanished.DELETE:  # what was marked entered-in-error can still be deleted
+        states.append(State.WITHDRAWN)
+    gone = chain([named] if named else [], missing.rows(*states, is_held=True))
+    await withdraw(pipeline, gone, options.vanished)
+
+
+def _named_as_deleted(pipeline: Pipeline, resources: FileResources) -> list[Doomed]:
+    """Return what the input names as deleted and the server holds from files; say what else it names."""
+    keys: list[Key] = resources.deleted.select("resource_type", "resource_id").rows()
+    held = held_among(pipeline.ledger, keys) if keys else []
+    named = [row for row in held if row.origin == FILES]
+    if others := len(keys) - len(named):
+        pipeline.remarks.append(f"{others:,} deletions in the input are of resources that were not loaded from files")
+    return named
+
+
+class _Missing:
+    """What the ledger knows from the paths and the input does not have, besides what it names as deleted."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        resources: FileResources,
+        roots: Sequence[str],
+        options: LoadOptions,
+        named: frozenset[Key],
+    ) -> None:
+        self._pipeline, self._resources, self._roots = pipeline, resources, roots
+        self._options, self._named = options, named
+
+    def rows(self, *states: State, is_held: bool) -> Iterator[Sequence[Doomed]]:
+        """Yield resources in some states, a number at a time."""
+        for rows in under(self._pipeline.ledger, self._roots, *states, is_held=is_held):
+            present = self._resources.present([f"{row.resource_type}/{row.resource_id}" for row in rows])
+            missing = [row for row in rows if f"{row.resource_type}/{row.resource_id}" not in present]
+            if wanted := [row for row in missing if self._is_wanted(row)]:
+                yield wanted
+
+    def _is_wanted(self, row: Doomed) -> bool:
+        return self._options.wants(row.resource_type) and row[:2] not in self._named

@@ -14,11 +14,12 @@ import polars as pl
 from pydantic import BaseModel, ValidationError
 
 from claims_pipeline import schema
-from claims_pipeline.errors import OwnedByOthers
+from claims_pipeline.errors import FeedMismatch, OwnedByOthers
 from claims_pipeline.fhir import RENDERINGS
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.load.ledger.holdings import Owned, ids_from_files, is_all_from_files_without_feed, owned_among
 from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.options import LoadOptions, OnMismatch
 from claims_pipeline.load.resource import FILES, KEY
 from claims_pipeline.load.sources import FileResources, Partition
 from claims_pipeline.load.sources.lake import LakeChunks
@@ -40,6 +41,23 @@ def feed_of_export(paths: Sequence[str]) -> str | None:
         return _Statistics.model_validate_json(statistics.read_bytes()).feed.model_dump_json()
     except (OSError, ValidationError):
         return None
+
+
+def require_own_feed(ledger: Ledger, feed: Feed, options: LoadOptions) -> None:
+    """Check that the ledger belongs to the feed: two feeds use the same ids for different claims.
+
+    Raises:
+        FeedMismatch: the ledger knows another feed.
+    """
+    stored = ledger.info().get("feed")
+    known = Feed.model_validate_json(stored) if stored else feed
+    differences = feed.differences(known, theirs_are="the ledger has")
+    if differences and options.on_mismatch is not OnMismatch.RESET:
+        raise FeedMismatch(
+            f"the ledger knows another feed ({differences[0]}{', and more' if len(differences) > 1 else ''})",
+            where=str(ledger.path),
+            fix="load it into another server with another ledger (--hash-file), or forget the old one: --reset",
+        )
 
 
 def require_own_files(ledger: Ledger, resources: FileResources, feed: str | None) -> None:

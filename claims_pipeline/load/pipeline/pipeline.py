@@ -14,18 +14,17 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError
-from claims_pipeline.load.account import Tally
-from claims_pipeline.load.dead_letters import DeadLetters
+from claims_pipeline.load.ledger.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.diff import Delta, Unknown, diff, split_by_missing, unknown_targets, why_missing
-from claims_pipeline.load.ledger.settle import settle, touch
+from claims_pipeline.load.ledger.states import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.pipeline.relabelling import Relabelling
 from claims_pipeline.load.progress import OnProgress, Pace, Progress
-from claims_pipeline.load.reconciling.capability import unknown_types
 from claims_pipeline.load.reconciling.marker import raise_generation
-from claims_pipeline.load.reconciling.reads import on_server
+from claims_pipeline.load.reconciling.reads import on_server, unknown_types
+from claims_pipeline.load.report import Tally
 from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, LOADED, Resource, Result, resources_of
-from claims_pipeline.load.sending.pack import bundles
+from claims_pipeline.load.sending.bundles import bundles
 from claims_pipeline.load.sending.send import Sender
 
 TARGETS_SHOWN = 10

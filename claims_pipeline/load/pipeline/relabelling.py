@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from claims_pipeline.load.labels import parameters_to_take_off
 from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, stored
-from claims_pipeline.load.resource import LOADED, Result
+from claims_pipeline.load.resource import LOADED, Result, parameters_to_take_off
 from claims_pipeline.load.sending.client import FhirClient
 
 AT_ONCE = 4

@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from claims_pipeline.fhir.vocabulary import TEST_DATA
-from claims_pipeline.load.labels import labels_in
-from claims_pipeline.load.ledger.holdings import Held, Which, count_by_type, page
-from claims_pipeline.load.ledger.settle import Found, forget_all, settle_found
+from claims_pipeline.load.ledger.holdings import Held, Which, count_by_type, forget_all, page
+from claims_pipeline.load.ledger.states import Found, settle_found
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.reconciling.marker import Marker, raise_generation
 from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, Stored, stored
-from claims_pipeline.load.resource import FILES
+from claims_pipeline.load.resource import FILES, labels_in
 from claims_pipeline.load.sending.client import FhirClient
 
 _LABELS_OF_A_LAKE = json.dumps(labels_in({"security": [TEST_DATA]}))

@@ -17,7 +17,7 @@ import httpx
 from claims_pipeline.errors import ClaimsPipelineError, FhirError, LedgerMismatch, ServerUnavailable
 from claims_pipeline.fhir.vocabulary import TEST_DATA
 from claims_pipeline.load.ledger.store import Ledger
-from claims_pipeline.load.reconciling.capability import STATEMENT
+from claims_pipeline.load.reconciling.reads import STATEMENT
 from claims_pipeline.load.sending.answer import Meaning, described, plain, read_answer
 from claims_pipeline.load.sending.client import (
     HTTP_GONE,

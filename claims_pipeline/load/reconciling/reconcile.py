@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
 from claims_pipeline.load.ledger.holdings import count_by_type
-from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
+from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger, require_ledger
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import compare, mark
 from claims_pipeline.load.reconciling.marker import mismatch, read_marker

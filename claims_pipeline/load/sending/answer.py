@@ -11,7 +11,12 @@ import httpx
 
 from claims_pipeline.errors import FhirError
 from claims_pipeline.fhir_access import TokenUnavailable
-from claims_pipeline.load.sending.words import is_about_a_value, is_own_trouble, operation_outcome_text, without_values
+from claims_pipeline.load.sending.operation_outcome import (
+    is_about_a_value,
+    is_own_trouble,
+    operation_outcome_text,
+    without_values,
+)
 
 NO_CHANGE = "SUCCESSFUL_UPDATE_NO_CHANGE"
 """Code in an entry's outcome by which HAPI FHIR reports a PUT of content that it already holds."""

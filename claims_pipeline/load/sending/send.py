@@ -26,10 +26,10 @@ from claims_pipeline.load.sending.answer import (
     read_answer,
     read_error,
 )
+from claims_pipeline.load.sending.bundles import Encode, deletion, halves, size, transaction
 from claims_pipeline.load.sending.client import FhirClient
 from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
-from claims_pipeline.load.sending.pack import Encode, deletion, halves, size, transaction
-from claims_pipeline.load.sending.words import missing_target
+from claims_pipeline.load.sending.operation_outcome import missing_target
 
 SUSPECT_ATTEMPTS = 2
 """A bundle that the server fails over this often, while it takes other writes, holds the cause itself."""

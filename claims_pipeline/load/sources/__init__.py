@@ -4,13 +4,8 @@ Belongs here: reading, ordering, deduplicating, and the checks that need no serv
 Does not: comparing with the ledger, sending.
 """
 
-from claims_pipeline.load.sources.files import (
-    DELETED_SCHEMA,
-    FILE_SCHEMA,
-    REJECTED_SCHEMA,
-    FileResources,
-    read_files,
-)
+from claims_pipeline.load.sources.file_resources import DELETED_SCHEMA, FILE_SCHEMA, REJECTED_SCHEMA, FileResources
+from claims_pipeline.load.sources.files import read_files
 from claims_pipeline.load.sources.inputs import STANDARD_INPUT
 from claims_pipeline.load.sources.lake import DAILY, DIRECTORY, Partition, partitions
 

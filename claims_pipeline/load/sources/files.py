@@ -1,73 +1,25 @@
-"""FHIR R4 files as resources for the loader: NDJSON, Bundles, folders and archives of them, standard input."""
+"""Reads FHIR R4 files as resources for the loader: NDJSON, Bundles, folders and archives of them, standard input."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import polars as pl
-
 from claims_pipeline.errors import DataError
-from claims_pipeline.fhir import RESOURCE_SCHEMA, content_hash
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
-from claims_pipeline.load.sources.checks import Admitted, admit
-from claims_pipeline.load.sources.documents import Candidate, Deletion, Refusal, Skipped, candidates
+from claims_pipeline.load.ordering import place
+from claims_pipeline.load.sources.admission import Admitted, admit
+from claims_pipeline.load.sources.candidates import Candidate, Deletion, Refusal, Skipped, candidates
 from claims_pipeline.load.sources.elements import r4
+from claims_pipeline.load.sources.file_resources import DELETED_SCHEMA, FileResources
 from claims_pipeline.load.sources.inputs import Input, SkippedFiles, inputs
 from claims_pipeline.load.sources.json_values import JsonReader
-from claims_pipeline.load.sources.opening import opened
-from claims_pipeline.load.sources.ordering import place
-from claims_pipeline.load.sources.references import resolve, rewritten
-from claims_pipeline.load.sources.remarks import remarks
-from claims_pipeline.load.sources.spool import PART_ROWS, Spool, references_in
+from claims_pipeline.load.sources.references import resolve
+from claims_pipeline.load.sources.spool import Spool
+from claims_pipeline.load.sources.streams import opened
 
-FILE_SCHEMA = pl.Schema(
-    {**RESOURCE_SCHEMA, "source": pl.String(), "tier": pl.Int32(), "together": pl.Int64()},
-)
-"""`source`: "file:line". `tier`: number of the loading step, a resource refers to earlier tiers only. `together`: null,
-or a number that resources share whose references go in a circle: they must be in one transaction, and follow one
-another."""
-
-REJECTED_SCHEMA = pl.Schema(
-    {
-        "source": pl.String(),
-        "resource_type": pl.String(),
-        "resource_id": pl.String(),
-        "reason": pl.String(),
-    }
-)
-"""Input that is not loaded, and why; type and id are null where they could not be read."""
-
-DELETED_SCHEMA = pl.Schema({"resource_type": pl.String(), "resource_id": pl.String(), "source": pl.String()})
-"""What the input says is to be deleted."""
-
-CHUNK_ROWS = 5_000
-CHUNK_CHARACTERS = 8 * 1024 * 1024
 TOLD_EVERY = 10_000
-
-_REFUSED = """
-SELECT place(name, line, entry) AS source, resource_type, resource_id, reason
-FROM refused JOIN inputs USING (file)
-WHERE refused.rowid BETWEEN $first AND $last ORDER BY refused.rowid
-"""
-
-_DANGLING = """
-SELECT source, resource_type, resource_id, reason
-FROM dangling JOIN located USING (seq)
-WHERE dangling.rowid BETWEEN $first AND $last ORDER BY dangling.rowid
-"""
-
-_SUPERSEDED = """
-SELECT
-    older.source, older.resource_type, older.resource_id,
-    'comes again with other content at ' || newer.source || ', which counts' AS reason
-FROM superseded
-JOIN located AS older USING (seq)
-JOIN located AS newer ON newer.seq = superseded.newer
-WHERE superseded.rowid BETWEEN $first AND $last ORDER BY superseded.rowid
-"""
 
 _DELETED = """
 SELECT resource_type, $prefix || resource_id AS resource_id, any_value(place(name, line, entry)) AS source
@@ -77,88 +29,40 @@ GROUP BY ALL ORDER BY ALL
 """
 
 _UNREADABLE = "count(*) FILTER (resource_type IS NULL OR resource_id IS NULL)"
-_PRESENT = """
-SELECT key FROM kept WHERE key = ANY($names)
-UNION
-SELECT key FROM (SELECT resource_type || '/' || $prefix || resource_id AS key FROM refused) WHERE key = ANY($names)
+SHOWN = 5
+
+_EMPTY = "empty"
+_OUTCOMES = "of OperationOutcomes: the server that exported them reported errors"
+_OTHER = "without FHIR resources"
+
+_OTHER_FILES = f"""
+CREATE TABLE other_files AS
+SELECT
+    file,
+    any_value(name) AS name,
+    CASE WHEN any_value(reason) = 'the file is empty' THEN '{_EMPTY}'
+        WHEN bool_and(resource_type = 'OperationOutcome') THEN '{_OUTCOMES}' ELSE '{_OTHER}' END AS kind
+FROM refused JOIN inputs USING (file)
+WHERE is_scanned AND (EXISTS (FROM resources) OR EXISTS (FROM deletions))
+    AND file NOT IN (SELECT file FROM resources UNION SELECT file FROM deletions)
+GROUP BY file HAVING bool_and(is_other)
+"""  # noqa: S608  constants of ours
+
+_ENTRIES = "SELECT what, place(name, line, entry) FROM skipped JOIN inputs USING (file) ORDER BY file, line, entry"
+
+_REFERRED = """
+SELECT regexp_extract(reference, '([A-Z][A-Za-z]+)/[^/]+(?:/_history/[^/]+)?$', 1) AS resource_type,
+    count(DISTINCT seq) AS referring
+FROM links GROUP BY resource_type ORDER BY resource_type
 """
 
-_KEYS = """
-SELECT seq, source, tier, together FROM placed JOIN located USING (seq)
-WHERE tier = $tier AND part = $part ORDER BY together NULLS FIRST, seq
+OF_ANOTHER_VERSION = 3
+"""Fewer resources with elements or of types that R4 does not have are taken for slips, not for another version."""
+
+_NOT_R4 = """
+SELECT count(*) FROM refused
+WHERE reason LIKE '%is not an element of FHIR R4%' OR reason LIKE '%is not a resource type of FHIR R4%'
 """
-
-
-@dataclass(frozen=True)
-class FileResources:
-    """What `read_files` found, spooled to disk.
-
-    Attributes:
-        spool: the bodies and keys.
-        tier_count: number of loading steps.
-        count: resources that `chunks` yields, each id once.
-        identical_count: resources that came again with the same content and are left out.
-        rejected_count: rows that `rejected` yields.
-        superseded_count: rows that `superseded` yields.
-        unreadable_count: places in the input where something stands whose type and id could not be read.
-        deleted: what is to be deleted and does not also come as a resource, with the columns of `DELETED_SCHEMA`.
-        remarks: what of the input was skipped or left out.
-        id_prefix: put before the ids in the input.
-    """
-
-    spool: Spool
-    tier_count: int
-    count: int
-    identical_count: int
-    rejected_count: int
-    superseded_count: int
-    unreadable_count: int
-    deleted: pl.DataFrame
-    remarks: Sequence[str]
-    id_prefix: str = ""
-
-    def present(self, names: Sequence[str]) -> set[str]:
-        """Return those of "Type/id" that the input has, also if it is refused."""
-        found = self.spool.execute(_PRESENT, {"names": list(names), "prefix": self.id_prefix}).fetchall()
-        return {name for (name,) in found}
-
-    def rejected(self) -> Iterator[pl.DataFrame]:
-        """Yield input that cannot be loaded, some at a time, with the columns of `REJECTED_SCHEMA`."""
-        yield from self.spool.pages(_REFUSED, "refused", REJECTED_SCHEMA)
-        yield from self.spool.pages(_DANGLING, "dangling", REJECTED_SCHEMA)
-
-    def superseded(self) -> Iterator[pl.DataFrame]:
-        """Yield resources that came again later with other content, with the columns of `REJECTED_SCHEMA`."""
-        return self.spool.pages(_SUPERSEDED, "superseded", REJECTED_SCHEMA)
-
-    def types(self) -> dict[str, int]:
-        """Return how many resources of each type there are."""
-        query = "SELECT resource_type, count(*) FROM placed JOIN resources USING (seq) GROUP BY resource_type"
-        return dict(self.spool.frame(query).rows())
-
-    def chunks(self) -> Iterator[pl.DataFrame]:
-        """Yield the resources tier after tier, with the columns of `FILE_SCHEMA`; a chunk is of one tier."""
-        for tier in range(self.tier_count):
-            pieces = self._pieces(tier)
-            circular = self.spool.frame("SELECT count(together) AS n FROM placed WHERE tier = $tier", tier=tier)
-            size = circular["n"].item()
-            yield from _regrouped(pieces, self.spool, size) if size else _merged(pieces)
-
-    def _pieces(self, tier: int) -> Iterator[pl.DataFrame]:
-        """Yield the resources of a tier part by part."""
-        for part in self.spool.parts(tier):
-            keys = self.spool.frame(_KEYS, tier=tier, part=part)
-            bodies = self.spool.bodies(part).join(keys, on="seq", maintain_order="left")
-            yield rewritten(self.spool, bodies, part).select(
-                "resource_type",
-                "resource_id",
-                "body",
-                content_hash(pl.col("body")).alias("content_hash"),
-                _named_resources(pl.col("body")).alias("references"),
-                "source",
-                pl.col("tier").cast(pl.Int32),
-                "together",
-            )
 
 
 @contextmanager
@@ -264,40 +168,44 @@ def _wanted(
     return admit(found, options.id_prefix) if isinstance(found, Candidate) else found
 
 
-def _named_resources(body: pl.Expr) -> pl.Expr:
-    """Return the distinct `Type/id` that a resource refers to, without versions."""
-    found = references_in(body).list.eval(pl.element().str.extract(r"^([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/|$)"))
-    return found.list.drop_nulls().list.unique(maintain_order=True)
+def remarks(spool: Spool, skipped: SkippedFiles, options: LoadOptions) -> list[str]:
+    """Return a sentence for each kind of what was skipped or left out.
+
+    Files of folders and archives that plainly hold no resources, such as logs, are no longer refused but skipped, if
+    other files hold some.
+    """
+    spool.execute(_OTHER_FILES)
+    spool.execute("DELETE FROM refused WHERE file IN (SELECT file FROM other_files)")
+    for name, kind in spool.execute("SELECT name, kind FROM other_files ORDER BY file").fetchall():
+        skipped.add(name, kind)
+    return [*skipped.told(), *_of_version(spool), *_of_entries(spool), *_of_types(spool, options)]
 
 
-def _merged(pieces: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Join small pieces, so that a bundle is not cut short by the end of a part."""
-    waiting: list[pl.DataFrame] = []
-    rows = characters = 0
-    for piece in pieces:
-        waiting.append(piece)
-        rows += piece.height
-        characters += int(piece["body"].str.len_bytes().sum())
-        if rows >= CHUNK_ROWS or characters >= CHUNK_CHARACTERS:
-            yield pl.concat(waiting)
-            waiting, rows, characters = [], 0, 0
-    if waiting:
-        yield pl.concat(waiting)
+def _of_version(spool: Spool) -> Iterator[str]:
+    (number,) = spool.execute(_NOT_R4).fetchone()
+    if number >= OF_ANOTHER_VERSION:
+        yield (
+            f"{number:,} resources are of types, or have elements, that FHIR R4 (4.0.1) does not have: "
+            f"are these files of another version, such as R4B or R5?"
+        )
 
 
-def _regrouped(pieces: Iterator[pl.DataFrame], spool: Spool, size: int) -> Iterator[pl.DataFrame]:
-    """Bring together, across parts, the resources that share a number `together`; a chunk splits none of them."""
-    buckets, folder = -(-size // PART_ROWS), spool.folder
-    for number, piece in enumerate(pieces):
-        by_bucket = piece.with_columns(bucket=pl.col("together").hash() % buckets)
-        for (bucket,), rows in by_bucket.group_by("bucket"):
-            with spool.translated():
-                rows.drop("bucket").write_parquet(folder / f"circles-{bucket:06}-{number:06}.parquet")
-    for bucket in range(buckets):
-        files = sorted(folder.glob(f"circles-{bucket:06}-*.parquet"))
-        if files:
-            with spool.translated():
-                together = pl.read_parquet(files).sort("together", maintain_order=True)
-            yield together
-        for file in files:
-            file.unlink()
+def _of_entries(spool: Spool) -> Iterator[str]:
+    found = spool.execute(_ENTRIES).fetchall()
+    yield from (f"skipped {what}, at {source}" for what, source in found[:SHOWN])
+    if len(found) > SHOWN:
+        yield f"skipped such entries of {len(found) - SHOWN:,} more Bundles"
+
+
+def _of_types(spool: Spool, options: LoadOptions) -> Iterator[str]:
+    if not spool.left_out:
+        return
+    counts = ", ".join(f"{count:,} {resource_type}" for resource_type, count in sorted(spool.left_out.items()))
+    yield f"left out by --types or --exclude: {counts}"
+    for resource_type, referring in spool.execute(_REFERRED).fetchall():
+        if resource_type in spool.left_out and not options.wants(resource_type):
+            resources = "resource refers" if referring == 1 else "resources refer"
+            yield (
+                f"{referring:,} {resources} to {resource_type}, which is left out: "
+                "loaded where the server holds the target, rejected otherwise"
+            )

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from claims_pipeline.fhir.canonical import Json, decode
-from claims_pipeline.load.sources.opening import BrokenStream
+from claims_pipeline.load.sources.streams import BrokenStream
 
 LARGEST_VALUE = 16 * 1024 * 1024
 """Characters of one resource. Far above any but an embedded file, far below what would endanger server or loader."""

@@ -19,8 +19,8 @@ import polars as pl
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import content_hash
-from claims_pipeline.load.sources.checks import Admitted
-from claims_pipeline.load.sources.documents import Deletion, Refusal, Skipped
+from claims_pipeline.load.sources.admission import Admitted
+from claims_pipeline.load.sources.candidates import Deletion, Refusal, Skipped
 
 PART_CHARACTERS = 8 * 1024 * 1024
 PART_ROWS = 20_000

@@ -5,9 +5,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from claims_pipeline.load.ledger.settle import (
+from claims_pipeline.load.ledger.holdings import forget_all
+from claims_pipeline.load.ledger.states import (
+    TRANSITIONS,
+    Event,
     Found,
-    forget_all,
+    State,
     settle,
     settle_deleted,
     settle_entered_in_error,
@@ -15,7 +18,6 @@ from claims_pipeline.load.ledger.settle import (
     settle_gone,
     touch,
 )
-from claims_pipeline.load.ledger.states import TRANSITIONS, Event, State
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
 

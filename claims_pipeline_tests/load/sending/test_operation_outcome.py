@@ -2,7 +2,12 @@
 
 import pytest
 
-from claims_pipeline.load.sending.words import is_about_a_value, is_own_trouble, missing_target, without_values
+from claims_pipeline.load.sending.operation_outcome import (
+    is_about_a_value,
+    is_own_trouble,
+    missing_target,
+    without_values,
+)
 
 PARSE = "error processing: HAPI-0450: Failed to parse request body as JSON resource. Error was: "
 BATCH = (

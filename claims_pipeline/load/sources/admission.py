@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from claims_pipeline.fhir.canonical import REPEATED, Json, JsonObject, encode, without_volatile_meta
 from claims_pipeline.fhir.resource import ID_PATTERN
-from claims_pipeline.load.sources.documents import Candidate, Place, Refusal
+from claims_pipeline.load.sources.candidates import Candidate, Place, Refusal
 from claims_pipeline.load.sources.elements import problems, r4, shown_type
 
 SHOWN_PROBLEMS = 5
