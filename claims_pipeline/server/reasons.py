@@ -13,6 +13,9 @@ from claims_pipeline.settings import Settings
 
 LOOK_SECONDS = 5.0
 
+REPEAT_SECONDS = 60.0
+"""A reason that still holds is reported this often: earlier lines have scrolled away."""
+
 
 class Underway(Protocol):
     """Progress of a load: the part of it that this module reads."""
@@ -55,8 +58,8 @@ def with_reasons(
 ) -> Callable[[Event], None]:
     """Return a callback for a load's progress that also reports why the embedded server does not answer.
 
-    It checks while the load waits or retries, and reports each reason once. For any other server it only calls
-    `on_progress`.
+    It checks while the load waits or retries. A reason is reported when it is new, again every `REPEAT_SECONDS` while
+    it holds, and again when it comes back. For any other server it only calls `on_progress`.
 
     Args:
         settings: the installation, and the server that is loaded.
@@ -65,18 +68,20 @@ def with_reasons(
     """
     if settings.fhir_base_url != settings.embedded_fhir_base_url:
         return on_progress
-    retries, looked_at, told = 0, float("-inf"), ""
+    retries, looked_at, told_at, told = 0, float("-inf"), float("-inf"), ""
 
     def pass_on(event: Event) -> None:
-        nonlocal retries, looked_at, told
+        nonlocal retries, looked_at, told_at, told
         on_progress(event)
-        is_in_doubt = event.retries > retries or event.stage.startswith("waiting for http")
-        if is_in_doubt and time.monotonic() - looked_at >= LOOK_SECONDS:
-            retries, looked_at = event.retries, time.monotonic()
-            reason = _trouble_or_none(settings)
-            if reason and reason != told:
-                told = reason
+        now = time.monotonic()
+        is_in_doubt = event.retries > retries or event.stage.startswith("waiting for http") or told
+        if is_in_doubt and now - looked_at >= LOOK_SECONDS:
+            retries, looked_at = event.retries, now
+            reason = _trouble_or_none(settings) or ""
+            if reason and (reason != told or now - told_at >= REPEAT_SECONDS):
+                told_at = now
                 tell(f"the FHIR server does not answer: {reason}")
+            told = reason
 
     return pass_on
 

@@ -73,6 +73,37 @@ def test_a_load_that_sends_again_is_told_the_reason_once(settings: Settings, mon
     assert lines[0].startswith("the FHIR server does not answer: PostgreSQL is down: ")
 
 
+def test_a_reason_is_told_again_when_it_changes_when_it_comes_back_and_after_a_while(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1_000.0]
+    reasons = {
+        0: "PostgreSQL is down",
+        10: "PostgreSQL is down",
+        20: "HAPI FHIR is down",
+        30: None,
+        40: "HAPI FHIR is down",
+    }
+    monkeypatch.setattr("claims_pipeline.server.reasons.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("claims_pipeline.server.reasons.trouble", lambda _: reasons.get(clock[0] - 1_000, reasons[40]))
+    told: list[tuple[int, str]] = []
+    waiting = Event(f"waiting for {settings.fhir_base_url}")
+    on_progress = server.with_reasons(
+        settings, lambda _: None, lambda line: told.append((int(clock[0] - 1_000), line.rpartition(": ")[2]))
+    )
+
+    for second in range(0, 120, 10):
+        clock[0] = 1_000.0 + second
+        on_progress(waiting)
+
+    assert told == [
+        (0, "PostgreSQL is down"),
+        (20, "HAPI FHIR is down"),
+        (40, "HAPI FHIR is down"),
+        (100, "HAPI FHIR is down"),
+    ]
+
+
 def test_a_load_that_waits_for_the_server_is_told_the_reason(settings: Settings) -> None:
     lines: list[str] = []
     server.with_reasons(settings, lambda _: None, lines.append)(Event(f"waiting for {settings.fhir_base_url}"))
