@@ -5,6 +5,7 @@ the encoder takes the mark off again, both in C.
 """
 
 import json
+import math
 import re
 import secrets
 from typing import Any
@@ -14,6 +15,7 @@ JsonObject = dict[str, Json]
 
 _MARK = f"\udfff{secrets.token_hex(8)}"  # a lone surrogate, which no valid text holds, and nothing to be guessed
 _MARKED = re.compile(f'"{_MARK}(-?[0-9][0-9.eE+-]*)"')
+_NOT_ZERO = re.compile(r"[-0.]*[1-9]")
 _VOLATILE_META = frozenset({"versionId", "lastUpdated"})
 _SETS_IN_META = frozenset({"profile", "security", "tag"})
 
@@ -65,6 +67,18 @@ def encode(value: Json) -> str:
         msg = "not valid UTF-8"
         raise ValueError(msg) from None
     return text
+
+
+def is_beyond_double(value: Json) -> bool:
+    """Return whether a value from `decode` is a decimal too large or too close to 0 for a double.
+
+    RFC 8259 advises against such numbers. HAPI FHIR writes out all digits of 1e20000000, which takes it over a minute.
+    """
+    if not isinstance(value, str) or not value.startswith(_MARK):
+        return False
+    written = value.removeprefix(_MARK)
+    number = float(written)
+    return math.isinf(number) or (number == 0 and _NOT_ZERO.match(written) is not None)
 
 
 def without_volatile_meta(resource: JsonObject) -> JsonObject:

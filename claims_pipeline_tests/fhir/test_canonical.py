@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claims_pipeline.fhir import decode, encode, without_volatile_meta
+from claims_pipeline.fhir.canonical import is_beyond_double
 from claims_pipeline_tests.fhir.rows import WORDS
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
@@ -84,6 +85,16 @@ def test_a_decimal_keeps_its_places_and_its_exponent() -> None:
 
     assert canonical_json(text) == '{"a":[0.00,1e5,100000000000000000000.10,-1.0E-2,7],"b":12.50}'
     assert Decimal("12.50") == json.loads(canonical_json(text), parse_float=Decimal)["b"]
+
+
+@pytest.mark.parametrize("number", ["1e20000000", "-1.5E+309", "1e-20000000", "0.004e-330", "1" + 309 * "0" + ".0"])
+def test_a_decimal_that_no_double_holds_is_known_as_such(number: str) -> None:
+    assert is_beyond_double(decode(number)[0])
+
+
+@pytest.mark.parametrize("value", ["1.7e308", "4.95e-324", "0.00", "-0.0e-9999", "12.50", "7", '"1e20000000"', "true"])
+def test_other_values_are_not(value: str) -> None:
+    assert not is_beyond_double(decode(value)[0])
 
 
 def test_what_a_server_sets_at_every_write_is_left_out() -> None:

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import Any, TypeAlias
 
 from claims_pipeline.errors import ConfigError
-from claims_pipeline.fhir.canonical import REPEATED, Json, JsonObject
+from claims_pipeline.fhir.canonical import REPEATED, Json, JsonObject, is_beyond_double
 
 ANY_RESOURCE = "Resource"
 PRIMITIVE = ""
@@ -129,7 +129,9 @@ def _problem(definition: Definition, element: Element, name: str, child: Any) ->
         return "is empty"
     if type(child) is dict and not element.content:
         return "is an object"
-    return "is empty" if type(child) is str and child.isspace() else ""
+    if type(child) is not str:
+        return ""
+    return "is empty" if child.isspace() else "is a number that no double holds" if is_beyond_double(child) else ""
 
 
 def shown_type(resource_type: str) -> str:

@@ -51,6 +51,11 @@ GOOD = json.dumps(patient("good"))
         ('{"resourceType": "Patient", "id": "p1", "sex": "male"}', "Patient.sex is not an element of FHIR R4"),
         ('{"resourceType": "Patient", "id": "p1", "birthDate": ""}', "Patient.birthDate is empty"),
         ('{"resourceType": "Patient", "id": "p1", "name": {"text": "A"}}', "Patient.name is not a list"),
+        (
+            '{"resourceType": "Observation", "id": "o1", "status": "final", "code": {"text": "weight"}, '
+            '"valueQuantity": {"value": 1e20000000}}',
+            "Observation.valueQuantity.value is a number that no double holds",
+        ),
         ('{"resourceType": "Coverage", "id": "c1"}', "Coverage.status is missing; Coverage.beneficiary is missing"),
         ('{"resourceType": "Bundle", "type": "history", "entry": []}', "a Bundle of type history is not loaded"),
     ],
