@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import claims_pipeline.cli  # noqa: F401 - it defines the commands
+import claims_pipeline.cli
 from claims_pipeline.cli.app import app
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.home import can_pass, make_home, require_home
@@ -52,6 +52,25 @@ def test_the_home_of_an_earlier_version_is_closed_with_what_lies_in_it(home: Pat
     assert mode(home / "lake") == 0o700
     assert mode(home / "analytics.duckdb") == 0o600
     assert mode(Path("/")) & 0o055 == 0o055
+
+
+def test_what_a_command_makes_is_for_its_owner_only(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {"CLAIMS": "20", "PATIENTS": "5", "START_DATE": "2025-01-01", "END_DATE": "2025-01-02"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"CLAIMS_{name}", value)
+    monkeypatch.setenv("CLAIMS_HOME", str(home))
+    monkeypatch.setattr("sys.argv", ["claims", "generate"])
+    before = os.umask(0o022)
+    try:
+        with pytest.raises(SystemExit) as end:
+            claims_pipeline.cli.main()
+    finally:
+        os.umask(before)
+
+    assert not end.value.code
+    made = list((home / "lake").rglob("*"))
+    assert made
+    assert not [path for path in made if mode(path) & 0o077]
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root hands PostgreSQL to another user")

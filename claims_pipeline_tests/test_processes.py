@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -152,6 +153,15 @@ def test_a_missing_program_is_named_in_the_background_of_a_script_too(tmp_path: 
 def test_what_a_process_says_is_in_its_log(tmp_path: Path) -> None:
     start_detached((sys.executable, "-c", "print('to be read'); import time; time.sleep(1)"), log=tmp_path / "log")
     assert wait_until(lambda: "to be read" in (tmp_path / "log").read_text(), seconds=5)
+
+
+def test_what_a_process_makes_is_for_its_owner_only(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    program = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
+    process = start_detached((sys.executable, "-c", program, made), log=tmp_path / "log")
+    assert wait_until(made.exists, seconds=5)
+    stop(process, seconds=5)
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
 
 
 def test_a_missing_program_is_named(tmp_path: Path) -> None:
