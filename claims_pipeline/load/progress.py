@@ -1,13 +1,18 @@
 """What a load tells while it runs."""
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 PACE_SECONDS = 30.0
 """A server warms up and types differ: what was a minute ago says little of what is to come."""
+
+TELL_SECONDS = 1.0
+"""Progress is reported at least this often: a server that takes nothing is news too."""
 
 SURE_SECONDS = 3.0
 """The pace of less time than this is no ground for a forecast."""
@@ -48,8 +53,8 @@ class Progress:
 
     @property
     def speed(self) -> str:
-        """Such as "1,412 claims/s"; of all resources where no claims are loaded."""
-        if self.claims_per_second or not self.resources_per_second:
+        """Such as "1,412 claims/s"; of all resources while no claims are loaded."""
+        if self.claims_per_second:
             return f"{self.claims_per_second:,.0f} claims/s"
         return f"{self.resources_per_second:,.0f} resources/s"
 
@@ -110,6 +115,23 @@ class Pace:
 
 
 OnProgress = Callable[[Progress], None]
+
+
+@asynccontextmanager
+async def telling(on_progress: OnProgress, progress: Progress) -> AsyncIterator[None]:
+    """Report a progress that does not change, at once and every `TELL_SECONDS`, during a `with` block."""
+
+    async def again() -> None:
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            on_progress(progress)
+
+    on_progress(progress)
+    task = asyncio.create_task(again())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def at_most_every(seconds: float, on_progress: Callable[[str], None]) -> OnProgress:

@@ -14,7 +14,7 @@ from claims_pipeline.load.ledger.dead_letters import DeadLetters, take_over
 from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.progress import OnProgress, Progress, silent
+from claims_pipeline.load.progress import OnProgress, Progress, silent, telling
 from claims_pipeline.load.reconciling.compare import adopt, reset
 from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker, takes_a_transaction
 from claims_pipeline.load.report import Latency, LoadReport, Tally
@@ -118,8 +118,9 @@ class Session:
             return _report(pipeline, source, time.monotonic() - self.began)
 
     async def _require_belonging(self, ledger: Ledger, client: FhirClient) -> None:
-        self.on_progress(Progress(f"{'waiting for' if self.wait else 'asking'} {client.base_url}"))
-        marker = await read_marker(client, wait_seconds=self.settings.fhir_wait_seconds if self.wait else 0)
+        waiting = Progress(f"{'waiting for' if self.wait else 'asking'} {client.base_url}")
+        async with telling(self.on_progress, waiting):
+            marker = await read_marker(client, wait_seconds=self.settings.fhir_wait_seconds if self.wait else 0)
         match OnMismatch.REFUSE if self.options.is_dry_run else self.options.on_mismatch:
             case OnMismatch.ADOPT:
                 self.on_progress(Progress("comparing the ledger with the server"))

@@ -92,6 +92,7 @@ def test_no_request_is_refused_while_foreign_types_are_removed(
     assert fake_server.held == {}
     assert sum(len(request.entries) for request in fake_server.transactions) == count
     assert told[-1].total == count
+    assert all(progress.resources_per_second for progress in told if progress.stage.startswith("deleting"))
 
 
 def test_what_a_resource_that_stays_refers_to_stays_without_being_tried(

@@ -15,6 +15,7 @@ import pytest
 
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.server.jars import fetch_jars, hapi_version, read_lock, repository_url
+from claims_pipeline.server.space import require_space
 
 ARCHIVES = {f"org/example/part{n}/1.0/part{n}-1.0.jar": bytes([n]) * (1000 + n) for n in range(40)}
 
@@ -136,6 +137,17 @@ def test_a_mirror_that_does_not_answer_is_named_without_its_password(
     assert "secret" not in caught.value.render()
     assert "http://127.0.0.1:9/maven/org/" in caught.value.where
     assert "MAVEN_REPO_URL" in caught.value.fix
+
+
+def test_a_download_for_which_there_is_no_room_is_not_begun(
+    repository: Repository, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("claims_pipeline.server.jars.require_space", partial(require_space, free=lambda _: 3))
+    with pytest.raises(ServiceError, match="the disk is full: HAPI FHIR's Java archives need") as refused:
+        fetch_jars(tmp_path / "cache", print, lock)
+    assert "CLAIMS_CACHE" in refused.value.fix
+    assert repository.asked == []
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_cache_that_cannot_be_written_is_named(lock: Path, tmp_path: Path) -> None:

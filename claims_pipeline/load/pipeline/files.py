@@ -78,7 +78,7 @@ async def settle_vanished_files(
     roots = [root for path in paths if path != STANDARD_INPUT and (root := file_of(path))]
     if resources.unreadable_count:
         pipeline.remarks.append(
-            f"{resources.unreadable_count:,} places of the input could not be read: "
+            f"places of the input that could not be read: {resources.unreadable_count:,}; "
             "whether it still has all that it had is not known, so nothing counts as gone from it"
         )
         roots = []
@@ -99,7 +99,7 @@ def _named_as_deleted(pipeline: Pipeline, resources: FileResources) -> list[Doom
     held = held_among(pipeline.ledger, keys) if keys else []
     named = [row for row in held if row.origin == FILES]
     if others := len(keys) - len(named):
-        pipeline.remarks.append(f"{others:,} deletions in the input are of resources that were not loaded from files")
+        pipeline.remarks.append(f"named as deleted, but not loaded from files, and left alone: {others:,}")
     return named
 
 

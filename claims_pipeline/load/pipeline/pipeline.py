@@ -19,7 +19,7 @@ from claims_pipeline.load.ledger.diff import Delta, Unknown, diff, split_by_miss
 from claims_pipeline.load.ledger.states import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.pipeline.relabelling import Relabelling
-from claims_pipeline.load.progress import OnProgress, Pace, Progress
+from claims_pipeline.load.progress import TELL_SECONDS, OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.reconciling.reads import on_server, unknown_types
 from claims_pipeline.load.report import Tally
@@ -28,8 +28,6 @@ from claims_pipeline.load.sending.bundles import bundles
 from claims_pipeline.load.sending.send import Sender
 
 TARGETS_SHOWN = 10
-TELL_SECONDS = 1.0
-"""Where a load is, is told at least this often: a server that takes nothing is news too."""
 
 _CHUNK_COLUMNS = [name for name in Resource._fields if name in CHUNK_SCHEMA]
 KEYS_SCHEMA = pl.Schema({**dict.fromkeys(KEY, pl.String()), "content_hash": pl.String()})

@@ -21,14 +21,13 @@ from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import Vanished
 from claims_pipeline.load.ordering import Step, deletion_order
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.progress import OnProgress, Pace, Progress, silent
+from claims_pipeline.load.progress import TELL_SECONDS, OnProgress, Pace, Progress, silent
 from claims_pipeline.load.reconciling.reads import Stored, references_on_server, stored
 from claims_pipeline.load.resource import FILES, LOADED, Resource, Result
 from claims_pipeline.load.sending.bundles import bundles
 from claims_pipeline.load.sending.send import OnResults, Sender
 
 FAILURES_KEPT = 200
-TELL_SECONDS = 1.0
 CAN_BE_ENTERED_IN_ERROR = frozenset({"Claim", "Coverage"})
 IN_ERROR = "entered-in-error"
 KEPT, DELETED, WITHDRAWN, ALREADY_GONE = "kept", "deleted", "entered in error", "already gone from the server"
@@ -117,6 +116,10 @@ class _Deletion:
             return [result._replace(outcome="failed", text=error.message) for result in results]
         return results
 
+    def begin(self) -> None:
+        """Measure the pace from now on."""
+        self._pace.add(time.monotonic(), 0, 0, 0)
+
     def tell(self, resource_type: str) -> None:
         """Say where the deletion is, at most once a second."""
         now, settled = time.monotonic(), self.deleted.settled
@@ -158,6 +161,7 @@ async def delete(
             complete = await _with_references(sender, rows)
             await asyncio.to_thread(order.add, complete)
         tiers = order.tiers()
+        work.begin()
         while sender.stopped is None and (steps := await asyncio.to_thread(next, tiers, None)) is not None:
             await work.delete(steps, order.targets_of)
     return work.deleted
