@@ -89,6 +89,7 @@ def patient(patient_id: str, **values: Any) -> dict[str, Any]:
         "last_name": "Miller",
         "gender": "female",
         "birth_date": date(1980, 5, 17),
+        "death_date": None,
         **ADDRESS,
         **values,
     }

@@ -3,7 +3,7 @@
 import polars as pl
 
 from claims_pipeline.fhir.resource import ID_PATTERN
-from claims_pipeline.fhir.template import Template, code, date, escaped, escaped_text, label, reference, text
+from claims_pipeline.fhir.template import Optional, Template, code, date, escaped, escaped_text, label, reference, text
 from claims_pipeline.fhir.vocabulary import (
     NPI,
     NUCC_TAXONOMY,
@@ -40,6 +40,7 @@ PATIENT: Template = {
     "name": [{"use": "official", "family": text("last_name"), "given": [text("first_name")]}],
     "gender": code("gender", _GENDER_PATTERN),
     "birthDate": date("birth_date"),
+    "deceasedDateTime": Optional(date("death_date")),
     "address": [_ADDRESS],
 }
 

@@ -81,7 +81,7 @@ class Sample:
 
     @cached_property
     def members(self) -> pl.DataFrame:
-        """The population on the feed's first day: `patient_id`, `age`, `condition_codes`, `plan_type`."""
+        """The members on the feed's first day: `patient_id`, `age`, `condition_codes`, `plan_type`."""
         day = pl.lit(self.feed.start_date)
         birth = pl.col("birth_date")
         month, birth_month = (of.dt.year() * 12 + of.dt.month() for of in (day, birth))
@@ -94,6 +94,7 @@ class Sample:
         return (
             self.lake.read(ENROLLMENT)
             .select("patient_id", "condition_codes", age, span)
+            .filter(pl.col("plan_id").is_not_null())
             .join(self.lake.read(PLANS).select("plan_id", "plan_type"), on="plan_id", how="left")
         )
 

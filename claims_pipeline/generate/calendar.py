@@ -111,16 +111,12 @@ def claim_counts(feed: Feed, first: int, last: int) -> Integers:
 
 
 def story_shares(feed: Feed) -> Floats:
-    """Return each story's share of the claims: that of the table, or 0 if it concerns no person of the population.
-
-    Checkups are at most one a year for each of those who go to them.
-    """
+    """Return each story's share of the claims: checkups are at most one a year for each of those who go to them."""
     people = population(feed)
     years = ((feed.end_date - feed.start_date).days + 1) / 365.25
     shares = []
     for story in read_table("stories").iter_rows(named=True):
-        concerns_anyone = people.cumulative_weights[story["people"]][-1] > 0
-        share = story["share"] if concerns_anyone else 0.0
+        share = story["share"]
         if story["draw"] == "turn":
             share = min(share, CHECKUPS_A_YEAR * len(people.adherent_people) * years / feed.claims)
         shares.append(share)

@@ -3,68 +3,69 @@
 Coverage renews on January 1; Medicare begins on the first of the month of the 65th birthday.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
-from claims_pipeline.generate.days import ages_on, day_number, month_start, months_since_epoch, year_of, year_start
-from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, WeightTable, pair
+from claims_pipeline.generate.days import year_of, year_start
+from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
+from claims_pipeline.generate.membership import KINDS, MEDICARE
+from claims_pipeline.generate.population import population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
-MEDICARE_AGE = 65
-DISABLED = 0.03
-"""Share of those below 65 who have Medicare on the grounds of disability: programme rules, CMS 2023."""
-WORKING_ON = 0.03
-"""Share of persons with an employer's plan who keep it as their only coverage after 65: by judgement, few do."""
 PLAN_CHANGES_A_YEAR = 0.12
 """Share of members who choose another plan at renewal: by judgement, most stay where they are."""
-KINDS = ("employer", "medicaid", "marketplace", "medicare")
-INCOMES = ("low", "middle", "high")
 
 
 @dataclass(frozen=True)
 class Spans:
-    """Spans of coverage as arrays of equal length; days are counted from 1970-01-01, ends included."""
+    """Spans of coverage as arrays of equal length; days are counted from 1970-01-01, ends included.
+
+    Attributes:
+        plan: row of the plans table.
+        start: first day covered.
+        end: last day covered.
+        planned_end: last day covered as long as the person neither leaves nor dies.
+        is_covered: whether there is a span on the day asked for; if not, the other attributes mean nothing.
+    """
 
     plan: Integers
     start: Integers
     end: Integers
+    planned_end: Integers
+    is_covered: NDArray[np.bool_]
+
+    def at(self, rows: NDArray[np.bool_] | Integers) -> "Spans":
+        """Return some of the spans."""
+        return Spans(*(getattr(self, field.name)[rows] for field in fields(Spans)))
 
 
-def span_on(feed: Feed, *, people: Integers, birth_days: Integers, days: Integers) -> Spans:
-    """Return the span that covers each person on a day; `plan` is a row of the plans table."""
-    draws = Draws(feed.seed)
-    years = year_of(days)
-    january, december = year_start(years), year_start(years + 1) - 1
-    kind = _kind_below_65(feed, people, birth_days)
-    works_on = (draws.uniform("person/working on", people) < WORKING_ON) & (kind == KINDS.index("employer"))
-    is_disabled = draws.uniform("person/disabled", people) < DISABLED
-    begins = medicare_start(birth_days)
-    has_medicare = is_disabled | ((days >= begins) & ~works_on)
-    changes_over = ~is_disabled & ~works_on & (begins > january) & (begins <= december)
-    kind[has_medicare] = KINDS.index("medicare")
+def span_on(feed: Feed, *, people: Integers, days: Integers) -> Spans:
+    """Return the span that covers each person on a day."""
+    everyone = population(feed)
+    first, last, gap_first, gap_last = (
+        getattr(everyone.member, name)[people] for name in ("first", "last", "gap_first", "gap_last")
+    )
+    years, medicare = year_of(days), everyone.medicare[people]
+    has_medicare = days >= medicare
+    kind = np.where(has_medicare, MEDICARE, everyone.kind[people])
+    start = np.maximum(year_start(years), first)
+    np.maximum(start, medicare, out=start, where=has_medicare)
+    planned_end = year_start(years + 1) - 1
+    np.minimum(planned_end, medicare - 1, out=planned_end, where=~has_medicare)
+    has_gap = gap_first <= gap_last
+    np.maximum(start, gap_last + 1, out=start, where=has_gap & (days > gap_last))
+    np.minimum(planned_end, gap_first - 1, out=planned_end, where=has_gap & (days < gap_first))
+    end = np.minimum(planned_end, last)
     return Spans(
         plan=_plan(feed, people, years, kind),
-        start=np.where(changes_over & has_medicare, begins, january),
-        end=np.where(changes_over & ~has_medicare, begins - 1, december),
+        start=start,
+        end=end,
+        planned_end=planned_end,
+        is_covered=everyone.covers(people, days),
     )
-
-
-def medicare_start(birth_days: Integers) -> Integers:
-    """Return the first day of the month of the 65th birthday."""
-    return month_start(months_since_epoch(birth_days) + MEDICARE_AGE * 12)
-
-
-def _kind_below_65(feed: Feed, people: Integers, birth_days: Integers) -> Integers:
-    """Return the kind of coverage by age on the feed's first day and income, both the person's for ever."""
-    draws, table = Draws(feed.seed), read_table("coverage_kinds")
-    bands = table["from_age"].unique(maintain_order=True).to_numpy()
-    age = ages_on(birth_days, np.array([day_number(feed.start_date)]))
-    band = np.searchsorted(bands, age, side="right").clip(1) - 1
-    income = draws.below("person/income", people, len(INCOMES))
-    choice = WeightTable(table.select(KINDS[:3]).to_numpy())
-    return choice.choose(draws.bits("person/coverage kind", people), band * len(INCOMES) + income)
 
 
 def _plan(feed: Feed, people: Integers, years: Integers, kind: Integers) -> Integers:

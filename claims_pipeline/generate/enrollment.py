@@ -1,14 +1,17 @@
 """The enrollment table: every person of the population with their spans of coverage."""
 
+from dataclasses import fields
+from datetime import date
+
 import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.arrow import lists
 from claims_pipeline.generate.conditions import code_conditions, condition_names
 from claims_pipeline.generate.coverage import Spans, span_on
-from claims_pipeline.generate.days import year_start
-from claims_pipeline.generate.draws import Draws, Integers
-from claims_pipeline.generate.identifiers import coverage_ids, dates, numbered
+from claims_pipeline.generate.days import day_number, year_start
+from claims_pipeline.generate.draws import Draws, Integers, pair
+from claims_pipeline.generate.identifiers import coverage_ids, dates, known_dates, numbered
 from claims_pipeline.generate.population import population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -33,11 +36,13 @@ def _members(feed: Feed, people: Integers) -> pl.DataFrame:
     """Return the rows of some people, in the order given."""
     everyone = population(feed)
     place, spans = _spans_of(feed, people)
+    last_day = day_number(date(feed.end_date.year + 1, 12, 31))
     patient_ids = numbered("patient", people)
     columns = {
         "patient_id": patient_ids,
         "gender": pl.Series(["male", "female"]).gather(everyone.is_female[people].astype(np.int64)),
         "birth_date": dates(everyone.birth_day[people]),
+        "death_date": known_dates(everyone.member.death[people], until=last_day),
         "condition_codes": _condition_codes(feed, people),
         "spans": lists(
             pl.DataFrame(
@@ -64,18 +69,18 @@ def _condition_codes(feed: Feed, people: Integers) -> pl.Series:
 
 def _spans_of(feed: Feed, people: Integers) -> tuple[Integers, Spans]:
     """Return the spans of people, ordered by the person's place in `people` and by day, and that place."""
-    birth_days, places = population(feed).birth_day[people], np.arange(len(people))
+    everyone = population(feed)
+    first, gap_last = everyone.member.first[people], everyone.member.gap_last[people]
     owners, found = [], []
     for year in range(feed.start_date.year - 1, feed.end_date.year + 2):
         january, december = year_start(np.array([year, year + 1])) - [0, 1]
-        at_start, at_end = (
-            span_on(feed, people=people, birth_days=birth_days, days=np.full(len(people), day))
-            for day in (january, december)
-        )
-        (changed,) = np.nonzero(at_end.start != at_start.start)
-        owners += [places, changed]
-        found += [at_start, Spans(at_end.plan[changed], at_end.start[changed], at_end.end[changed])]
-    place = np.concatenate(owners)
-    order = np.argsort(place, kind="stable")
-    columns = (np.concatenate([getattr(spans, name) for spans in found])[order] for name in ("plan", "start", "end"))
+        for begins in (np.full(len(people), january), first, gap_last + 1, everyone.medicare[people]):
+            (owner,) = np.nonzero((begins >= january) & (begins <= december))
+            spans = span_on(feed, people=people[owner], days=begins[owner])
+            is_new = spans.is_covered & (spans.start == begins[owner])
+            owners.append(owner[is_new])
+            found.append(spans.at(is_new))
+    place, starts = np.concatenate(owners), np.concatenate([spans.start for spans in found])
+    _, order = np.unique(pair(place, starts), return_index=True)
+    columns = (np.concatenate([getattr(spans, field.name) for spans in found])[order] for field in fields(Spans))
     return place[order], Spans(*columns)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.days import weekday_of
 from claims_pipeline.generate.draws import Bits, Draws, Integers
+from claims_pipeline.generate.population import population
 from claims_pipeline.generate.slots import ReceiptDays, Slots
 from claims_pipeline.reference import read_table
 
@@ -38,6 +39,7 @@ def follow(receipts: ReceiptDays, slots: Slots, received: Integers) -> tuple[Int
         wait = draws.below("claim/wait", slots.counter[claims], 2 * LONGEST_WAIT) - LONGEST_WAIT
         after = source.service[chosen] + np.maximum(wait, 0)
         can_wait = (after <= received[claims]) & (weekday_of(after) < SATURDAY)
+        can_wait &= population(receipts.feed).covers(slots.person[claims], after)
         slots.service[claims] = np.where(can_wait, after, source.service[chosen])
         source_story[claims], source_episode[claims] = source.story[chosen], source.episode[chosen]
         open_claims = open_claims[~fits]

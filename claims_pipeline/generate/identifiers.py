@@ -30,6 +30,12 @@ def dates(days: Integers) -> pl.Series:
     return pl.Series(np.asarray(days, dtype=np.int32)).cast(pl.Date)
 
 
+def known_dates(days: Integers, *, until: Integers | int) -> pl.Series:
+    """Return day numbers as dates, null where they lie after the day until which something is known."""
+    frame = pl.DataFrame({"day": np.asarray(days, dtype=np.int32), "is_known": days <= until})
+    return frame.select(pl.when("is_known").then("day").cast(pl.Date)).to_series()
+
+
 def npis(numbers: Integers) -> pl.Series:
     """Return ten digits that begin with 9 and end with the check digit (Luhn over 80840 and the NPI).
 

@@ -1,7 +1,8 @@
 """The people of a feed as arrays, one element a person.
 
-A person is the same for ever: what holds on a day is a function of (seed, person, day). Only numbers are kept here;
-names and addresses are made for the people whom claims name (tables).
+A person is the same for ever: what holds on a day is a function of (feed, person, day). Only numbers are kept here;
+names and addresses are made for the people whom claims name (tables). The first person is always there to be chosen: an
+adult with diabetes and hypertension who is a member from before the feed's first day on, for ever.
 """
 
 from collections.abc import Callable
@@ -9,11 +10,21 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Masks, condition_names, draw_conditions
-from claims_pipeline.generate.days import ages_on, day_number, years_before
+from claims_pipeline.generate.days import ages_on, day_number, year_of, year_start, years_before
 from claims_pipeline.generate.draws import Draws, Floats, Integers, KeyedChoice
+from claims_pipeline.generate.membership import (
+    NEVER,
+    OLDEST,
+    Membership,
+    first_day_known,
+    kinds_below_65,
+    medicare_starts,
+    memberships,
+)
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -23,6 +34,10 @@ USE_LIMIT = 2.8
 """Propensities are cut at so many standard deviations."""
 ADHERENT = 0.72
 """Share of adults who go to routine checkups: about three quarters had one within the year (CDC BRFSS 2022)."""
+ATTEMPTS = 12
+"""So many people are drawn for a day until one is covered on it; then it is the first person."""
+FIRST_PERSON = 0
+FIRST_PERSON_HAS = ("hypertension", "diabetes")
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,9 @@ class Population:
         birth_day: days since 1970-01-01.
         age: in years on the feed's first day.
         conditions: chronic conditions on the feed's first day, a bit for each.
+        kind: kind of coverage without Medicare, a position in membership.KINDS.
+        medicare: first day of Medicare.
+        member: from when to when they are members, and when they die.
         propensity: how much care the person uses, with a long tail.
         is_adherent: whether the person goes to checkups.
     """
@@ -43,6 +61,9 @@ class Population:
     birth_day: Integers
     age: Integers
     conditions: Masks
+    kind: Integers
+    medicare: Integers
+    member: Membership
     propensity: Floats
     is_adherent: NDArray[np.bool_]
     _remembered: dict[str, NDArray[np.int16]] = field(default_factory=dict, repr=False)
@@ -55,25 +76,22 @@ class Population:
             known[missing] = choose(missing)
         return known[people].astype(np.int64)
 
-    @cached_property
-    def adherent_people(self) -> Integers:
-        """Return the numbers of the people who go to checkups, or of all people if none do."""
-        adherent = np.flatnonzero(self.is_adherent)
-        return adherent if len(adherent) else np.arange(len(self.is_adherent))
+    def covers(self, people: Integers, days: Integers) -> NDArray[np.bool_]:
+        """Return whether each person is covered on a day."""
+        first, last, gap_first, gap_last = (
+            getattr(self.member, name)[people] for name in ("first", "last", "gap_first", "gap_last")
+        )
+        is_covered: NDArray[np.bool_] = (first <= days) & (days <= last)
+        is_covered &= (days < gap_first) | (days > gap_last)
+        return is_covered
 
     @cached_property
-    def cumulative_weights(self) -> dict[str, Floats]:
-        """Return the running sum over the people of how often they are seen, by people profile."""
-        count = np.bitwise_count(np.arange(2 ** len(condition_names())))
-        sums = {}
-        for row in read_table("people_profiles").iter_rows(named=True):
-            by_mask = row["base"] + row["each"] * count + _named_weights(row["conditions"])
-            weight = by_mask[self.conditions]
-            weight *= self.propensity
-            weight *= np.exp(row["age_slope"] * (np.arange(130) - 50) / 10)[self.age]
-            weight *= np.where(self.is_female, row["female_factor"], 1.0)
-            sums[row["people"]] = np.cumsum(weight, out=weight)
-        return sums
+    def adherent_people(self) -> Integers:
+        """Return the numbers of the people who go to checkups and are members throughout the feed's range."""
+        start, end = (day_number(day) for day in (self.feed.start_date, self.feed.end_date))
+        stays = (self.member.first <= start) & (self.member.last >= end)
+        stays &= self.member.gap_first > self.member.gap_last
+        return np.flatnonzero(self.is_adherent & stays)
 
 
 @lru_cache(maxsize=1)
@@ -91,22 +109,83 @@ def population(feed: Feed) -> Population:
     birth_day = youngest[band] - draws.below("person/age", people, (youngest - oldest)[band])
     age = ages_on(birth_day, np.full(1, day_number(feed.start_date)))
     spread = np.clip(draws.normal("person/propensity", people), -USE_LIMIT, USE_LIMIT)
+    kind = kinds_below_65(draws, people, age)
+    medicare = medicare_starts(draws, people, birth_days=birth_day, kinds=kind)
+    member = memberships(feed, people, birth_days=birth_day, is_female=is_female, kinds=kind, medicare=medicare)
+    conditions = draw_conditions(draws, people, ages=age, is_female=is_female)
+    is_adherent = draws.uniform("person/adherent", people) < ADHERENT
+    is_adherent[FIRST_PERSON] = True
+    conditions[FIRST_PERSON] |= sum(1 << condition_names().index(name) for name in FIRST_PERSON_HAS)
+    member.first[FIRST_PERSON] = first_day_known(feed)
+    member.last[FIRST_PERSON] = member.gap_first[FIRST_PERSON] = member.death[FIRST_PERSON] = NEVER
     return Population(
         feed=feed,
         is_female=is_female,
         birth_day=birth_day,
         age=age,
-        conditions=draw_conditions(draws, people, ages=age, is_female=is_female),
+        conditions=conditions,
+        kind=kind,
+        medicare=medicare,
+        member=member,
         propensity=np.exp(USE_SPREAD * spread),
-        is_adherent=draws.uniform("person/adherent", people) < ADHERENT,
+        is_adherent=is_adherent,
     )
 
 
-def choose_people(feed: Feed, profile: str, uniform: Floats) -> Integers:
-    """Return people drawn by how often those of a profile are seen, one for each number of [0, 1)."""
-    sums = population(feed).cumulative_weights[profile]
-    person: Integers = np.searchsorted(sums, uniform * sums[-1], side="right")
-    return np.minimum(person, len(sums) - 1)
+def choose_people(feed: Feed, profile: str, uniform: Floats, days: Integers) -> Integers:
+    """Return people who are covered on a day, drawn by how often those of a profile are seen in its year.
+
+    Args:
+        feed: the feed.
+        profile: a row of the people_profiles table.
+        uniform: a random number of [0, 1) for each person wanted; further ones are made of it.
+        days: the day of each.
+    """
+    everyone, draws, years = population(feed), Draws(feed.seed), year_of(days)
+    person = np.full(len(days), FIRST_PERSON)
+    bits = uniform.view(np.uint64)
+    wanted = np.arange(len(days))
+    for attempt in range(ATTEMPTS):
+        chance = draws.uniform(f"person/attempt {attempt}", bits[wanted]) if attempt else uniform
+        found = np.full(len(wanted), FIRST_PERSON)
+        for year in np.unique(years[wanted]):
+            mine = years[wanted] == year
+            sums = cumulative_weights(feed, profile, int(year))
+            found[mine] = np.searchsorted(sums, chance[mine] * sums[-1], side="right").clip(0, len(sums) - 1)
+        is_covered = everyone.covers(found, days[wanted])
+        person[wanted[is_covered]] = found[is_covered]
+        wanted = wanted[~is_covered]
+    return person
+
+
+def may_be_chosen(feed: Feed, profile: str, people: Integers, days: Integers) -> NDArray[np.bool_]:
+    """Return whether people of a profile are seen and covered on a day."""
+    years, may = year_of(days), population(feed).covers(people, days)
+    for year in np.unique(years):
+        mine = years == year
+        sums = cumulative_weights(feed, profile, int(year))
+        may[mine] &= sums[people[mine]] > np.where(people[mine] > 0, sums[people[mine] - 1], 0)
+    return may
+
+
+@lru_cache(maxsize=32)
+def cumulative_weights(feed: Feed, profile: str, year: int) -> Floats:
+    """Return the running sum over the people of how often those of a profile are seen in a year.
+
+    Conditions and ages are those of January 1; who is not a member on any day of the year is not seen.
+    """
+    everyone = population(feed)
+    row = read_table("people_profiles").row(by_predicate=pl.col("people") == profile, named=True)
+    january, december = year_start(np.array([year, year + 1])) - [0, 1]
+    count = np.bitwise_count(np.arange(2 ** len(condition_names())))
+    by_mask = row["base"] + row["each"] * count + _named_weights(row["conditions"])
+    weight = by_mask[everyone.conditions]
+    weight *= everyone.propensity
+    ages = ages_on(everyone.birth_day, np.array([january])).clip(0, OLDEST)
+    weight *= np.exp(row["age_slope"] * (np.arange(OLDEST + 1) - 50) / 10)[ages]
+    weight *= np.where(everyone.is_female, row["female_factor"], 1.0)
+    weight *= (everyone.member.first <= december) & (everyone.member.last >= january)
+    return np.cumsum(weight, out=weight)
 
 
 def _named_weights(conditions: str | None) -> Floats:

@@ -18,7 +18,7 @@ from claims_pipeline.generate.calendar import (
 )
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, KeyedChoice, WeightTable, pair
-from claims_pipeline.generate.turns import turns_of
+from claims_pipeline.generate.turns import people_of, turns_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -79,13 +79,14 @@ class ReceiptDays:
         story, ordinal = self._stories(received, index)
         turns = turns_of(self.feed, story=story, ordinal=ordinal, counter=counter)
         lag_row = (received - self.first) * read_table("stories").height + story
+        service = received - self._lag.choose(self._draws.bits("claim/lag", turns.episode), lag_row)
         return Slots(
             counter=counter,
             episode=turns.episode,
             is_first=turns.is_first,
             story=story,
-            person=turns.person,
-            service=received - self._lag.choose(self._draws.bits("claim/lag", turns.episode), lag_row),
+            person=people_of(self.feed, turns, story=story, ordinal=ordinal, counter=counter, service=service),
+            service=service,
         )
 
     def _stories(self, received: Integers, index: Integers) -> tuple[Integers, Integers]:

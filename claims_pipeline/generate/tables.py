@@ -8,7 +8,7 @@ import polars as pl
 from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, keys_of, pair, unpair
 from claims_pipeline.generate.encounters import encounters_of
-from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, dates, numbered
+from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, dates, known_dates, numbered
 from claims_pipeline.generate.lifecycle import STATUSES
 from claims_pipeline.generate.names import choose_first_names, choose_last_names
 from claims_pipeline.generate.plan import Plan
@@ -45,6 +45,7 @@ def patients_of(plan: Plan) -> pl.DataFrame:
             "last_name": read_table("last_names")["last_name"].gather(last),
             "gender": np.where(people.is_female[person], "female", "male"),
             "birth_date": dates(people.birth_day[person]),
+            "death_date": known_dates(people.member.death[person], until=day),
             "number": draws.below("address/number", house, 4900) + 100,
             "street": streets.gather(street),
             "city": cities["city"],
@@ -69,11 +70,12 @@ def _names_of(feed: Feed, person: Integers) -> tuple[Integers, Integers]:
 
 
 def coverages_of(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
-    """Return the coverages on the dates of service; birth dates are taken from `patients` (with their `day`)."""
+    """Return the coverages of those in `patients` (with their `day`) on the dates of service."""
     if not len(plan.day):
         return _nothing(COVERAGES)
     frame = _with_spans(plan, patients)
-    return _conform(COVERAGES, frame.unique(["day", "coverage_id"]))
+    of_patients = frame.filter(pl.col("birth_date").is_not_null())
+    return _conform(COVERAGES, of_patients.unique(["day", "coverage_id"]))
 
 
 def _with_spans(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
@@ -83,8 +85,8 @@ def _with_spans(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
         how="left",
         maintain_order="left",
     )
-    birth_days = rows["birth_date"].to_physical().to_numpy().astype(np.int64)
-    spans = span_on(plan.feed, people=plan.person, birth_days=birth_days, days=plan.service)
+    spans = span_on(plan.feed, people=plan.person, days=plan.service)
+    known_end = np.where(spans.end <= plan.day, spans.end, spans.planned_end)
     plans = read_table("plans")[spans.plan]
     of_payer = Draws(plan.feed.seed).below("payer/member numbers", _payer_keys()[spans.plan], MEMBER_NUMBERS)
     member = (plan.person * MEMBER_NUMBER_STEP + of_payer) % MEMBER_NUMBERS
@@ -93,7 +95,7 @@ def _with_spans(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
         *plans.select("payer_id", "plan_id", "plan_name", "plan_type"),
         pl.format("M{}", pl.lit(pl.Series(member + 100_000_000))).alias("member_id"),
         dates(spans.start).alias("coverage_start_date"),
-        dates(spans.end).alias("coverage_end_date"),
+        dates(known_end).alias("coverage_end_date"),
     )
 
 

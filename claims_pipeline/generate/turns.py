@@ -1,8 +1,9 @@
 """Who a claim is about.
 
-Most people are drawn by how often they are seen. For checkups and courses of treatment that would let chance repeat
-what happens at an interval, so there the story's claims, numbered through the whole feed, take people in turn:
-checkups go round the adherent people, a course's visits round a roster whose size is the rate times the interval.
+Most people are drawn by how often they are seen, of those who are covered on the day of service. For checkups and
+courses of treatment that would let chance repeat what happens at an interval, so there the story's claims, numbered
+through the whole feed, take people in turn: checkups go round the adherent people, a course's visits round a roster
+whose size is the rate times the interval.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.calendar import cumulative_claims
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, pair
-from claims_pipeline.generate.population import choose_people, population
+from claims_pipeline.generate.population import choose_people, may_be_chosen, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -24,18 +25,20 @@ class Turns:
     """Arrays with one element a claim.
 
     Attributes:
-        person: number of the patient, from 0.
+        course: what the person of a course of treatment is drawn by; for other claims the claim's counter.
+        begins: day on which the payer received the first visit of the course; for other claims it means nothing.
         episode: the claim's counter, or one that all visits of a course of treatment share.
         is_first: whether it is the first visit of a course.
     """
 
-    person: Integers
+    course: Bits
+    begins: Integers
     episode: Bits
     is_first: NDArray[np.bool_]
 
 
 def turns_of(feed: Feed, *, story: Integers, ordinal: Integers, counter: Bits) -> Turns:
-    """Return whom each claim is about.
+    """Return which course of treatment each claim belongs to.
 
     Args:
         feed: the feed.
@@ -43,29 +46,51 @@ def turns_of(feed: Feed, *, story: Integers, ordinal: Integers, counter: Bits) -
         ordinal: number of the claim among those of its story, for stories that are not random.
         counter: the claim's counter.
     """
-    draws = Draws(feed.seed)
-    person, episode = np.zeros(len(story), dtype=np.int64), counter.copy()
-    is_first = np.zeros(len(story), dtype=np.bool_)
+    draws, episode, course = Draws(feed.seed), counter.copy(), counter.copy()
+    is_first, begins = np.zeros(len(story), dtype=np.bool_), np.zeros(len(story), dtype=np.int64)
     for number, row in enumerate(read_table("stories").iter_rows(named=True)):
         (mine,) = np.nonzero(story == number)
-        if row["draw"] == "random":
-            person[mine] = choose_people(feed, row["people"], draws.uniform("claim/person", counter[mine]))
-        elif row["draw"] == "turn":
-            people = population(feed).adherent_people
-            place = ordinal[mine].astype(np.uint64) * SCATTER % np.uint64(len(people))
-            person[mine] = people[place.astype(np.int64)]
-        else:
-            course, is_first[mine] = _courses(feed, number, row, ordinal[mine])
-            person[mine] = choose_people(feed, row["people"], draws.uniform(f"course/{row['story']}", course))
-            episode[mine] = draws.bits(f"episode/{row['story']}", course)
-    return Turns(person, episode, is_first)
+        if row["draw"] == "course":
+            course[mine], is_first[mine], begins[mine] = _courses(feed, number, row, ordinal[mine])
+            episode[mine] = draws.bits(f"episode/{row['story']}", course[mine])
+    return Turns(course, begins, episode, is_first)
 
 
-def _courses(feed: Feed, number: int, story: dict[str, Any], ordinal: Integers) -> tuple[Bits, NDArray[np.bool_]]:
-    """Return which course each visit belongs to (a place in the roster, a number of courses before), and the first."""
-    days = (feed.end_date - feed.start_date).days + 1
-    a_day = cumulative_claims(feed, day_number(feed.end_date))[days, number] / days
-    roster = max(1, round(a_day * story["interval_days"]))
+def people_of(
+    feed: Feed, turns: Turns, *, story: Integers, ordinal: Integers, counter: Bits, service: Integers
+) -> Integers:
+    """Return whom each claim is about: someone who is covered on the day of service.
+
+    Where the person whose turn it is is not, somebody else is seen.
+    """
+    draws, adherent = Draws(feed.seed), population(feed).adherent_people
+    person = np.zeros(len(story), dtype=np.int64)
+    for number, row in enumerate(read_table("stories").iter_rows(named=True)):
+        (mine,) = np.nonzero(story == number)
+        profile = row["people"]
+        if row["draw"] == "turn":
+            place = ordinal[mine].astype(np.uint64) * SCATTER % np.uint64(len(adherent))
+            person[mine] = adherent[place.astype(np.int64)]
+        elif row["draw"] == "course":
+            chance = draws.uniform(f"course/{row['story']}", turns.course[mine])
+            person[mine] = choose_people(feed, profile, chance, turns.begins[mine])
+        if row["draw"] != "random":
+            mine = mine[~may_be_chosen(feed, profile, person[mine], service[mine])]
+        person[mine] = choose_people(feed, profile, draws.uniform("claim/person", counter[mine]), service[mine])
+    return person
+
+
+def _courses(
+    feed: Feed, number: int, story: dict[str, Any], ordinal: Integers
+) -> tuple[Bits, NDArray[np.bool_], Integers]:
+    """Return the course of each visit (a place in the roster, a number of courses before), the first, and its day."""
+    start, end = (day_number(day) for day in (feed.start_date, feed.end_date))
+    days = end - start + 1
+    before = cumulative_claims(feed, end)[: days + 1, number]
+    roster = max(1, round(before[-1] / days * story["interval_days"]))
     place, turn = ordinal % roster, ordinal // roster
-    visits = turn + Draws(feed.seed).below(f"roster/{story['story']}", place, story["course_visits"])
-    return pair(place, visits // story["course_visits"]), visits % story["course_visits"] == 0
+    shift = Draws(feed.seed).below(f"roster/{story['story']}", place, story["course_visits"])
+    course = (turn + shift) // story["course_visits"]
+    first = place + (course * story["course_visits"] - shift) * roster
+    begins = start + np.searchsorted(before, first.clip(0), side="right") - 1
+    return pair(place, course), turn + shift == course * story["course_visits"], begins

@@ -91,6 +91,7 @@ def write_directory(lake: Lake) -> None:
             "patient_id": patient_id,
             "gender": NAMES.get(patient_id, ("", "", "male"))[2],
             "birth_date": date(1960, 1, 1),
+            "death_date": None,
             "spans": [
                 {
                     "coverage_id": coverage_id(patient_id, start),
@@ -163,6 +164,7 @@ def patient(patient_id: str, day: date) -> dict[str, Any]:
         "last_name": last_name,
         "gender": gender,
         "birth_date": date(1960, 1, 1),
+        "death_date": None,
         "address_line": "1 Main St",
         "city": "Dallas" if patient_id == ANA and day >= FEB_3 else "Austin",
         "state": "TX",

@@ -118,6 +118,7 @@ def patients(row: Row) -> Row:
         "name": name(row),
         "gender": row["gender"],
         "birthDate": row["birth_date"],
+        **({"deceasedDateTime": row["death_date"]} if row["death_date"] else {}),
         "address": [address(row)],
     }
 

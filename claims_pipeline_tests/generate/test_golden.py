@@ -19,11 +19,11 @@ GOLDEN = {
     "organizations": "fab7d77abdc8ae6f",
     "locations": "f94dd322222df72f",
     "practitioners": "8c8dcee6c7626231",
-    "enrollment": "ccabb401173707b7",
-    "visits": "8c7104a0e4c34ec5",
-    "patients": "872a65af7927ac9c",
-    "coverages": "a1fa7362bcf28616",
-    "claims": "0e03344f26478d6f",
+    "enrollment": "19b3c5cfebccf8e7",
+    "visits": "612ee55df9920d58",
+    "patients": "6a00d8fa3c24122e",
+    "coverages": "cc59cccea2e0c79c",
+    "claims": "b39bb8010eaf9085",
 }
 
 
