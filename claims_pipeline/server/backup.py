@@ -15,11 +15,15 @@ from claims_pipeline.server.binaries import require_own
 from claims_pipeline.server.control import OnStep, one_command, require_usable, start, unheard
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.postgres import DATABASE, Postgres
+from claims_pipeline.server.space import LEAST_BYTES, require_space
 from claims_pipeline.settings import Settings
 
 RESTORING, REPLACED = f"{DATABASE}_restoring", f"{DATABASE}_replaced"
 MAINTENANCE = "postgres"
 """The database to be in while others are made, renamed and dropped."""
+
+EXPANSION = 12
+"""A restored database of claims and its write-ahead log are this many times as large as the backup."""
 
 RESOURCES_TABLE = "TABLE public hfj_resource"
 FIX = "name a file that claims server backup wrote"
@@ -93,13 +97,15 @@ def restore(settings: Settings, file: Path, on_step: OnStep = unheard) -> bool:
 
     Raises:
         DataError: the file is no backup, or not a whole one.
-        ServiceError: PostgreSQL or HAPI FHIR failed.
+        ServiceError: the disk has no room for a second database, or PostgreSQL or HAPI FHIR failed.
         PortTaken: PostgreSQL's port is taken.
         ConfigError: the installation's folder cannot be written.
     """
     require_usable(settings)
     require_backup(settings, file)
     postgres, hapi = Postgres.of(settings), Hapi.of(settings)
+    needed = LEAST_BYTES + EXPANSION * file.stat().st_size
+    require_space(postgres.home, needed, what="the restored database", setting="CLAIMS_HOME")
     had_hapi = hapi.process() is not None
     try:
         with one_command(settings, on_step), _running(postgres, on_step), _restored(postgres, file, on_step):

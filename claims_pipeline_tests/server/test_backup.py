@@ -5,6 +5,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -165,6 +166,24 @@ def test_a_file_that_is_no_whole_backup_changes_nothing(database: Settings, tmp_
 
     assert caught.value.where == str(file)
     assert resources(database) == "100000"
+    assert databases(database) == f"{DATABASE} postgres"
+
+
+def test_a_backup_for_which_there_is_no_room_changes_nothing(
+    database: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "fhir.backup"
+    server.backup(database, file)
+    monkeypatch.setattr("claims_pipeline.server.space.shutil.disk_usage", lambda _: SimpleNamespace(free=3_000_000))
+    steps: list[str] = []
+
+    with pytest.raises(
+        ServiceError, match=r"the disk is full: the restored database needs \d+ MB, 3 MB are free"
+    ) as refused:
+        server.restore(database, file, steps.append)
+
+    assert "CLAIMS_HOME" in refused.value.fix
+    assert steps == []
     assert databases(database) == f"{DATABASE} postgres"
 
 
