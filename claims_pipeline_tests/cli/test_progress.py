@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -50,3 +51,16 @@ def test_a_wide_terminal_shows_both_numbers(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_elsewhere_there_is_a_plain_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(monkeypatch, BUSY, BUSY, is_terminal=False) == [str(BUSY)]
+
+
+def test_a_load_that_waits_for_the_embedded_server_says_why_it_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(options, "err", Console(file=written, highlight=False, soft_wrap=True))
+    settings = Settings(home=tmp_path)
+
+    with options.load_progress(settings) as on_progress:
+        on_progress(Progress(f"waiting for {settings.fhir_base_url}"))
+
+    assert "the FHIR server does not answer: the embedded FHIR server was never started" in written.getvalue()
