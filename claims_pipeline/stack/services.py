@@ -13,6 +13,7 @@ from claims_pipeline import ports, processes
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import write_atomically
 from claims_pipeline.log_rotation import lines_of
+from claims_pipeline.orchestration import event_storage
 from claims_pipeline.orchestration.instance import prepare_instance
 from claims_pipeline.processes import ProcessIdentity
 from claims_pipeline.settings import Settings
@@ -173,8 +174,9 @@ def status(service: Service, settings: Settings) -> ServiceStatus:
 def dagster_instance(settings: Settings) -> Path:
     """Create or update the folder of Dagster's instance (DAGSTER_HOME), ready for several processes, and return it."""
     settings.dagster_path.mkdir(parents=True, exist_ok=True)
-    content = (resources.files(__package__) / "dagster.yaml").read_bytes()
-    write_atomically(settings.dagster_path / "dagster.yaml", content)
+    content = (resources.files(__package__) / "dagster.yaml").read_text(encoding="utf-8")
+    content += event_storage.configuration(settings.dagster_path)
+    write_atomically(settings.dagster_path / "dagster.yaml", content.encode())
     prepare_instance(settings.dagster_path)
     return settings.dagster_path
 

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from claims_pipeline.errors import PortTaken, ServiceError
+from claims_pipeline.orchestration.event_storage import BatchingEventLogStorage
 from claims_pipeline.ports import free_port, port_holder
 from claims_pipeline.processes import ProcessIdentity, identify, start_detached, wait_until, write_pid_file
 from claims_pipeline.settings import Settings, load_settings
@@ -103,4 +105,6 @@ def test_a_stale_pid_file_counts_as_not_running(settings: Settings) -> None:
 def test_the_instance_folder_holds_the_settings_of_the_repository(settings: Settings) -> None:
     folder = services.dagster_instance(settings)
 
-    assert (folder / "dagster.yaml").read_text() == Path("dagster.yaml").read_text()
+    assert (folder / "dagster.yaml").read_text().startswith(Path("dagster.yaml").read_text())
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        assert isinstance(instance.event_log_storage, BatchingEventLogStorage)
