@@ -1,8 +1,9 @@
 """What Dagster itself costs: `python -m benchmarks.dagster [--days 365]`, in seconds of CPU.
 
-Compares the daily job with one job of all assets, as `dagster asset materialize --select '*'` runs it, on a SQLite
-instance: events planned before a range run begins, and the range run itself without the load. Prints ratios too;
-absolute figures are those of the machine.
+Compares the daily job with one job of all assets, as `dagster asset materialize --select '*'` runs it, and Dagster's
+event log in SQLite (single events) with ours (batches): events planned before a range run begins, the range run without
+the load, the same again, and what the runs of a day add to the storage. Prints ratios too; absolute figures are those
+of the machine.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -20,12 +21,14 @@ import dagster as dg
 
 from claims_pipeline.definitions import defs
 from claims_pipeline.lake import Feed, require_feed
+from claims_pipeline.orchestration import event_storage
 from claims_pipeline.orchestration.failures import WITHOUT_RETRIES
 from claims_pipeline.orchestration.instance import opened_instance
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START
 
 START = date(2025, 1, 1)
 FEED_ASSETS = ("patients", "coverages", "claims")
+DAYS_OF_GROWTH = 10
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -50,6 +53,54 @@ def generating(instance: dg.DagsterInstance, tags: dict[str, str]) -> None:
     assert job.execute_in_process(instance=instance, tags=tags, run_config=WITHOUT_RETRIES).success
 
 
+def children(command: Sequence[str]) -> tuple[float, float]:
+    """Return the wall time and the CPU seconds of a command."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run([sys.executable, *command], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - began, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def size(folder: Path) -> int:
+    """Return the bytes of all files in a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def growth(instance: dg.DagsterInstance, folder: Path, days: int) -> float:
+    """Return the bytes that one day's runs add to Dagster's storage, without the load."""
+    feed = {dg.AssetKey(name) for name in FEED_ASSETS}
+    daily, refresh = defs.resolve_job_def("daily_feed"), defs.resolve_job_def("refresh")
+    of_claims = {key for key in daily.asset_layer.asset_graph.asset_check_keys if key.asset_key in feed}
+    day_without_load = daily.get_subset(asset_selection=feed, asset_check_selection=of_claims)
+    rest = refresh.get_subset(asset_selection=set(refresh.asset_layer.selected_asset_keys))
+    before = size(folder)
+    for number in range(days):
+        key = str(START + timedelta(days=number))
+        day_without_load.execute_in_process(instance=instance, partition_key=key, run_config=WITHOUT_RETRIES)
+        rest.execute_in_process(instance=instance, run_config=WITHOUT_RETRIES)
+    return (size(folder) - before) / days
+
+
+def whole_range(home: Path, name: str, tags: dict[str, str]) -> tuple[float, float]:
+    """Plan a range and run it twice with an event log; return the CPU of planning and of the unchanged run."""
+    folder = home / name
+    folder.mkdir()
+    if name == "batches":
+        (folder / "dagster.yaml").write_text(event_storage.configuration(folder), encoding="utf-8")
+    with opened_instance(folder) as instance:
+        daily, seconds = planned(defs.resolve_job_def("daily_feed"), instance, tags)
+        everything, seconds_all = planned(defs.resolve_implicit_global_asset_job_def(), instance, tags)
+        print(f"{name}: daily job {daily:,} events planned, {seconds:.1f} s of CPU")
+        print(f"{name}: all assets {everything:,} events planned, {seconds_all:.1f} s of CPU")
+        print(f"{name}: {daily / everything:.2f} of the events, {seconds / seconds_all:.2f} of the CPU")
+        first = cpu(lambda: generating(instance, tags))
+        again = cpu(lambda: generating(instance, tags))
+        print(f"{name}: the range without the load {first:.1f} s of CPU, unchanged {again:.1f} s")
+        a_day = growth(instance, folder, DAYS_OF_GROWTH)
+        print(f"{name}: a day's runs add {a_day / (1 << 20):.2f} MiB, a year's {365 * a_day / (1 << 20):.0f} MiB")
+    return seconds, again
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -57,24 +108,19 @@ def main() -> None:
     days = parser.parse_args().days
     last = START + timedelta(days=days - 1)
     tags = {RANGE_START: str(START), RANGE_END: str(last)}
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import claims_pipeline.definitions"], check=True)
-    print(f"import of the definitions: {time.perf_counter() - began:.1f} s of wall time")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         os.environ["CLAIMS_HOME"] = folder
+        wall, seconds = children(["-c", "import claims_pipeline.definitions"])
+        print(f"import of the definitions: {wall:.1f} s, {seconds:.1f} s of CPU")
         require_feed(home / "lake", Feed(seed=1, patients=1_000, claims=10_000, start_date=START, end_date=last))
-        with opened_instance(home / "dagster") as instance:
-            daily, seconds = planned(defs.resolve_job_def("daily_feed"), instance, tags)
-            all_assets, seconds_all = planned(defs.resolve_implicit_global_asset_job_def(), instance, tags)
-            print(f"planned for {days} days: daily job {daily:,} events, {seconds:.1f} s of CPU")
-            print(f"planned for {days} days: all assets {all_assets:,} events, {seconds_all:.1f} s of CPU")
-            print(f"ratio {daily / all_assets:.2f} of the events, {seconds / seconds_all:.2f} of the CPU")
-            first = cpu(lambda: generating(instance, tags))
-            again = cpu(lambda: generating(instance, tags))
-            print(f"the range without the load: {first:.1f} s of CPU; unchanged: {again:.1f} s")
-            size = sum(file.stat().st_size for file in (home / "dagster").rglob("*") if file.is_file())
-            print(f"Dagster's storage after these runs: {size / (1 << 20):.1f} MiB")
+        command = ["-m", "dagster", "asset", "materialize", "-m", "claims_pipeline.definitions"]
+        wall, seconds = children([*command, "--select", ",".join(FEED_ASSETS), "--partition", str(START)])
+        print(f"one day by the command line, without the load: {wall:.1f} s, {seconds:.1f} s of CPU")
+        plain = whole_range(home, "single events", tags)
+        batches = whole_range(home, "batches", tags)
+        ratios = f"planning {batches[0] / plain[0]:.2f}, unchanged {batches[1] / plain[1]:.2f}"
+        print(f"batches against single events: {ratios}")
 
 
 if __name__ == "__main__":

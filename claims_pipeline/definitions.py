@@ -18,6 +18,7 @@ from claims_pipeline.orchestration import (
     freshness,
     jobs,
     load_assets,
+    maintenance,
     sensors,
     server_checks,
     volume_checks,
@@ -31,8 +32,8 @@ defs = dg.Definitions(
         dg.load_assets_from_modules([feed_assets, load_assets, analytics_assets, fidelity_asset])
     ),
     asset_checks=dg.load_asset_checks_from_modules([checks, volume_checks, server_checks, analytics_checks, freshness]),
-    jobs=[jobs.daily_feed, jobs.refresh],
-    schedules=[jobs.daily_schedule],
+    jobs=[jobs.daily_feed, jobs.refresh, maintenance.maintenance],
+    schedules=[jobs.daily_schedule, maintenance.maintenance_schedule],
     sensors=[
         sensors.missing_days_sensor,
         sensors.fhir_server_sensor,

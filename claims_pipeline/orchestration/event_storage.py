@@ -27,7 +27,7 @@ class BatchingEventLogStorage(SqliteEventLogStorage):
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENTS_A_BATCH)
         self._batch = threading.local()
         super().__init__(base_dir, inst_data)
-        self._db_lock = threading.RLock()  # a batch has two files open at once
+        self._db_lock = threading.RLock()  # type: ignore[assignment]  # a batch has two files open at once
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> "BatchingEventLogStorage":

@@ -1,10 +1,12 @@
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from dagster._check import CheckError
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from sqlalchemy.engine import Connection
 
 from claims_pipeline.orchestration import event_storage
 from claims_pipeline.orchestration.event_storage import BatchingEventLogStorage
@@ -41,14 +43,18 @@ def test_a_range_is_recorded_day_by_day_with_few_connections(
 ) -> None:
     opened: list[str] = []
     connect = SqliteEventLogStorage._connect
-    monkeypatch.setattr(
-        SqliteEventLogStorage, "_connect", lambda self, shard: (opened.append(shard), connect(self, shard))[1]
-    )
+
+    def counting(storage: SqliteEventLogStorage, shard: str) -> AbstractContextManager[Connection]:
+        opened.append(shard)
+        return connect(storage, shard)
+
+    monkeypatch.setattr(SqliteEventLogStorage, "_connect", counting)
 
     assert dg.materialize([days], instance=instance, tags={RANGE_START: FIRST, RANGE_END: LAST}).success
 
     records = instance.fetch_materializations(dg.AssetKey("days"), limit=100).records
-    numbers = {one.partition_key: one.asset_materialization.metadata["number"].value for one in records}
+    made = [one.asset_materialization for one in records if one.asset_materialization]
+    numbers = {one.partition: one.metadata["number"].value for one in made}
     assert numbers == {f"2025-01-{number:02d}": number for number in range(1, 21)}
     assert instance.get_materialized_partitions(dg.AssetKey("days")) == set(numbers)
     assert len(planned(instance)) == 20
