@@ -102,7 +102,7 @@ def _look_at_checks(instance: dg.DagsterInstance, book: Book, checks: Sequence[d
             book.end(family, set(checked) - set(faulty))
         elif evaluation.passed:
             book.end(family)
-        if not evaluation.passed and not _is_told_as_failed(evaluation, book):
+        if not evaluation.passed and not _is_told_as_failed(evaluation, faulty, book):
             incident = Incident(
                 subject=f"claims_pipeline: {family} failed",
                 text=evaluation.description or "see the check in Dagster's UI",
@@ -112,10 +112,11 @@ def _look_at_checks(instance: dg.DagsterInstance, book: Book, checks: Sequence[d
             book.begin(family, incident)
 
 
-def _is_told_as_failed(evaluation: dg.AssetCheckEvaluation, book: Book) -> bool:
-    """Tell whether a check fails for the want of a day whose failed run is an open incident already."""
-    day = evaluation.metadata.get(DUE_DAY)
-    return day is not None and str(day.value) in map(str, book.days(RUNS))
+def _is_told_as_failed(evaluation: dg.AssetCheckEvaluation, faulty: Sequence[date], book: Book) -> bool:
+    """Tell whether a check fails because of days only whose failed runs are open incidents already."""
+    due = evaluation.metadata.get(DUE_DAY)
+    days = {str(day) for day in faulty} or ({str(due.value)} if due else set())
+    return bool(days) and days <= {str(day) for day in book.days(RUNS)}
 
 
 def _evaluations(

@@ -207,9 +207,11 @@ def test_what_fails_when_alerts_are_switched_on_is_told_and_what_is_over_is_not(
     assert subjects(book) == ["check claims.codes_fit_patient failed"]
 
 
-def test_a_day_that_is_told_as_failed_is_not_told_as_stale_too(instance: dg.DagsterInstance, book: Book) -> None:
+def test_a_day_that_is_told_as_failed_is_not_told_as_stale_or_odd_too(instance: dg.DagsterInstance, book: Book) -> None:
     run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2])
     instance.report_runless_asset_event(freshness.evaluation(instance, datetime(2025, 2, 6, 7, tzinfo=UTC)))
+    faulty = {"first_day": DAYS[2], "last_day": DAYS[2], "faulty_days": {DAYS[2]: 1}}
+    evaluate(instance, "codes_known", passed=False, **faulty)
     look(instance, book, CHECKS)
 
     assert len(book.unsent) == 1
