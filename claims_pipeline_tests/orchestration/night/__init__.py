@@ -1,0 +1,1 @@
+"""What a night without hands needs: Dagster's real processes at another time, and a feed with a planted fault."""
