@@ -49,7 +49,7 @@ _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__na
 
 
 def main() -> None:
-    """Run the command line; an error of ours is two or three lines on standard error and an exit code.
+    """Run the command line; a ClaimsPipelineError becomes two or three lines on standard error and an exit code.
 
     What it makes is for its owner only: people load their own data.
     """
@@ -59,7 +59,7 @@ def main() -> None:
             _run()
     except ClaimsPipelineError as error:
         _fail(error)
-    except OSError as error:  # a folder that is closed to us, a full disk: of the machine, not of ours
+    except OSError as error:  # no permission for a folder, a full disk: errors of the machine
         _fail(ClaimsPipelineError(error.strerror or str(error), where=str(error.filename or "")))
     except KeyboardInterrupt:
         sys.exit(Interrupted.exit_code)

@@ -50,7 +50,7 @@ def print_json(value: Any) -> None:
 
 
 def print_error(error: ClaimsPipelineError, *, as_json: bool) -> None:
-    """Print an error on standard error; also as JSON where that was asked for and no answer stands there already."""
+    """Print an error on standard error; also as JSON if that was asked for and standard output has no answer yet."""
     sys.stderr.write(error.render() + "\n")
     if as_json and not _has_answered.get():
         print_json({"error": error.to_json()})

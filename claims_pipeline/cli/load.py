@@ -112,7 +112,7 @@ def load(
 ) -> None:
     """Bring a FHIR server to what the lake, or files, hold, by sending only what it does not have yet.
 
-    Run it as often as you like: nothing is loaded twice, and what was interrupted goes on where it was.
+    Run it as often as you like: nothing is loaded twice, and an interrupted load continues where it stopped.
     Exit code 0 all is done, 1 something was rejected or failed, 2 wrong usage, 3 the server did not answer.
 
     Example: claims load --fhir-base http://127.0.0.1:8080/fhir --start-date 2025-01-01 --end-date 2025-01-31

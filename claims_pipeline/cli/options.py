@@ -39,7 +39,7 @@ def days_between(day: str | None, start: str | None, end: str | None) -> list[da
     """
     if day is not None:
         if start is not None or end is not None:
-            raise ConfigError("--day stands alone, without --start-date and --end-date")
+            raise ConfigError("--day cannot be combined with --start-date and --end-date")
         return [_date("--day", day)]
     if start is None and end is None:
         return None

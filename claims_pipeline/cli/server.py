@@ -94,7 +94,9 @@ def prepare(
 
     settings = load_settings(fhir_base_url=fhir_base)
     if server.install_search_parameters(settings.fhir_base_url, client_options(settings)):
-        typer.echo("Claim?diagnosis= answers now; claims stored before are found once the server has indexed them anew")
+        typer.echo(
+            "Claim?diagnosis= answers now; claims stored before are found once the server has indexed them again"
+        )
     else:
         typer.echo("Claim?diagnosis= answered already")
 
@@ -104,7 +106,7 @@ def backup(
     file: Annotated[Path, typer.Argument(help="Where to, for example fhir.backup.")],
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Write all that the server holds, as of this moment, into one file. The server goes on meanwhile.
+    """Write all that the server holds, as of this moment, into one file. The server keeps running.
 
     Example: claims server backup fhir.backup
     """
@@ -120,7 +122,7 @@ def backup(
 
 @server_app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="A file of `claims server backup`, from somebody you trust.")],
+    file: Annotated[Path, typer.Argument(help="A file of `claims server backup`, from a source that you trust.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Replace all that the server holds by a backup. A file that cannot be restored changes nothing.

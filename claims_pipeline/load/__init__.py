@@ -1,4 +1,4 @@
-"""Synchronises FHIR resources into a server: sends what it does not have, and accounts for each of them.
+"""Synchronises FHIR resources into a server: sends what it does not have, and reports the result of each.
 
 Belongs here: sources, the ledger, comparing, sending, reports of loads, reconciliation.
 Does not: rendering (fhir), partitions (lake), the server itself (server).

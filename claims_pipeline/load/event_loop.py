@@ -185,4 +185,4 @@ def stopping_on_interrupt(sender: Sender) -> Iterator[None]:
 
 
 def _interrupted(name: str) -> Interrupted:
-    return Interrupted(f"interrupted by {name}", fix="run the same command again: it goes on where it was")
+    return Interrupted(f"interrupted by {name}", fix="run the same command again: it continues where it stopped")

@@ -1,4 +1,4 @@
-"""What a load is asked for."""
+"""The options of a load."""
 
 import re
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ _PREFIX = re.compile(r"(?=.*[A-Za-z.\-])[A-Za-z0-9.\-]{1,32}")
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """What is asked for less often.
+    """Options of a load that are used less often.
 
     Attributes:
-        is_dry_run: say what would be sent, and send nothing.
+        is_dry_run: report what would be sent, and send nothing.
         wait_for_lock: wait until another loader is done, instead of failing.
         on_mismatch: refuse a server that was wiped, restored or swapped; or first compare the ledger with what it
             really holds (adopt), or forget what the ledger says and send everything (reset).
@@ -69,7 +69,7 @@ class LoadOptions:
             )
 
     def wants(self, resource_type: str) -> bool:
-        """Tell whether resources of a type are loaded."""
+        """Return whether resources of a type are loaded."""
         return resource_type not in self.exclude and (not self.types or resource_type in self.types)
 
 

@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 
 from claims_pipeline.fhir import RENDERINGS
-from claims_pipeline.load.ledger.holdings import Doomed
+from claims_pipeline.load.ledger.holdings import Deletable
 from claims_pipeline.load.resource import FILES
 
 _START = """
@@ -70,7 +70,7 @@ CREATE OR REPLACE TABLE edges AS SELECT edges.* FROM edges ANTI JOIN labels ON l
 """
 _MEMORY = "200MB"
 _TABLES = """
-CREATE TABLE doomed (seq BIGINT, resource_type VARCHAR, resource_id VARCHAR, is_of_lake BOOLEAN);
+CREATE TABLE deletable (seq BIGINT, resource_type VARCHAR, resource_id VARCHAR, is_of_lake BOOLEAN);
 CREATE TABLE kept (key VARCHAR, seq BIGINT);
 CREATE TABLE targets (seq BIGINT, target VARCHAR);
 """
@@ -81,11 +81,11 @@ FROM targets JOIN (SELECT key FROM kept WHERE seq < 0) AS groups ON starts_with(
 ANTI JOIN kept ON kept.key = targets.target
 """
 _OF_FILES = """
-SELECT seq, resource_type, resource_id, together FROM placed JOIN doomed USING (seq)
+SELECT seq, resource_type, resource_id, together FROM placed JOIN deletable USING (seq)
 WHERE tier = $tier ORDER BY together NULLS FIRST, resource_type, seq
 """
 _OF_GROUP = """
-SELECT seq, resource_type, resource_id, NULL::BIGINT AS together FROM doomed
+SELECT seq, resource_type, resource_id, NULL::BIGINT AS together FROM deletable
 WHERE is_of_lake AND resource_type = $resource_type ORDER BY seq
 """
 
@@ -151,7 +151,7 @@ class DeletionOrder:
     groups: dict[str, int] = field(default_factory=dict)
     count: int = 0
 
-    def add(self, rows: Sequence[Doomed]) -> None:
+    def add(self, rows: Sequence[Deletable]) -> None:
         """Add resources; what refers to what is not known counts as referring to nothing."""
         numbers = range(self.count, self.count + len(rows))
         self.count += len(rows)
@@ -170,7 +170,7 @@ class DeletionOrder:
             orient="row",
         )
         of_files = frame.filter(~pl.col("is_of_lake"))
-        self._insert("doomed", frame.drop("target"))
+        self._insert("deletable", frame.drop("target"))
         key = pl.format("{}/{}", "resource_type", "resource_id").alias("key")
         self._insert("kept", of_files.select(key, "seq"))
         self._insert("targets", of_files.select("seq", "target").explode("target").drop_nulls())
@@ -211,7 +211,7 @@ class DeletionOrder:
     def _insert(self, table: str, frame: pl.DataFrame) -> None:
         if not frame.is_empty():
             self.connection.register("added", frame.to_arrow())
-            self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM added")  # noqa: S608  our own names
+            self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM added")  # noqa: S608  own names
             self.connection.unregister("added")
 
 

@@ -1,4 +1,4 @@
-"""What a load tells while it runs."""
+"""The progress of a load while it runs."""
 
 import asyncio
 import time
@@ -9,28 +9,28 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 PACE_SECONDS = 30.0
-"""A server warms up and types differ: what was a minute ago says little of what is to come."""
+"""The window of the pace: a server becomes faster, and resource types differ, so older figures mislead."""
 
 TELL_SECONDS = 1.0
 """Progress is reported at least this often: a server that takes nothing is news too."""
 
 SURE_SECONDS = 3.0
-"""The pace of less time than this is no ground for a forecast."""
+"""No forecast is made from less time than this."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a load is; as text, one line.
+    """The progress of a load; as text, one line.
 
     Attributes:
         stage: what is being loaded, or waited for.
         settled: resources whose end is known.
         total: resources to look at in all, 0 if not known.
-        claims_per_second: claims loaded a second, of late.
-        resources_per_second: resources loaded a second, of late.
-        in_flight: requests under way, None where none with resources are sent.
+        claims_per_second: claims loaded a second, over the last `PACE_SECONDS`.
+        resources_per_second: resources loaded a second, over the last `PACE_SECONDS`.
+        in_flight: requests in flight, None while nothing is sent.
         retries: requests that repeated an earlier one.
-        seconds_left: at the pace of late, None if not known.
+        seconds_left: at that pace, None if not known.
     """
 
     stage: str
@@ -82,19 +82,19 @@ class Pace:
     _samples: deque[_Sample] = field(default_factory=deque)
 
     def add(self, now: float, settled: int, claims: int, resources: int) -> None:
-        """Note how many resources are settled, and how many claims and resources loaded, at a time in seconds."""
+        """Record how many resources are settled, and how many claims and resources are loaded, at a time in seconds."""
         self._samples.append(_Sample(now, settled, claims, resources))
         while self._samples[0] is not self._samples[-1] and self._samples[1].time <= now - PACE_SECONDS:
             self._samples.popleft()
 
     @property
     def claims_per_second(self) -> float:
-        """Claims loaded a second, since the first were sent if that was of late; 0 before."""
+        """Claims loaded a second in that time, counted from the first that was sent; 0 before."""
         return self._per_second([(sample.time, sample.claims) for sample in self._samples])
 
     @property
     def resources_per_second(self) -> float:
-        """Resources loaded a second, since the first were sent if that was of late; 0 before."""
+        """Resources loaded a second in that time, counted from the first that was sent; 0 before."""
         return self._per_second([(sample.time, sample.resources) for sample in self._samples])
 
     @staticmethod
@@ -106,7 +106,7 @@ class Pace:
         return (last - first) / (ended - began) if ended > began else 0.0
 
     def seconds_left(self, remaining: int) -> float | None:
-        """Return how long `remaining` resources take; None if it is too early to say."""
+        """Return how long `remaining` resources take; None if it is too early for a forecast."""
         if not self._samples or not remaining:
             return None
         first, last = self._samples[0], self._samples[-1]
@@ -154,5 +154,5 @@ def at_most_every(seconds: float, on_progress: Callable[[str], None]) -> OnProgr
 
 
 def silent(progress: Progress) -> None:
-    """Tell nothing."""
+    """Report nothing."""
     del progress

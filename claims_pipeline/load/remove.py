@@ -1,4 +1,4 @@
-"""`remove`: take away from a server exactly what the ledger says is ours."""
+"""`remove`: delete from a server exactly what the ledger says was loaded."""
 
 import time
 from dataclasses import asdict, dataclass
@@ -25,13 +25,13 @@ FAILURES_SHOWN = 10
 
 @dataclass(frozen=True)
 class RemoveReport:
-    """What was taken away.
+    """What was deleted.
 
     Attributes:
         server: base address.
         by_type: resources deleted, by type.
         seconds: duration in all.
-        left: resources of ours that are still there, because something else refers to them or the server refused.
+        left: loaded resources that are still there, because something else refers to them or the server refused.
         failures: the first of these, with the server's reason.
     """
 
@@ -45,11 +45,11 @@ class RemoveReport:
 
     @property
     def exit_code(self) -> int:
-        """0 if nothing of ours is left, 1 if something is."""
+        """0 if nothing is left, 1 if something is."""
         return 1 if self.left else 0
 
     def render(self) -> str:
-        """Return the lines that a person reads."""
+        """Return the lines that are printed."""
         rows = [("Removed from", self.server), *((name, f"{n:,}") for name, n in sorted(self.by_type.items()))]
         rows += [("left", f"{self.left:,}"), ("Time", f"{self.seconds:.1f} s")]
         lines = [aligned(rows), *(failure.render() for failure in self.failures)]
@@ -63,16 +63,16 @@ class RemoveReport:
 
 
 def remove(settings: Settings, *, ledger_path: Path | None = None, on_progress: OnProgress = silent) -> RemoveReport:
-    """Delete everything that the ledger says we loaded, in reverse order of references, and forget it.
+    """Delete everything that the ledger says was loaded, in reverse order of references, and forget it.
 
     Args:
         settings: the server.
         ledger_path: the ledger; `settings.ledger_path` if None.
-        on_progress: told where it is.
+        on_progress: called with the progress.
 
     Raises:
         ConfigError: an event loop runs in this thread, as in a notebook: await `remove_async`.
-        LedgerMismatch: the server was wiped, restored or swapped since the last load: what it holds may not be ours.
+        LedgerMismatch: the server was wiped, restored or swapped since the last load: it may hold other resources.
         LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
     """
     require_no_event_loop("remove")

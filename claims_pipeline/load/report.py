@@ -1,4 +1,4 @@
-"""The account of one load: what became of each resource, and the report that is printed at the end.
+"""The account of one load: the end of each resource, and the report that is printed.
 
 Longer than other modules: what is counted (`Tally`), the counts and the report of them are read together.
 """
@@ -36,9 +36,9 @@ NEVER_OF_A_DRY_RUN = ("created", "updated", "already_equal")
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of the resources of one type; raises ValueError unless each has exactly one end.
+    """How many resources of one type have which end; raises ValueError unless each has exactly one.
 
-    `to_send` is what a dry run found the server to lack, 0 otherwise.
+    `to_send` counts what a dry run would send, 0 otherwise.
     """
 
     read: int = 0
@@ -79,7 +79,7 @@ class Failure:
     text: str
 
     def render(self) -> str:
-        """Return it as a person reads it."""
+        """Return the text that is printed."""
         status = f" (HTTP {self.http_status})" if self.http_status else ""
         said = self.text.replace("\n", "\n  ")
         return f"{self.outcome} {self.name} from {self.source}{status}\n  {said}"
@@ -93,7 +93,7 @@ class Pending:
     source: str
 
     def render(self) -> str:
-        """Return it as a person reads it."""
+        """Return the text that is printed."""
         return f"would send {self.name} from {self.source}"
 
 
@@ -109,7 +109,7 @@ class Tally:
         failed: "Type/id" of what failed, for what refers to it.
         settled: resources whose end is known.
         vanished: what was done about what the source no longer has, such as "Claim kept": count.
-        vanished_failed: of these, what the server did not let us delete or mark.
+        vanished_failed: of these, those that the server refused to delete or to mark.
     """
 
     counts: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -127,7 +127,7 @@ class Tally:
             self.counts[resource_type, day]["read"] += count
 
     def add_rows(self, rows: pl.DataFrame, outcome: str) -> None:
-        """Count the end of rows with columns resource_type and as_of."""
+        """Count rows (columns resource_type and as_of) under an outcome."""
         for resource_type, day, count in _by_type_and_day(rows):
             self._count(resource_type, day, outcome, count)
 
@@ -137,7 +137,7 @@ class Tally:
         self._count(resource_type, day, "unchanged", count)
 
     def add_results(self, results: Iterable[Result]) -> None:
-        """Count what became of resources that were to be sent, or would be."""
+        """Count the results of resources that were sent, or that a dry run would send."""
         ends: Counter[tuple[str, str, str]] = Counter()
         for result in results:
             resource, outcome = result.resource, result.outcome
@@ -155,7 +155,7 @@ class Tally:
             self._count(resource_type, day, outcome, number)
 
     def add_failures(self, results: Iterable[Result]) -> None:
-        """Keep the first of what went wrong, for the report; counts nothing."""
+        """Keep the first failures for the report; they are not counted here."""
         for result in results:
             resource = result.resource
             if len(self.failures) < FAILURES_KEPT:
@@ -198,7 +198,7 @@ class Tally:
         return {resource_type: Counts(**counter) for resource_type, counter in totals.items()}
 
     def by_day(self) -> dict[str, dict[str, Counts]]:
-        """Return the counts of each resource type on each day; what has no day is left out."""
+        """Return the counts of each resource type on each day; resources without a day are left out."""
         days: dict[str, dict[str, Counts]] = defaultdict(dict)
         for (resource_type, day), counter in sorted(self.counts.items()):
             if day != NO_DAY:
@@ -235,7 +235,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What one load read, sent and left.
+    """The figures of one load: what was read, sent and left out.
 
     Attributes:
         source: what was loaded.
@@ -244,7 +244,7 @@ class LoadReport:
         by_day: counts by day and resource type, of what has a day.
         vanished: what was done about what the source no longer has, such as "Claim kept": count; in a dry run
             what would be done.
-        vanished_failed: of these, what the server did not let us delete or mark.
+        vanished_failed: of these, those that the server refused to delete or to mark.
         requests: HTTP requests in all.
         requests_with_resources: those that carried resources; 0 when nothing had changed.
         retries: requests that repeated an earlier one.
@@ -256,7 +256,7 @@ class LoadReport:
         in_flight: (seconds since the start, most requests at once) at each change.
         failures: the first rejections and failures.
         would_send: the first resources that a dry run would have sent.
-        remarks: what a person should know though nothing is lost.
+        remarks: notes for the user; nothing is lost.
         stopped: why the load ended early, None if it did not.
         is_dry_run: nothing was sent; what would be sent counts as `to_send`.
 
@@ -314,7 +314,7 @@ class LoadReport:
         return claims / self.sending_seconds if self.sending_seconds and claims else None
 
     def render(self) -> str:
-        """Return the lines that a person reads."""
+        """Return the lines that are printed."""
         parts = [
             ("Dry run of a load: " if self.is_dry_run else "Load: ") + f"{self.source} -> {self.server}",
             counts_table(self.by_type, self.total, is_dry_run=self.is_dry_run),
@@ -381,7 +381,7 @@ class LoadReport:
         if total.rejected:
             lines.append("try: claims dead-letters list   (rejected: not sent again until they change)")
         if total.failed:
-            lines.append("try: the same command again   (failed: still to do, it goes on where it was)")
+            lines.append("try: the same command again   (failed: still to do, it continues where it stopped)")
         if self.vanished_failed:
             lines.append("try: remove what refers to what has vanished, then the same command again")
         if self.stopped is not None:

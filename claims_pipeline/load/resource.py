@@ -1,4 +1,4 @@
-"""A resource on its way to the server, alone and as a row of a chunk, its labels, and what becomes of it.
+"""A resource to load, alone and as a row of a chunk, its labels, and its result.
 
 Labels are the profiles, security labels and tags in the `meta` of a resource. A label is written "profile URL",
 "security system|code" or "tag system|code", and the labels of a resource as the sorted JSON list of them. HAPI FHIR
@@ -19,7 +19,7 @@ from claims_pipeline.fhir import RESOURCE_SCHEMA
 
 _CODED = ("security", "tag")
 _SUBSETTED = "|SUBSETTED"
-"""End of the tag that marks an answer to `_elements` as not whole; it is no label of the resource."""
+"""End of the tag that marks a partial answer to `_elements`; it is not a label of the resource."""
 CHUNK_SCHEMA = pl.Schema({**RESOURCE_SCHEMA, "as_of": pl.String(), "source": pl.String(), "together": pl.Int64()})
 """`as_of`: the day of a daily partition (ISO), else empty. `source`: partition, or "file:line". `together`: null, or a
 number that resources share which follow one another and must be in one transaction."""
@@ -27,10 +27,10 @@ number that resources share which follow one another and must be in one transact
 KEY = ("resource_type", "resource_id")
 
 FILES = "files"
-"""Origin of what does not come from a table of the lake."""
+"""Origin of resources that do not come from a table of the lake."""
 
 NAME_OF_STANDARD_INPUT = "standard input"
-"""What stands for a file's name in `source` of what came from there."""
+"""File name in the `source` of resources from standard input."""
 
 _PLACE_IN_FILE = re.compile(r":\d+( \(entry \d+\))?$")
 
@@ -59,7 +59,7 @@ def labels_in(meta: Mapping[str, Any]) -> list[str]:
 
 
 def parameters_to_take_off(labels: Iterable[str]) -> bytes:
-    """Return the Parameters with which `$meta-delete` takes labels off a resource."""
+    """Return the Parameters with which `$meta-delete` removes labels from a resource."""
     meta: dict[str, list[Any]] = {}
     for label in labels:
         kind, _, value = label.partition(" ")
@@ -88,7 +88,7 @@ def _absolute(name: str) -> str:
 
 
 class Resource(NamedTuple):
-    """One resource on its way to the server, see `CHUNK_SCHEMA`; `body` is its canonical JSON.
+    """One resource to load, see `CHUNK_SCHEMA`; `body` is its canonical JSON.
 
     `labels` are those of a resource from files (labels.py), and None for one of a lake, where all have the same.
     """
@@ -110,16 +110,16 @@ class Resource(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What became of one resource.
+    """The result of one resource.
 
     Attributes:
         resource: what was sent.
         outcome: created, updated, already_equal, rejected or failed; to_send in a dry run.
-        version_id: version on the server, empty if it holds none of ours or did not say.
+        version_id: version on the server, empty if it holds no loaded version or did not report one.
         http_status: status that decided it, 0 if no answer did.
-        text: what the server or the loader says about a rejection or failure, without values of the resource.
+        text: the reason of a rejection or failure, without values of the resource.
         missing_target: "Type/id", or match URL, whose absence is the reason.
-        full_text: what the server says with the values it quotes, for the dead letter only; empty if that is `text`.
+        full_text: the reason with the values that the server quotes, for the dead letter only; empty if that is `text`.
     """
 
     resource: Resource

@@ -43,7 +43,7 @@ def load_lake(
     on_progress: OnProgress = silent,
     options: LoadOptions = DEFAULTS,
 ) -> LoadReport:
-    """Bring a FHIR server to what the lake holds, by sending only what it does not have yet.
+    """Load a lake into a FHIR server: send only the resources that it does not have yet.
 
     Args:
         lake: the partitions.
@@ -52,7 +52,7 @@ def load_lake(
         full: send everything, also what the server has already.
         ledger_path: what the server holds; `settings.ledger_path` if None.
         wait: wait until the server is ready, at most `settings.fhir_wait_seconds`, instead of failing at once.
-        on_progress: told where the load is.
+        on_progress: called with the progress.
         options: see `LoadOptions`.
 
     Returns:
@@ -68,7 +68,7 @@ def load_lake(
         LoaderLocked: another loader writes with this ledger.
         LedgerMismatch: the server was wiped, restored or swapped since the last load.
         ServerUnavailable: the server did not answer in time.
-        FhirError: the server refuses us, or is not a FHIR R4 server.
+        FhirError: the server denies access, or is not a FHIR R4 server.
     """
     require_no_event_loop("load_lake")
     _require_options_of_a_lake(options)
@@ -96,7 +96,7 @@ def load_files(
     on_progress: OnProgress = silent,
     options: LoadOptions = DEFAULTS,
 ) -> LoadReport:
-    """Bring a FHIR server to what FHIR R4 files hold, by sending only what it does not have yet.
+    """Load FHIR R4 files into a FHIR server: send only the resources that it does not have yet.
 
     Args:
         paths: files, archives, folders of files, or "-" for standard input: NDJSON, Bundles, .gz of either.
@@ -115,10 +115,10 @@ def load_files(
     """
     require_no_event_loop("load_files")
     require_known_types(options.types | options.exclude)
-    inputs(paths)  # what is not there is said before anything is waited for
+    inputs(paths)  # a missing path is an error before anything is waited for
     session = Session(settings, ledger_path, full, wait, on_progress, options)
     with session.exclusive_ledger() as ledger:
-        session.check(ledger)  # before minutes of reading, not after
+        session.check(ledger)  # before the files are read, which may take minutes
 
         def on_read(count: int) -> None:
             on_progress(Progress("reading", settled=count))
@@ -145,7 +145,7 @@ def retry_dead_letters(
         names: "Type/id" of those to send; none for all.
         settings: the server.
         ledger_path: the ledger; `settings.ledger_path` if None.
-        on_progress: told where it is.
+        on_progress: called with the progress.
         options: see `LoadOptions`.
 
     Raises:
@@ -168,7 +168,7 @@ retry_dead_letters_async = in_thread(retry_dead_letters)
 
 
 def _empty_spool(settings: Settings, ledger: Ledger) -> Path:
-    """Return where to spool, without what a loader that was killed has left: who holds the ledger's lock is alone."""
+    """Return the spool folder, emptied of what a killed loader left; only the holder of the lock uses it."""
     folder = settings.home / "spool" / sha256(str(ledger.path.absolute()).encode()).hexdigest()[:16]
     shutil.rmtree(folder, ignore_errors=True)
     return folder

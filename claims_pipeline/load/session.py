@@ -35,7 +35,7 @@ class Session:
         ledger_path: `settings.ledger_path` if None.
         full: send everything, also what the server has already.
         wait: wait until the server is ready, at most `settings.fhir_wait_seconds`, instead of failing at once.
-        on_progress: told where the load is.
+        on_progress: called with the progress.
         options: see `LoadOptions`.
         traffic: what went over the wire so far.
         began: when, on the monotonic clock.
@@ -74,7 +74,7 @@ class Session:
         Raises:
             LedgerMismatch: the server was wiped, restored or swapped since the last load.
             ServerUnavailable: the server did not answer in time.
-            FhirError: the server refuses us, or is not a FHIR R4 server.
+            FhirError: the server denies access, or is not a FHIR R4 server.
         """
 
         async def check() -> None:
@@ -134,7 +134,7 @@ class Session:
 
 @contextmanager
 def _short_garbage_collections() -> Iterator[None]:
-    """Let the collector leave alone what is there already: to look through it again and again is 10 % of our CPU."""
+    """Exclude existing objects from garbage collection, which otherwise takes 10 % of the loader's CPU time."""
     gc.freeze()
     try:
         yield
@@ -143,10 +143,10 @@ def _short_garbage_collections() -> Iterator[None]:
 
 
 async def _close(pipeline: Pipeline) -> None:
-    """Raise the generation once more, so that a backup made while this load was sending counts as older than it."""
+    """Raise the generation again, so that a backup made while this load was sending counts as older than it."""
     if pipeline.sending_since is None or isinstance(pipeline.sender.stopped, FhirError):
         return
-    with suppress(ClaimsPipelineError):  # all is recorded; without this, such a backup is not told from a later one
+    with suppress(ClaimsPipelineError):  # all is recorded; only such a backup would not be recognised
         await raise_generation(pipeline.ledger, pipeline.sender.client)
 
 

@@ -39,7 +39,7 @@ def backup(settings: Settings, file: Path, *, has_force: bool = False, on_step: 
         settings: the installation.
         file: the backup, complete or not there.
         has_force: replace a backup that is there.
-        on_step: told each step as it begins.
+        on_step: called with each step as it begins.
 
     Returns:
         Size of the backup in bytes.
@@ -90,7 +90,7 @@ def restore(settings: Settings, file: Path, on_step: OnStep = unheard) -> bool:
     Args:
         settings: the installation, made if it is not there.
         file: what `backup` wrote; statements in it are executed.
-        on_step: told each step as it begins.
+        on_step: called with each step as it begins.
 
     Returns:
         True if the FHIR server runs again, False if it did not run before.

@@ -40,7 +40,7 @@ def as_unprivileged_user() -> _RunAs:
 
 
 def require_own(folder: Path) -> None:
-    """Check that the server's folder belongs to the current user: nobody may start, stop or read another user's server.
+    """Check that the server's folder belongs to the current user, who alone may start, stop or read the server.
 
     Raises:
         ServiceError: it belongs to another user.

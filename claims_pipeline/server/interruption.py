@@ -11,7 +11,7 @@ from claims_pipeline.server.status import running
 from claims_pipeline.settings import Settings
 
 STOP_SECONDS = 20
-GO_ON = "the same command again goes on with what is missing"
+GO_ON = "the same command again continues with what is missing"
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 A line of the lock is `sha256 size path`, the path relative to any Maven repository. An archive appears in the cache
 under its own name only when it is whole and its digest was right, so size and name are enough to know it again: an
-interrupted download goes on with the archives that are missing. Pooch, which also checks digests, downloads one file
+interrupted download continues with the archives that are missing. Pooch, which also checks digests, downloads one file
 after the other and does not keep two processes from writing the same one.
 """
 
@@ -42,7 +42,7 @@ class Jar:
         return self.path.rsplit("/", 1)[-1]
 
     def is_in(self, folder: Path) -> bool:
-        """Tell whether the whole archive lies in `folder`."""
+        """Return whether the complete archive is in `folder`."""
         try:
             return (folder / self.name).stat().st_size == self.size
         except (FileNotFoundError, NotADirectoryError):
@@ -134,7 +134,7 @@ def _download(client: httpx.Client, url: str, jar: Jar, folder: Path) -> int:
                 raise ServiceError(
                     f"{jar.name} could not be downloaded: {_reason(error)}",
                     where=str(httpx.URL(url).copy_with(userinfo=b"")),
-                    fix="claims server start (goes on where it stopped); behind a mirror or a proxy set "
+                    fix="claims server start (continues where it stopped); behind a mirror or a proxy set "
                     "MAVEN_REPO_URL, HTTPS_PROXY, SSL_CERT_FILE",
                 ) from error
             time.sleep(2**attempt / 4)

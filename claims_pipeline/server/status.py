@@ -59,7 +59,7 @@ class ServerStatus:
         return self.state == "running"
 
     def render(self) -> str:
-        """Return the lines that a person reads."""
+        """Return the lines that are printed."""
         counts = "  ".join(f"{name} {count:,}" for name, count in self.resource_counts.items())
         rows = [
             ("FHIR server", f"{self.state}, {self.fhir_base_url}"),

@@ -43,7 +43,7 @@ class StackStatus:
         return self.is_fhir_answering and all(service.is_healthy for service in self.services)
 
     def render(self) -> str:
-        """Return the lines that a person reads."""
+        """Return the lines that are printed."""
         answers = "answers" if self.is_fhir_answering else "does not answer"
         foreign = aligned([("FHIR server", f"{answers}, {self.fhir_base_url}")])
         rows = [(service.name, _state(service)) for service in self.services]

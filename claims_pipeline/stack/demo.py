@@ -54,7 +54,7 @@ class DemoReport:
         return all(self.server_counts.get(name, 0) >= count for name, count in self.lake_counts.items())
 
     def render(self) -> str:
-        """Return the lines that a person reads."""
+        """Return the lines that are printed."""
         more_or_fewer = "more: other data too" if self.is_complete else "FEWER than the lake: claims reconcile"
         verdict = "equal" if self.is_equal else more_or_fewer
         rows = [
@@ -85,12 +85,12 @@ def demo(settings: Settings, *, serve: bool, on_step: Callable[[str], None]) -> 
     Args:
         settings: sizes that were given must agree with the lake, if there is one.
         serve: also start the dashboard and the Dagster UI, and leave them running.
-        on_step: told what begins.
+        on_step: called with each step as it begins.
 
     Raises:
         FeedMismatch: the lake belongs to another feed.
         ConfigError: the feed begins in the future.
-        ServiceError: a service did not start, or the run failed; what was started before goes on.
+        ServiceError: a service did not start, or the run failed; services that were started before keep running.
         Interrupted: a signal came; what was started is stopped.
     """
     feed = requested_feed(settings.lake_path, settings)

@@ -1,4 +1,4 @@
-"""The FHIR server of the settings: whether it is ours to start, whether it answers, what it holds."""
+"""The FHIR server of the settings: whether this program starts it, whether it answers, what it holds."""
 
 from collections.abc import Iterable
 
@@ -13,12 +13,12 @@ COUNT_SECONDS = 60
 
 
 def is_embedded(settings: Settings) -> bool:
-    """Tell whether the FHIR server of these settings is ours to start."""
+    """Return whether this program starts the FHIR server of these settings."""
     return settings.fhir_base_url == settings.embedded_fhir_base_url
 
 
 def answers(settings: Settings) -> bool:
-    """Tell whether the server describes itself, as every FHIR server does to whom it lets in.
+    """Return whether the server answers with its CapabilityStatement.
 
     Raises:
         ConfigError: the settings that say who we are contradict each other.

@@ -54,7 +54,7 @@ def test_a_finding_makes_quality_fail(home: Path) -> None:
     assert "complete_claims" in done.stdout
 
 
-def test_other_formats_go_where_they_are_told(home: Path, tmp_path: Path) -> None:
+def test_other_formats_are_written_to_the_given_folder(home: Path, tmp_path: Path) -> None:
     assert (
         claims(home, "generate", *SMALL, "--format", "ndjson", "--gzip", "--output", str(tmp_path / "nd")).returncode
         == 0

@@ -29,7 +29,7 @@ def run(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
         (["--day", "2025-02-30"], 2, "--day should be a day such as 2025-01-31, not '2025-02-30'"),
         (["--day", "2025-W01-3"], 2, "--day should be a day such as 2025-01-31, not '2025-W01-3'"),
         (["--start-date", "20250105", "--end-date", "2025-01-06"], 2, "--start-date should be a day"),
-        (["--day", "2025-01-01", "--end-date", "2025-01-02"], 2, "--day stands alone"),
+        (["--day", "2025-01-01", "--end-date", "2025-01-02"], 2, "--day cannot be combined"),
         (["--start-date", "2025-01-01"], 2, "a range needs both --start-date and --end-date"),
         (["--start-date", "2025-01-02", "--end-date", "2025-01-01"], 2, "lies before --start-date"),
         (["no-such-lake"], 1, "there is no such file or folder"),
@@ -45,7 +45,7 @@ def run(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
         (["--hash-file", "/dev/null/ledger"], 1, "cannot make the ledger's folder"),
     ],
 )
-def test_bad_input_is_told_in_two_or_three_lines(
+def test_bad_input_is_reported_in_two_or_three_lines(
     tmp_path: Path, options: list[str], exit_code: int, message: str
 ) -> None:
     tiny_lake(tmp_path / "lake", Shape("bad", days=1))
@@ -148,7 +148,7 @@ def test_a_load_that_is_ended_while_it_waits_for_the_server_says_so(tmp_path: Pa
     assert load.returncode == 130
     assert err.splitlines() == [
         f"error: interrupted by {number.name}",
-        "try:   run the same command again: it goes on where it was",
+        "try:   run the same command again: it continues where it stopped",
     ]
 
 

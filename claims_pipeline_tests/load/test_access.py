@@ -56,7 +56,7 @@ def test_user_and_password_are_sent_with_every_request(target: Settings) -> None
     lake = tiny_lake(target.lake_path, Shape("basic", days=1))
     with faulty(target.fhir_base_url, guarded) as proxy:
         report = load_lake(lake, reached(target, proxy.base_url, fhir_user="ada", fhir_password="s3cret"))
-        with pytest.raises(FhirError, match="refuses us: HTTP 401"):
+        with pytest.raises(FhirError, match="denies access: HTTP 401"):
             load_lake(lake, reached(target, proxy.base_url))
 
     assert report.exit_code == 0

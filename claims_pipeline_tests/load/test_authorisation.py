@@ -128,7 +128,7 @@ def test_a_token_that_the_server_does_not_accept_is_replaced_once_and_then_the_l
 ) -> None:
     fake_server.behave(lambda _: outcome(401, "not this one"))
 
-    with pytest.raises(FhirError, match="refuses us: HTTP 401"):
+    with pytest.raises(FhirError, match="denies access: HTTP 401"):
         load_files(patients(tmp_path), client)
 
     assert len(authority.requests) == 2

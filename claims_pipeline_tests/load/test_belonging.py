@@ -91,7 +91,7 @@ def test_reconciling_sees_what_the_server_lost_and_repairing_brings_it_back(targ
     assert reconcile(target, deep=True).is_equal
 
 
-def test_removing_takes_away_what_we_loaded_and_nothing_else(target: Settings) -> None:
+def test_remove_deletes_the_loaded_resources_and_nothing_else(target: Settings) -> None:
     lake = tiny_lake(target.lake_path, Shape("remove", days=1))
     load_lake(lake, target)
     put(target.fhir_base_url, {"resourceType": "Patient", "id": "remove-not-ours"})

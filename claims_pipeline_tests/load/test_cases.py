@@ -186,7 +186,7 @@ CASES = {
                 '{"resourceType":"Patient","id":"case-twice-d"}\n'
             },
             Counts(read=3, created=1, rejected=2),
-            ("Patient/case-twice-a", "Patient.gender stands more than once", "Patient.id stands more than once"),
+            ("Patient/case-twice-a", "Patient.gender occurs more than once", "Patient.id occurs more than once"),
             held=("Patient/case-twice-d",),
             absent=("Patient/case-twice-a", "Patient/case-twice-b", "Patient/case-twice-c"),
         ),

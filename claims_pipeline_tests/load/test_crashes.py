@@ -103,7 +103,7 @@ def test_hapi_that_hangs_in_mid_load_and_writes_later_loses_nothing(target: Sett
     require_equal(target, shape, report)
 
 
-def test_a_full_disk_at_the_ledger_ends_in_a_clear_error_and_goes_on_later(target: Settings) -> None:
+def test_a_full_disk_at_the_ledger_is_a_clear_error_and_the_next_load_continues(target: Settings) -> None:
     shape = Shape("nospace", days=10, claims_a_day=40, patients=40)
     lake = tiny_lake(target.lake_path, shape)
     environment = {
@@ -144,7 +144,7 @@ def test_a_ledger_that_cannot_be_written_is_said(target: Settings) -> None:
     assert "make the file and its folder writable" in done.stderr
 
 
-def test_of_two_loaders_at_once_one_is_told_and_nothing_is_loaded_twice(target: Settings) -> None:
+def test_the_second_of_two_loaders_fails_with_an_error_and_nothing_is_loaded_twice(target: Settings) -> None:
     shape = Shape("two", days=6, claims_a_day=15, patients=15)
     lake = tiny_lake(target.lake_path, shape)
     with faulty(target.fhir_base_url, lambda r: Fault(delay_seconds=0.5) if r.number else None) as proxy:

@@ -249,7 +249,7 @@ def test_the_letters_of_a_file_that_is_gone_go_when_its_folder_is_read_again(
     assert list_dead_letters(fake_target)["source"].to_list() == [f"{elsewhere}:1"]
 
 
-def test_a_load_goes_on_beside_a_broken_file_and_names_it(fake_target: Settings, tmp_path: Path) -> None:
+def test_a_load_continues_after_a_broken_file_and_names_it(fake_target: Settings, tmp_path: Path) -> None:
     fake_target.dead_letters_path.mkdir(parents=True)
     (fake_target.dead_letters_path / "zz.parquet").touch()
     file = write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "beside-1"}, NOT_JSON)

@@ -71,7 +71,7 @@ def test_an_error_reaches_whoever_awaits(unanswered: Settings, tmp_path: Path) -
         asyncio.run(load_files_async(patients(tmp_path), unanswered, wait=False))
 
 
-def test_the_callers_event_loop_goes_on_and_is_told_the_progress(unanswered: Settings, tmp_path: Path) -> None:
+def test_the_callers_event_loop_keeps_running_and_receives_the_progress(unanswered: Settings, tmp_path: Path) -> None:
     told: list[tuple[Progress, threading.Thread]] = []
 
     def on_progress(progress: Progress) -> None:

@@ -127,13 +127,13 @@ def test_a_write_whose_answer_was_lost_counts_as_already_equal(target: Settings)
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (401, "refuses us: HTTP 401"),
-        (403, "refuses us: HTTP 403"),
+        (401, "denies access: HTTP 401"),
+        (403, "denies access: HTTP 403"),
         (404, "this address takes no transactions: HTTP 404"),
         (405, "this address takes no transactions: HTTP 405"),
     ],
 )
-def test_a_server_that_lets_us_in_no_longer_stops_the_load_and_condemns_nothing(
+def test_a_server_that_denies_access_stops_the_load_and_nothing_is_rejected(
     target: Settings, status: int, message: str
 ) -> None:
     shape = Shape(f"door{status}", days=3, claims_a_day=12, patients=12)
@@ -162,7 +162,7 @@ def test_an_address_below_the_base_is_not_taken_for_a_marker_that_cannot_be_read
 @pytest.mark.parametrize(
     ("fault", "error", "message"),
     [
-        (Fault(status=403), FhirError, "all of ours is deleted but the ledger's marker: HTTP 403"),
+        (Fault(status=403), FhirError, "everything that was loaded is deleted, except the ledger's marker: HTTP 403"),
         (Fault(is_cut=True), ServerUnavailable, "did not answer: the connection was closed in the middle"),
     ],
 )

@@ -101,7 +101,7 @@ def test_a_load_that_is_ended_while_it_reads_says_so_and_leaves_nothing(
     assert load.returncode == 130
     assert err.splitlines()[-2:] == [
         f"error: interrupted by {number.name}",
-        "try:   run the same command again: it goes on where it was",
+        "try:   run the same command again: it continues where it stopped",
     ]
     assert "Traceback" not in err
     assert not spooled(target)

@@ -90,7 +90,7 @@ def test_an_id_of_digits_only_is_taken_by_the_embedded_server(target: Settings, 
     assert report.by_type == {"Patient": Counts(read=10, created=10)}
 
 
-def test_mended_input_leaves_no_dead_letter(target: Settings, tmp_path: Path) -> None:
+def test_corrected_input_leaves_no_dead_letter(target: Settings, tmp_path: Path) -> None:
     file = ndjson(tmp_path / "mend.ndjson", '{"resourceType": "Patient", "id": ')
     load_files([file], target)
     assert list_dead_letters(target).height == 1

@@ -148,7 +148,7 @@ def test_a_rejected_claim_loads_once_its_coverage_has_come(target: Settings) -> 
     assert report.exit_code == 0
 
 
-def test_a_second_loader_is_told_who_is_loading(target: Settings) -> None:
+def test_the_error_of_a_second_loader_names_the_first(target: Settings) -> None:
     lake = tiny_lake(target.lake_path, Shape("locked", days=1))
 
     with open_ledger(target.ledger_path) as ledger, holding_lock(ledger), pytest.raises(LoaderLocked, match="process"):

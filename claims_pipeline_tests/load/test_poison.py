@@ -80,7 +80,7 @@ def test_a_whole_bundle_of_poison_ends_in_as_many_dead_letters_and_its_neighbour
     assert reconcile(target, deep=True).is_equal
 
 
-def test_what_belongs_to_a_rejected_patient_is_rejected_for_that_and_loads_with_the_mended_one(
+def test_resources_of_a_rejected_patient_are_rejected_and_load_with_the_corrected_one(
     target: Settings, tmp_path: Path
 ) -> None:
     export = tmp_path / "export"

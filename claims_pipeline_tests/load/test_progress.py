@@ -39,7 +39,7 @@ def test_time_left_reads_like_a_clock(seconds: float | None, text: str) -> None:
     assert Progress("claims", seconds_left=seconds).time_left == text
 
 
-def test_the_pace_is_that_of_late_and_not_of_the_start() -> None:
+def test_the_pace_is_that_of_the_last_seconds_and_not_of_the_whole_load() -> None:
     pace = Pace()
     for second in range(61):
         settled = second if second <= 30 else 30 + 100 * (second - 30)

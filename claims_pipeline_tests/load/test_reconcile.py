@@ -35,7 +35,7 @@ def test_the_answer_reads_like_this() -> None:
         "Claim        5      7       -       -",
         "Patient  1,200  1,198       3       0",
         "differs: Patient/p-1",
-        "note: the server has 2 resources of type Claim that are not ours",
+        "note: the server has 2 resources of type Claim that the loader did not load",
         "try: claims reconcile --deep --repair, then claims load",
     ]
     assert report.exit_code == 1

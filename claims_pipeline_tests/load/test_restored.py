@@ -47,7 +47,7 @@ def require_equal(settings: Settings, shape: Shape) -> None:
     assert load_lake(Lake(settings.lake_path), settings).requests_with_resources == 0
 
 
-def test_a_server_restored_from_an_older_backup_gets_what_it_lacks_and_no_more(
+def test_a_server_restored_from_an_older_backup_receives_only_what_it_lacks(
     restorable: Settings, spare_server: Settings, tmp_path: Path
 ) -> None:
     shape = Shape("restored", days=2)
@@ -125,7 +125,7 @@ def test_what_was_taken_back_and_is_there_again_on_a_restored_server_is_taken_ba
     assert load_lake(lake, target).requests_with_resources == 0
 
 
-def test_a_wiped_server_is_noticed_and_filled_anew(restorable: Settings, spare_server: Settings) -> None:
+def test_a_wiped_server_is_noticed_and_loaded_again(restorable: Settings, spare_server: Settings) -> None:
     shape = Shape("wiped", days=2)
     lake = lake_with_a_changed_patient(restorable, shape)
     first = load_lake(lake, restorable)

@@ -57,7 +57,7 @@ def test_an_answer_says_what_to_do_next(response: httpx.Response, meaning: Meani
     assert read_answer(response, 1).meaning is meaning
 
 
-def test_created_updated_and_already_equal_are_told_apart() -> None:
+def test_created_updated_and_already_equal_are_distinguished() -> None:
     entries = [
         {"response": {"status": "201 Created", "etag": 'W/"1"'}},
         {"response": {"status": "200 OK", "etag": 'W/"2"'}},
@@ -179,7 +179,7 @@ def test_a_report_reads_like_this() -> None:
             "  error processing: HAPI-1821",
             "... and 2 more",
             "try: claims dead-letters list   (rejected: not sent again until they change)",
-            "try: the same command again   (failed: still to do, it goes on where it was)",
+            "try: the same command again   (failed: still to do, it continues where it stopped)",
         ]
     )
 

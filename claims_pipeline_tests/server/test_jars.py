@@ -87,7 +87,7 @@ def test_a_second_time_nothing_is_asked_for(repository: Repository, lock: Path, 
     assert (repository.asked, steps) == ([], [])
 
 
-def test_an_interrupted_download_goes_on_with_what_is_missing(
+def test_an_interrupted_download_continues_with_what_is_missing(
     repository: Repository, lock: Path, tmp_path: Path
 ) -> None:
     folder = fetch_jars(tmp_path / "cache", lambda _: None, lock)

@@ -34,7 +34,7 @@ def test_the_server_is_compiled_once(jars: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.server
-def test_a_changed_source_is_compiled_anew_and_an_error_in_it_is_shown(
+def test_a_changed_source_is_compiled_again_and_an_error_in_it_is_shown(
     jars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = java.application_jar(tmp_path, jars, lambda _: None)

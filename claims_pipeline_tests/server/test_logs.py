@@ -29,7 +29,7 @@ def test_a_log_that_is_not_there_is_named(settings: Settings) -> None:
     assert caught.value.fix == "claims server start"
 
 
-def test_following_goes_on_with_the_log_of_the_next_start(settings: Settings) -> None:
+def test_following_continues_with_the_log_of_the_next_start(settings: Settings) -> None:
     log = log_files(settings)["hapi"]
     lines = log_lines(settings, "hapi", last=1, follow=True)
     assert next(lines) == "three"

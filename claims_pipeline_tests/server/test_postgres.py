@@ -58,7 +58,7 @@ def test_text_sorts_alike_on_every_operating_system(running: Postgres) -> None:
     assert running.query(collation) == "b C.UTF-8"
 
 
-def test_nobody_else_reads_its_folder(running: Postgres) -> None:
+def test_other_users_cannot_read_its_folder(running: Postgres) -> None:
     assert running.home.stat().st_mode & 0o777 == 0o700
     assert running.password_file.stat().st_mode & 0o777 == 0o600
 
@@ -115,7 +115,7 @@ def test_a_running_cluster_is_not_moved_to_another_port_behind_its_back(running:
         moved.require_startable()
 
 
-def test_what_hinders_a_start_is_told_in_its_own_words(running: Postgres) -> None:
+def test_the_reason_of_a_failed_start_is_reported_in_the_words_of_postgresql(running: Postgres) -> None:
     running.stop()
     (running.data / "PG_VERSION").write_text("17\n")
     with pytest.raises(ServiceError, match="database files are incompatible with server") as caught:
@@ -126,7 +126,7 @@ def test_what_hinders_a_start_is_told_in_its_own_words(running: Postgres) -> Non
     assert rows(running) == "1000"
 
 
-def test_an_interrupted_first_start_is_begun_anew() -> None:
+def test_an_interrupted_first_start_is_repeated() -> None:
     home = open_home()
     postgres = Postgres(home / "postgres", free_port())
     (postgres.home / "data.new" / "base").mkdir(parents=True)  # initdb was killed

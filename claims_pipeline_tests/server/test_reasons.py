@@ -53,11 +53,11 @@ def test_what_is_down_is_named_with_its_last_words_and_the_full_disk(settings: S
     assert reason.endswith("make room, then claims server start")
 
 
-def test_a_server_that_was_never_started_is_told_so(tmp_path: Path) -> None:
+def test_a_server_that_was_never_started_is_a_clear_error(tmp_path: Path) -> None:
     assert "never started" in (server.trouble(Settings(home=tmp_path)) or "")
 
 
-def test_a_load_that_sends_again_is_told_the_reason_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_that_sends_again_reports_the_reason_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("claims_pipeline.server.reasons.LOOK_SECONDS", 0.0)
     shown: list[Event] = []
     lines: list[str] = []
@@ -73,7 +73,7 @@ def test_a_load_that_sends_again_is_told_the_reason_once(settings: Settings, mon
     assert lines[0].startswith("the FHIR server does not answer: PostgreSQL is down: ")
 
 
-def test_a_reason_is_told_again_when_it_changes_when_it_comes_back_and_after_a_while(
+def test_a_reason_is_reported_again_when_it_changes_when_it_returns_and_after_a_while(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1_000.0]
@@ -103,7 +103,7 @@ def test_a_reason_is_told_again_when_it_changes_when_it_comes_back_and_after_a_w
     ]
 
 
-def test_a_load_that_waits_for_the_server_is_told_the_reason(settings: Settings) -> None:
+def test_a_load_that_waits_for_the_server_reports_the_reason(settings: Settings) -> None:
     lines: list[str] = []
     server.with_reasons(settings, lambda _: None, lines.append)(Event(f"waiting for {settings.fhir_base_url}"))
     assert len(lines) == 1

@@ -41,7 +41,9 @@ def reindex_jobs(settings: Settings) -> int:
 
 
 @pytest.mark.server
-def test_what_is_stored_is_not_indexed_anew_when_a_new_search_parameter_asks_not_to(fhir_server: Settings) -> None:
+def test_stored_resources_are_not_indexed_again_when_a_new_search_parameter_asks_for_that(
+    fhir_server: Settings,
+) -> None:
     url = f"{fhir_server.fhir_base_url}/SearchParameter/of-a-test"
     own = CLAIM_DIAGNOSIS | {"id": "of-a-test", "url": "http://example.org/of-a-test", "code": "of-a-test"}
     before = reindex_jobs(fhir_server)

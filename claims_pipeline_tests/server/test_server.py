@@ -89,7 +89,7 @@ def test_a_resource_can_be_deleted(client: httpx.Client) -> None:
     assert client.get("/Patient/server-patient-4").status_code == httpx.codes.GONE
 
 
-def test_a_reference_to_nobody_is_refused(client: httpx.Client) -> None:
+def test_a_reference_without_a_target_is_refused(client: httpx.Client) -> None:
     answer = put_all(client, claim("server-claim-5", diagnosis="I10", patient_id="server-nobody"))
     assert answer.status_code == httpx.codes.BAD_REQUEST
     assert "HAPI-1094: Resource Patient/server-nobody not found" in answer.text
@@ -102,7 +102,7 @@ def test_a_resource_can_be_validated(client: httpx.Client) -> None:
     assert any("Claim.provider" in text for text in missing), issues
 
 
-def test_stored_resources_can_be_indexed_anew(client: httpx.Client) -> None:
+def test_stored_resources_can_be_indexed_again(client: httpx.Client) -> None:
     url = {"resourceType": "Parameters", "parameter": [{"name": "url", "valueString": "Claim?"}]}
     answer = client.post("/$reindex", json=url)
     assert answer.is_success, answer.text

@@ -1,4 +1,4 @@
-"""All services at once, beside a FHIR server that is not ours to start."""
+"""All services at once, beside a FHIR server that this program does not start."""
 
 import json
 import os

@@ -82,7 +82,7 @@ def interrupt_at_once(settings: Settings, steps: list[str]) -> None:
         raise KeyboardInterrupt
 
 
-def test_what_ran_before_goes_on_and_is_named(
+def test_services_that_ran_before_keep_running_and_are_named(
     settings: Settings, dashboard: ProcessIdentity, of_another_command: ProcessIdentity
 ) -> None:
     with pytest.raises(Interrupted, match=r"still running: HAPI FHIR$") as caught:

@@ -198,7 +198,7 @@ class DeadLetters:
         """Write the rejected ones among `results`.
 
         Args:
-            results: what became of some resources.
+            results: results of resources.
             origin: the lake's table, or "files".
             bundle: number of the bundle that they were sent in, empty if they were not sent.
 
@@ -211,7 +211,7 @@ class DeadLetters:
         )
 
     def begin_files(self, read: Collection[str]) -> None:
-        """Let letters of unreadable input be closed that an earlier run wrote of the same files and folders.
+        """Close, at the end, the letters that earlier runs wrote about unreadable input of the same files and folders.
 
         Args:
             read: the files and folders that were read, "standard input" for that.
@@ -242,7 +242,7 @@ class DeadLetters:
         """Delete the letters that are no longer open.
 
         Returns:
-            What a person should know.
+            Notes for the user.
         """
         try:
             sources = unreadable_before(self.ledger, self._last_before) if self._read else []
@@ -283,7 +283,7 @@ def broken_dead_letters(settings: Settings) -> list[Path]:
 
 
 def take_over(folder: Path, ledger: Ledger) -> list[str]:
-    """Bring the letters of an earlier version of this program, in Parquet files, into the ledger they belong to.
+    """Move the letters of an earlier version of this program from Parquet files into the ledger they belong to.
 
     A file is deleted when all that it holds is in ledgers; what belongs to another ledger stays in it.
 
@@ -292,7 +292,7 @@ def take_over(folder: Path, ledger: Ledger) -> list[str]:
         ledger: the ledger whose letters are taken; what names no ledger counts as its own.
 
     Returns:
-        What a person should know: files that cannot be read.
+        Notes for the user: files that cannot be read.
     """
     remarks = []
     for file in _files(folder):

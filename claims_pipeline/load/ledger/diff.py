@@ -1,4 +1,4 @@
-"""Compares chunks of resources with the ledger: which resources have to be sent, and which of those may be.
+"""Compares chunks of resources with the ledger: which resources have to be sent, and which of these lack a target.
 
 `diff` compares content hashes. `unknown_targets` looks for what resources refer to, because a server names only the
 first missing target of a transaction, and HAPI FHIR does not look at references without a search parameter at all
@@ -62,7 +62,7 @@ class Delta:
     Attributes:
         to_send: the server does not have it.
         unchanged: the server has it.
-        superseded: an older version of something that the server has, or that is on its way to it.
+        superseded: an older version of a resource that the server has, or that is in flight.
         still_rejected: was rejected, has not changed, and is not sent again.
         to_touch: those of `unchanged` that a later partition, or another file, than the ledger knows of holds now.
         known_labels: by "Type/id", the labels that those of `to_send` have on the server, as far as they are known.
@@ -102,9 +102,9 @@ def diff(
     Args:
         ledger: what the server holds.
         chunk: columns of `CHUNK_SCHEMA`; where an id comes twice, the first row is the one that counts.
-        on_their_way: key and content_hash of newer versions that are being sent, not yet in the ledger.
-        released: "Type/id@day" that the partition of that day held last, and holds no more: an older version of
-            these may be sent.
+        on_their_way: key and content_hash of newer versions that are in flight, not yet in the ledger.
+        released: "Type/id@day" that the partition of that day held when it was last loaded, and no longer
+            holds: an older version of these may be sent.
         full: send what the server has as well.
         origin: the lake's table, or "files", whose files the ledger knows.
     """
@@ -131,7 +131,7 @@ def diff(
 
 
 def _known(ledger: Ledger, rows: pl.DataFrame, origin: str, *, full: bool) -> pl.DataFrame:
-    """Return what the ledger knows of rows; those that are plainly unchanged have state 'same'."""
+    """Return what the ledger knows of rows; unchanged rows have state 'same'."""
     files = {source: file_of(source) for source in rows["source"].unique()} if origin == FILES else {}
     source = pl.col("source").replace_strict(files, default=None, return_dtype=pl.String())
     incoming = rows.select("row", *KEY, "content_hash", "as_of", source)
@@ -177,7 +177,7 @@ def _verdict(released: frozenset[str], *, full: bool) -> pl.Expr:
 
 
 def _older(rows: pl.DataFrame, newest: pl.DataFrame, on_their_way: pl.DataFrame | None) -> pl.DataFrame:
-    """Return the rows of which a newer version precedes them in the chunk or is on its way."""
+    """Return the rows of which a newer version precedes them in the chunk or is in flight."""
     older = rows.join(newest.select("row"), on="row", how="anti", maintain_order="left")
     decided = newest.select(*KEY, "content_hash")
     if on_their_way is not None:
@@ -193,7 +193,7 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, Unknow
     """Return the targets of `resources` that the ledger does not know to be on the server.
 
     Args:
-        ledger: what the server holds of ours.
+        ledger: what the server holds.
         resources: columns of `resource.CHUNK_SCHEMA`; what they hold themselves counts as known.
 
     Returns:
@@ -244,7 +244,7 @@ def why_missing(target: str, unknown: Unknown, *, failed: Collection[str]) -> st
     if target in failed:
         return f"refers to {target}, which could not be loaded yet"
     if unknown.was_rejected:
-        lacked = f" for it refers to {unknown.lacked}" if unknown.lacked else ""
+        lacked = f", because it refers to {unknown.lacked}" if unknown.lacked else ""
         return f"refers to {target}, which was rejected{lacked}"
     return f"refers to {target}, which is neither in the input nor on the server"
 

@@ -41,7 +41,7 @@ _OWNED_TARGETS = """
 
 
 class Owned(NamedTuple):
-    """What the server holds of ours, and whose it is; `source` and `feed` as far as they are known."""
+    """A resource on the server and the source it came from; `source` and `feed` are None if not known."""
 
     resource_type: str
     resource_id: str
@@ -54,7 +54,7 @@ class Owned(NamedTuple):
 class Held(NamedTuple):
     """What the ledger says the server holds under an id; of what was deleted, hash and version are None.
 
-    `labels` are the JSON of labels.py, None where they are not known, and of a lake, where all have the same.
+    `labels` are JSON as in resource.py, None where they are not known, and of a lake, where all have the same.
     """
 
     resource_id: str
@@ -64,7 +64,7 @@ class Held(NamedTuple):
     labels: str | None
 
 
-class Doomed(NamedTuple):
+class Deletable(NamedTuple):
     """A resource that may be deleted.
 
     `refers_to` and the file `source` are None where the ledger does not know them, and of a lake's resources.
@@ -101,17 +101,17 @@ def page(ledger: Ledger, resource_type: str, after_id: str, which: Which = Which
         return [Held(*row) for row in connection.execute(query, (resource_type, after_id))]
 
 
-def everything_held(ledger: Ledger) -> Iterator[Sequence[Doomed]]:
-    """Yield all that the server holds of ours, `ROWS_AT_ONCE` at a time."""
-    yield from _doomed(ledger, Which.HELD.value)
+def everything_held(ledger: Ledger) -> Iterator[Sequence[Deletable]]:
+    """Yield all loaded resources that the server holds, `ROWS_AT_ONCE` at a time."""
+    yield from _deletable(ledger, Which.HELD.value)
 
 
-def lost_by_lake(ledger: Ledger, *states: State) -> Iterator[Sequence[Doomed]]:
-    """Yield what the server holds and no lake has any more, in one of `states`, `ROWS_AT_ONCE` at a time."""
-    yield from _doomed(ledger, f"origin <> '{FILES}' AND {_is_held_in(states)}", states)
+def lost_by_lake(ledger: Ledger, *states: State) -> Iterator[Sequence[Deletable]]:
+    """Yield held resources that came from a lake and are in one of `states`, `ROWS_AT_ONCE` at a time."""
+    yield from _deletable(ledger, f"origin <> '{FILES}' AND {_is_held_in(states)}", states)
 
 
-def under(ledger: Ledger, roots: Sequence[str], *states: State, is_held: bool) -> Iterator[Sequence[Doomed]]:
+def under(ledger: Ledger, roots: Sequence[str], *states: State, is_held: bool) -> Iterator[Sequence[Deletable]]:
     """Yield what came from files, `ROWS_AT_ONCE` at a time.
 
     Args:
@@ -126,18 +126,18 @@ def under(ledger: Ledger, roots: Sequence[str], *states: State, is_held: bool) -
         condition += f" AND {Which.HELD.value}"
     ranges = [bound for root in roots for bound in (root, root.rstrip("/") + "/", root.rstrip("/") + AFTER_SLASH)]
     if roots:
-        yield from _doomed(ledger, condition, [*ranges, *states])
+        yield from _deletable(ledger, condition, [*ranges, *states])
 
 
-def held_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Doomed]:
-    """Return those of the resources (type, id) that the server holds of ours, and that were not withdrawn."""
+def held_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Deletable]:
+    """Return those of the resources (type, id) that the server holds and that were not withdrawn."""
     with ledger.reading() as connection:
         fill_targets(connection, keys)
-        return [_as_doomed(row) for row in connection.execute(_HELD_TARGETS, (State.WITHDRAWN,))]
+        return [_as_deletable(row) for row in connection.execute(_HELD_TARGETS, (State.WITHDRAWN,))]
 
 
 def owned_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Owned]:
-    """Return those of the resources (type, id) that the server holds of ours."""
+    """Return those of the resources (type, id) that the server holds."""
     with ledger.reading() as connection:
         fill_targets(connection, keys)
         return [Owned(*row) for row in connection.execute(_OWNED_TARGETS)]
@@ -166,7 +166,7 @@ def _is_held_in(states: Sequence[State]) -> str:
     return f"{Which.HELD.value} AND state IN ({', '.join('?' * len(states))})"
 
 
-def _doomed(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> Iterator[Sequence[Doomed]]:
+def _deletable(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> Iterator[Sequence[Deletable]]:
     after_type, after_id = "", ""
     query = f"""
         SELECT resource_type, resource_id, origin, refers_to, source FROM resources
@@ -179,12 +179,12 @@ def _doomed(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> I
         if not rows:
             return
         after_type, after_id, *_ = rows[-1]
-        yield list(map(_as_doomed, rows))
+        yield list(map(_as_deletable, rows))
 
 
-def _as_doomed(row: Sequence[Any]) -> Doomed:
+def _as_deletable(row: Sequence[Any]) -> Deletable:
     resource_type, resource_id, origin, refers_to, source = row
-    return Doomed(resource_type, resource_id, origin, json.loads(refers_to) if refers_to else None, source)
+    return Deletable(resource_type, resource_id, origin, json.loads(refers_to) if refers_to else None, source)
 
 
 def recorded_days(ledger: Ledger, origin: str) -> list[str]:
@@ -194,7 +194,7 @@ def recorded_days(ledger: Ledger, origin: str) -> list[str]:
 
 
 def recorded_ids(ledger: Ledger, origin: str, day: str) -> list[str]:
-    """Return the ids that a partition had when it was last loaded, and that the source has not lost since."""
+    """Return the ids that a partition had when it was last loaded, and that the source still has."""
     states = before(Event.GONE)
     query = "SELECT resource_id FROM resources WHERE origin = ? AND as_of = ? AND state IN (?, ?)"
     with ledger.reading() as connection:

@@ -22,7 +22,7 @@ WITHOUT_ROWID = "WITHOUT ROWID"
 
 UNFLUSHED = "synchronous=NORMAL"
 PRAGMAS = ("journal_mode=WAL", UNFLUSHED, "temp_store=MEMORY", "wal_autocheckpoint=10000")
-"""A commit costs no flush to disk: what a power failure takes from the end of the log is sent again, and is equal."""
+"""A commit does not flush to disk: what a power failure removes from the end of the log is sent again, and is equal."""
 
 Connection = sqlite3.Connection
 
@@ -39,11 +39,11 @@ class Database:
         """Yield a connection inside a transaction, committed when the block ends and rolled back if it fails.
 
         Args:
-            is_writing: be the only one that writes; otherwise see one state of the database.
-            is_flushed: return when the transaction is on the disk, so that it outlasts a power failure.
+            is_writing: be the only writer; otherwise read one state of the database.
+            is_flushed: return when the transaction is on the disk, so that it survives a power failure.
 
         Raises:
-            LedgerUnusable: the file does not take what the block does.
+            LedgerUnusable: the database reports an error.
         """
         with self._translated():
             connection = self._idle.pop() if self._idle else self._connect()
@@ -61,7 +61,7 @@ class Database:
                 self._idle.append(connection)
 
     def make_private(self) -> None:
-        """Create the file, if it is not there, for its owner only, or take it away from other users."""
+        """Create the file if it does not exist, and let only its owner read and write it."""
         with self._translated():
             try:
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))
@@ -99,13 +99,13 @@ def layout_version(connection: Connection) -> int:
 
 
 def set_layout_version(connection: Connection, version: int) -> None:
-    """Write down which version of the layout the file has."""
+    """Record the version of the layout of the file."""
     connection.execute(f"PRAGMA user_version = {version:d}")
 
 
 def _fix(problem: str) -> str:
     if "full" in problem or "disk I/O" in problem:
-        return "free some disk space and run the same command again: it goes on where it was"
+        return "free some disk space and run the same command again: it continues where it stopped"
     if "readonly" in problem or "unable to open" in problem:
         return "make the file and its folder writable, or name another with --hash-file"
     if "locked" in problem:

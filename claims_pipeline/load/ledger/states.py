@@ -21,7 +21,7 @@ Key = tuple[str, str]
 
 
 class State(StrEnum):
-    """What the ledger says of a resource."""
+    """The state of a resource in the ledger."""
 
     LOADED = "loaded"
     REJECTED = "rejected"
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What can happen to a resource."""
+    """An event that moves a resource from one state to another."""
 
     CONFIRMED = "the server confirmed it"
     FOUND_EQUAL = "the source has again what the server holds"
@@ -85,7 +85,7 @@ def before(event: Event) -> tuple[State, ...]:
 
 
 class Found(NamedTuple):
-    """What the server has under an id; `labels` are the JSON of labels.py."""
+    """What the server has under an id; `labels` are JSON as in resource.py."""
 
     version_id: str
     content_hash: str
@@ -93,7 +93,7 @@ class Found(NamedTuple):
 
 
 def settle(ledger: Ledger, results: Sequence[Result], origin: str, feed: str | None = None) -> None:
-    """Record loaded and rejected resources; failed ones are still to do and leave no trace.
+    """Record loaded and rejected resources; failed ones are not recorded, because they are still to do.
 
     `feed` is that of which files are an export, None where it is not known.
     """
@@ -108,7 +108,7 @@ def settle(ledger: Ledger, results: Sequence[Result], origin: str, feed: str | N
 
 
 def touch(ledger: Ledger, unchanged: pl.DataFrame, origin: str, feed: str | None = None) -> None:
-    """Record the later partition, or file, that holds what the server has (columns of `resource.CHUNK_SCHEMA`)."""
+    """Record the later partition, or file, of unchanged resources (columns of `resource.CHUNK_SCHEMA`)."""
     rows = [
         (resource.as_of, origin, *_facts_of_file(resource, origin, feed), *resource[:2])
         for resource in resources_of(unchanged, origin)
@@ -152,7 +152,7 @@ def settle_found(
 ) -> None:
     """Record what the server holds, so that the next load sends what differs.
 
-    What was withdrawn, and is there with other content, has vanished once more.
+    A withdrawn resource that the server holds with other content is vanished again.
 
     Args:
         ledger: the ledger.

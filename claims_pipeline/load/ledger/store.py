@@ -38,7 +38,7 @@ _TABLES = (
         resource_type TEXT NOT NULL,
         resource_id TEXT NOT NULL,
         state TEXT NOT NULL,
-        content_hash TEXT,    -- SHA-256 of what the server confirmed; null: it holds nothing of ours
+        content_hash TEXT,    -- SHA-256 of what the server confirmed; null: it holds none of the loader's versions
         version_id TEXT,      -- version on the server
         as_of TEXT NOT NULL,  -- day of the latest version settled; empty: no day
         origin TEXT NOT NULL, -- table of the lake, or 'files'
@@ -73,7 +73,7 @@ _TABLES = (
     )
     """,
     "CREATE INDEX IF NOT EXISTS dead_letters_by_number ON dead_letters (number)",
-    # what of a dead letter holds health data, apart, so that a list of letters does not read it
+    # the columns of a dead letter that hold health data, apart, so that a list of letters does not read them
     """
     CREATE TABLE IF NOT EXISTS dead_letter_contents (
         letter TEXT PRIMARY KEY, reason TEXT NOT NULL, refers_to TEXT, together INTEGER, body TEXT
@@ -105,11 +105,11 @@ class Ledger:
     database: Database
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """Return a block with a connection that sees one state of the ledger."""
+        """Return a transaction that reads one state of the ledger."""
         return self.database.transaction()
 
     def writing(self, *, is_flushed: bool = False) -> AbstractContextManager[Connection]:
-        """Return a block with a connection that is the only one to write; flushed, it outlasts a power failure."""
+        """Return a transaction that is the only one to write; flushed, it survives a power failure."""
         return self.database.transaction(is_writing=True, is_flushed=is_flushed)
 
     def info(self) -> dict[str, str]:
@@ -118,7 +118,7 @@ class Ledger:
             return dict(connection.execute("SELECT name, value FROM info").fetchall())
 
     def remember(self, *, is_flushed: bool = False, **facts: str) -> None:
-        """Write facts about the ledger itself; flushed, they outlast a power failure."""
+        """Write facts about the ledger itself; flushed, they survive a power failure."""
         with self.writing(is_flushed=is_flushed) as connection:
             connection.executemany(_PUT_FACT, facts.items())
 
@@ -139,7 +139,7 @@ class Ledger:
             connection.executemany(_PUT_PARTITION, rows)
 
     def forget_partitions(self, names: Sequence[str] | None = None) -> None:
-        """Let the next load look into these partitions again, into all if `names` is None."""
+        """Delete the records of these partitions, of all if `names` is None: the next load reads them again."""
         with self.writing() as connection:
             if names is None:
                 connection.execute("DELETE FROM partitions")
@@ -215,7 +215,7 @@ def holding_lock(ledger: Ledger, *, wait: bool = False, on_wait: Callable[[], No
     Args:
         ledger: the ledger.
         wait: wait until another loader is done, instead of failing.
-        on_wait: called again and again while it waits.
+        on_wait: called repeatedly while it waits.
 
     Raises:
         LoaderLocked: another loader holds it; the message says which.

@@ -9,7 +9,7 @@ from itertools import chain, groupby
 
 import polars as pl
 
-from claims_pipeline.load.ledger.holdings import Doomed, held_among, under
+from claims_pipeline.load.ledger.holdings import Deletable, held_among, under
 from claims_pipeline.load.ledger.states import Event, Key, State, before, settle_gone
 from claims_pipeline.load.options import LoadOptions, Vanished
 from claims_pipeline.load.pipeline.ownership import feed_of_export, require_own_files
@@ -63,16 +63,16 @@ def _repeated(pipeline: Pipeline, resources: FileResources) -> Iterator[str]:
 async def settle_vanished_files(
     pipeline: Pipeline, resources: FileResources, paths: Sequence[str], options: LoadOptions
 ) -> None:
-    """Do what was asked for about what the input no longer has, or says is deleted.
+    """Keep, mark or delete what the input no longer has, or names as deleted.
 
-    A resource is gone that came from one of the paths, or a file below it, when it was last loaded, and is not in the
-    input. If not all of the input could be read, only what the input itself names as deleted counts.
+    A resource is gone if it came from one of the paths, or a file below it, when it was last loaded, and is not in the
+    input. If part of the input could not be read, only what the input itself names as deleted counts.
 
     Args:
         pipeline: the load, which has sent what the input has.
         resources: the input.
         paths: where it was read.
-        options: what to do; resource types that were not asked for are left alone.
+        options: what to do; resource types that are not loaded are left as they are.
     """
     named = _named_as_deleted(pipeline, resources)
     roots = [root for path in paths if path != STANDARD_INPUT and (root := file_of(path))]
@@ -93,8 +93,8 @@ async def settle_vanished_files(
     await withdraw(pipeline, gone, options.vanished)
 
 
-def _named_as_deleted(pipeline: Pipeline, resources: FileResources) -> list[Doomed]:
-    """Return what the input names as deleted and the server holds from files; say what else it names."""
+def _named_as_deleted(pipeline: Pipeline, resources: FileResources) -> list[Deletable]:
+    """Return what the input names as deleted and the server holds from files; add a remark about the others."""
     keys: list[Key] = resources.deleted.select("resource_type", "resource_id").rows()
     held = held_among(pipeline.ledger, keys) if keys else []
     named = [row for row in held if row.origin == FILES]
@@ -104,7 +104,7 @@ def _named_as_deleted(pipeline: Pipeline, resources: FileResources) -> list[Doom
 
 
 class _Missing:
-    """What the ledger knows from the paths and the input does not have, besides what it names as deleted."""
+    """The resources that came from the paths and are not in the input, except those that it names as deleted."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class _Missing:
         self._pipeline, self._resources, self._roots = pipeline, resources, roots
         self._options, self._named = options, named
 
-    def rows(self, *states: State, is_held: bool) -> Iterator[Sequence[Doomed]]:
+    def rows(self, *states: State, is_held: bool) -> Iterator[Sequence[Deletable]]:
         """Yield resources in some states, a number at a time."""
         for rows in under(self._pipeline.ledger, self._roots, *states, is_held=is_held):
             present = self._resources.present([f"{row.resource_type}/{row.resource_id}" for row in rows])
@@ -125,5 +125,5 @@ class _Missing:
             if wanted := [row for row in missing if self._is_wanted(row)]:
                 yield wanted
 
-    def _is_wanted(self, row: Doomed) -> bool:
+    def _is_wanted(self, row: Deletable) -> bool:
         return self._options.wants(row.resource_type) and row[:2] not in self._named

@@ -28,7 +28,7 @@ from claims_pipeline.schema import CLAIMS
 
 @dataclass
 class Vanishing:
-    """What partitions held and hold no more.
+    """Finds the resources that partitions held when they were last loaded, and no longer hold.
 
     Attributes:
         pipeline: the load; what is found may go back to an older version.
@@ -42,7 +42,7 @@ class Vanishing:
     _days: dict[str, set[str]] = field(default_factory=dict)
 
     def watch(self, partition: Partition, frame: pl.DataFrame) -> None:
-        """Look at the rows of a partition that is about to be loaded."""
+        """Compare the rows of a partition with what it held before, before they are loaded."""
         table = partition.table.name
         if table not in self._days:
             self._days[table] = set(self._recorded_days(table))
@@ -72,7 +72,7 @@ class Vanishing:
         settle_gone(self.pipeline.ledger, keys)
 
     async def settle_lost_days(self, table: schema.Table) -> None:
-        """Treat the days that the lake no longer has as partitions that hold nothing."""
+        """Treat the days that the lake no longer has as empty partitions."""
         present = {day.isoformat() for day in self.lake.days(table)}
         lost = [day for day in self._recorded_days(table.name) if day and day not in present]
         for day in lost:
@@ -118,7 +118,7 @@ class Vanishing:
             self.pipeline.released |= {f"{resource_type}/{resource_id}@{day}" for resource_id, day in found.items()}
 
     def _still_candidates(self, table: str) -> dict[str, str]:
-        """Return those that nothing of this load has brought back."""
+        """Return the candidates that this load has not sent again."""
         found = self.candidates.get(table, {})
         days = {day: set(self._recorded(table, day)) for day in set(found.values())}
         return {resource_id: day for resource_id, day in found.items() if resource_id in days[day]}
@@ -203,5 +203,5 @@ async def _load_group(
 
 
 def _settled_by(what: Vanished) -> Sequence[State]:
-    """Return the states of resources that a wish is about: what was marked entered-in-error can still be deleted."""
+    """Return the states that an option applies to: what was marked entered-in-error can still be deleted."""
     return (State.VANISHED, State.WITHDRAWN) if what is Vanished.DELETE else (State.VANISHED,)

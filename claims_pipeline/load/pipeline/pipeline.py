@@ -1,4 +1,4 @@
-"""Chunks of resources to the server: compare, check references, pack, send, record; bounded in memory.
+"""Loads chunks of resources: compare, check references, pack, send, record; with bounded memory.
 
 While bundles are on their way, the next chunk is read and compared in a thread. A chunk holds one group of
 resources; what refers to them is in a later group, which starts when this one is settled.
@@ -39,7 +39,7 @@ class Plan:
 
     Attributes:
         chunk: what was read.
-        delta: what of it the server lacks.
+        delta: the rows that the server lacks, and the others.
         unknown: targets that the ledger does not know to be on the server.
     """
 
@@ -50,11 +50,11 @@ class Plan:
 
 @dataclass
 class Underway:
-    """The resources of a chunk that were sent or are about to be.
+    """The resources of a chunk that were sent or are waiting to be sent.
 
     Attributes:
         keys: columns of `KEYS_SCHEMA`.
-        unsettled: how many of them have no end yet; in a dry run, where nothing has one, all.
+        unsettled: how many of them have no result yet; all in a dry run.
     """
 
     keys: pl.DataFrame
@@ -62,7 +62,7 @@ class Underway:
 
     @classmethod
     def of(cls, resources: pl.DataFrame) -> "Underway":
-        """Return a chunk (columns of `resource.CHUNK_SCHEMA`) of which all is on its way."""
+        """Return a chunk (columns of `resource.CHUNK_SCHEMA`) of which nothing is settled yet."""
         return cls(resources.select(KEYS_SCHEMA.names()), resources.height)
 
 
@@ -72,9 +72,9 @@ class Pipeline:
 
     Attributes:
         total: resources to look at in all, for the progress.
-        released: "Type/id@day" that the partition of that day held last, and holds no more.
+        released: "Type/id@day" that the partition of that day held when it was last loaded, and no longer holds.
         feed: feed of which the files that are loaded are an export, None if it is not known.
-        remarks: what a person should know though nothing is lost.
+        remarks: notes for the user; nothing is lost.
         sending_since: when the first bundle was sent, None before.
         last_answer: when the last bundle was settled.
     """
@@ -105,7 +105,7 @@ class Pipeline:
     async def load(self, chunks: Iterable[pl.DataFrame], origin: str) -> None:
         """Load chunks (columns of `resource.CHUNK_SCHEMA`) of resources that do not refer to later ones.
 
-        Returns when each of them has its end. `origin` is the lake's table, or "files".
+        Returns when each of them has a result. `origin` is the lake's table, or "files".
         """
         self._stage = origin
         self._underway = []
@@ -115,7 +115,7 @@ class Pipeline:
             async with asyncio.TaskGroup() as sending:
                 try:
                     await self._send_all(iter(chunks), origin, sending)
-                except ClaimsPipelineError as error:  # what is in flight may end
+                except ClaimsPipelineError as error:  # requests in flight may end
                     self.sender.stop(error)
         finally:
             telling.cancel()
@@ -151,7 +151,7 @@ class Pipeline:
         )
 
     async def _account(self, plan: Plan, origin: str) -> pl.DataFrame:
-        """Count what needs no request, and return the rest; what can go wrong comes before the counting."""
+        """Count what needs no request, and return the rest. Everything that can fail is done before the counting."""
         delta = plan.delta
         self._relabelling.expect(delta.known_labels)
         missing = await self._missing(plan.unknown)
@@ -173,7 +173,7 @@ class Pipeline:
         return may_go
 
     async def name_unknown_types(self, numbers: Mapping[str, int]) -> None:
-        """Say, before anything is sent, which of the resource types (type -> resources) the server does not have."""
+        """Report, before anything is sent, which of the resource types (type -> resources) the server does not have."""
         unknown = await unknown_types(self.ledger, self.sender.client, numbers.keys())
         for resource_type in sorted(unknown):
             remark = f"{no_such_type(resource_type)}, of which the input has {numbers[resource_type]:,}"
@@ -181,7 +181,7 @@ class Pipeline:
             self.on_progress(Progress(remark))
 
     async def _split_by_type(self, to_send: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Return what is of a type that the server has, and the rest."""
+        """Return the rows of types that the server has, and the rest."""
         new = set(to_send["resource_type"].unique()) - self._has_type.keys()
         if new:
             unknown = await unknown_types(self.ledger, self.sender.client, new)
@@ -238,7 +238,7 @@ class Pipeline:
             self._record(rejected, origin)
 
     async def open(self) -> None:
-        """Tell the server, once, that this ledger is about to write."""
+        """Raise the marker's generation, once, before the first write."""
         if self.sending_since is not None:
             return
         self.sending_since = self.last_answer = time.monotonic()
@@ -261,7 +261,7 @@ class Pipeline:
             await self.sender.limit.release()
 
     def _record(self, results: Sequence[Result], origin: str, *, bundle: str = "") -> None:
-        """Write dead letters and ledger, then count: what they do not take is still to do."""
+        """Write dead letters and ledger, then count; what cannot be written counts as failed."""
         try:
             self.dead_letters.add(results, origin, bundle=bundle)
             settle(self.ledger, results, origin, self.feed)
@@ -301,7 +301,7 @@ def no_such_type(resource_type: str) -> str:
 
 
 def _end_of_lacking(target: str, tally: Tally) -> str:
-    """What refers to something that may still come is still to do; what refers to nothing is rejected."""
+    """Return "failed" if the target may still be loaded, otherwise "rejected"."""
     return "failed" if target in tally.failed else "rejected"
 
 
@@ -313,7 +313,7 @@ def _all_reasons(lacks: Sequence[str], missing: Mapping[str, str]) -> str:
 
 
 def _unsettled(chunks: Iterable[Underway]) -> list[Underway]:
-    """Return the chunks of which something has no end yet; the ledger knows all of the others."""
+    """Return the chunks that are not settled yet; the ledger has all results of the others."""
     return [chunk for chunk in chunks if chunk.unsettled]
 
 

@@ -1,4 +1,4 @@
-"""Takes labels off resources, on servers where an update adds its labels to those that are there."""
+"""Removes labels from resources, on servers where an update adds its labels to the existing ones."""
 
 import asyncio
 import json
@@ -19,17 +19,17 @@ NAMES_SHOWN = 3
 
 @dataclass
 class Relabelling:
-    """The labels that updates were to take off, and those that they have left."""
+    """The labels that updates should remove, and those that remain."""
 
     _known: dict[str, str] = field(default_factory=dict)
     _gone: dict[str, set[str]] = field(default_factory=dict)
 
     def expect(self, known_labels: Mapping[str, str]) -> None:
-        """Note the labels (JSON of labels.py), by "Type/id", of what is about to be updated."""
+        """Record the labels (as in resource.py), by "Type/id", that resources have before they are updated."""
         self._known.update(known_labels)
 
     def note(self, results: Sequence[Result]) -> None:
-        """Note which labels the updates were to take off."""
+        """Record which labels the updates should have removed."""
         for result in results if self._known else ():
             resource = result.resource
             known = self._known.pop(resource.name, "[]")
@@ -38,7 +38,7 @@ class Relabelling:
                 self._gone.update({resource.name: gone} if gone else {})
 
     async def take_off(self, client: FhirClient) -> list[str]:
-        """Take off those labels that the server still has; return what a person should know if some stay.
+        """Remove those labels that the server still has; return notes for the user if some remain.
 
         One search for up to 200 resources, and `$meta-delete` for each that an update has left with a label too many.
         (HAPI FHIR takes this operation alone only: in a Bundle it creates the Parameters as a resource.)
@@ -57,7 +57,7 @@ class Relabelling:
 
 async def _take_off(client: FhirClient, places: asyncio.Semaphore, name: str, labels: Iterable[str]) -> None:
     async with places:
-        with suppress(httpx.RequestError):  # what is there after it counts
+        with suppress(httpx.RequestError):  # the search after it decides
             await client.call(f"{name}/$meta-delete", parameters_to_take_off(sorted(labels)))
 
 

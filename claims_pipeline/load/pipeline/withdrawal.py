@@ -15,7 +15,7 @@ from itertools import groupby
 
 from claims_pipeline.errors import ClaimsPipelineError
 from claims_pipeline.fhir.canonical import decode, encode
-from claims_pipeline.load.ledger.holdings import Doomed
+from claims_pipeline.load.ledger.holdings import Deletable
 from claims_pipeline.load.ledger.states import settle_deleted, settle_entered_in_error
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import Vanished
@@ -35,7 +35,7 @@ KEPT, DELETED, WITHDRAWN, ALREADY_GONE = "kept", "deleted", "entered in error", 
 
 @dataclass
 class Deleted:
-    """How many resources of each type are gone, how many are not, and why for the first of these."""
+    """How many resources of each type were deleted, how many were not, and the first reasons."""
 
     done: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
@@ -43,7 +43,7 @@ class Deleted:
 
     @property
     def settled(self) -> int:
-        """How many have their end."""
+        """How many resources are deleted or have failed."""
         return self.done.total() + self.failed.total()
 
     def add_failures(self, results: Iterable[Result]) -> None:
@@ -140,22 +140,22 @@ class _Deletion:
 
 
 async def delete(
-    ledger: Ledger, sender: Sender, doomed: Iterable[Sequence[Doomed]], *, on_progress: OnProgress = silent
+    ledger: Ledger, sender: Sender, deletable: Iterable[Sequence[Deletable]], *, on_progress: OnProgress = silent
 ) -> Deleted:
     """Delete resources from the server; what something else there refers to stays, and so does what that refers to.
 
     The ledger keeps their ids as withdrawn: a server that is restored from a backup may hold them again.
 
     Args:
-        ledger: what the server holds of ours.
+        ledger: what the server holds.
         sender: where to delete; it may stop before the end.
-        doomed: the resources, some at a time. What those of files refer to is asked of the server where the ledger
+        deletable: the resources, some at a time. What those of files refer to is asked of the server where the ledger
             does not know it.
-        on_progress: told where it is.
+        on_progress: called with the progress.
     """
     work = _Deletion(ledger, sender, on_progress)
     with deletion_order(ledger.path.parent) as order:
-        for rows in doomed:
+        for rows in deletable:
             work.total += len(rows)
             on_progress(Progress("finding the order of deletion", settled=work.total))
             complete = await _with_references(sender, rows)
@@ -167,7 +167,7 @@ async def delete(
     return work.deleted
 
 
-async def _with_references(sender: Sender, rows: Sequence[Doomed]) -> list[Doomed]:
+async def _with_references(sender: Sender, rows: Sequence[Deletable]) -> list[Deletable]:
     """Return the rows with what they refer to, read from the server where a ledger of an earlier version has none."""
     names = [f"{row.resource_type}/{row.resource_id}" for row in rows if row.origin == FILES and row.refers_to is None]
     found = await references_on_server(sender.client, names) if names else {}
@@ -185,8 +185,8 @@ def _kept(step: Step, referring: str) -> Result:
     return Result(_resource(step), "rejected", text=f"{referring}, which is still there, refers to it")
 
 
-async def withdraw(pipeline: Pipeline, gone: Iterable[Sequence[Doomed]], what: Vanished) -> None:
-    """Keep, mark as entered-in-error or delete resources, and count what happened.
+async def withdraw(pipeline: Pipeline, gone: Iterable[Sequence[Deletable]], what: Vanished) -> None:
+    """Keep, mark as entered-in-error or delete resources, and count the results.
 
     Args:
         pipeline: the load; a dry run only counts.
@@ -212,19 +212,19 @@ async def withdraw(pipeline: Pipeline, gone: Iterable[Sequence[Doomed]], what: V
 
 
 def outcome_of(resource_type: str, what: Vanished) -> str:
-    """Return what is to become of a resource of a type."""
+    """Return what a load does with a vanished resource of a type."""
     if what is Vanished.DELETE:
         return DELETED
     return WITHDRAWN if what is Vanished.ENTERED_IN_ERROR and resource_type in CAN_BE_ENTERED_IN_ERROR else KEPT
 
 
 def count(pipeline: Pipeline, resource_type: str, outcome: str, number: int) -> None:
-    """Count what became of resources that the source no longer has."""
+    """Count what was done with resources that the source no longer has."""
     if number:
         pipeline.tally.vanished[f"{resource_type} {outcome}"] += number
 
 
-async def _delete(pipeline: Pipeline, gone: Iterable[Sequence[Doomed]]) -> None:
+async def _delete(pipeline: Pipeline, gone: Iterable[Sequence[Deletable]]) -> None:
     rows = iter(gone)
     first = next(rows, None)
     if first is None:

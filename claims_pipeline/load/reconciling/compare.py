@@ -1,4 +1,4 @@
-"""The ledger against what the server really holds, resource by resource; adopting and resetting where they differ."""
+"""Compares the ledger with what the server holds, resource by resource; adopts or resets where they differ."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -41,7 +41,7 @@ async def compare(
     """Compare all that the ledger says the server holds, in flat memory.
 
     Args:
-        ledger: what we believe.
+        ledger: what the server should hold.
         client: the server.
         has_all_contents: read and hash everything; else only what has another version, or other labels, than the
             ledger knows.
@@ -62,7 +62,7 @@ async def returned(ledger: Ledger, client: FhirClient, *, workers: int) -> Async
     """Compare what was deleted: a server that was restored from a backup may hold it again, which is a change.
 
     Args:
-        ledger: what we believe.
+        ledger: what the server should hold.
         client: the server.
         workers: most searches at the same time.
 
@@ -81,7 +81,7 @@ async def returned(ledger: Ledger, client: FhirClient, *, workers: int) -> Async
 def mark(ledger: Ledger, comparison: Comparison) -> int:
     """Write what the server really holds into the ledger, so that the next load sends what differs.
 
-    What was deleted or entered in error, and is there as it was before, has vanished once more.
+    A resource that was deleted or marked, and that the server holds again, is vanished again.
 
     Returns:
         How many rows differed in content.

@@ -1,8 +1,8 @@
 """The marker: a `Basic` resource on the server that says which ledger knows it, and a generation.
 
-The generation rises before each load that sends, and after it, because a backup may be made in between. A missing
+The generation is raised before each load that sends, and after it, because a backup may be made in between. A missing
 marker, another ledger's, or a lower generation mean a server that was wiped, that another ledger fills, or that was
-restored from a backup: the ledger's hashes then say nothing about it. A higher generation means that the ledger
+restored from a backup: the ledger's hashes are then not valid for it. A higher generation means that the ledger
 itself was restored.
 """
 
@@ -57,7 +57,7 @@ async def read_marker(client: FhirClient, *, wait_seconds: float) -> Marker | No
 
     Raises:
         ServerUnavailable: the server did not answer in time.
-        FhirError: it refuses us, or is not a FHIR R4 server.
+        FhirError: it denies access, or is not a FHIR R4 server.
     """
     answer = await wait_until_ready(client, MARKER_PATH, seconds=wait_seconds)
     if answer.status_code in {HTTP_NOT_FOUND, HTTP_GONE}:
@@ -67,7 +67,7 @@ async def read_marker(client: FhirClient, *, wait_seconds: float) -> Marker | No
 
 
 def mismatch(ledger: Ledger, marker: Marker | None, *, base_url: str) -> LedgerMismatch | None:
-    """Return why the ledger says nothing about this server; None if it may be trusted, or knows no server yet."""
+    """Return why the ledger does not belong to this server; None if it does, or knows no server yet."""
     info = ledger.info()
     known_url = info.get("server", "")
     generation = int(info.get("generation", 0))
@@ -89,7 +89,7 @@ def mismatch(ledger: Ledger, marker: Marker | None, *, base_url: str) -> LedgerM
     else:
         return None
     return LedgerMismatch(
-        f"{reason}: the ledger cannot tell what it holds",
+        f"{reason}: the ledger does not say what it holds",
         where=f"{base_url} and {ledger.path}",
         fix="--adopt to compare the ledger with what the server really holds, --reset to forget it and send "
         "everything, or --hash-file with the ledger that belongs to this server",
@@ -126,8 +126,8 @@ async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0
 async def takes_a_transaction(ledger: Ledger, client: FhirClient) -> bool:
     """Return whether the server takes a transaction, of one entry that raises the marker's generation.
 
-    A load asks this when the server fails over a bundle again and again: to tell a server in trouble, which fails over
-    everything, from one that fails over something in the bundle.
+    A load asks this when the server fails repeatedly for a bundle: to distinguish a server
+    that fails for everything from one that fails for something in the bundle.
     """
     info = ledger.info()
     generation = max(int(info.get("generation", 0)), int(info.get("pending_generation", 0))) + 1
@@ -148,7 +148,7 @@ async def takes_a_transaction(ledger: Ledger, client: FhirClient) -> bool:
 
 
 async def forget_marker(ledger: Ledger, client: FhirClient) -> None:
-    """Take the marker away: nothing on the server is ours any more, and the ledger knows no server.
+    """Delete the marker and the ledger's record of the server, after everything that was loaded is deleted.
 
     Raises:
         FhirError: the server keeps the marker.
@@ -159,7 +159,7 @@ async def forget_marker(ledger: Ledger, client: FhirClient) -> None:
         answer = await client.read("DELETE", address)
     if answer.is_error and answer.status_code not in {HTTP_NOT_FOUND, HTTP_GONE}:
         raise FhirError(
-            f"all of ours is deleted but the ledger's marker: {described(answer)}",
+            f"everything that was loaded is deleted, except the ledger's marker: {described(answer)}",
             where=address,
             fix="let the account delete Basic resources, and run the same command again",
         )
@@ -203,7 +203,7 @@ async def _require_r4(client: FhirClient, wait_seconds: float) -> None:
     statement = answer.json()
     version = statement.get("fhirVersion", "") if statement.get("resourceType") == "CapabilityStatement" else None
     if version is None or not str(version).startswith(FHIR_R4):
-        found = f"it speaks FHIR {version}" if version else "it has no CapabilityStatement"
+        found = f"it has FHIR version {version}" if version else "it has no CapabilityStatement"
         raise FhirError(
             f"there is no FHIR R4 server at this address: {found}",
             where=f"{client.base_url}/metadata",

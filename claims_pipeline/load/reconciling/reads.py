@@ -33,7 +33,7 @@ STATEMENT = "metadata?_elements=fhirVersion,rest.resource.type"
 
 
 class Stored(NamedTuple):
-    """A resource on the server: canonical JSON without what the server sets itself, and labels as in labels.py."""
+    """A resource on the server: canonical JSON without what the server sets itself, and labels as in resource.py."""
 
     resource_type: str
     resource_id: str

@@ -1,4 +1,4 @@
-"""`reconcile`: whether the server holds what the ledger says."""
+"""`reconcile`: compares what the server holds with the ledger."""
 
 from collections import Counter
 from contextlib import nullcontext
@@ -26,9 +26,9 @@ class TypeComparison:
 
     Attributes:
         ledger: resources that the ledger says the server holds.
-        server: resources that the server has, ours and others.
-        missing: of ours, those that the server does not have; None unless each was looked at.
-        changed: of ours, those that the server has with other content; None unless each was looked at.
+        server: resources that the server has, loaded ones and others.
+        missing: loaded resources that the server does not have; None unless each was looked at.
+        changed: loaded resources that the server has with other content; None unless each was looked at.
     """
 
     ledger: int
@@ -71,13 +71,13 @@ class ReconcileReport:
         return 0 if self.is_equal else 1
 
     def render(self) -> str:
-        """Return the lines that a person reads."""
+        """Return the lines that are printed."""
         comparisons = sorted(self.by_type.items())
         rows = [[name, *map(_figure, (c.ledger, c.server, c.missing, c.changed))] for name, c in comparisons]
         lines = [f"Reconcile: {self.server}", table(["", "ledger", "server", "missing", "changed"], rows)]
         lines += [f"differs: {name}" for name in self.differing]
         lines += [
-            f"note: the server has {c.server - c.ledger:,} resources of type {name} that are not ours"
+            f"note: the server has {c.server - c.ledger:,} resources of type {name} that the loader did not load"
             for name, c in comparisons
             if c.server > c.ledger
         ]
@@ -111,7 +111,7 @@ def reconcile(
         deep: look at each resource, not only at how many there are; while no load runs, which would change them.
         repair: mark what is missing or changed as not loaded, so that the next load sends it; looks at each.
         wait: wait until the server is ready.
-        on_progress: told where it is.
+        on_progress: called with the progress.
 
     Raises:
         ConfigError: an event loop runs in this thread, as in a notebook: await `reconcile_async`.
@@ -119,20 +119,20 @@ def reconcile(
         LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
     """
     require_no_event_loop("reconcile")
-    wish = _Wish(deep or repair, repair, settings.fhir_wait_seconds if wait else 0)
+    scope = _Scope(deep or repair, repair, settings.fhir_wait_seconds if wait else 0)
     require_ledger(ledger_path)
     with (
         open_ledger(ledger_path or settings.ledger_path) as ledger,
-        holding_lock(ledger) if wish.is_deep else nullcontext(),
+        holding_lock(ledger) if scope.is_deep else nullcontext(),
     ):
-        return run_to_end(_reconcile(ledger, settings, wish, on_progress))
+        return run_to_end(_reconcile(ledger, settings, scope, on_progress))
 
 
 reconcile_async = in_thread(reconcile)
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _Scope:
     is_deep: bool
     is_repair: bool
     wait_seconds: float
@@ -146,12 +146,12 @@ class _Found:
     marked: int = 0
 
 
-async def _reconcile(ledger: Ledger, settings: Settings, wish: _Wish, on_progress: OnProgress) -> ReconcileReport:
+async def _reconcile(ledger: Ledger, settings: Settings, scope: _Scope, on_progress: OnProgress) -> ReconcileReport:
     async with connect(settings) as client:
-        await _require_belonging(ledger, client, wish.wait_seconds)
+        await _require_belonging(ledger, client, scope.wait_seconds)
         held = count_by_type(ledger)
         on_server = {resource_type: await count(client, resource_type) for resource_type in held}
-        found = await _look_at_each(ledger, client, settings, wish, on_progress) if wish.is_deep else None
+        found = await _look_at_each(ledger, client, settings, scope, on_progress) if scope.is_deep else None
     return ReconcileReport(
         server=settings.fhir_base_url,
         by_type={
@@ -181,7 +181,7 @@ async def _require_belonging(ledger: Ledger, client: FhirClient, wait_seconds: f
 
 
 async def _look_at_each(
-    ledger: Ledger, client: FhirClient, settings: Settings, wish: _Wish, on_progress: OnProgress
+    ledger: Ledger, client: FhirClient, settings: Settings, scope: _Scope, on_progress: OnProgress
 ) -> _Found:
     found = _Found()
     total, looked_at = sum(count_by_type(ledger).values()), 0
@@ -190,7 +190,7 @@ async def _look_at_each(
         found.changed[part.resource_type] += len(part.changed)
         differing = [f"{part.resource_type}/{resource_id}" for resource_id in (*part.missing, *part.changed)]
         found.differing += differing[: max(0, IDS_SHOWN - len(found.differing))]
-        if wish.is_repair:
+        if scope.is_repair:
             found.marked += mark(ledger, part)
         looked_at += part.equal + len(differing)
         on_progress(Progress(f"comparing {part.resource_type}", settled=looked_at, total=total))

@@ -19,10 +19,10 @@ from claims_pipeline.load.sending.operation_outcome import (
 )
 
 NO_CHANGE = "SUCCESSFUL_UPDATE_NO_CHANGE"
-"""Code in an entry's outcome by which HAPI FHIR reports a PUT of content that it already holds."""
+"""Code in an entry's outcome with which HAPI FHIR answers a PUT that changes nothing."""
 
 STILL_REFERENCED = "Unable to delete"
-"""A deletion that HAPI FHIR answers with 409, which no repetition changes."""
+"""Text of HAPI FHIR's 409 for the deletion of a resource that another one refers to; a retry does not help."""
 
 RETRY_AFTER_CAP_SECONDS = 120.0
 
@@ -42,17 +42,17 @@ class Meaning(Enum):
 
     @property
     def is_final(self) -> bool:
-        """Sending the same bundle again would change nothing."""
+        """Whether sending the same bundle again would have the same result."""
         return self in {Meaning.ACCEPTED, Meaning.REFUSED, Meaning.TOO_LARGE, Meaning.STOP}
 
     @property
     def is_about_content(self) -> bool:
-        """Halves of the bundle may fare differently."""
+        """Whether the halves of the bundle may have different results."""
         return self in {Meaning.REFUSED, Meaning.TOO_LARGE, Meaning.SUSPECT}
 
 
 class EntryAnswer(NamedTuple):
-    """What became of one entry of an accepted bundle."""
+    """The result of one entry of an accepted bundle."""
 
     outcome: str
     version_id: str
@@ -67,9 +67,9 @@ class Answer:
         meaning: what to do next.
         status: HTTP status, 0 if there was no answer.
         text: what the server says, or why there is no answer.
-        shown: what of it may be shown.
+        shown: the part of `text` that may be printed.
         entries: one an entry of an accepted bundle, in order.
-        retry_after: seconds that the server asks us to wait.
+        retry_after: seconds to wait before the next request, as the server asks.
         fix: what a person can do about it.
         is_timeout: no answer came in time.
     """
@@ -90,18 +90,18 @@ class Answer:
 
     @property
     def is_overload(self) -> bool:
-        """The server asks for fewer requests at once: it says so, or it does not answer in time."""
+        """Whether the server needs fewer requests at once: it says so, or it does not answer in time."""
         return self.meaning is Meaning.OVERLOADED or self.is_timeout
 
 
 def read_error(error: httpx.RequestError) -> Answer:
-    """Judge an error that came instead of an answer: whether the server did the write is not known."""
+    """Return the meaning of an error without an answer: it is not known whether the server has written."""
     meaning = Meaning.TROUBLE if isinstance(error, httpx.DecodingError) else Meaning.PASSING
     return Answer(meaning, text=plain(error), shown=plain(error), is_timeout=isinstance(error, httpx.TimeoutException))
 
 
 def read_answer(response: httpx.Response, count: int) -> Answer:
-    """Judge the answer to a transaction of `count` entries."""
+    """Return the meaning of the answer to a transaction of `count` entries."""
     if response.is_success:
         return _read_success(response, count)
     status, text = response.status_code, outcome_of(response)
@@ -120,7 +120,7 @@ def read_answer(response: httpx.Response, count: int) -> Answer:
 
 
 def _meaning_of_failure(status: int, text: str) -> Meaning:
-    """Judge an answer that may be about the server or about what it was sent: most often 409 or 500."""
+    """Return the meaning of an error of the server or of a resource, most often 409 or 500."""
     if status in {429, 503}:
         return Meaning.OVERLOADED
     if status in {408, 425}:
@@ -134,7 +134,7 @@ def _meaning_of_failure(status: int, text: str) -> Meaning:
 
 
 def _read_success(response: httpx.Response, count: int) -> Answer:
-    """An answer that cannot be read leaves open what was done: the bundle is sent again."""
+    """Return the meaning of a success; an answer that cannot be read means that the bundle is sent again."""
     status = response.status_code
     try:
         entries = tuple(map(_read_entry, json.loads(response.content)["entry"]))
@@ -170,7 +170,7 @@ def _is_no_change(outcome: Any) -> bool:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Return the seconds of a Retry-After header: a number, or a date, which is one of the server's clock."""
+    """Return the seconds of a Retry-After header: a number, or a date by the server's clock."""
     value = response.headers.get("Retry-After", "").strip()
     if not value:
         return None
@@ -193,9 +193,9 @@ def _http_date(value: str) -> datetime | None:
 
 
 def refused(answer: httpx.Response) -> FhirError:
-    """Return the error for a server that does not let us in."""
+    """Return the error for a server that answers 401 or 403."""
     return FhirError(
-        f"the FHIR server refuses us: HTTP {answer.status_code}",
+        f"the FHIR server denies access: HTTP {answer.status_code}",
         where=str(answer.request.url),
         fix="set CLAIMS_FHIR_USER and CLAIMS_FHIR_PASSWORD, CLAIMS_FHIR_TOKEN, or CLAIMS_FHIR_CLIENT_ID and "
         "CLAIMS_FHIR_SCOPE, to an account that may write",
@@ -203,7 +203,7 @@ def refused(answer: httpx.Response) -> FhirError:
 
 
 def plain(error: httpx.RequestError) -> str:
-    """Return why no usable answer came, in plain words."""
+    """Return in plain words why there is no usable answer."""
     names = {
         httpx.ConnectTimeout: "no connection in time",
         httpx.ReadTimeout: "no answer in time",
@@ -221,7 +221,7 @@ def plain(error: httpx.RequestError) -> str:
 
 
 def outcome_of(answer: httpx.Response) -> str:
-    """Return what the server says about a request that it refused; empty unless it says it in FHIR."""
+    """Return the issues of an OperationOutcome in the answer; empty if it has none."""
     try:
         return operation_outcome_text(answer.json())
     except ValueError:
@@ -229,6 +229,6 @@ def outcome_of(answer: httpx.Response) -> str:
 
 
 def described(answer: httpx.Response) -> str:
-    """Return the status of an answer, and what may be shown of what the server says."""
+    """Return the status of an answer, and the part of its OperationOutcome that may be printed."""
     said = outcome_of(answer)
     return f"HTTP {answer.status_code} {without_values(said)}" if said else f"HTTP {answer.status_code}"

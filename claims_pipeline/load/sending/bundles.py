@@ -1,4 +1,4 @@
-"""Resources into transaction bundles, and bundles into halves."""
+"""Packs resources into transaction bundles, and splits bundles into halves."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
@@ -6,13 +6,13 @@ from itertools import accumulate, groupby
 from claims_pipeline.load.resource import Resource
 
 ENTRY_CHARACTERS = 100
-"""What an entry has besides the resource."""
+"""Characters of an entry besides those of the resource."""
 
 Encode = Callable[[Sequence[Resource]], bytes]
 
 
 def bundles(resources: Iterable[Resource], size: int) -> Iterator[Sequence[Resource]]:
-    """Yield resources in order, at most `size` at a time; those that belong together are never parted."""
+    """Yield resources in order, at most `size` at a time; resources that share `together` stay in one bundle."""
     bundle: list[Resource] = []
     for inseparable in _inseparable(resources):
         if bundle and len(bundle) + len(inseparable) > size:
@@ -29,7 +29,7 @@ def bundles(resources: Iterable[Resource], size: int) -> Iterator[Sequence[Resou
 def halves(
     resources: Sequence[Resource], *, by_size: bool = False
 ) -> tuple[Sequence[Resource], Sequence[Resource]] | None:
-    """Return two parts, equal in number or size as far as may be; None if one resource is left, or one circle."""
+    """Return two parts, as equal in number or size as possible; None for one resource or one circle."""
     boundaries = list(accumulate(map(len, _inseparable(resources))))[:-1]
     if not boundaries:
         return None

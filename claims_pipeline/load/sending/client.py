@@ -1,6 +1,6 @@
-"""The FHIR server as this package talks to it: one `httpx.AsyncClient`, authenticated, with a time limit a request.
+"""The HTTP client of the loader: one `httpx.AsyncClient`, authenticated, with a time limit a request.
 
-Bodies never reach a log or an error message; what a server says about them (an OperationOutcome) does.
+Bodies never reach a log or an error message; an OperationOutcome about them does.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ HTTP_UNAUTHORIZED, HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_GONE = 401, 403, 404, 41
 
 @dataclass
 class Traffic:
-    """What went over the wire in one run; `latencies` are of requests with resources, in seconds."""
+    """The requests of one run and their answers; `latencies` are of requests with resources, in seconds."""
 
     requests: int = 0
     requests_with_resources: int = 0
@@ -50,21 +50,21 @@ class FhirClient:
     traffic: Traffic = field(default_factory=Traffic)
 
     async def get(self, path: str) -> httpx.Response:
-        """Read; a cached answer of the server is not good enough."""
+        """Send a GET request that no cache may answer."""
         return await self.read("GET", f"{self.base_url}/{path}")
 
     async def read(self, method: str, address: str, **content: Any) -> httpx.Response:
-        """Read from a full address, by GET or by a search in the body of a POST."""
+        """Send a request that reads, to a full address: a GET, or a POST with a search in its body."""
         self.traffic.requests += 1
         return await self.http.request(method, address, headers={"Cache-Control": "no-cache"}, **content)
 
     async def put(self, path: str, content: bytes) -> httpx.Response:
-        """Write one resource of our own, such as the marker."""
+        """Write one resource of the loader itself, such as the marker."""
         self.traffic.requests += 1
         return await self.http.put(f"{self.base_url}/{path}", content=content, headers={"Content-Type": FHIR_JSON})
 
     async def post(self, content: bytes) -> httpx.Response:
-        """Send a transaction that holds nothing but what is our own, such as the marker."""
+        """Send a transaction that holds only resources of the loader itself, such as the marker."""
         self.traffic.requests += 1
         return await self.http.post(self.base_url, content=content, headers={"Content-Type": FHIR_JSON})
 
@@ -97,7 +97,7 @@ class FhirClient:
 
 
 def transport(settings: Settings) -> httpx.AsyncBaseTransport | None:
-    """Return what carries requests to the server: None for the network. Tests put a server in memory here."""
+    """Return the transport of requests: None for the network. Tests return a server in memory."""
     del settings
     return None
 
@@ -126,12 +126,12 @@ async def wait_until_ready(client: FhirClient, path: str, *, seconds: float) -> 
 
     Args:
         client: the server.
-        path: what to read; that it is not there is an answer too.
+        path: what to read; 404 is an answer too.
         seconds: how long to try; 0 tries once.
 
     Raises:
         ServerUnavailable: no such answer came in time.
-        FhirError: it refuses us, or is not a FHIR server.
+        FhirError: it denies access, or is not a FHIR server.
     """
     deadline = time.monotonic() + seconds
     unavailable: httpx.RequestError | None
@@ -173,7 +173,7 @@ def _untrusted(client: FhirClient) -> FhirError:
 
 
 def _not_ready(answer: httpx.Response) -> str | None:
-    """Return why the server has to be asked again, None if this is its answer."""
+    """Return why the server is not ready, None if it is."""
     status = answer.status_code
     if status in {HTTP_UNAUTHORIZED, HTTP_FORBIDDEN}:
         raise refused(answer)
@@ -190,7 +190,7 @@ def _not_ready(answer: httpx.Response) -> str | None:
 
 
 def is_fhir(answer: httpx.Response) -> bool:
-    """Tell whether an answer is a FHIR resource, and not the page of a proxy."""
+    """Return whether an answer is a FHIR resource, and not the page of a proxy."""
     try:
         return "resourceType" in answer.json()
     except (ValueError, TypeError):

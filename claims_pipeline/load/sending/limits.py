@@ -1,4 +1,4 @@
-"""How many requests are in flight at once, and how long to wait before the next attempt.
+"""The limit of requests in flight, and the delay before the next attempt.
 
 Additive increase, multiplicative decrease, as TCP does it: start low, one more after each round of answers while
 the latency holds, half when the server says that it is too much.
@@ -28,12 +28,12 @@ def backoff_seconds(attempt: int, retry_after: float | None, randomness: random.
 
 @dataclass
 class InFlightLimit:
-    """A semaphore whose size follows the server.
+    """A semaphore whose size depends on the latency and the errors of the server.
 
     Attributes:
         maximum: never more than this many.
         size: how many now.
-        in_flight: how many are under way.
+        in_flight: requests in flight.
         history: (seconds since the start, size) at each change.
     """
 
@@ -52,19 +52,19 @@ class InFlightLimit:
         self._resize(min(START, self.maximum))
 
     async def acquire(self) -> None:
-        """Wait until one more request may be under way."""
+        """Wait until one more request may be in flight."""
         async with self._changed:
             await self._changed.wait_for(lambda: self.in_flight < self.size)
             self.in_flight += 1
 
     async def release(self) -> None:
-        """Give the place back."""
+        """Release the place that `acquire` took."""
         async with self._changed:
             self.in_flight -= 1
             self._changed.notify_all()
 
     def on_answer(self, seconds: float) -> None:
-        """Learn from an answer that came after `seconds`: after a round of good ones, one more may be under way."""
+        """Record the latency of an answer; the limit grows by one after a round of fast answers."""
         self._latency = seconds if not self._latency else (1 - SMOOTHING) * self._latency + SMOOTHING * seconds
         self._best_latency = min(self._best_latency, self._latency)
         self._answers += 1
@@ -72,11 +72,11 @@ class InFlightLimit:
             self._resize(min(self.maximum, self.size + 1))
 
     def expect_other_latency(self) -> None:
-        """Forget what was learnt of the latency: what is sent from now on takes another time."""
+        """Reset the recorded latencies, because the resources that follow take another time."""
         self._latency, self._best_latency = 0.0, float("inf")
 
     def on_overload(self, began: float) -> None:
-        """Halve, once for all the requests that were under way together.
+        """Halve the limit, once for all requests that were in flight together.
 
         Args:
             began: `time.monotonic()` when the request that failed was sent.

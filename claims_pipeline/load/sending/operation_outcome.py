@@ -1,7 +1,7 @@
-"""What a server says in an OperationOutcome: whether its words name the cause, and what of them may be shown.
+"""Reads OperationOutcomes: whether the text names the cause, and the part of it that may be printed.
 
-A server quotes what it was sent, with and without quotation marks. Shown are only codes, element paths and ids, and
-the phrases of this module; `claims dead-letters show` has the rest.
+A server quotes what it was sent, with and without quotation marks. Only codes, element paths, ids and the phrases of
+this module are printed; `claims dead-letters show` prints the rest.
 """
 
 import re
@@ -13,7 +13,7 @@ MISSING_TARGET = re.compile(r"Resource ([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}) not
 NO_MATCH = re.compile(r'Invalid match URL "([A-Z][A-Za-z]+\?[^"]+)" - No resources match')
 """HAPI-1091: a conditional reference that finds nothing."""
 REFERRER = re.compile(r"First reference found was resource ([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?![^\s/])")
-"""HAPI-0550: one of those that refer to what is to be deleted."""
+"""HAPI-0550: the first resource that refers to one to delete."""
 
 MASK = "***"
 
@@ -41,7 +41,7 @@ PHRASES = {
     "No space left|could not extend file": "the server's disk is full",
     "OutOfMemory|heap space": "the server is out of memory",
 }
-"""What is shown of a phrase (a regular expression) that a server uses."""
+"""The text that is printed for a phrase (a regular expression) of a server."""
 
 UNSTORABLE = {
     r"invalid byte sequence|unsupported Unicode escape|Incorrect string value|cannot be converted to text|surrogate": (
@@ -53,7 +53,7 @@ UNSTORABLE = {
     r"HAPI-2223|NumberFormatException|invalid input syntax for type|DataException"
     r"|violates (check|not-null) constraint": "a value that the server cannot store",
 }
-"""Phrases by which a server says, with HTTP 409 or 500, that its database cannot hold a value; and what is shown."""
+"""Phrases of HTTP 409 and 500 for values that the database cannot store, and the text that is printed for each."""
 
 _UNSTORABLE = re.compile("|".join(UNSTORABLE), re.IGNORECASE)
 _OWN_TROUBLE = re.compile(
@@ -85,24 +85,24 @@ def operation_outcome_text(resource: Any) -> str:
 
 
 def is_own_trouble(text: str) -> bool:
-    """Return whether the server says that it is itself in trouble, or that another write is in the way."""
+    """Return whether the server reports an error of its own, or a conflict with another write."""
     return _OWN_TROUBLE.search(_cause(text)) is not None
 
 
 def is_about_a_value(text: str) -> bool:
-    """Return whether the server says that its database cannot hold a value of what it was sent."""
+    """Return whether the server reports that its database cannot store a value of the resource."""
     return _UNSTORABLE.search(_cause(text)) is not None and not is_own_trouble(text)
 
 
 def missing_target(text: str) -> str:
-    """Return the "Type/id", or the match URL without its values, that an outcome says is not on the server, or ''."""
+    """Return the "Type/id", or the match URL without values, that an outcome names as missing, or ''."""
     if found := MISSING_TARGET.search(text):
         return found[1]
     return _without_parameters(found[1]) if (found := NO_MATCH.search(text)) else ""
 
 
 def without_values(text: str) -> str:
-    """Return what may be shown of what a server says: codes, phrases, paths and ids, but nothing that it quotes."""
+    """Return the codes, phrases, paths and ids of a text from a server, without the values that it quotes."""
     return " ".join(_shown(text))
 
 
@@ -125,7 +125,7 @@ def _shown(text: str) -> Iterator[str]:
 
 
 def _cause(text: str) -> str:
-    """Return what the database says, if it is told: before it stands a statement with values that may say anything."""
+    """Return the message of the database, if there is one. A statement with arbitrary values may precede it."""
     _, _, said = text.rpartition("ERROR: ")
     return said.splitlines()[0] if said else text
 

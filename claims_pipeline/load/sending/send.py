@@ -1,12 +1,12 @@
-"""One transaction bundle to the server and back: when to try again, when to split, when to give up.
+"""Sends transaction bundles: when to try again, when to split, when to give up.
 
-The FHIR server names no culprit when it refuses a transaction, so a refused bundle is halved until the culprits are
-alone: at most 2 * ceil(log2(n)) further requests for one among n. A bundle is sent again after anything that may
-pass: PUT by id is idempotent, so a lost answer to a write that was done costs a request, not a duplicate.
+The FHIR server does not name the resource for which it refuses a transaction, so a refused bundle is halved until the
+refused resources are alone: at most 2 * ceil(log2(n)) further requests for one among n. A bundle is sent again after
+any temporary error: PUT by id is idempotent, so the loss of an answer costs a request and makes no duplicate.
 
-HTTP 409 and 5xx may be about the server or about one resource. A bundle that meets them again, while the server takes
-other writes, is halved too. What is then refused `ALONE_ATTEMPTS` times alone, with the server taking another write
-after each, is rejected. Where the server says that it is itself in trouble, nothing is ever rejected.
+HTTP 409 and 5xx may be about the server or about one resource. A bundle that meets them again, while the server accepts
+other writes, is halved too. A single resource that is refused `ALONE_ATTEMPTS` times, while the server accepts another
+write after each, is rejected. If the server reports an error of its own, nothing is rejected.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
 from claims_pipeline.load.sending.operation_outcome import missing_target
 
 SUSPECT_ATTEMPTS = 2
-"""A bundle that the server fails over this often, while it takes other writes, holds the cause itself."""
+"""After this many failures of a bundle, while the server accepts other writes, the bundle is the cause."""
 ALONE_ATTEMPTS = 4
-"""So often a single resource is sent before it is the culprit."""
+"""A single resource is sent this often before it is rejected."""
 TROUBLE_ATTEMPTS, TROUBLE_PART_ATTEMPTS = 6, 2
-"""A bundle that meets trouble of the server this often, while others do not, may fare better in parts."""
+"""After this many errors of the server with one bundle, while other bundles succeed, it is sent in parts."""
 CONFLICT_RETRIES = 2
-"""Repetitions that the server makes itself of a bundle that meets another write: quicker than those that we make."""
+"""Repetitions that the server makes itself of a bundle that meets another write: faster than those of the loader."""
 
 OnResults = Callable[[Sequence[Result]], Awaitable[None]]
 Probe = Callable[[], Awaitable[bool]]
@@ -46,7 +46,7 @@ Probe = Callable[[], Awaitable[bool]]
 
 @dataclass
 class Stop:
-    """Why nothing more is sent, for all who share it."""
+    """Why nothing more is sent; shared by senders."""
 
     reason: ClaimsPipelineError | None = None
     happened: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,12 +54,12 @@ class Stop:
 
 @dataclass
 class Sender:
-    """Sends bundles with retries; every resource given to `deliver` comes back in exactly one result.
+    """Sends bundles with retries; every resource passed to `deliver` has exactly one result.
 
     Attributes:
         largest: most resources in one bundle.
         encode: what is done with the resources.
-        probe: tells whether the server takes a write that is none of the resources; None: nobody can tell.
+        probe: returns whether the server accepts another write than the resources; None: this is not known.
     """
 
     client: FhirClient
@@ -77,7 +77,7 @@ class Sender:
 
     @property
     def stopped(self) -> ClaimsPipelineError | None:
-        """Why nothing more is sent; None while sending goes on."""
+        """Why nothing more is sent; None while the sender sends."""
         return self._stop.reason
 
     def deleting(self) -> "Sender":
@@ -87,11 +87,11 @@ class Sender:
     async def deliver(
         self, resources: Sequence[Resource], on_results: OnResults, *, is_part_of_suspect: bool = False
     ) -> None:
-        """Send resources until each is loaded, rejected or given up; tell `on_results` of each part as it settles.
+        """Send resources until each is loaded, rejected or given up; call `on_results` with each part as it settles.
 
         Args:
             resources: one bundle; if the server is known to take none so large, it is halved before it is sent.
-            on_results: told what became of resources, each of them once.
+            on_results: called with the results, each resource once.
             is_part_of_suspect: they are a part of a bundle that the server failed over.
         """
         parts = halves(resources)
@@ -115,7 +115,7 @@ class Sender:
             await on_results([_given_up(resource, answer, is_decided=is_decided) for resource in resources])
 
     def _is_too_large(self, resources: Sequence[Resource]) -> bool:
-        """Tell whether the server has refused a bundle that was no larger.
+        """Return whether the server has refused a bundle that was no larger.
 
         A server may limit the entries of a bundle or its bytes. Only what is no smaller in either than one that was
         refused is sure to be refused too: one large resource says nothing about bundles of small ones.
@@ -132,7 +132,7 @@ class Sender:
             self._too_large[:] = [*(r for r in self._too_large if r not in larger), (count, characters)]
 
     def stop(self, reason: ClaimsPipelineError) -> None:
-        """Send nothing more; what is in flight may end."""
+        """Send nothing more; requests in flight may end."""
         self._stop.reason = self._stop.reason or reason
         self._stop.happened.set()
 
@@ -165,7 +165,7 @@ class Sender:
         return answer
 
     async def _takes_others(self, *, since: float) -> bool:
-        """Tell whether the server has taken another write since a time, or takes one now."""
+        """Return whether the server has accepted another write since a time, or accepts one now."""
         async with self._probing:
             if self._last_success <= since and self.probe is not None and await self.probe():
                 self._last_success = time.monotonic()
@@ -198,7 +198,7 @@ class Sender:
         return answer
 
     async def _pause(self, attempt: int, answer: Answer) -> None:
-        """Wait for the next attempt, at least as long as the server asked anyone to."""
+        """Wait for the next attempt, at least as long as the server has asked in any answer."""
         self.client.traffic.retries += 1
         now = time.monotonic()
         self._not_before = max(self._not_before, now + (answer.retry_after or 0.0))

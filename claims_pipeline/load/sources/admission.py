@@ -1,4 +1,4 @@
-"""Decides whether a resource that was found may be sent, and under which id."""
+"""Decides whether a resource of the input may be sent, and under which id."""
 
 import re
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ class Admitted:
         resource_type: its type.
         resource_id: the id that it is sent under.
         body: its canonical JSON, with that id.
-        place: where it stands.
-        bundle: number of its Bundle, None if it stands alone.
-        full_url: how its Bundle calls it.
+        place: its place in the file.
+        bundle: number of its Bundle, None if it is not in one.
+        full_url: its fullUrl in the Bundle.
         own_id: the id that the input gives it, if that is not the one that it is sent under but for the prefix.
     """
 
@@ -91,7 +91,7 @@ def _kind(value: Json) -> str:
 
 
 def _id_by_condition(entry: JsonObject, resource: JsonObject, own_id: Json) -> tuple[Json, str]:
-    """Return the id of a resource that is stored under a condition, else its own; or why that is not understood.
+    """Return the id under which a conditional entry stores its resource, else its own, and why it is refused.
 
     An identifier (system|value) stands for the same id at each load: for the resource's own, if that is its value.
     """
@@ -111,7 +111,7 @@ def _id_by_condition(entry: JsonObject, resource: JsonObject, own_id: Json) -> t
 
 
 def _condition(entry: JsonObject) -> tuple[str, str | None]:
-    """Return the search on which an entry makes storing depend, after what it is called; None if there is none."""
+    """Return the kind of a conditional entry and its search, None if it is not conditional."""
     request = entry.get("request")
     if not isinstance(request, dict):
         return "", None
@@ -162,7 +162,7 @@ def _reason_of_update(entry: JsonObject, resource_type: str, own_id: Json) -> st
 
 
 def _id_of_entry(entry: JsonObject) -> str | None:
-    """Return the id of a resource that has none itself: from the URL of its update, or its full URL."""
+    """Return the id of a resource without one, from the URL of its update or its fullUrl."""
     request = entry.get("request")
     if isinstance(request, dict) and request.get("method") == "PUT":
         update = _UPDATE_URL.match(str(request.get("url", "")))

@@ -24,7 +24,7 @@ _INSTANCE_URL = re.compile(r"(?:[^?]*/)?([A-Z][A-Za-z]+)(?:/|\?_id=)([A-Za-z0-9\
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a file something stands; `entry` is its number in a Bundle if the line does not say which it is."""
+    """A place in a file; `entry` is the number in a Bundle whose entries share a line."""
 
     line: int
     entry: int | None = None
@@ -32,7 +32,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A resource as it was found; `entry` is what its Bundle says of it, `bundle` counts the Bundles of the input."""
+    """A resource as it was found; `entry` is its entry in the Bundle, `bundle` the number of that Bundle."""
 
     resource: Json
     place: Place
@@ -42,7 +42,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Input that cannot be loaded; `is_other` if it is plainly no resource, such as a log or an empty file."""
+    """Input that cannot be loaded; `is_other` is true for files of another kind, such as a log or an empty file."""
 
     place: Place
     reason: str
@@ -62,7 +62,7 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Input that asks for nothing to be stored."""
+    """An entry that stores nothing."""
 
     place: Place
     what: str
@@ -82,7 +82,7 @@ class _Kinds:
         self.first.setdefault(kind, (place, number))
         self.counts[kind] = self.counts.get(kind, 0) + 1
 
-    def told(self) -> Iterator[Refusal | Skipped]:
+    def sentences(self) -> Iterator[Refusal | Skipped]:
         for kind, (place, number) in self.first.items():
             count = self.counts[kind]
             what = f"entry {number} {kind}" + (f", and {count - 1:,} more of this Bundle" if count > 1 else "")
@@ -90,7 +90,7 @@ class _Kinds:
 
 
 def candidates(reader: JsonReader, bundle_numbers: Iterator[int]) -> Iterator[Found]:
-    """Yield every resource in the stream, every deletion, and every place where neither could be read."""
+    """Yield every resource in the stream, every deletion, and a refusal for each place that could not be read."""
     if not reader.skip_space() and not reader.ending:
         yield Refusal(Place(1), "the file is empty", is_other=True)
     while reader.skip_space():
@@ -113,7 +113,7 @@ def candidates(reader: JsonReader, bundle_numbers: Iterator[int]) -> Iterator[Fo
 
 
 def _begins_bundle(head: str) -> bool:
-    """Tell a Bundle by its first characters, so that it is never read as a whole."""
+    """Return whether a Bundle begins here, by its first characters, so that it is never read as a whole."""
     own = head.partition("\n{")[0]  # what follows may be another value
     first = _RESOURCE_TYPE.search(own)
     return (first is not None and first[1] == "Bundle") or _SORTED_BUNDLE.match(own) is not None
@@ -138,7 +138,7 @@ def _unpacked(reader: JsonReader, number: int) -> Iterator[Found]:
             else:
                 head[name] = _taken_once(reader, name, head)
     except Unreadable as error:
-        yield from not_loaded.told()
+        yield from not_loaded.sentences()
         yield Refusal(Place(reader.line), f"{error}; the rest of this Bundle is not read")
         reader.skip_to_next_value()
         return
@@ -148,7 +148,7 @@ def _unpacked(reader: JsonReader, number: int) -> Iterator[Found]:
         kind = f"type {head['type']}" if head["type"] in _OTHER_BUNDLES else "a type that FHIR does not have"
         yield Refusal(Place(first_line), f"a Bundle of {kind} is not loaded, only {', '.join(UNPACKED)}", "Bundle")
     else:
-        yield from not_loaded.told()
+        yield from not_loaded.sentences()
 
 
 def _member_names(reader: JsonReader) -> Iterator[str]:
@@ -168,7 +168,7 @@ def _member_names(reader: JsonReader) -> Iterator[str]:
 
 
 def _entries(reader: JsonReader, bundle: int, first_line: int, not_loaded: _Kinds) -> Iterator[Found]:
-    """Yield what the entries hold; put into `not_loaded` those that ask for something else."""
+    """Yield the content of entries; add other entries to `not_loaded`."""
     if not reader.take("["):
         raise Unreadable("Bundle.entry is not a list")
     if reader.take("]"):
@@ -190,7 +190,7 @@ def _entries(reader: JsonReader, bundle: int, first_line: int, not_loaded: _Kind
 
 
 def _of_entry(entry: Json, place: Place, bundle: int) -> Candidate | Deletion | str | None:
-    """Return what an entry holds; or what it is or asks for instead, as the end of a sentence; None if nothing."""
+    """Return the content of an entry; or, as the end of a sentence, why it is not loaded; None if it is empty."""
     if not isinstance(entry, dict):
         return "is not an object"
     request = entry.get("request")
@@ -214,7 +214,7 @@ def _deletion(entry: JsonObject, place: Place) -> Deletion | None:
 
 
 def _kind_of_not_loaded(entry: JsonObject) -> str:
-    """Return what an entry asks for that is not to store a resource, as the end of a sentence, or ""."""
+    """Return why an entry is not loaded, as the end of a sentence, or ""."""
     request = entry.get("request")
     method = request.get("method") if isinstance(request, dict) else None
     if method in READING:
@@ -233,19 +233,19 @@ def _kind_of_not_loaded(entry: JsonObject) -> str:
 
 
 def _is_answer(entry: JsonObject) -> bool:
-    """Tell whether an entry is a server's answer that brings no resource, as for a deletion."""
+    """Return whether an entry is a server's answer without a resource, as for a deletion."""
     return "response" in entry and "request" not in entry
 
 
 def _is_outcome(entry: JsonObject) -> bool:
-    """Tell whether an entry only remarks on the search that the Bundle answers."""
+    """Return whether an entry is an OperationOutcome about the search that the Bundle answers."""
     search = entry.get("search")
     return isinstance(search, dict) and search.get("mode") == "outcome"
 
 
 def _taken_once(reader: JsonReader, name: str, taken: JsonObject) -> Json:
     if name in taken:
-        raise Unreadable("a property of the Bundle stands more than once")
+        raise Unreadable("a property of the Bundle occurs more than once")
     return _taken_value(reader)
 
 

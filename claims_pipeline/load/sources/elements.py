@@ -119,7 +119,7 @@ def _missing(definition: Definition, value: dict[str, Any], place: Place) -> Ite
 def _problem(definition: Definition, element: Element, name: str, child: Any) -> str:
     """Return what is wrong with one member of an object, leaving aside what is in it."""
     if name == REPEATED:
-        return "stands more than once in one object"
+        return "occurs more than once in one object"
     if element is _UNKNOWN:
         is_extension_of_primitive = name.startswith("_") and name[1:] in definition.elements
         return "" if is_extension_of_primitive else "is not an element of FHIR R4"

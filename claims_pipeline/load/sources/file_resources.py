@@ -27,7 +27,7 @@ REJECTED_SCHEMA = pl.Schema(
 """Input that is not loaded, and why; type and id are null where they could not be read."""
 
 DELETED_SCHEMA = pl.Schema({"resource_type": pl.String(), "resource_id": pl.String(), "source": pl.String()})
-"""What the input says is to be deleted."""
+"""Resources that the input names as deleted."""
 
 CHUNK_ROWS = 5_000
 CHUNK_CHARACTERS = 8 * 1024 * 1024
@@ -77,9 +77,9 @@ class FileResources:
         identical_count: resources that came again with the same content and are left out.
         rejected_count: rows that `rejected` yields.
         superseded_count: rows that `superseded` yields.
-        unreadable_count: places in the input where something stands whose type and id could not be read.
+        unreadable_count: places in the input whose type and id could not be read.
         deleted: what is to be deleted and does not also come as a resource, with the columns of `DELETED_SCHEMA`.
-        remarks: what of the input was skipped or left out.
+        remarks: notes about input that was skipped or left out.
         id_prefix: put before the ids in the input.
     """
 
@@ -95,7 +95,7 @@ class FileResources:
     id_prefix: str = ""
 
     def present(self, names: Sequence[str]) -> set[str]:
-        """Return those of "Type/id" that the input has, also if it is refused."""
+        """Return those of the "Type/id" that the input has, refused ones included."""
         found = self.spool.execute(_PRESENT, {"names": list(names), "prefix": self.id_prefix}).fetchall()
         return {name for (name,) in found}
 

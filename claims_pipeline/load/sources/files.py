@@ -46,7 +46,7 @@ FROM refused JOIN inputs USING (file)
 WHERE is_scanned AND (EXISTS (FROM resources) OR EXISTS (FROM deletions))
     AND file NOT IN (SELECT file FROM resources UNION SELECT file FROM deletions)
 GROUP BY file HAVING bool_and(is_other)
-"""  # noqa: S608  constants of ours
+"""  # noqa: S608  own constants
 
 _ENTRIES = "SELECT what, place(name, line, entry) FROM skipped JOIN inputs USING (file) ORDER BY file, line, entry"
 
@@ -57,7 +57,7 @@ FROM links GROUP BY resource_type ORDER BY resource_type
 """
 
 OF_ANOTHER_VERSION = 3
-"""Fewer resources with elements or of types that R4 does not have are taken for slips, not for another version."""
+"""With fewer resources of unknown types or with unknown elements, another FHIR version is not suggested."""
 
 _NOT_R4 = """
 SELECT count(*) FROM refused
@@ -79,7 +79,7 @@ def read_files(
     Args:
         paths: files, archives, folders of files, or "-" for standard input.
         spool_folder: where a temporary folder is made, closed to others; both are removed when the block ends.
-        on_read: told now and then how many resources have been read.
+        on_read: called repeatedly with the number of resources read so far.
         server_base: address of the server that the resources are meant for: absolute references to it become relative.
         options: the prefix of ids, and the resource types that are wanted.
 
@@ -157,7 +157,7 @@ def _read(
 def _wanted(
     found: Candidate | Refusal | Deletion | Skipped, spool: Spool, options: LoadOptions
 ) -> Admitted | Refusal | Deletion | Skipped | None:
-    """Return what was found as it is spooled; None if its type is left out, which is counted."""
+    """Return what is added to the spool; None, and count it, if its type is left out."""
     if isinstance(found, Candidate):
         resource_type = found.resource.get("resourceType") if isinstance(found.resource, dict) else None
     else:
@@ -169,16 +169,16 @@ def _wanted(
 
 
 def remarks(spool: Spool, skipped: SkippedFiles, options: LoadOptions) -> list[str]:
-    """Return a sentence for each kind of what was skipped or left out.
+    """Return a sentence for each kind of skipped or left out input.
 
-    Files of folders and archives that plainly hold no resources, such as logs, are no longer refused but skipped, if
-    other files hold some.
+    Files of folders and archives that hold no resources, such as logs, are skipped instead of refused if other files
+    hold some.
     """
     spool.execute(_OTHER_FILES)
     spool.execute("DELETE FROM refused WHERE file IN (SELECT file FROM other_files)")
     for name, kind in spool.execute("SELECT name, kind FROM other_files ORDER BY file").fetchall():
         skipped.add(name, kind)
-    return [*skipped.told(), *_of_version(spool), *_of_entries(spool), *_of_types(spool, options)]
+    return [*skipped.sentences(), *_of_version(spool), *_of_entries(spool), *_of_types(spool, options)]
 
 
 def _of_version(spool: Spool) -> Iterator[str]:

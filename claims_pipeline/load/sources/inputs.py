@@ -1,4 +1,4 @@
-"""Which files are read: those that are named, those of folders and archives by their names, standard input."""
+"""Decides which files are read: those that are named, those of folders and archives by their names, standard input."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ _OTHER = "of other kinds"
 
 @dataclass(frozen=True)
 class Input:
-    """One file, or standard input; `name` is what a person is told, `is_scanned` if it was found in a folder."""
+    """One file, or standard input; `name` is its name in messages, `is_scanned` is true if it was found in a folder."""
 
     name: str
     path: Path | None = None
@@ -39,13 +39,13 @@ class SkippedFiles:
     names: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, name: str, kind: str = "") -> None:
-        """Count a file; its kind is told by its name if it is not given."""
+        """Count a file; if no kind is given, its name decides."""
         kind = kind or _kind(name)
         self.counts[kind] += 1
         if len(self.names.setdefault(kind, [])) < NAMES_SHOWN:
             self.names[kind].append(name)
 
-    def told(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
         """Yield a sentence for each kind."""
         for kind, count in sorted(self.counts.items()):
             names = ", ".join(self.names[kind]) + (", ..." if count > NAMES_SHOWN else "")
@@ -53,11 +53,11 @@ class SkippedFiles:
 
 
 def inputs(paths: Sequence[str], skipped: SkippedFiles | None = None) -> list[Input]:
-    """Return what `paths` name, in order; a folder's files by name, with those of the folders in it.
+    """Return the inputs that `paths` name, in order; the files of a folder and its subfolders by name.
 
     Args:
         paths: files, folders, or "-" for standard input.
-        skipped: told of the files of folders that are left out.
+        skipped: the files of folders that are left out are added to it.
 
     Raises:
         DataError: a path does not exist, or a folder has no FHIR file.
@@ -80,7 +80,7 @@ def inputs(paths: Sequence[str], skipped: SkippedFiles | None = None) -> list[In
 
 
 def is_read(name: str) -> bool:
-    """Tell by its name whether a file of a folder or archive is read; hidden ones are not."""
+    """Return whether a file of a folder or archive is read, by its name; hidden files are not."""
     return name.lower().endswith(SUFFIXES) and not PurePosixPath(name).name.startswith(".")
 
 
@@ -93,7 +93,7 @@ def _in_folder(folder: Path, skipped: SkippedFiles) -> list[Input]:
             skipped.add(str(file.relative_to(folder)))
             of_folder.add(str(file.relative_to(folder)))
     if not read:
-        also = "".join(f"; {sentence}" for sentence in of_folder.told())
+        also = "".join(f"; {sentence}" for sentence in of_folder.sentences())
         raise DataError(
             f"the folder holds no FHIR file{also}", where=str(folder), fix=f"files end in {', '.join(SUFFIXES)}"
         )

@@ -1,7 +1,7 @@
 """Reads JSON values one after another from a stream of text: NDJSON, one document, or several.
 
-The values need not fit into memory together. A value that is not JSON costs itself only: reading goes on at the next
-line that begins with a brace.
+The values need not fit into memory together. After a value that is not JSON, reading
+continues at the next line that begins with a brace.
 """
 
 import json
@@ -12,9 +12,9 @@ from claims_pipeline.fhir.canonical import Json, decode
 from claims_pipeline.load.sources.streams import BrokenStream
 
 LARGEST_VALUE = 16 * 1024 * 1024
-"""Characters of one resource. Far above any but an embedded file, far below what would endanger server or loader."""
+"""Characters of one resource. More than any resource has without an embedded file, and little for server and loader."""
 
-_SPACE = re.compile(r"[ \t\r\n\ufeff]*")  # with the byte order mark, which also stands inside concatenated files
+_SPACE = re.compile(r"[ \t\r\n\ufeff]*")  # with the byte order mark, which concatenated files also have inside
 _OTHER_FORMATS = (
     ("<", "XML or HTML, only FHIR JSON is read"),
     ("\udcff\udcfe", "UTF-16, FHIR JSON is UTF-8"),
@@ -25,15 +25,15 @@ _OTHER_FORMATS = (
     ("\udcfd7zXZ", "xz, unpack it first"),
     ("7z\udcbc\udcaf", "a 7z archive, unpack it first"),
 )
-"""How files begin that people take for FHIR JSON; bytes that are not UTF-8 are lone surrogates here."""
+"""First characters of other formats; bytes that are not UTF-8 are lone surrogates here."""
 
 _REFILL = 1 << 22
 _TOKEN_CHARACTERS = 16
-"""More than any token but a string or number has: an error so near the end may come from the end."""
+"""Longer than any token except strings and numbers: an error this close to the end may come from the end."""
 
 
 class Unreadable(Exception):
-    """What stands at a position is not what it should be; the reader has not moved."""
+    """The text at the position is not valid; the reader has not moved."""
 
 
 class JsonReader:
@@ -53,7 +53,7 @@ class JsonReader:
         self.ending = ""
 
     def skip_space(self) -> bool:
-        """Move to the next character that is not white space; tell whether there is one."""
+        """Move to the next character that is not white space; return whether there is one."""
         while True:
             match = _SPACE.match(self._text, self._at)
             self.move_to(match.end() if match else self._at)
@@ -98,12 +98,12 @@ class JsonReader:
             self._refill()
 
     def move_to(self, end: int) -> None:
-        """Go on to the position `end`, which `value` gave."""
+        """Move to the position `end`, which `value` returned."""
         self.line += self._text.count("\n", self._at, end)
         self._at = end
 
     def skip_to_next_value(self) -> bool:
-        """Go on to the next line that begins with a brace; tell whether there is one."""
+        """Move to the next line that begins with a brace; return whether there is one."""
         self.move_to(min(self._at + 1, len(self._text)))
         while (found := self._text.find("\n{", self._at)) < 0:
             self.move_to(max(self._at, len(self._text) - 1))  # a line may end here
@@ -114,7 +114,7 @@ class JsonReader:
         return True
 
     def _refill(self) -> bool:
-        """Add text to the buffer, dropping what lies behind the position; tell whether there was any."""
+        """Read more text into the buffer and drop the text before the position; return whether there was more."""
         pieces, size = [self._text[self._at :]], 0
         while size < _REFILL and not self._is_ended:
             try:

@@ -1,4 +1,4 @@
-"""Partitions of a lake as chunks of resources for the pipeline, several small days in one."""
+"""Reads partitions of a lake as chunks of resources, several small days in one chunk."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,10 +60,10 @@ def partitions(lake: Lake, days: Iterable[date], *, newest_first: bool = True) -
 
 
 FIRST_CHUNK_ROWS = 1_000
-"""The server has nothing to do until the first chunk is read and compared: it is small, and the next ones grow."""
+"""The server waits until the first chunk is read and compared, so it is small, and the next ones grow."""
 GROWTH = 4
 CHUNK_ROWS = 20_000
-"""Enough that reading, rendering and comparing cost little a row; about 100 MB at a time."""
+"""Large enough that reading, rendering and comparing are cheap a row; about 100 MB in memory."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ class LakeChunks:
 
     Attributes:
         partitions: of one table.
-        on_partition: told of each partition's rows before they are a chunk.
+        on_partition: called with the rows of each partition before they are yielded.
         row_counts: by partition name, filled as they are read.
         rejected: rows that FHIR cannot hold, without a body, filled as they are rendered.
     """
@@ -212,7 +212,7 @@ def _rendered(table: schema.Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, di
 
 
 def _rendered_once(table: schema.Table, rows: pl.DataFrame) -> pl.DataFrame:
-    """Render equal rows once: a person's row is the same on most of the days that it stands in."""
+    """Render equal rows once: a person's row is the same on most days."""
     distinct = rows.unique(maintain_order=True)
     numbered = distinct.with_row_index("number")
     same = rows.join(numbered, on=rows.columns, how="left", nulls_equal=True, maintain_order="left")

@@ -1,9 +1,9 @@
-"""Which of several resources with one id counts, and what every reference leads to.
+"""Decides which of several resources with one id counts, and resolves every reference.
 
 Adds tables to a spool: `kept` (key "Type/id" and seq of the resources that count), `superseded` (seq of those that come
 again with other content, and of the one that counts), `targets` (seq, reference as written, target "Type/id",
 `is_rewritten` where the body must say the target instead), `url_targets` (the same of elements that are no References)
-and `dangling` (seq of a resource that refers to what nobody can know, and why).
+and `dangling` (seq of a resource that refers to something that cannot be resolved, and why).
 """
 
 import json
@@ -130,7 +130,7 @@ SELECT seq, 'refers to ' || array_to_string(list(problem ORDER BY problem)[1:{RE
     || CASE WHEN count(*) > {REASONS_SHOWN} THEN '; and to ' || (count(*) - {REASONS_SHOWN}) || ' more' ELSE '' END
     AS reason
 FROM problems GROUP BY seq ORDER BY seq
-"""  # noqa: S608  a constant of ours
+"""  # noqa: S608  own constant
 
 _REPLACED_REFERENCES = """
 SELECT targets.seq, reference AS written, target

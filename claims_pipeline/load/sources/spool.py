@@ -1,4 +1,4 @@
-"""What was read, on disk: bodies in Parquet parts, keys and references in a DuckDB file.
+"""Stores what was read on disk: bodies in Parquet parts, keys and references in a DuckDB file.
 
 Only one part of bodies is in memory at a time, and DuckDB works within `_MEMORY`, so that memory stays flat.
 
@@ -30,7 +30,7 @@ LONGEST_SHOWN = 500
 """Characters of a reason or a name in it."""
 
 REFERENCE = r'"reference":"((?:[^"\\]|\\.)*)"'
-"""A Reference in canonical JSON. Inside a string the quotes would be escaped, so nothing else looks like this."""
+"""A Reference in canonical JSON. Quotes inside a string are escaped, so nothing else matches."""
 
 _MEMORY = "200MB"
 _NO_BUNDLE = -1
@@ -82,7 +82,7 @@ _OTHER_SCHEMAS: dict[str, dict[str, pl.DataType]] = {
 
 
 class Spool:
-    """Collects what is found in files in `folder`; `flush` when all has been added.
+    """Writes what is found in files to `folder`; call `flush` after the last `add`.
 
     Args:
         folder: an empty folder.
@@ -107,7 +107,7 @@ class Spool:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Raise a DataError where the disk does not take, or give back, what is spooled."""
+        """Translate errors of the disk, DuckDB and Polars inside the block to a DataError."""
         try:
             yield
         except (duckdb.Error, pl.exceptions.PolarsError, OSError) as error:
@@ -123,7 +123,7 @@ class Spool:
         self.execute("INSERT INTO inputs VALUES (?, ?, ?)", [file, _valid(name), is_scanned])
 
     def add(self, file: int, found: Admitted | Refusal | Deletion | Skipped) -> None:
-        """Add one resource, or what stands where none could be read."""
+        """Add one resource, or the reason why none could be read."""
         where = (file, found.place.line, found.place.entry)
         match found:
             case Refusal():
@@ -200,8 +200,8 @@ class Spool:
             return found
 
     def number_of(self, table: str, expression: str = "count(*)") -> int:
-        """Return the number of rows of a table, or another number that tells of them all."""
-        ((number,),) = self.execute(f"SELECT {expression} FROM {table}").fetchall()  # noqa: S608  our own names
+        """Return the number of rows of a table, or another aggregate of them."""
+        ((number,),) = self.execute(f"SELECT {expression} FROM {table}").fetchall()  # noqa: S608  own names
         return int(number)
 
     def pages(self, query: str, table: str, schema: pl.Schema) -> Iterator[pl.DataFrame]:
@@ -225,17 +225,17 @@ class Spool:
     def _insert(self, table: str, frame: pl.DataFrame) -> None:
         if not frame.is_empty():
             self.connection.register("added", frame.to_arrow())
-            self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM added")  # noqa: S608  our own names
+            self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM added")  # noqa: S608  own names
             self.connection.unregister("added")
 
 
 def _valid(text: str | None) -> str | None:
-    """Return text from outside as it may be stored: what is not valid Unicode is written as an escape."""
+    """Return text as valid Unicode: invalid characters become escapes."""
     return None if text is None else text.encode(errors="backslashreplace").decode()
 
 
 def _shown(text: str | None) -> str | None:
-    """Return text from bad input as it may be shown to a person."""
+    """Return text from bad input as it may be printed, cut to `LONGEST_SHOWN` characters."""
     return _valid(text if text is None or len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "...")
 
 
@@ -246,7 +246,7 @@ def references_in(body: pl.Expr) -> pl.Expr:
 
 
 def _links(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return seq, bundle and reference of every reference that leads out of its resource."""
+    """Return seq, bundle and reference of every reference to another resource."""
     links = rows.select("seq", "bundle", reference=references_in(pl.col("body"))).explode("reference")
     return links.filter(pl.col("reference").is_not_null() & ~pl.col("reference").str.starts_with("#"))
 

@@ -1,6 +1,6 @@
 """Opens files, archives and standard input as streams of text: unpacked, UTF-8 decoded, nothing held as a whole.
 
-Members of an archive are read as they come, and never written to disk: their names only say where something stands.
+Members of an archive are read as they come, and never written to disk; their names are used in messages only.
 """
 
 import codecs
@@ -19,9 +19,9 @@ from claims_pipeline.load.sources.inputs import Input, SkippedFiles, is_read
 
 CHUNK_BYTES = 1 << 20
 TAR_BYTES = 1 << 14
-"""What is read of a member of a tar archive at once: as much is lost where the archive is cut."""
+"""Bytes of a tar member that are read at once, and lost if the archive is cut there."""
 LARGEST_EXPANSION = 200
-"""Times its size that packed data may become, once that is more than `ALWAYS_EXPANDED`: FHIR JSON reaches 10 to 60."""
+"""The largest ratio of unpacked to packed size above `ALWAYS_EXPANDED`: FHIR JSON reaches 10 to 60."""
 ALWAYS_EXPANDED = 1 << 30
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -41,7 +41,7 @@ class Readable(Protocol):
 
 
 class BrokenStream(Exception):
-    """A stream ended before its time; what came before is good."""
+    """A stream ended early or is damaged; what came before is valid."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Document:
     """One file, or member of an archive.
 
     Attributes:
-        name: what a person is told.
+        name: its name in messages.
         texts: the content piece by piece, to be read before the next document is asked for; bytes that are not UTF-8
             come as lone surrogates. Raises BrokenStream where it is damaged, ends early or cannot be read.
         is_scanned: whether it was found in a folder or an archive.
@@ -90,7 +90,7 @@ def _of_stream(source: Input, stream: BinaryIO, skipped: SkippedFiles) -> Iterat
 
 
 def _with_head(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return the first bytes, as many as tell a tar archive, and all chunks."""
+    """Return the first bytes, enough to recognise a tar archive, and all chunks."""
     head = b""
     for chunk in chunks:
         head += chunk
@@ -164,7 +164,7 @@ def _path_in(archive: str, member: str) -> str:
 
 
 class _Chunks(io.RawIOBase):
-    """A stream of bytes as a file that can only be read on."""
+    """A file object that reads chunks of bytes, forwards only."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -186,7 +186,7 @@ class _Chunks(io.RawIOBase):
 
 @dataclass
 class _Limit:
-    """How much packed data has become."""
+    """Counts packed and unpacked bytes, and raises BrokenStream above the limit."""
 
     packed: int = 0
     plain: int = 0
@@ -226,7 +226,7 @@ def _unpacked(stream: Readable, size: int = 0) -> Iterator[bytes]:
 
 
 def _gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield what gzip members hold, at most `CHUNK_BYTES` at once however well they are packed."""
+    """Yield the content of gzip members, at most `CHUNK_BYTES` at once."""
     member = zlib.decompressobj(_GZIP_WBITS)
     limit = _Limit()
     is_between_members = True

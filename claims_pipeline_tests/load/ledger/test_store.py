@@ -126,14 +126,14 @@ def holders(ledger: Ledger) -> list[tuple[str, int]]:
         return connection.execute("SELECT host, pid FROM holder").fetchall()
 
 
-def test_the_holder_signs_and_takes_its_name_away(tmp_path: Path) -> None:
+def test_the_holder_of_the_lock_is_recorded_while_it_holds_it(tmp_path: Path) -> None:
     with open_ledger(tmp_path / "ledger.sqlite") as ledger:
         with holding_lock(ledger):
             assert holders(ledger) == [(socket.gethostname(), os.getpid())]
         assert holders(ledger) == []
 
 
-def test_a_second_loader_is_told_who_holds_the_lock_and_changes_nothing(tmp_path: Path) -> None:
+def test_the_error_of_a_second_loader_names_the_holder_and_changes_nothing(tmp_path: Path) -> None:
     with open_ledger(tmp_path / "ledger.sqlite") as first, open_ledger(tmp_path / "ledger.sqlite") as second:
         with holding_lock(first):
             named = rf"process {os.getpid()} on {socket.gethostname()} since 20"

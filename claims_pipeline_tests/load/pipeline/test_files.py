@@ -65,7 +65,7 @@ def test_a_server_that_refuses_ids_of_digits_only_is_answered_with_the_remedy(
     assert "claims load --id-prefix TEXT" in report.render()
 
 
-def test_input_that_cannot_be_read_is_counted_by_type_and_its_letters_go_when_it_is_mended(
+def test_unreadable_input_is_counted_by_type_and_its_letters_close_when_it_is_corrected(
     fake_target: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "a.json"
@@ -82,7 +82,7 @@ def test_input_that_cannot_be_read_is_counted_by_type_and_its_letters_go_when_it
     assert list_dead_letters(fake_target).is_empty()
 
 
-def test_letters_of_an_archive_from_standard_input_go_when_it_is_mended(
+def test_letters_of_an_archive_from_standard_input_close_when_it_is_corrected(
     fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def pipe(line: str) -> None:

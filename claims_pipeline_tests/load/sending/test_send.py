@@ -205,7 +205,7 @@ def test_what_passes_is_sent_again_and_nothing_is_lost(
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_server_that_no_longer_lets_us_in_stops_the_load_at_once(
+def test_a_server_that_denies_access_during_a_load_stops_it_at_once(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path, status: int
 ) -> None:
     fake_server.behave(every_transaction(status, "HAPI-0333: no"))
@@ -214,7 +214,7 @@ def test_a_server_that_no_longer_lets_us_in_stops_the_load_at_once(
 
     assert (report.exit_code, report.total.rejected) == (1, 0)
     assert len(fake_server.transactions) <= 4
-    assert "refuses us" in report.render()
+    assert "denies access" in report.render()
 
 
 @pytest.mark.parametrize("status", [302, 404, 405])

@@ -187,7 +187,7 @@ def test_a_damaged_gzip_file_is_named(tmp_path: Path) -> None:
         (b"PAR1\x15\x04", "Parquet, only FHIR JSON is read"),
     ],
 )
-def test_files_that_are_taken_for_fhir_json_are_told_apart(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_other_formats_than_fhir_json_are_recognised(tmp_path: Path, content: bytes, reason: str) -> None:
     with reading(tmp_path, a__json=content) as found:
         assert refusals(found) == [("a.json:1", reason)]
 
@@ -205,7 +205,7 @@ def test_the_same_resource_twice_counts_once(tmp_path: Path) -> None:
         assert (found.count, found.identical_count, found.superseded_count) == (1, 1, 0)
 
 
-def test_of_one_id_with_different_content_the_last_counts_and_the_other_is_told(tmp_path: Path) -> None:
+def test_the_last_of_several_contents_of_one_id_counts_and_the_others_are_reported(tmp_path: Path) -> None:
     content = ndjson(patient("p1", gender="male"), patient("p1", gender="female"))
 
     with reading(tmp_path, a__ndjson=content) as found:

@@ -271,12 +271,12 @@ def test_a_prefix_that_ids_cannot_have_is_a_usage_error(prefix: str) -> None:
     [
         (
             '{"resourceType":"Patient","id":"p1","gender":"male","gender":"female"}',
-            "Patient.gender stands more than once in one object",
+            "Patient.gender occurs more than once in one object",
         ),
-        ('{"resourceType":"Patient","id":"p1","id":"p2"}', "Patient.id stands more than once in one object"),
+        ('{"resourceType":"Patient","id":"p1","id":"p2"}', "Patient.id occurs more than once in one object"),
         (
             '{"resourceType":"Patient","id":"p1","name":[{"text":"a"},{"text":"b","text":"c"}]}',
-            "Patient.name[1].text stands more than once in one object",
+            "Patient.name[1].text occurs more than once in one object",
         ),
         (
             '{"resourceType":"Patient","id":"p1","_gender":{"id":"a","id":"b"}}',
@@ -284,7 +284,7 @@ def test_a_prefix_that_ids_cannot_have_is_a_usage_error(prefix: str) -> None:
         ),
         (
             '{"resourceType":"Bundle","type":"batch","type":"batch","entry":[]}',
-            "a property of the Bundle stands more than once; the rest of this Bundle is not read",
+            "a property of the Bundle occurs more than once; the rest of this Bundle is not read",
         ),
         (
             '{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient","id":"p1"},"resource":{}}]}',
@@ -292,7 +292,7 @@ def test_a_prefix_that_ids_cannot_have_is_a_usage_error(prefix: str) -> None:
         ),
     ],
 )
-def test_a_property_that_stands_twice_in_an_object_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+def test_a_property_that_occurs_twice_in_an_object_is_refused(tmp_path: Path, text: str, reason: str) -> None:
     with reading(tmp_path, a__ndjson=f"{text}\n{ndjson(patient('good'))}") as found:
         assert list(bodies(found)) == ["Patient/good"]
         assert [said for _, said in refusals(found)] == [reason]

@@ -27,7 +27,7 @@ except DataError as error:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit of a file's size is POSIX")
-def test_a_disk_that_takes_no_more_while_files_are_read_is_said(tmp_path: Path) -> None:
+def test_a_full_disk_while_files_are_read_is_a_clear_error(tmp_path: Path) -> None:
     file = tmp_path / "a.ndjson"
     file.write_text("".join(json.dumps(patient(f"p{number}")) + "\n" for number in range(60_000)))
 
