@@ -1,11 +1,12 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from claims_pipeline import __version__
+from claims_pipeline import __version__, cli
 
 
 def claims(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -35,3 +36,20 @@ def test_a_folder_that_cannot_be_made_is_named_without_a_traceback(tmp_path: Pat
     assert done.stderr.startswith("error: Not a directory\nwhere: ")
     assert str(tmp_path / "file") in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_every_command_with_130_and_no_traceback(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "app", lambda **_: signal.raise_signal(number))
+    monkeypatch.setattr("sys.argv", ["claims", "quality"])
+    before = os.umask(0o022)
+    try:
+        with pytest.raises((SystemExit, KeyboardInterrupt)) as ended:
+            cli.main()
+    finally:
+        os.umask(before)
+
+    assert isinstance(ended.value, SystemExit)
+    assert ended.value.code == 130
