@@ -45,7 +45,7 @@ __all__ = [
 
 
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
-"""Click's error for wrong usage: typer may bring a click of its own, and exports a subclass of this only."""
+"""Click's error for wrong usage: typer may bundle its own click, and exports only a subclass of this."""
 
 
 def main() -> None:

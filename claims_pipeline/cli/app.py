@@ -65,7 +65,7 @@ def show(answer: Report, *, as_json: bool) -> None:
 
 
 def finish(report: Report, settings: Settings, *, as_json: bool) -> None:
-    """Print a report and keep it under `runs/`; that it cannot be kept changes nothing of what was done."""
+    """Print a report and keep it under `runs/`; an error while saving it does not change the result."""
     show(report, as_json=as_json)
     try:
         save_report(report, settings.runs_path)

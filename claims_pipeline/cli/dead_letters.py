@@ -47,7 +47,7 @@ def show(
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one dead letter: where it came from, what was said about it, when.
+    """Show one dead letter: its source, the reason and the time.
 
     Example: claims dead-letters show Claim/claim-20250105-000042
     """
@@ -85,7 +85,7 @@ def retry(
 
 
 def _letters(ledger: Path | None, *, with_contents: bool) -> "pl.DataFrame":
-    """Return the open dead letters; say which files could not be looked into."""
+    """Return the open dead letters, and warn about files that could not be read."""
     from claims_pipeline import load
 
     settings = load_settings()

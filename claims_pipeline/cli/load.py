@@ -110,7 +110,7 @@ def load(
     reset: Reset = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a FHIR server to what the lake, or files, hold, by sending only what it does not have yet.
+    """Load a lake, or files, into a FHIR server: send only the resources that it does not have yet.
 
     Run it as often as you like: nothing is loaded twice, and an interrupted load continues where it stopped.
     Exit code 0 all is done, 1 something was rejected or failed, 2 wrong usage, 3 the server did not answer.
@@ -167,7 +167,7 @@ def _names(text: str | None) -> frozenset[str]:
 
 
 def _require_files_only(days: "list[date] | None", options: "LoadOptions") -> None:
-    """Refuse what has a meaning only for the partitions of a lake."""
+    """Raise an error for options that apply only to a lake."""
     if days is not None:
         raise ConfigError("--day, --start-date and --end-date choose days of a lake, not of files")
     if options.has_every_version:
@@ -175,7 +175,7 @@ def _require_files_only(days: "list[date] | None", options: "LoadOptions") -> No
 
 
 def _lake(paths: list[str] | None, settings: Settings) -> "Lake | None":
-    """Return the lake that is meant, None if files are."""
+    """Return the lake to load, None for files."""
     from claims_pipeline.lake import Lake
     from claims_pipeline.lake.feed import FEED_FILE
 

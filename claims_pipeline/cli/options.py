@@ -1,4 +1,4 @@
-"""Options that several commands of the loader share, and how a load shows where it is."""
+"""Options that several commands of the loader share, and the progress of a load on a terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +60,7 @@ def _date(option: str, text: str) -> date:
 
 @contextmanager
 def load_progress(settings: Settings) -> Iterator["OnProgress"]:
-    """Show how far the loader is, and why the embedded server does not answer; Ctrl-C and SIGTERM end it in order.
+    """Show the progress of a load, and why the embedded server does not answer; Ctrl-C and SIGTERM end it in order.
 
     Raises:
         Interrupted: a signal came while nothing was being sent; what was being sent ends with a report.
@@ -103,7 +103,7 @@ def _shown() -> Iterator["OnProgress"]:
 
 
 def _where(event: "Progress") -> str:
-    """Return how far it is: both numbers where there is room for them, else the share."""
+    """Return the progress: both numbers if there is room for them, otherwise the share."""
     if not event.total:
         return f"{event.settled:,}" if event.settled else ""
     if err.width >= WIDE:
@@ -112,7 +112,7 @@ def _where(event: "Progress") -> str:
 
 
 def _detail(event: "Progress") -> str:
-    """Return how fast it is, where something is sent, in a width that hardly changes: the bar takes the rest."""
+    """Return the speed while resources are sent, in a nearly constant width: the bar takes the rest."""
     if event.in_flight is None:
         return event.time_left
     speed = f"{event.speed:>{SPEED_WIDTH}}  {event.in_flight:>2} in flight"

@@ -16,7 +16,7 @@ def remove(
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete from the FHIR server exactly what the ledger says we loaded; what else it holds stays.
+    """Delete from the FHIR server exactly what the ledger says was loaded; other resources stay.
 
     Example: claims remove --yes
     """

@@ -12,7 +12,7 @@ PACE_SECONDS = 30.0
 """The window of the pace: a server becomes faster, and resource types differ, so older figures mislead."""
 
 TELL_SECONDS = 1.0
-"""Progress is reported at least this often: a server that takes nothing is news too."""
+"""Progress is reported at least this often, also while the server accepts nothing."""
 
 SURE_SECONDS = 3.0
 """No forecast is made from less time than this."""

@@ -31,7 +31,7 @@ CREATED_AT = re.compile(r"^;\s+Archive created at (.+)$", re.MULTILINE)
 
 
 def backup(settings: Settings, file: Path, *, has_force: bool = False, on_step: OnStep = unheard) -> int:
-    """Write all that the embedded server holds, as of one moment, into a file; the server may go on meanwhile.
+    """Write all that the embedded server holds, as of one moment, into a file; the server may keep running.
 
     If PostgreSQL does not run, it is started for that time.
 
@@ -60,7 +60,7 @@ def backup(settings: Settings, file: Path, *, has_force: bool = False, on_step: 
 
 
 def require_backup(settings: Settings, file: Path) -> str:
-    """Check that a file begins as a backup of a FHIR server does; whether it is whole, its restoring tells.
+    """Check that a file begins as a backup of a FHIR server does; only restoring it shows whether it is complete.
 
     Returns:
         When it was made, such as 2026-11-24 07:07:35 UTC.

@@ -225,7 +225,7 @@ def test_a_server_that_stops_answering_ends_the_load_with_exit_code_3(target: Se
         report = load_lake(lake, settings)
 
     assert report.exit_code == 3
-    assert "took nothing for 2 s" in report.render()
+    assert "accepted nothing for 2 s" in report.render()
     assert report.total.rejected == 0
     assert load_lake(lake, target).exit_code == 0
     assert reconcile(target, deep=True).is_equal

@@ -103,7 +103,7 @@ def test_a_server_that_does_not_take_the_marker_is_said_without_its_words(
 ) -> None:
     fake_server.behave(lambda _: outcome(403, "HAPI-0333: Jane Sample may not"))
 
-    with pytest.raises(FhirError, match="does not take the ledger's marker: HTTP 403") as caught:
+    with pytest.raises(FhirError, match="refuses the ledger's marker: HTTP 403") as caught:
         asyncio.run(_raise(ledger, fake_target))
     assert "Jane" not in caught.value.render()
 

@@ -102,7 +102,7 @@ async def adopt(ledger: Ledger, client: FhirClient, marker: Marker | None, *, wo
     Every resource of the ledger is read and hashed, because a restored server may give the same version other content.
 
     Raises:
-        FhirError: the server refuses to be read, or does not take the marker.
+        FhirError: the server refuses to be read, or refuses the marker.
         ServerUnavailable: it did not answer.
     """
     async for comparison in compare(ledger, client, has_all_contents=True, workers=workers):
@@ -117,7 +117,7 @@ async def reset(ledger: Ledger, client: FhirClient, marker: Marker | None) -> No
     """Forget what the ledger says, and bind the server to it.
 
     Raises:
-        FhirError: the server does not take the marker.
+        FhirError: the server refuses the marker.
         ServerUnavailable: it did not answer.
     """
     forget_all(ledger)

@@ -105,7 +105,7 @@ async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0
         above: a generation that the server's marker has already.
 
     Raises:
-        FhirError: the server does not take the marker.
+        FhirError: the server refuses the marker.
         ServerUnavailable: it did not answer.
     """
     info = ledger.info()
@@ -116,7 +116,7 @@ async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0
         answer = await client.put(MARKER_PATH, body)
     if answer.is_error:
         raise FhirError(
-            f"the server does not take the ledger's marker: {described(answer)}",
+            f"the server refuses the ledger's marker: {described(answer)}",
             where=f"{client.base_url}/{MARKER_PATH}",
             fix="the account needs the right to write Basic resources",
         )

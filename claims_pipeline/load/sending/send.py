@@ -210,7 +210,7 @@ class Sender:
         if self._last_success < began:  # no other bundle was accepted either: the server is the cause
             self.stop(
                 ServerUnavailable(
-                    f"the FHIR server took nothing for {self.patience_seconds:.0f} s: {answer.shown}",
+                    f"the FHIR server accepted nothing for {self.patience_seconds:.0f} s: {answer.shown}",
                     where=self.client.base_url,
                     fix="look for the cause (claims server logs), then run the same command again",
                 )

@@ -195,7 +195,7 @@ class _Limit:
         self.plain += plain
         if self.plain > max(ALWAYS_EXPANDED, LARGEST_EXPANSION * self.packed):
             raise BrokenStream(
-                f"expands to more than {LARGEST_EXPANSION} times its size: unpack it yourself if it is to be trusted"
+                f"expands to more than {LARGEST_EXPANSION} times its size: unpack it yourself if you trust it"
             )
 
     def watched(self, stream: Readable) -> BinaryIO:

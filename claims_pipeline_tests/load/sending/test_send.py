@@ -155,7 +155,7 @@ def test_a_server_that_fails_everything_rejects_nothing_and_ends_the_load(
     report = load(impatient(fake_target), tmp_path, 300)
 
     assert report.exit_code == 3
-    assert "took nothing" in report.render()
+    assert "accepted nothing" in report.render()
     assert report.total.rejected == 0
     assert list_dead_letters(fake_target).is_empty()
 
