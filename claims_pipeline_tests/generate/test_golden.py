@@ -17,13 +17,13 @@ GOLDEN = {
     "payers": "2e17c9f60b760b20",
     "plans": "6e59c93700b5b72a",
     "organizations": "fab7d77abdc8ae6f",
-    "locations": "f94dd322222df72f",
-    "practitioners": "8c8dcee6c7626231",
+    "locations": "138d5c0e4b1ff004",
+    "practitioners": "6c9ffe4f99ba5913",
     "enrollment": "19b3c5cfebccf8e7",
-    "visits": "612ee55df9920d58",
-    "patients": "6a00d8fa3c24122e",
-    "coverages": "cc59cccea2e0c79c",
-    "claims": "b39bb8010eaf9085",
+    "visits": "10bca893352dec06",
+    "patients": "8ca311757fde4561",
+    "coverages": "39809e81096b6218",
+    "claims": "495a24a16bc5d1d9",
 }
 
 

@@ -227,3 +227,15 @@ def test_a_side_of_the_body_is_that_of_the_diagnosis(claims: pl.DataFrame) -> No
     of_right = sided.filter(pl.col("pointed").is_in(["M17.11", "M25.511", "M25.561"]))["lines_modifiers"]
     assert of_right.len() > 0
     assert of_right.list.contains("RT").all()
+
+
+def test_care_beyond_the_office_is_there(claims: pl.DataFrame) -> None:
+    """Hospital and eye visits, surgery, pathology, and a month of dialysis, each with the codes that belong to it."""
+    codes = set(lines(claims)["lines_hcpcs_code"])
+    for some in (["99222", "99232", "99239"], ["92004", "92014"], ["66984", "47562", "49505"], ["88305"]):
+        assert codes & set(some)
+    months = lines(claims, ["90960", "90961", "90962"])
+    assert months.height > 0
+    assert set(months["diagnosis_codes"].list.join(" ")) == {"N18.6 Z99.2"}
+    hospital = lines(claims, ["99223", "99232"])
+    assert set(hospital["place_of_service_code"]) == {"21"}
