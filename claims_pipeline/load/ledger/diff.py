@@ -1,11 +1,10 @@
-"""Compares chunks of resources with the ledger: which resources have to be sent, and which of these lack a target.
+"""Compares chunks of resources with the ledger: which resources have to be sent, and which targets it does not know.
 
 `diff` compares content hashes. `unknown_targets` looks for what resources refer to, because a server names only the
 first missing target of a transaction, and HAPI FHIR does not look at references without a search parameter at all
 (`Claim.insurance.coverage`).
 """
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -210,43 +209,6 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, Unknow
             for resource_type, resource_id, state, missing_target in connection.execute(_NOT_HELD)
         }
     return dict(sorted(unknown.items(), key=lambda item: item[1].lacked is not None))
-
-
-def split_by_missing(resources: pl.DataFrame, missing: Mapping[str, str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split resources into those that may be sent and those that refer to something missing.
-
-    Args:
-        resources: columns of `resource.CHUNK_SCHEMA`.
-        missing: why, by "Type/id", in the order in which they count where a resource refers to several.
-
-    Returns:
-        The first with the columns of `resources`; the second also with `lacks`, all that is missing in that order.
-    """
-    if not missing:
-        return resources, resources.clear().with_columns(lacks=pl.lit(None, dtype=pl.List(pl.String())))
-    order = pl.DataFrame({"lacks": list(missing)}).with_row_index("order")
-    lacking = (
-        resources.lazy()
-        .with_row_index("row")
-        .explode("references")
-        .join(order.lazy(), left_on="references", right_on="lacks")
-        .group_by("row")
-        .agg(pl.col("references").sort_by("order").alias("lacks"))
-        .collect()
-    )
-    marked = resources.with_row_index("row").join(lacking, on="row", how="left", maintain_order="left").drop("row")
-    may_go = pl.col("lacks").is_null()
-    return marked.filter(may_go).select(resources.columns), marked.filter(~may_go)
-
-
-def why_missing(target: str, unknown: Unknown, *, failed: Collection[str]) -> str:
-    """Return why a resource that refers to `target` cannot be loaded."""
-    if target in failed:
-        return f"refers to {target}, which could not be loaded yet"
-    if unknown.was_rejected:
-        lacked = f", because it refers to {unknown.lacked}" if unknown.lacked else ""
-        return f"refers to {target}, which was rejected{lacked}"
-    return f"refers to {target}, which is neither in the input nor on the server"
 
 
 def _name() -> pl.Expr:

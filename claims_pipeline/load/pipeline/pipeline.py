@@ -1,9 +1,9 @@
 """Loads chunks of resources: compare, check references, pack, send, record; with bounded memory.
 
-While bundles are on their way, the next chunk is read and compared in a thread. A chunk holds one group of
+While bundles are in flight, the next chunk is read and compared in a thread. A chunk holds one group of
 resources; what refers to them is in a later group, which starts when this one is settled.
 
-Longer than other modules: what is on its way to the server (`Underway`) is read together with what sends it.
+Longer than other modules: what is in flight (`Underway`) is read together with what sends it.
 """
 
 import asyncio
@@ -15,19 +15,22 @@ import polars as pl
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError
 from claims_pipeline.load.ledger.dead_letters import DeadLetters
-from claims_pipeline.load.ledger.diff import Delta, Unknown, diff, split_by_missing, unknown_targets, why_missing
+from claims_pipeline.load.ledger.diff import Delta, Unknown, diff, unknown_targets
 from claims_pipeline.load.ledger.states import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.load.pipeline.missing import (
+    ServerContents,
+    results_of_lacking,
+    results_of_unknown_types,
+    split_by_missing,
+)
 from claims_pipeline.load.pipeline.relabelling import Relabelling
 from claims_pipeline.load.progress import TELL_SECONDS, OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
-from claims_pipeline.load.reconciling.reads import on_server, unknown_types
 from claims_pipeline.load.report import Tally
 from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, LOADED, Resource, Result, resources_of
 from claims_pipeline.load.sending.bundles import bundles
 from claims_pipeline.load.sending.send import Sender
-
-TARGETS_SHOWN = 10
 
 _CHUNK_COLUMNS = [name for name in Resource._fields if name in CHUNK_SCHEMA]
 KEYS_SCHEMA = pl.Schema({**dict.fromkeys(KEY, pl.String()), "content_hash": pl.String()})
@@ -93,14 +96,16 @@ class Pipeline:
     sending_since: float | None = None
     last_answer: float = 0.0
     _underway: list[Underway] = field(default_factory=list)
-    _on_server: dict[str, bool] = field(default_factory=dict)
-    _has_type: dict[str, bool] = field(default_factory=dict)
     _relabelling: Relabelling = field(default_factory=Relabelling)
     _claims: int = 0
     _loaded: int = 0
     _bundles: int = 0
     _stage: str = ""
     _pace: Pace = field(default_factory=Pace)
+    _contents: ServerContents = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._contents = ServerContents(self.ledger, self.sender.client)
 
     async def load(self, chunks: Iterable[pl.DataFrame], origin: str) -> None:
         """Load chunks (columns of `resource.CHUNK_SCHEMA`) of resources that do not refer to later ones.
@@ -154,61 +159,33 @@ class Pipeline:
         """Count what needs no request, and return the rest. Everything that can fail is done before the counting."""
         delta = plan.delta
         self._relabelling.expect(delta.known_labels)
-        missing = await self._missing(plan.unknown)
+        missing = await self._contents.why_missing(plan.unknown, failed=self.tally.failed)
         if not self.is_dry_run:
             touch(self.ledger, delta.to_touch, origin, self.feed)
         self.tally.add_read(plan.chunk)
         self.tally.add_rows(delta.unchanged, "unchanged")
         self.tally.add_rows(delta.superseded, "superseded")
         self.tally.add_still_rejected(delta.still_rejected)
-        to_send, of_unknown_types = await self._split_by_type(delta.to_send)
-        self._reject_unsent(of_unknown_types, origin)
+        to_send, of_unknown_types = await self._contents.split_by_type(delta.to_send)
+        self._settle_unsent(results_of_unknown_types(of_unknown_types, origin), origin)
         may_go, lacking = split_by_missing(to_send, missing)
-        results = [
-            Result(resource, _end_of_lacking(lacks[0], self.tally), "", 0, _all_reasons(lacks, missing), lacks[0])
-            for resource, lacks in zip(resources_of(lacking, origin), lacking["lacks"].to_list(), strict=True)
-        ]
+        results = results_of_lacking(lacking, origin, missing, failed=self.tally.failed)
         self._record(results, origin)
         self._tell()
         return may_go
 
     async def name_unknown_types(self, numbers: Mapping[str, int]) -> None:
         """Report, before anything is sent, which of the resource types (type -> resources) the server does not have."""
-        unknown = await unknown_types(self.ledger, self.sender.client, numbers.keys())
-        for resource_type in sorted(unknown):
-            remark = f"{no_such_type(resource_type)}, of which the input has {numbers[resource_type]:,}"
+        for remark in await self._contents.remarks_on_types(numbers):
             self.remarks.append(remark)
             self.on_progress(Progress(remark))
 
-    async def _split_by_type(self, to_send: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Return the rows of types that the server has, and the rest."""
-        new = set(to_send["resource_type"].unique()) - self._has_type.keys()
-        if new:
-            unknown = await unknown_types(self.ledger, self.sender.client, new)
-            self._has_type.update({resource_type: resource_type not in unknown for resource_type in new})
-        lacking = [resource_type for resource_type, has in self._has_type.items() if not has]
-        is_unknown = pl.col("resource_type").is_in(lacking)
-        return to_send.filter(~is_unknown), to_send.filter(is_unknown)
-
-    def _reject_unsent(self, rows: pl.DataFrame, origin: str) -> None:
-        results = [
-            Result(resource, "rejected", text=no_such_type(resource.resource_type))
-            for resource in resources_of(rows, origin)
-        ]
+    def _settle_unsent(self, results: Sequence[Result], origin: str) -> None:
+        """Count and record what is not sent; a dry run counts only."""
         if self.is_dry_run:
             self.tally.add_results(results)
         else:
             self._record(results, origin)
-
-    async def _missing(self, unknown: dict[str, Unknown]) -> dict[str, str]:
-        to_ask = [target for target in unknown if target not in self._on_server]
-        found = await on_server(self.sender.client, to_ask) if to_ask else set()
-        self._on_server.update({target: target in found for target in to_ask})
-        return {
-            target: why_missing(target, what, failed=self.tally.failed)
-            for target, what in unknown.items()
-            if not self._on_server[target]
-        }
 
     async def _send(self, to_send: pl.DataFrame, underway: Underway, origin: str, sending: asyncio.TaskGroup) -> None:
         resources = resources_of(to_send, origin)
@@ -232,10 +209,7 @@ class Pipeline:
         self.tally.add_still_rejected(delta.still_rejected)
         new = set(delta.to_send.select(*KEY, "content_hash").rows())
         rejected = [result for result in results if result.resource[:3] in new]
-        if self.is_dry_run:
-            self.tally.add_results(rejected)
-        else:
-            self._record(rejected, origin)
+        self._settle_unsent(rejected, origin)
 
     async def open(self) -> None:
         """Raise the marker's generation, once, before the first write."""
@@ -293,23 +267,6 @@ class Pipeline:
                 seconds_left=self._pace.seconds_left(self.total - settled),
             )
         )
-
-
-def no_such_type(resource_type: str) -> str:
-    """Return why a resource cannot be sent whose type is not in the server's CapabilityStatement."""
-    return f"the server has no resource type {resource_type}"
-
-
-def _end_of_lacking(target: str, tally: Tally) -> str:
-    """Return "failed" if the target may still be loaded, otherwise "rejected"."""
-    return "failed" if target in tally.failed else "rejected"
-
-
-def _all_reasons(lacks: Sequence[str], missing: Mapping[str, str]) -> str:
-    """Return why a resource cannot be loaded that lacks several things: the first of them in full, and the others."""
-    more = f"; and to {', '.join(lacks[1:TARGETS_SHOWN])}" if len(lacks) > 1 else ""
-    hidden = len(lacks) - TARGETS_SHOWN
-    return missing[lacks[0]] + more + (f" and {hidden:,} more that are missing" if hidden > 0 else "")
 
 
 def _unsettled(chunks: Iterable[Underway]) -> list[Underway]:

@@ -1,4 +1,7 @@
-"""Finds the resources in a stream of JSON: one a value, or the entries of Bundles."""
+"""Finds the resources in a stream of JSON: one a value, or the entries of Bundles.
+
+Longer than other modules: what a candidate is and how it is found are read together.
+"""
 
 import re
 from collections.abc import Iterator

@@ -6,6 +6,8 @@ Tables: `inputs` (the files), `resources` (a row each, `seq` in reading order), 
 (other strings that an entry of the Bundle may be meant by), `full_urls` (what Bundles call their entries), `own_ids`
 (resources that are sent under another id than their own), `refused`, `deletions`, `skipped`, `left_out` (counts by type
 that was not asked for). Of `bundle`, -1 is none. `located` is `resources` with `source` ("file:line").
+
+Longer than other modules: the tables and the class that fills them are read together.
 """
 
 from collections import Counter

@@ -1,6 +1,8 @@
 """Opens files, archives and standard input as streams of text: unpacked, UTF-8 decoded, nothing held as a whole.
 
 Members of an archive are read as they come, and never written to disk; their names are used in messages only.
+
+Longer than other modules: the formats share their unpacking and its limit.
 """
 
 import codecs

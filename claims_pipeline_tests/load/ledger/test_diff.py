@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from claims_pipeline.load.ledger.diff import diff, split_by_missing, unknown_targets, why_missing
+from claims_pipeline.load.ledger.diff import diff, unknown_targets
 from claims_pipeline.load.ledger.states import settle, settle_deleted, settle_gone
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
@@ -85,6 +85,3 @@ def test_a_target_is_known_if_the_server_holds_it_or_the_chunk_does(ledger: Ledg
     unknown = unknown_targets(ledger, rows)
 
     assert unknown == {"Patient/p-4": (False, None), "Patient/p-2": (True, "Patient/p-9")}
-    reasons = {target: why_missing(target, what, failed=()) for target, what in unknown.items()}
-    may_go, lacking = split_by_missing(rows, reasons)
-    assert (may_go.height, lacking.height) == (0, 1)
