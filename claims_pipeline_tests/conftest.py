@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from claims_pipeline import server
@@ -95,13 +94,7 @@ def _no_ledger_fills_the_server(request: pytest.FixtureRequest) -> None:
     chosen = (item for item in request.session.items if isinstance(item, pytest.Function))
     if any("fhir_server" in item.fixturenames for item in chosen if item.module is request.module):
         shared: Settings = request.getfixturevalue("fhir_server")
-        try:
-            forget_marker(shared.fhir_base_url)
-        except (
-            httpx.ConnectError
-        ):  # the server of the run has ended meanwhile: the other modules go on without its content
-            server.start(shared)
-            forget_marker(shared.fhir_base_url)
+        forget_marker(shared.fhir_base_url)
 
 
 def open_home() -> Path:

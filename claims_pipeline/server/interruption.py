@@ -35,7 +35,8 @@ def stopping_what_started(
 ) -> Iterator[None]:
     """Call `stop` if a signal ends the `with` block, and report what still runs, then or after an error.
 
-    A second signal interrupts the stopping.
+    Other processes that the block started are stopped too; those that ran before it keep running. A second signal
+    interrupts the stopping.
 
     Args:
         stop: stops the processes that this process started.
@@ -46,14 +47,16 @@ def stopping_what_started(
     Raises:
         Interrupted: a signal was received; the message names what still runs.
     """
+    before = started_here()
     try:
         yield
     except (KeyboardInterrupt, Interrupted) as signalled:
         with suppress(KeyboardInterrupt, ClaimsPipelineError):
             on_step("interrupted: stopping what was started")
             stop()
-            for process in started_here():  # those without a pid file yet
-                end(process, seconds=STOP_SECONDS)
+            for process in started_here():
+                if process not in before:  # it has no pid file yet
+                    end(process, seconds=STOP_SECONDS)
         where = signalled.where if isinstance(signalled, Interrupted) else ""
         raise _interrupted(names(), where, by) from signalled
     except ClaimsPipelineError:

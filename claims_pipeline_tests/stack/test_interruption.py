@@ -93,6 +93,20 @@ def test_services_that_ran_before_keep_running_and_are_named(
     assert caught.value.fix.startswith("claims down")
 
 
+def test_what_this_process_started_before_for_others_goes_on(settings: Settings, tmp_path: Path) -> None:
+    earlier = start_detached(SLEEP, log=tmp_path / "log")
+    later: list[ProcessIdentity] = []
+    try:
+        with pytest.raises(Interrupted), none_left_behind(settings, lambda _: None):
+            later.append(start_detached(SLEEP, log=tmp_path / "log"))
+            raise KeyboardInterrupt
+
+        assert is_running(earlier)
+        assert not is_running(later[0])
+    finally:
+        stop(earlier, seconds=5)
+
+
 def test_an_error_stops_nothing_and_says_what_still_runs(settings: Settings, dashboard: ProcessIdentity) -> None:
     steps: list[str] = []
     with pytest.raises(ServiceError, match="no luck"), none_left_behind(settings, steps.append):
