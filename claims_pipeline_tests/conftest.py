@@ -13,6 +13,7 @@ import pytest
 
 from claims_pipeline import server
 from claims_pipeline.ports import free_port
+from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.server_state import forget_marker
 
@@ -21,13 +22,25 @@ FASTER_BOOT = "-XX:TieredStopAtLevel=1"
 
 SERVERS = {"fhir_server", "spare_server"}
 SERVER_GROUP = "fhir"
+RUN = "PYTEST_CLAIMS_RUN"
+"""Environment variable with the pid of the process that started the run; the workers inherit it."""
 
 
 def pytest_configure() -> None:
-    """Let no test see the settings of whoever runs it: before any module is imported, for some read them then."""
+    """Let no test see the settings of whoever runs it, before any module is imported: some read them at import."""
+    run = os.environ.get(RUN, str(os.getpid()))
     for name in [name for name in os.environ if name.startswith("CLAIMS_") and name != "CLAIMS_CACHE"]:
         del os.environ[name]
     os.environ["CLAIMS_HOME"] = str(Path(tempfile.gettempdir()) / "no-installation")
+    os.environ[RUN] = run
+
+
+def pytest_unconfigure() -> None:
+    """Stop what an interrupted worker has left running: pytest-xdist kills a worker that does not end in time."""
+    if os.environ[RUN] == str(os.getpid()):
+        for home in Path(tempfile.gettempdir()).glob(f"{_home_prefix()}*"):
+            server.stop(Settings(home=home))
+            shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
@@ -48,6 +61,15 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _no_installation_of_whoever_runs_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["CLAIMS_HOME"] = str(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_waits_for_the_disk() -> Iterator[None]:
+    """Let the tests' process flush nothing: sync(2) also waits for what the server of another worker writes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        patch.setattr(os, "sync", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +102,11 @@ def _running_server() -> Iterator[Settings]:
     )  # a stopped run ends like an interrupted one
     try:
         server.start(settings)
+        for sql in (
+            "ALTER SYSTEM SET fsync = off",
+            "SELECT pg_reload_conf()",
+        ):  # a killed PostgreSQL loses nothing by it
+            assert Postgres.of(settings).query(sql) is not None
         yield settings
     finally:
         os.environ["JDK_JAVA_OPTIONS"] = options
@@ -99,6 +126,10 @@ def _no_ledger_fills_the_server(request: pytest.FixtureRequest) -> None:
 
 def open_home() -> Path:
     """Make a temporary CLAIMS_HOME that PostgreSQL's user can reach: pytest's own folders are closed to it."""
-    home = Path(tempfile.mkdtemp(prefix="claims-test-"))
+    home = Path(tempfile.mkdtemp(prefix=_home_prefix()))
     home.chmod(0o711)
     return home
+
+
+def _home_prefix() -> str:
+    return f"claims-test-{os.environ[RUN]}-"

@@ -1,19 +1,14 @@
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline_tests.aggregate.example_lake import write_example_lake
+from claims_pipeline_tests.cli.running import run_claims
 
 
 def claims_aggregate(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("CLAIMS_")}
-    call = [sys.executable, "-m", "claims_pipeline.cli", "aggregate", *options]
-    return subprocess.run(
-        call, env=env | {"CLAIMS_HOME": str(home)}, capture_output=True, text=True, timeout=60, check=False
-    )
+    return run_claims("aggregate", *options, CLAIMS_HOME=str(home))
 
 
 def test_the_report_is_printed_and_kept(tmp_path: Path) -> None:

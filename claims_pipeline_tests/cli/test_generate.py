@@ -1,12 +1,12 @@
 """claims generate, fidelity and quality as a person runs them."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from claims_pipeline_tests.cli.running import run_claims
 
 SMALL = ("--claims", "60", "--patients", "10", "--start-date", "2025-01-01", "--end-date", "2025-01-31")
 
@@ -17,11 +17,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def claims(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CLAIMS_")}
-    call = [sys.executable, "-m", "claims_pipeline.cli", *arguments]
-    return subprocess.run(
-        call, capture_output=True, text=True, check=False, env=environment | {"CLAIMS_HOME": str(home)}
-    )
+    return run_claims(*arguments, CLAIMS_HOME=str(home))
 
 
 def files(folder: Path) -> list[str]:

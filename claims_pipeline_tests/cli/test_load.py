@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from claims_pipeline.ports import free_port
+from claims_pipeline_tests.cli.running import run_claims
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 
 COMMAND = [sys.executable, "-m", "claims_pipeline.cli", "load"]
 
 
 def run(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = {"CLAIMS_HOME": str(home), "PATH": "/usr/bin:/bin"}
-    return subprocess.run([*COMMAND, *options], env=environment, capture_output=True, text=True, check=False)
+    return run_claims("load", *options, CLAIMS_HOME=str(home))
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,8 @@ def test_an_error_is_json_where_that_was_asked_for(
 )
 def test_a_mistyped_ledger_is_refused_and_not_made(tmp_path: Path, command: list[str]) -> None:
     typo = tmp_path / "folder" / "leger.sqlite"
-    environment = {"CLAIMS_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"}
-    claims = [sys.executable, "-m", "claims_pipeline.cli", *command, "--hash-file", str(typo)]
 
-    done = subprocess.run(claims, env=environment, capture_output=True, text=True, check=False)
+    done = run_claims(*command, "--hash-file", str(typo), CLAIMS_HOME=str(tmp_path / "home"))
 
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: there is no ledger here\nwhere: {typo}\ntry: ")
@@ -109,10 +107,7 @@ def test_a_mistyped_ledger_is_refused_and_not_made(tmp_path: Path, command: list
 
 
 def test_before_the_first_load_there_are_no_dead_letters_and_no_ledger(tmp_path: Path) -> None:
-    environment = {"CLAIMS_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
-    claims = [sys.executable, "-m", "claims_pipeline.cli", "dead-letters", "list"]
-
-    done = subprocess.run(claims, env=environment, capture_output=True, text=True, check=False)
+    done = run_claims("dead-letters", "list", CLAIMS_HOME=str(tmp_path))
 
     assert (done.returncode, done.stdout) == (0, "0 dead letters\n")
     assert list(tmp_path.iterdir()) == []

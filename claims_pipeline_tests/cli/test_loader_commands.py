@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from claims_pipeline.settings import Settings
+from claims_pipeline_tests.cli.running import run_claims
 from claims_pipeline_tests.server_state import forget_marker, ids
 
 pytestmark = pytest.mark.server
@@ -23,9 +23,7 @@ def home(fhir_server: Settings, tmp_path: Path) -> Path:
 
 
 def claims(home: Path, base_url: str, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    environment = {"CLAIMS_HOME": str(home), "CLAIMS_FHIR_BASE_URL": base_url, "PATH": "/usr/bin:/bin"}
-    command = [sys.executable, "-m", "claims_pipeline.cli", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, input=text)
+    return run_claims(*arguments, text=text, CLAIMS_HOME=str(home), CLAIMS_FHIR_BASE_URL=base_url)
 
 
 def test_a_report_that_cannot_be_kept_is_still_shown(fhir_server: Settings, home: Path) -> None:

@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +12,12 @@ import pytest
 
 from claims_pipeline.ports import free_port
 from claims_pipeline.settings import Settings
+from claims_pipeline_tests.cli.running import run_claims
 from claims_pipeline_tests.conftest import open_home
 
 
 def claims_server(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    call = [sys.executable, "-c", "from claims_pipeline.cli import main; main()", "server", *arguments]
-    return subprocess.run(call, capture_output=True, text=True, check=False, env=os.environ | variables)
+    return run_claims("server", *arguments, **variables)
 
 
 def variables_of(settings: Settings) -> dict[str, str]:

@@ -17,7 +17,7 @@ from claims_pipeline.fhir import render
 from claims_pipeline.lake import Feed, Lake, require_feed
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, PRACTITIONERS
 
-FEED = Feed(seed=9, patients=80, claims=700, start_date=date(2025, 1, 1), end_date=date(2025, 3, 31))
+FEED = Feed(seed=9, patients=60, claims=300, start_date=date(2025, 1, 1), end_date=date(2025, 2, 14))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_one_file_is_a_collection_of_everything(lake: Lake, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("form", "name"), [("ndjson", "out"), ("bundles", "out"), ("json", "out.json")])
 def test_the_same_feed_gives_the_same_bytes_also_over_an_earlier_output(tmp_path: Path, form: str, name: str) -> None:
-    other = FEED.model_copy(update={"claims": 900})
+    other = FEED.model_copy(update={"claims": 400})
     produce(other, tmp_path / name, form=form, compress=True)
     produce(FEED, tmp_path / name, form=form, compress=True)
     (tmp_path / "again").mkdir()
@@ -212,4 +212,4 @@ def test_a_folder_that_is_empty_or_bound_to_the_same_feed_is_taken(tmp_path: Pat
     require_feed(tmp_path / "lake", FEED)
     report = produce(FEED, tmp_path / "lake", jobs=2)
     assert report.new_claims == FEED.claims
-    assert Lake(tmp_path / "lake").days(CLAIMS)[-1] - FEED.start_date == timedelta(days=89)
+    assert Lake(tmp_path / "lake").days(CLAIMS)[-1] - FEED.start_date == timedelta(days=44)

@@ -71,15 +71,15 @@ def load_through(target: Settings, shape: Shape, rule: Rule) -> Loaded:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_server_ends_up_equal_to_the_lake_when(target: Settings, name: str) -> None:
-    shape = Shape(f"fault{list(FAULTS).index(name)}", days=5, claims_a_day=12, patients=12)
+    shape = Shape(f"fault{list(FAULTS).index(name)}", days=3, claims_a_day=12, patients=12)
 
     report = load_through(target, shape, FAULTS[name]()).report
 
     assert report.exit_code == 0
-    assert report.by_type["Claim"].loaded == 60
+    assert report.by_type["Claim"].loaded == 36
     assert "slow" in name or report.retries > 0
     claims = ids(target.fhir_base_url, "Claim", shape.prefix)
-    assert len(claims) == len(set(claims)) == 60
+    assert len(claims) == len(set(claims)) == 36
     assert {version(target.fhir_base_url, f"Claim/{claim_id}") for claim_id in claims} == {1}
     assert reconcile(target, deep=True).is_equal
 

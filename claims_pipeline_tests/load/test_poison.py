@@ -21,7 +21,13 @@ PAYER = {"reference": "Organization/cause-payer"}
 
 AMONG = [
     pytest.param(1_000, DAY_NO_CALENDAR_HAS, 'Invalid date/time format: "2024-13-45"', id="a date among 1,000"),
-    pytest.param(10_000, CODE_NOBODY_KNOWS, "Unknown AdministrativeGender code 'nonsense'", id="a code among 10,000"),
+    pytest.param(
+        10_000,
+        CODE_NOBODY_KNOWS,
+        "Unknown AdministrativeGender code 'nonsense'",
+        id="a code among 10,000",
+        marks=pytest.mark.slow,
+    ),
 ]
 
 

@@ -1,4 +1,7 @@
-"""Servers that are not what the ledger knows: really restored from a backup, really wiped, really another one."""
+"""Servers that are not what the ledger knows: really restored from a backup, really wiped, really another one.
+
+Those that need a second server are slow; `test_marker.py` and `test_adopting.py` have the same cases in memory.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +38,7 @@ def lake_with_a_changed_patient(settings: Settings, shape: Shape) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 def require_equal(settings: Settings, shape: Shape) -> None:
     """Check that the server holds each claim of the lake once, and the last version of all that the ledger knows."""
     claims = ids(settings.fhir_base_url, "Claim", shape.prefix)
@@ -97,6 +101,7 @@ def test_a_backup_made_in_the_middle_of_a_load_counts_as_older_than_it(target: S
         load_lake(lake, target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "said"), [(Vanished.DELETE, "deleted"), (Vanished.ENTERED_IN_ERROR, "entered in error")]
 )
@@ -141,6 +146,8 @@ def test_a_wiped_server_is_noticed_and_loaded_again(restorable: Settings, spare_
     require_equal(restorable, shape)
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("has_another_ledger", [False, True])
 def test_a_server_in_the_place_of_another_is_noticed_and_filled(
     target: Settings, restorable: Settings, has_another_ledger: bool

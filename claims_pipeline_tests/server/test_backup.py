@@ -210,30 +210,30 @@ def test_what_a_killed_restore_left_is_cleared_away_by_the_next(database: Settin
     assert databases(database) == f"{DATABASE} postgres"
 
 
-def test_a_server_at_work_is_backed_up_and_comes_back_as_it_was(spare_server: Settings, tmp_path: Path) -> None:
+def test_a_server_at_work_is_backed_up_and_comes_back_as_it_was(fhir_server: Settings, tmp_path: Path) -> None:
     file = tmp_path / "fhir.backup"
-    put_claim(spare_server, "backup-kept", diagnosis="Z99.1")
-    before = server.status(spare_server)
+    put_claim(fhir_server, "backup-kept", diagnosis="Z99.1")
+    before = server.status(fhir_server)
 
-    server.backup(spare_server, file)
-    assert server.status(spare_server).hapi == before.hapi
-    put_claim(spare_server, "backup-undone", diagnosis="Z99.1")
-    (spare_server.home / "cut.backup").write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    server.backup(fhir_server, file)
+    assert server.status(fhir_server).hapi == before.hapi
+    put_claim(fhir_server, "backup-undone", diagnosis="Z99.1")
+    (fhir_server.home / "cut.backup").write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(DataError, match="cannot be restored"):
-        server.restore(spare_server, spare_server.home / "cut.backup")
-    assert server.status(spare_server).hapi == before.hapi
-    assert claims_with(spare_server, "Z99.1") == ["backup-kept", "backup-undone"]
+        server.restore(fhir_server, fhir_server.home / "cut.backup")
+    assert server.status(fhir_server).hapi == before.hapi
+    assert claims_with(fhir_server, "Z99.1") == ["backup-kept", "backup-undone"]
 
-    is_running = server.restore(spare_server, file)
+    is_running = server.restore(fhir_server, file)
 
-    after = server.status(spare_server)
+    after = server.status(fhir_server)
     assert is_running
     assert after.is_healthy
     assert (after.hapi != before.hapi, after.postgres) == (True, before.postgres)
     assert after.resource_counts == before.resource_counts
-    assert claims_with(spare_server, "Z99.1") == ["backup-kept"]
-    put_claim(spare_server, "backup-afterwards", diagnosis="Z99.1")
-    assert claims_with(spare_server, "Z99.1") == ["backup-afterwards", "backup-kept"]
+    assert claims_with(fhir_server, "Z99.1") == ["backup-kept"]
+    put_claim(fhir_server, "backup-afterwards", diagnosis="Z99.1")
+    assert claims_with(fhir_server, "Z99.1") == ["backup-afterwards", "backup-kept"]
 
 
 def put_claim(settings: Settings, claim_id: str, *, diagnosis: str) -> None:

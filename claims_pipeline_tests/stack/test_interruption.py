@@ -96,11 +96,15 @@ def test_services_that_ran_before_keep_running_and_are_named(
 def test_what_this_process_started_before_for_others_goes_on(settings: Settings, tmp_path: Path) -> None:
     earlier = start_detached(SLEEP, log=tmp_path / "log")
     later: list[ProcessIdentity] = []
-    try:
-        with pytest.raises(Interrupted), none_left_behind(settings, lambda _: None):
+
+    def start_and_be_interrupted() -> None:
+        with none_left_behind(settings, lambda _: None):
             later.append(start_detached(SLEEP, log=tmp_path / "log"))
             raise KeyboardInterrupt
 
+    try:
+        with pytest.raises(Interrupted):
+            start_and_be_interrupted()
         assert is_running(earlier)
         assert not is_running(later[0])
     finally:
