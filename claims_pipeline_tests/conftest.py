@@ -7,9 +7,12 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from claims_pipeline import server
 from claims_pipeline.ports import free_port
@@ -20,8 +23,8 @@ from claims_pipeline_tests.server_state import forget_marker
 FASTER_BOOT = "-XX:TieredStopAtLevel=1"
 """Half the CPU time to boot, for a lower rate of a warm server; the launcher of Java reads it from JDK_JAVA_OPTIONS."""
 
-SERVERS = {"fhir_server", "spare_server"}
-SERVER_GROUP = "fhir"
+SERVER_FIXTURES = re.compile(r"\b(fhir_server|spare_server|target: Settings)\b")
+"""How a module shows that its tests use the FHIR server."""
 RUN = "PYTEST_CLAIMS_RUN"
 """Environment variable with the pid of the process that started the run; the workers inherit it."""
 
@@ -43,19 +46,31 @@ def pytest_unconfigure() -> None:
             shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+class OneServer(LoadFileScheduling):  # type: ignore[misc]
+    """Gives the modules that use the FHIR server to one worker, so that a run starts it once; others as they come."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module: str = super()._split_scope(nodeid)
+        return "modules of the FHIR server" if _uses_server(module) else module
+
+
+@cache
+def _uses_server(module: str) -> bool:
+    text = (Path(__file__).parents[1] / module).read_text(encoding="utf-8")
+    return SERVER_FIXTURES.search(text) is not None
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneServer:
+    """Return what distributes the tests to the workers."""
+    return OneServer(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests of one server to one worker, so that a run starts it once, and those of a module to one worker."""
+    """Check that a module whose tests use the FHIR server is recognized as one."""
     for item in items:
-        needs = getattr(item, "fixturenames", ())
-        group = SERVER_GROUP if SERVERS & set(needs) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Name a test as pytest itself does: without the group that pytest-xdist appends."""
-    report.nodeid = re.sub(r"@[^\]@]*$", "", report.nodeid)
+        module = item.nodeid.partition("::")[0]
+        if "fhir_server" in getattr(item, "fixturenames", ()) and not _uses_server(module):
+            raise pytest.UsageError(f"{module} uses fhir_server by a fixture that SERVER_FIXTURES does not name")
 
 
 @pytest.fixture(scope="session", autouse=True)
