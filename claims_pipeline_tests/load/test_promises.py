@@ -1,5 +1,6 @@
 """Promises of the loader that hold for any input: nothing is lost in the counting, nothing older overrules."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import pairwise
 from math import ceil, log2
@@ -118,6 +119,15 @@ def test_bundles_hold_everything_in_order_and_part_nothing_that_belongs_together
         is_one_circle = len({member.together for member in bundle}) == 1 and bundle[0].together is not None
         assert len(bundle) <= size or is_one_circle
     assert all(len(indexes) == 1 for indexes in homes.values())
+
+
+def test_a_full_bundle_does_not_wait_for_the_next_resource() -> None:
+    def slow_input() -> Iterator[Resource]:
+        yield resource("a", "", "")
+        yield resource("b", "", "")
+        pytest.fail("a third resource was asked for")
+
+    assert [r.resource_id for r in next(iter(bundles(slow_input(), 2)))] == ["a", "b"]
 
 
 @given(count=st.integers(2, 500), data=st.data())
