@@ -138,6 +138,11 @@ _SPAN = (
     Column("coverage_end_date", DATE, "Last day covered"),
 )
 
+_CONDITION = (
+    Column("condition", TEXT, "Condition, our key into reference/conditions.csv"),
+    Column("onset_date", DATE, "Day on which it begins"),
+)
+
 ENROLLMENT = Table(
     "enrollment",
     "one row per person of the population",
@@ -147,7 +152,13 @@ ENROLLMENT = Table(
         Column("gender", TEXT, "female or male"),
         Column("birth_date", DATE, "Date of birth"),
         Column("death_date", DATE, "Date of death, until the last day of the spans", nullable=True),
-        Column("condition_codes", pl.List(pl.String()), "Chronic conditions, ICD-10-CM"),
+        Column("condition_codes", pl.List(pl.String()), "Chronic conditions on the feed's first day, ICD-10-CM"),
+        Column(
+            "conditions",
+            pl.List(struct_of(_CONDITION)),
+            "Chronic conditions that begin until the last day of the spans, and when",
+            fields=_CONDITION,
+        ),
         Column(
             "spans",
             pl.List(struct_of(_SPAN)),

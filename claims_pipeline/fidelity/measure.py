@@ -2,6 +2,7 @@
 
 from claims_pipeline.fidelity.charges import charge_ratios, concentration
 from claims_pipeline.fidelity.members import coded_conditions, coverage, enrolled_conditions, medicare_by_age
+from claims_pipeline.fidelity.movement import deaths, gaps, members_of_first_day, new_conditions, turnover
 from claims_pipeline.fidelity.receipt import completeness, final_status
 from claims_pipeline.fidelity.report import FidelityReport, Measurement, Verdict, is_large_enough
 from claims_pipeline.fidelity.sample import sample_of
@@ -30,6 +31,7 @@ def measure(lake: Lake) -> FidelityReport:
         DataError: the lake has no feed.json, or lacks tables.
     """
     sample = sample_of(lake)
+    members = members_of_first_day(sample)
     figures: dict[tuple[int, str], Figures] = {}
     for row, found in (
         (1, visit_levels(sample, "9921", range(1, 6))),
@@ -46,6 +48,10 @@ def measure(lake: Lake) -> FidelityReport:
         (13, weekends(sample)),
         (14, completeness(sample)),
         (15, final_status(sample)),
+        (16, turnover(members)),
+        (17, gaps(members)),
+        (18, deaths(members)),
+        (19, new_conditions(members)),
     ):
         figures[row, ""] = found
     figures[10, "Conditions among those 65 and over"] = enrolled_conditions(sample)

@@ -7,6 +7,10 @@ import numpy as np
 from claims_pipeline.generate.draws import Integers
 
 EPOCH = date(1970, 1, 1)
+DAYS_A_YEAR = 365.25
+NEVER = (date.max - EPOCH).days
+ALWAYS = (date.min - EPOCH).days
+"""Days after and before all others."""
 
 
 def day_number(day: date) -> int:

@@ -6,10 +6,10 @@ from functools import cache
 import numpy as np
 
 from claims_pipeline.generate.coding_order import in_coding_order
-from claims_pipeline.generate.conditions import code_conditions, condition_names
+from claims_pipeline.generate.conditions import all_conditions, code_conditions, condition_names
 from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.plan import Plan
-from claims_pipeline.generate.population import population
+from claims_pipeline.generate.population import conditions_on
 from claims_pipeline.generate.reasons import NONE, condition_choice
 from claims_pipeline.reference import read_table
 
@@ -31,22 +31,22 @@ class Diagnoses:
 
 def diagnoses_of(plan: Plan) -> Diagnoses:
     """Return the diagnoses of each claim of a plan: the reason of the visit, and further conditions of the patient."""
-    draws, people = Draws(plan.feed.seed), population(plan.feed)
+    draws, conditions = Draws(plan.feed.seed), conditions_on(plan.feed, plan.person, plan.service)
     stories = read_table("stories")
     codes = np.full((len(plan.principal), MOST_DIAGNOSES), NONE)
     codes[:, 0] = plan.principal
     count = np.ones(len(plan.principal), dtype=np.int64)
-    rest = people.conditions[plan.person].astype(np.int64) & ~_own_condition()[plan.principal]
+    rest = (conditions & np.uint32(all_conditions())).astype(np.int64) & ~_own_condition()[plan.principal]
     chance, most = (stories[name].to_numpy()[plan.story] for name in ("secondary", "secondary_most"))
     for further in range(1, MOST_DIAGNOSES):
         coded = draws.uniform(f"claim/secondary {further}", plan.counter) < chance
         (rows,) = np.nonzero((rest > 0) & (most >= further) & coded)
         which = condition_choice().choose(draws.bits(f"claim/condition {further}", plan.counter[rows]), rest[rows])
         rest[rows] &= ~(1 << which)
-        code = code_conditions(draws, plan.person[rows], people.conditions[plan.person[rows]], which)
+        code = code_conditions(draws, plan.person[rows], conditions[rows], which)
         codes[rows, count[rows]] = code
         count[rows] += 1
-    codes, count = in_coding_order(draws, plan.person, people.conditions[plan.person], codes, 1 + most)
+    codes, count = in_coding_order(draws, plan.person, conditions, codes, 1 + most)
     return Diagnoses(codes, count)
 
 

@@ -12,7 +12,7 @@ from claims_pipeline.generate.coverage import Spans, span_on
 from claims_pipeline.generate.days import day_number, year_start
 from claims_pipeline.generate.draws import Draws, Integers, pair
 from claims_pipeline.generate.identifiers import coverage_ids, dates, known_dates, numbered
-from claims_pipeline.generate.population import population
+from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import ENROLLMENT
@@ -44,6 +44,7 @@ def _members(feed: Feed, people: Integers) -> pl.DataFrame:
         "birth_date": dates(everyone.birth_day[people]),
         "death_date": known_dates(everyone.member.death[people], until=last_day),
         "condition_codes": _condition_codes(feed, people),
+        "conditions": _conditions(feed, people, until=last_day),
         "spans": lists(
             pl.DataFrame(
                 {
@@ -60,11 +61,21 @@ def _members(feed: Feed, people: Integers) -> pl.DataFrame:
 
 
 def _condition_codes(feed: Feed, people: Integers) -> pl.Series:
-    """Return the codes of each person's chronic conditions, in the order of the conditions table."""
-    masks = population(feed).conditions[people]
+    """Return the codes of each person's conditions on the feed's first day, in the order of the conditions table."""
+    masks = conditions_on(feed, people, np.full(len(people), day_number(feed.start_date)))
     place, condition = np.nonzero((masks[:, None] >> np.arange(len(condition_names()), dtype=np.uint32)) & 1)
     codes = code_conditions(Draws(feed.seed), people[place], masks[place], condition)
     return lists(read_table("diagnoses")["diagnosis_code"].gather(codes), np.bincount(place, minlength=len(people)))
+
+
+def _conditions(feed: Feed, people: Integers, *, until: int) -> pl.Series:
+    """Return each person's conditions with the day of onset, in the order of the conditions table."""
+    everyone = population(feed)
+    onsets = everyone.onsets[:, people].T
+    place, condition = np.nonzero(onsets <= np.minimum(everyone.member.death[people], until)[:, None])
+    names = pl.Series(condition_names()).gather(condition)
+    frame = pl.DataFrame({"condition": names, "onset_date": dates(onsets[place, condition].astype(np.int64))})
+    return lists(frame.to_struct(), np.bincount(place, minlength=len(people)))
 
 
 def _spans_of(feed: Feed, people: Integers) -> tuple[Integers, Spans]:

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.days import day_number, month_start, months_since_epoch
+from claims_pipeline.generate.days import ALWAYS, DAYS_A_YEAR, NEVER, day_number, month_start, months_since_epoch
 from claims_pipeline.generate.draws import Draws, Floats, Integers, WeightTable
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -26,9 +26,6 @@ EMPLOYER, MEDICAID, MARKETPLACE, MEDICARE = range(len(KINDS))
 INCOMES = ("low", "middle", "high")
 LONGEST_GAP = 11
 """Months without coverage, at most: a gap is under a year."""
-NEVER = day_number(date.max)
-ALWAYS = day_number(date.min)
-DAYS_A_YEAR = 365.25
 OLDEST = 130
 
 

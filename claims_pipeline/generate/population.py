@@ -2,7 +2,7 @@
 
 A person is the same for ever: what holds on a day is a function of (feed, person, day). Only numbers are kept here;
 names and addresses are made for the people whom claims name (tables). The first person is always there to be chosen: an
-adult with diabetes and hypertension who is a member from before the feed's first day on, for ever.
+adult with diabetes, hypertension and kidney disease who is a member from before the feed's first day on, for ever.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.conditions import Masks, condition_names, draw_conditions
-from claims_pipeline.generate.days import ages_on, day_number, year_of, year_start, years_before
+from claims_pipeline.generate.conditions import Days, Masks, condition_names, draw_onsets, masks_on
+from claims_pipeline.generate.days import DAYS_A_YEAR, NEVER, ages_on, day_number, year_of, year_start, years_before
 from claims_pipeline.generate.draws import Draws, Floats, Integers, KeyedChoice
 from claims_pipeline.generate.membership import (
-    NEVER,
     OLDEST,
     Membership,
     first_day_known,
@@ -37,7 +36,7 @@ ADHERENT = 0.72
 ATTEMPTS = 12
 """So many people are drawn for a day until one is covered on it; then it is the first person."""
 FIRST_PERSON = 0
-FIRST_PERSON_HAS = ("hypertension", "diabetes")
+FIRST_PERSON_HAS = ("hypertension", "diabetes", "chronic_kidney_disease")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Population:
         is_female: bool.
         birth_day: days since 1970-01-01.
         age: in years on the feed's first day.
-        conditions: chronic conditions on the feed's first day, a bit for each.
+        onsets: day on which each chronic condition (rows) begins, NEVER where it does not.
         kind: kind of coverage without Medicare, a position in membership.KINDS.
         medicare: first day of Medicare.
         member: from when to when they are members, and when they die.
@@ -60,7 +59,7 @@ class Population:
     is_female: NDArray[np.bool_]
     birth_day: Integers
     age: Integers
-    conditions: Masks
+    onsets: Days
     kind: Integers
     medicare: Integers
     member: Membership
@@ -112,10 +111,13 @@ def population(feed: Feed) -> Population:
     kind = kinds_below_65(draws, people, age)
     medicare = medicare_starts(draws, people, birth_days=birth_day, kinds=kind)
     member = memberships(feed, people, birth_days=birth_day, is_female=is_female, kinds=kind, medicare=medicare)
-    conditions = draw_conditions(draws, people, ages=age, is_female=is_female)
+    years = (day_number(feed.start_date) - birth_day) / DAYS_A_YEAR
+    onsets = draw_onsets(draws, people, birth_days=birth_day, ages=years, is_female=is_female)
     is_adherent = draws.uniform("person/adherent", people) < ADHERENT
     is_adherent[FIRST_PERSON] = True
-    conditions[FIRST_PERSON] |= sum(1 << condition_names().index(name) for name in FIRST_PERSON_HAS)
+    for name in FIRST_PERSON_HAS:
+        onset = onsets[condition_names().index(name)]
+        onset[FIRST_PERSON] = min(onset[FIRST_PERSON], first_day_known(feed))
     member.first[FIRST_PERSON] = first_day_known(feed)
     member.last[FIRST_PERSON] = member.gap_first[FIRST_PERSON] = member.death[FIRST_PERSON] = NEVER
     return Population(
@@ -123,7 +125,7 @@ def population(feed: Feed) -> Population:
         is_female=is_female,
         birth_day=birth_day,
         age=age,
-        conditions=conditions,
+        onsets=onsets,
         kind=kind,
         medicare=medicare,
         member=member,
@@ -168,6 +170,21 @@ def may_be_chosen(feed: Feed, profile: str, people: Integers, days: Integers) ->
     return may
 
 
+def conditions_on(feed: Feed, people: Integers, days: Integers) -> Masks:
+    """Return the conditions of people on a day each, with the stages of those that progress."""
+    onsets = population(feed).onsets[:, people]
+    return masks_on(Draws(feed.seed), people, onsets, days, since=first_day_known(feed))
+
+
+@lru_cache(maxsize=2)
+def _conditions_at_new_year(feed: Feed, year: int) -> Masks:
+    """Return the conditions of everybody on January 1, without stages."""
+    masks = np.zeros(feed.patients, dtype=np.uint32)
+    for number, onset in enumerate(population(feed).onsets):
+        masks |= (onset <= year_start(np.array([year]))).astype(np.uint32) << np.uint32(number)
+    return masks
+
+
 @lru_cache(maxsize=32)
 def cumulative_weights(feed: Feed, profile: str, year: int) -> Floats:
     """Return the running sum over the people of how often those of a profile are seen in a year.
@@ -178,8 +195,9 @@ def cumulative_weights(feed: Feed, profile: str, year: int) -> Floats:
     row = read_table("people_profiles").row(by_predicate=pl.col("people") == profile, named=True)
     january, december = year_start(np.array([year, year + 1])) - [0, 1]
     count = np.bitwise_count(np.arange(2 ** len(condition_names())))
+    masks = _conditions_at_new_year(feed, year)
     by_mask = row["base"] + row["each"] * count + _named_weights(row["conditions"])
-    weight = by_mask[everyone.conditions]
+    weight = by_mask[masks]
     weight *= everyone.propensity
     ages = ages_on(everyone.birth_day, np.array([january])).clip(0, OLDEST)
     weight *= np.exp(row["age_slope"] * (np.arange(OLDEST + 1) - 50) / 10)[ages]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names
 from claims_pipeline.generate.draws import Bits, Draws, Integers, KeyedChoice
-from claims_pipeline.generate.population import population
+from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -42,7 +42,8 @@ def reasons_of(feed: Feed, slots: Slots, ages: Integers, *, source_story: Intege
         source_episode: episode of that visit.
     """
     draws, people = Draws(feed.seed), population(feed)
-    fits = _Patients(draws, slots.person, people.conditions[slots.person], people.is_female[slots.person], ages)
+    conditions = conditions_on(feed, slots.person, slots.service)
+    fits = _Patients(draws, slots.person, conditions, people.is_female[slots.person], ages)
     principal, condition = fits.principal(slots.story, slots.episode)
     (following,) = np.nonzero(source_story >= 0)
     reason, _ = fits.at(following).principal(source_story[following], source_episode[following])

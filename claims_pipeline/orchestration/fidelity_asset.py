@@ -33,6 +33,10 @@ CHECK_NAMES = {
     13: "services_on_weekends",
     14: "months_until_receipt",
     15: "final_status_of_claims",
+    16: "members_who_leave_their_plan",
+    17: "gaps_in_medicaid",
+    18: "deaths_by_age",
+    19: "new_cases_of_diabetes",
 }
 """What each row of the calibration table measures, as the name of its check."""
 

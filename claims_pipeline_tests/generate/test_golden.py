@@ -19,11 +19,11 @@ GOLDEN = {
     "organizations": "fab7d77abdc8ae6f",
     "locations": "138d5c0e4b1ff004",
     "practitioners": "6c9ffe4f99ba5913",
-    "enrollment": "19b3c5cfebccf8e7",
-    "visits": "10bca893352dec06",
-    "patients": "8ca311757fde4561",
-    "coverages": "39809e81096b6218",
-    "claims": "495a24a16bc5d1d9",
+    "enrollment": "003455eb5f1a53ef",
+    "visits": "9faf30fa4051a453",
+    "patients": "31f226508e93ac93",
+    "coverages": "b086e43701469ea3",
+    "claims": "09a20a778d745683",
 }
 
 

@@ -21,10 +21,11 @@ QUICK = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCh
 def feeds(draw: st.DrawFn) -> Feed:
     start = draw(st.dates(date(2023, 1, 1), date(2026, 6, 30)))
     days = draw(st.integers(1, 75))
+    patients = draw(st.integers(1, 120))
     return Feed(
         seed=draw(st.integers(0, 2**63 - 1)),
-        patients=draw(st.integers(1, 120)),
-        claims=draw(st.integers(1, 300)),
+        patients=patients,
+        claims=draw(st.integers(1, min(300, patients * days))),
         start_date=start,
         end_date=start + timedelta(days=days - 1),
     )

@@ -206,7 +206,9 @@ def test_a_specialty_changes_nothing_but_the_numbers_of_practitioners(before: Ma
 
 def test_a_code_of_a_condition_changes_only_those_who_have_it(before: Made, tmp_path: Path) -> None:
     with inserted(
-        tmp_path, diagnoses="K21.00,Reflux with esophagitis,chronic,reflux,0,120,", condition_codes="reflux,K21.00,0.5,"
+        tmp_path,
+        diagnoses="K21.00,Reflux with esophagitis,chronic,reflux,0,120,",
+        condition_codes="reflux,K21.00,0.5,,,0",
     ):
         after = made()
 
@@ -216,16 +218,19 @@ def test_a_code_of_a_condition_changes_only_those_who_have_it(before: Made, tmp_
 
 
 def test_a_condition_leaves_the_other_conditions_of_everybody(before: Made, tmp_path: Path) -> None:
-    row = "gout,metabolic,0.01,0.03,0.05,0.08,0.10,0.40,0.5,rheumatology,0"
+    row = "gout,metabolic,0,0.01,0.03,0.05,0.08,0.10,0.40,0.5,rheumatology,0"
     with inserted(
         tmp_path,
         conditions=row.replace("rheumatology", "orthopedics"),
         diagnoses="M10.9,Gout,chronic,gout,0,120,",
-        condition_codes="gout,M10.9,1,",
+        condition_codes="gout,M10.9,1,,,0",
     ):
         after = made()
 
-    without = pl.col("condition_codes").list.eval(pl.element().filter(pl.element() != "M10.9"))
+    without = (
+        pl.col("condition_codes").list.eval(pl.element().filter(pl.element() != "M10.9")),
+        pl.col("conditions").list.eval(pl.element().filter(pl.element().struct.field("condition") != "gout")),
+    )
     assert after.enrollment.with_columns(without).equals(before.enrollment)
     assert after.enrollment["condition_codes"].list.contains("M10.9").any()
 

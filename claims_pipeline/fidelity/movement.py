@@ -1,0 +1,84 @@
+"""Figures about how members change within a year: leaving, gaps, deaths, new conditions."""
+
+from datetime import date
+
+import polars as pl
+
+from claims_pipeline.fidelity.members import KINDS
+from claims_pipeline.fidelity.sample import Sample
+from claims_pipeline.schema import ENROLLMENT, PLANS
+
+Figures = dict[str, float | None]
+
+DEATH_AGES = ((45, 64), (65, 74), (75, 84))
+CHRONIC_AGES = (45, 64)
+
+
+def members_of_first_day(sample: Sample) -> pl.DataFrame:
+    """Return the members on the feed's first day: `age`, `kind`, and what became of them within a year.
+
+    `has_left` is whether they left the plan, `had_gap` whether they lost coverage in that year and had it again, `died`
+    whether they died, `has_diabetes` and `gets_diabetes` whether they have it on the first day and begin to have it.
+    """
+    first, last = sample.feed.start_date, _year_after(sample.feed.start_date)
+    spans = (
+        sample.lake.read(ENROLLMENT)
+        .select("patient_id", "death_date", "conditions", "spans")
+        .explode("spans")
+        .unnest("spans")
+        .join(sample.lake.read(PLANS).select("plan_id", "plan_type"), on="plan_id")
+    )
+    covers = [(pl.col("coverage_start_date") <= day) & (pl.col("coverage_end_date") >= day) for day in (first, last)]
+    until = spans.filter(covers[1]).select("patient_id", plan_later="plan_id")
+    before = pl.col("coverage_end_date").shift().over("patient_id", order_by="coverage_start_date")
+    back = spans.with_columns(before=before).filter(
+        pl.col("before").is_between(first, last), pl.col("coverage_start_date") > pl.col("before").dt.offset_by("1d")
+    )
+    onset = (
+        pl.col("conditions")
+        .list.eval(pl.element().filter(pl.element().struct.field("condition") == "diabetes"))
+        .list.first()
+        .struct.field("onset_date")
+    )
+    return (
+        sample.members.select("patient_id", "age", kind=pl.col("plan_type").replace_strict(KINDS, default=None))
+        .join(spans.filter(covers[0]), on="patient_id")
+        .join(until, on="patient_id", how="left")
+        .with_columns(
+            has_left=(pl.col("plan_later") != pl.col("plan_id")).fill_null(True),
+            had_gap=pl.col("patient_id").is_in(back["patient_id"].unique().implode()),
+            died=pl.col("death_date").is_between(first, last).fill_null(False),
+            has_diabetes=(onset <= first).fill_null(False),
+            gets_diabetes=onset.is_between(first, last).fill_null(False),
+        )
+    )
+
+
+def turnover(members: pl.DataFrame) -> Figures:
+    """Return the percentage of members with an employer's plan who leave it within a year."""
+    return {"employer": members.filter(pl.col("kind") == "employer").select(pl.col("has_left").mean() * 100).item()}
+
+
+def gaps(members: pl.DataFrame) -> Figures:
+    """Return the percentage of members with Medicaid who lose coverage and have it again within a year."""
+    return {"medicaid": members.filter(pl.col("kind") == "medicaid").select(pl.col("had_gap").mean() * 100).item()}
+
+
+def deaths(members: pl.DataFrame) -> Figures:
+    """Return the deaths within a year per 1,000 members, by age."""
+    return {
+        f"{youngest} to {oldest}": members.filter(pl.col("age").is_between(youngest, oldest))
+        .select(pl.col("died").mean() * 1000)
+        .item()
+        for youngest, oldest in DEATH_AGES
+    }
+
+
+def new_conditions(members: pl.DataFrame) -> Figures:
+    """Return how many of 1,000 members of 45 to 64 without diabetes begin to have it within a year."""
+    without = members.filter(pl.col("age").is_between(*CHRONIC_AGES), ~pl.col("has_diabetes"))
+    return {"diabetes, 45 to 64": without.select(pl.col("gets_diabetes").mean() * 1000).item()}
+
+
+def _year_after(day: date) -> date:
+    return day.replace(year=day.year + 1, day=min(day.day, 28))
