@@ -92,7 +92,7 @@ def test_other_settings_than_the_lakes_are_refused(home: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["quality", "fidelity"])
-def test_a_home_without_a_lake_is_said(home: Path, command: str) -> None:
+def test_a_home_without_a_lake_is_reported(home: Path, command: str) -> None:
     done = claims(home, command)
     assert done.returncode == 1
     assert "claims generate" in done.stderr

@@ -83,7 +83,7 @@ def test_preparing_a_server_that_does_not_answer_exits_with_3() -> None:
     assert "does not answer" in done.stderr
 
 
-def test_a_log_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_log_that_is_not_there_is_reported(tmp_path: Path) -> None:
     done = claims_server("logs", CLAIMS_HOME=str(tmp_path))
     assert done.returncode == 1
     assert "there is no log of hapi yet" in done.stderr

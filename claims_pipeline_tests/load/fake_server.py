@@ -66,7 +66,7 @@ class Response(NamedTuple):
 
 
 Rule = Callable[[Request], Response | httpx.RequestError | Awaitable[Response | None] | None]
-"""Answers a request, or lets an error come instead of an answer; None: the server does what it always does."""
+"""Answers a request or raises an error; None: the server answers as usual."""
 
 
 class Stored(NamedTuple):

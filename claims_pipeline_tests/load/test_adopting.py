@@ -76,7 +76,7 @@ def test_a_marker_that_does_not_fit_is_refused_and_adopted(
     assert load(fake_target, file).requests_with_resources == 0
 
 
-def test_adopting_finds_what_a_restored_server_lacks_has_otherwise_and_has_again(
+def test_adopting_finds_what_a_restored_server_lacks_has_in_another_version_and_has_again(
     fake_server: FakeServer, fake_target: Settings, file: Path
 ) -> None:
     backup = dict(fake_server.held)

@@ -105,7 +105,7 @@ def test_remove_deletes_the_loaded_resources_and_nothing_else(target: Settings) 
     assert load_lake(lake, target).total.loaded == 16
 
 
-def test_what_others_still_refer_to_is_left_and_said(target: Settings) -> None:
+def test_what_others_still_refer_to_is_left_and_reported(target: Settings) -> None:
     shape = Shape("referred", days=1)
     load_lake(tiny_lake(target.lake_path, shape), target)
     subject = {"reference": f"Patient/{patient_of(shape, 0, 0)}"}

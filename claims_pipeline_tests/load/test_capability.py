@@ -72,7 +72,7 @@ def test_a_dry_run_counts_it_as_rejected_and_writes_no_letter(
     assert list_dead_letters(fake_target).is_empty()
 
 
-def test_the_statement_is_asked_for_in_few_words_and_once_for_a_server(
+def test_the_statement_is_asked_for_in_a_short_form_and_once_for_a_server(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
     load_files([write(tmp_path, PATIENT)], fake_target)

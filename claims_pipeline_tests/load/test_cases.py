@@ -1,4 +1,4 @@
-"""Inputs that are easily taken wrongly, one of each kind, into the real server: what it holds, and what is said.
+"""Inputs that are easily misread, one of each kind, loaded into the real server: what it holds, and what is reported.
 
 A case is one or two loads of the same folder; write another beside those of `CASES`.
 """
@@ -227,7 +227,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("loads", CASES.values(), ids=CASES)
-def test_what_is_easily_taken_wrongly(target: Settings, tmp_path: Path, loads: Sequence[Load]) -> None:
+def test_inputs_that_are_easily_misread(target: Settings, tmp_path: Path, loads: Sequence[Load]) -> None:
     folder = tmp_path / "input"
     for load in loads:
         for name, content in load.files.items():

@@ -156,7 +156,7 @@ def test_a_vanished_claim_that_an_older_day_holds_again_is_not_deleted(target: S
     assert len(ids(target.fhir_base_url, "Claim", "older-day-")) == 2
 
 
-def test_a_dry_run_says_what_would_be_deleted_and_which_older_version_would_be_sent(target: Settings) -> None:
+def test_a_dry_run_reports_what_would_be_deleted_and_which_older_version_would_be_sent(target: Settings) -> None:
     lake, shape, claim_id = cancelled_on_the_second_day(target, "foresight")
     without(lake, schema.CLAIMS, pl.lit(True))
     write(lake, schema.CLAIMS, [claim(shape, START, 7, patient_of(shape, 0, 0))], START)

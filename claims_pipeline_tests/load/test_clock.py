@@ -93,7 +93,7 @@ def test_dead_letters_of_one_run_are_in_their_order_though_the_clock_goes_back(
     assert list_dead_letters(settings)["reason"].to_list() == ["at 13"]
 
 
-def test_a_lock_is_held_until_it_is_let_go_of_whatever_the_clock_did(tmp_path: Path, set_clock: SetClock) -> None:
+def test_a_lock_is_held_until_it_is_released_whatever_the_clock_did(tmp_path: Path, set_clock: SetClock) -> None:
     with open_ledger(Settings(home=tmp_path).ledger_path) as ledger:
         set_clock(standing_at(NOON))
         with holding_lock(ledger):

@@ -1,4 +1,4 @@
-"""Crashes of what the loader stands on: the disk, PostgreSQL, HAPI FHIR; and two loaders at once."""
+"""Crashes of the disk, PostgreSQL and HAPI FHIR during a load, and two loaders at once."""
 
 import subprocess
 import sys
@@ -122,7 +122,7 @@ def test_a_full_disk_at_the_ledger_is_a_clear_error_and_the_next_load_continues(
     require_equal(target, shape, load_lake(lake, target))
 
 
-def test_a_ledger_that_cannot_be_written_is_said(target: Settings) -> None:
+def test_a_ledger_that_cannot_be_written_is_reported(target: Settings) -> None:
     lake = tiny_lake(target.lake_path, Shape("read-only", days=1))
     closed_to_root_too = Path("/sys")
     environment = {

@@ -297,7 +297,7 @@ def test_what_was_rejected_is_forgotten_with_what_was_loaded(
     assert letters_in(fake_target.ledger_path) == []
 
 
-def test_a_ledger_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_ledger_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(LedgerUnusable, match="no ledger here"):
         list_dead_letters(Settings(home=tmp_path), ledger_path=tmp_path / "none.sqlite")
 

@@ -91,7 +91,7 @@ def test_the_callers_event_loop_keeps_running_and_receives_the_progress(unanswer
 
 
 async def cancelled_when_told(paths: list[str], settings: Settings, options: LoadOptions) -> str:
-    """Return what the load was at when it told its progress first, and was cancelled."""
+    """Cancel a load at its first progress, and return that progress."""
     told: asyncio.Queue[Progress] = asyncio.Queue()
     task = asyncio.create_task(load_files_async(paths, settings, options=options, on_progress=told.put_nowait))
     progress = await told.get()

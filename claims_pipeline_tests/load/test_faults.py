@@ -105,7 +105,7 @@ def test_a_damaged_answer_to_a_question_is_asked_for_again(target: Settings) -> 
     assert {"claims-pipeline-ledger", "_search"} <= met
 
 
-def test_a_damaged_answer_to_the_marker_is_said(target: Settings) -> None:
+def test_a_damaged_answer_to_the_marker_is_reported(target: Settings) -> None:
     lake = tiny_lake(target.lake_path, Shape("damagedmarker", days=1))
 
     with faulty(target.fhir_base_url, lambda request: DAMAGED if request.method == "PUT" else None) as proxy:
@@ -166,7 +166,7 @@ def test_an_address_below_the_base_is_not_taken_for_a_marker_that_cannot_be_read
         (Fault(is_cut=True), ServerUnavailable, "did not answer: the connection was closed in the middle"),
     ],
 )
-def test_a_marker_that_stays_after_all_was_removed_is_said(
+def test_a_marker_that_stays_after_all_was_removed_is_reported(
     target: Settings, fault: Fault, error: type[FhirError], message: str
 ) -> None:
     lake = tiny_lake(target.lake_path, Shape("stays", days=1))
@@ -183,7 +183,7 @@ def test_a_marker_that_stays_after_all_was_removed_is_said(
 
 
 @pytest.mark.parametrize("path", ["/fhir/nowhere", "/nowhere", ""])
-def test_a_wrong_base_path_of_a_real_server_is_said_at_once(target: Settings, path: str) -> None:
+def test_a_wrong_base_path_of_a_real_server_is_reported_at_once(target: Settings, path: str) -> None:
     lake = tiny_lake(target.lake_path, Shape("path", days=1))
     base_url = target.fhir_base_url.removesuffix("/fhir") + path
 

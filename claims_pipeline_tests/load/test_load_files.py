@@ -179,7 +179,7 @@ def test_a_dead_letter_can_be_sent_again(target: Settings, tmp_path: Path) -> No
     assert read(target.fhir_base_url, "Encounter/retry-e1")["subject"]["reference"] == "Patient/retry-p1"
 
 
-def test_an_id_that_comes_twice_counts_once_and_is_said(target: Settings, tmp_path: Path) -> None:
+def test_an_id_that_comes_twice_counts_once_and_is_reported(target: Settings, tmp_path: Path) -> None:
     file = ndjson(
         tmp_path / "twice.ndjson",
         patient("twice-1", gender="male"),

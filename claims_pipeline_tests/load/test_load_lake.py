@@ -180,7 +180,7 @@ def test_another_feed_with_the_same_ledger_is_refused(target: Settings, tmp_path
         load_lake(other, target)
 
 
-def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(target: Settings) -> None:
+def test_a_dry_run_reports_what_would_be_sent_and_sends_nothing(target: Settings) -> None:
     lake = tiny_lake(target.lake_path, Shape("dry"))
 
     report = load_lake(lake, target, options=LoadOptions(is_dry_run=True))

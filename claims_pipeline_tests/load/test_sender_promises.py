@@ -76,7 +76,7 @@ class FakeServer:
 
 
 def sent(server: FakeServer, count: int, size: int) -> list[Result]:
-    """Send `count` resources in bundles of `size`, all of them at once, and return what became of each."""
+    """Send `count` resources in bundles of `size`, all of them at once, and return the results."""
     results: list[Result] = []
 
     async def on_results(settled: Sequence[Result]) -> None:
@@ -99,7 +99,9 @@ def ids_of(results: Sequence[Result], *outcomes: str) -> list[str]:
 
 @settings(deadline=None)
 @given(culprits_among)
-def test_exactly_the_culprits_are_rejected_in_a_bounded_number_of_requests(drawn: tuple[int, set[int]]) -> None:
+def test_exactly_the_refused_ones_are_rejected_in_a_bounded_number_of_requests(
+    drawn: tuple[int, set[int]],
+) -> None:
     count, culprits = drawn
     server = FakeServer({str(number) for number in culprits})
 
@@ -160,7 +162,7 @@ class NarrowServer:
 
 
 def sent_in_turn(server: NarrowServer, resources: Sequence[Resource], size: int) -> list[Result]:
-    """Send bundles of `size` one after another, and return what became of each resource."""
+    """Send bundles of `size` one after another, and return the results."""
     results: list[Result] = []
 
     async def on_results(settled: Sequence[Result]) -> None:

@@ -1,4 +1,4 @@
-"""What of a chunk has to be sent, at the edges: the same day, a later one, an earlier one."""
+"""Which rows of a chunk are sent: for the same day, a later one and an earlier one."""
 
 from collections.abc import Iterator
 from pathlib import Path

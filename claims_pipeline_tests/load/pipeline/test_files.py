@@ -1,4 +1,4 @@
-"""What becomes of files in a load: which of their resources are sent, and what is said of the others."""
+"""Loads of files: which of their resources are sent, and what is reported about the others."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What a server says: whether its words name the cause, and what of them may be shown."""
+"""OperationOutcomes: whether the text names the cause, and the part of it that may be printed."""
 
 import pytest
 

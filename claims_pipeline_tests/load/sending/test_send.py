@@ -84,7 +84,7 @@ def test_what_the_database_cannot_hold_is_rejected_without_a_second_attempt(
     assert said[1] in letter["reason"]
 
 
-def test_the_next_day_the_culprit_is_not_sent_again(
+def test_the_next_day_the_refused_resource_is_not_sent_again(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
     fake_server.behave(about("Patient/p-0", 409, NUL))
@@ -256,7 +256,7 @@ def test_a_bundle_as_large_as_one_that_was_refused_is_halved_before_it_is_sent_a
     assert [len(request.entries) for request in fake_server.transactions] == [64, *[32] * 6, 63]
 
 
-def test_a_circle_is_never_parted_also_when_it_is_the_culprit(
+def test_a_circle_is_never_parted_also_when_it_is_the_refused_resource(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
     fake_server.behave(about("Condition/c-1", 422, "HAPI-9999: not this one"))
@@ -297,7 +297,7 @@ def test_what_cannot_be_deleted_stays_and_the_rest_goes(
     assert (report.left, fake_server.names()) == (1, ["Patient/p-3"])
 
 
-def test_a_server_that_is_not_there_is_said(fake_server: FakeServer, fake_target: Settings, tmp_path: Path) -> None:
+def test_a_server_that_is_not_there_is_reported(fake_server: FakeServer, fake_target: Settings, tmp_path: Path) -> None:
     load(fake_target, tmp_path, 3)
     fake_server.behave(everything(503))
     from claims_pipeline.errors import ServerUnavailable

@@ -1,4 +1,4 @@
-"""Bad input is named by file and line, and what stands beside it is read."""
+"""Bad input is reported with file and line, and the input around it is read."""
 
 import json
 from pathlib import Path

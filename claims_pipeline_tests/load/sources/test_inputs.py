@@ -234,7 +234,7 @@ def test_of_json_on_one_line_the_entry_is_named(tmp_path: Path) -> None:
     assert [source.rpartition("/")[2] for source in sources] == ["a.ndjson:2 (entry 1)", "a.ndjson:2 (entry 3)"]
 
 
-def test_types_that_are_not_wanted_are_left_out_and_what_refers_to_them_is_said(tmp_path: Path) -> None:
+def test_types_that_are_not_wanted_are_left_out_and_what_refers_to_them_is_reported(tmp_path: Path) -> None:
     visit = {"resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "AMB"}}
     seen = observation("o1", "Patient/p1", encounter={"reference": "Encounter/e1"})
     (tmp_path / "a.ndjson").write_text(ndjson(patient("p1"), visit, seen))

@@ -1,4 +1,4 @@
-"""What a person is told of input as a whole."""
+"""Remarks about the whole input."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is read is spooled to disk: a disk that takes no more is an error that a person can act on."""
+"""What is read is spooled to disk: a full disk is an error that says what to do."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ def test_a_full_disk_while_files_are_read_is_a_clear_error(tmp_path: Path) -> No
     assert fix.startswith("make room")
 
 
-def test_a_spool_that_is_gone_while_resources_are_given_out_is_said(tmp_path: Path) -> None:
+def test_a_spool_that_is_gone_while_resources_are_given_out_is_reported(tmp_path: Path) -> None:
     with reading(tmp_path, a__ndjson=ndjson(patient("p1"), coverage("c1", "Patient/p1"))) as found:
         for part in found.spool.folder.glob("part-*"):
             part.unlink()
@@ -48,7 +48,7 @@ def test_a_spool_that_is_gone_while_resources_are_given_out_is_said(tmp_path: Pa
             list(found.chunks())
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file")
 
     with pytest.raises(DataError, match="cannot be spooled") as caught, reading(tmp_path, a__ndjson=ndjson(patient())):
