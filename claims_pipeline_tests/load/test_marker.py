@@ -1,8 +1,11 @@
 """The marker on the server and the ledger: whether they belong together."""
 
 import asyncio
+import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -77,6 +80,33 @@ def test_a_generation_is_written_down_before_the_server_has_it(
     assert known_when_it_arrived == ["6"]
     assert ledger.info()["generation"] == "6"
     assert asyncio.run(_read(fake_target)) == Marker(OURS, 6)
+
+
+@pytest.mark.parametrize("as_bundle", [False, True], ids=["marker alone", "in a transaction"])
+def test_a_generation_is_on_disk_before_the_server_has_it(
+    fake_server: FakeServer,
+    fake_target: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    as_bundle: bool,
+) -> None:
+    statements: list[str] = []
+    open_database = sqlite3.connect
+
+    def watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = open_database(*arguments, **options)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    arrived_after: list[str] = []
+    fake_server.behave(lambda _: arrived_after.append("; ".join(statements)))
+    with open_ledger(tmp_path / "watched.sqlite") as ledger:
+        statements.clear()
+        asyncio.run(_probe(ledger, fake_target) if as_bundle else _raise(ledger, fake_target))
+
+    assert len(arrived_after) == 1
+    assert re.search("synchronous=FULL; BEGIN IMMEDIATE; [^;]*pending_generation[^;]*; COMMIT", arrived_after[0])
 
 
 @pytest.mark.parametrize("is_done", [True, False], ids=["the server did it", "the server did not"])
