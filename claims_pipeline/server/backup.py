@@ -22,8 +22,8 @@ RESTORING, REPLACED = f"{DATABASE}_restoring", f"{DATABASE}_replaced"
 MAINTENANCE = "postgres"
 """The database to be in while others are made, renamed and dropped."""
 
-EXPANSION = 12
-"""A restored database of claims and its write-ahead log are this many times as large as the backup."""
+EXPANSION = 5
+"""A restored database is at least this many times as large as its backup, which is compressed and has no indexes."""
 
 RESOURCES_TABLE = "TABLE public hfj_resource"
 FIX = "name a file that claims server backup wrote"
