@@ -77,6 +77,25 @@ def test_nothing_is_left_of_resources_that_refer_to_each_other(
     assert resources_in(fake_target) == 0
 
 
+def test_a_circle_is_deleted_in_one_transaction_however_small_the_bundles_are(
+    fake_server: FakeServer, fake_target: Settings, folder: Path
+) -> None:
+    circle = [encounter("e", "Patient/p", "Condition/c"), condition("c", "Patient/p", "Encounter/e")]
+    (folder / "all.ndjson").write_text(ndjson(patient("p"), *circle))
+    settings = fake_target.model_copy(update={"batch_size": 1})
+    load_files([str(folder)], settings)
+    fake_server.requests.clear()
+
+    report = remove(settings)
+
+    assert report.exit_code == 0
+    assert fake_server.held == {}
+    assert [sorted(request.names) for request in fake_server.transactions] == [
+        ["Condition/c", "Encounter/e"],
+        ["Patient/p"],
+    ]
+
+
 def test_no_request_is_refused_while_foreign_types_are_removed(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
