@@ -14,7 +14,14 @@ from typing import Any
 import dagster as dg
 from dagster._core.execution.context.compute import current_execution_context
 
-from claims_pipeline.errors import ClaimsPipelineError, ConfigError, LoaderLocked, ServerUnavailable, ServiceError
+from claims_pipeline.errors import (
+    ClaimsPipelineError,
+    ConfigError,
+    Interrupted,
+    LoaderLocked,
+    ServerUnavailable,
+    ServiceError,
+)
 
 RETRIES = dg.RetryPolicy(max_retries=3, delay=20, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """Another try after about 20, 60 and 140 s, besides what the load itself waits for its server."""
@@ -67,6 +74,6 @@ def is_awaited() -> bool:
 def raised_in_asset(description: str, metadata: Mapping[str, dg.MetadataValue], run: str) -> ClaimsPipelineError:
     """Return the error behind a failure of `failing_as_dagster`, with its exit code and the run that it happened in."""
     where, fix, exit_code = (str(metadata[name].value) for name in ("where", "try", "exit_code"))
-    kinds = {str(kind.exit_code): kind for kind in (ServiceError, ConfigError, ServerUnavailable)}
+    kinds = {str(kind.exit_code): kind for kind in (ServiceError, ConfigError, Interrupted, ServerUnavailable)}
     place = run if where == "-" else f"{where}, {run}"
     return kinds.get(exit_code, ServiceError)(description, where=place, fix="" if fix == "-" else fix)

@@ -12,10 +12,12 @@ import dagster as dg
 import pytest
 
 from claims_pipeline.definitions import defs
-from claims_pipeline.errors import ConfigError, FeedMismatch, ServerUnavailable
+from claims_pipeline.errors import ConfigError, FeedMismatch, Interrupted, ServerUnavailable
 from claims_pipeline.lake import Feed, require_feed
 from claims_pipeline.orchestration.run import materialize_range
 from claims_pipeline.ports import free_port
+from claims_pipeline.signals import handlers_restored
+from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Request
 
 FEED = Feed(seed=7, patients=20, claims=40, start_date=date(2025, 1, 1), end_date=date(2025, 1, 3))
 
@@ -62,6 +64,22 @@ def test_a_feed_that_begins_before_the_partitions_is_refused_with_the_variable_t
         materialize(home, date(2024, 12, 31))
 
     assert caught.value.fix == "set CLAIMS_START_DATE=2024-12-31"
+
+
+def test_a_signal_while_a_load_sends_ends_the_run_and_nothing_more_is_built(
+    home: Path, fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(request: Request) -> None:
+        if request.is_transaction:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setenv("CLAIMS_FHIR_BASE_URL", BASE)
+    fake_server.behave(interrupt)
+
+    with pytest.raises(Interrupted, match="interrupted by SIGINT"), handlers_restored():
+        materialize(home)
+
+    assert not (home / "analytics.duckdb").exists()
 
 
 @pytest.mark.usefixtures("home")
