@@ -43,8 +43,9 @@ lock: ## Resolve the exact versions anew (needs uv): of everything, of what the 
 lock-jars: setup ## Resolve the Java archives of the embedded server anew from its pom.xml (needs Maven).
 	$(BIN)/python -m claims_pipeline.server.lock_jars
 
-screenshot: setup ## The picture in docs/, from the dashboard that runs.
+screenshot: setup ## The pictures in docs/: from the dashboard that runs, and from a Dagster UI with a small lake of its own.
 	$(BIN)/python -m claims_pipeline_tests.dashboard.screenshot docs/dashboard.png
+	$(BIN)/python -m claims_pipeline_tests.orchestration.screenshots docs
 
 docs: setup ## The generated parts of docs/ that need no lake: the reference of the command line.
 	$(BIN)/python -m claims_pipeline_tests.cli.reference docs/cli.md

@@ -28,10 +28,10 @@ YEARS_OF_A_DAY = dg.TimeWindowPartitionMapping(start_offset=-60, allow_nonexiste
     retry_policy=RETRIES,
     metadata={table.name: table_schema(table.columns) for table in schema.DIRECTORY},
 )
-@failing_as_dagster()
 def directory(installation: Installation) -> dg.MaterializeResult[None]:
     """Payers, plans, organizations, locations and practitioners."""
-    rows = generate.write_directory(installation.lake, installation.feed())
+    with failing_as_dagster():
+        rows = generate.write_directory(installation.lake, installation.feed())
     return dg.MaterializeResult(metadata=_directory_numbers(rows))
 
 
@@ -44,10 +44,10 @@ def directory(installation: Installation) -> dg.MaterializeResult[None]:
     retry_policy=RETRIES,
     metadata=table_metadata(schema.ENROLLMENT),
 )
-@failing_as_dagster()
 def enrollment(installation: Installation) -> dg.MaterializeResult[None]:
     """Every person of the population with spans of coverage and chronic conditions."""
-    rows = generate.write_enrollment(installation.lake, installation.feed())
+    with failing_as_dagster():
+        rows = generate.write_enrollment(installation.lake, installation.feed())
     return dg.MaterializeResult(metadata={"dagster/row_count": rows})
 
 
@@ -62,11 +62,12 @@ def enrollment(installation: Installation) -> dg.MaterializeResult[None]:
     deps=[directory, enrollment],
     metadata=table_metadata(schema.VISITS),
 )
-@failing_as_dagster()
 def visits(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """The visits behind the claims of a year of receipt: who is seen for what, when, by whom."""
     years = [int(key) for key in context.partition_keys]
-    for year, rows in generate.write_visits(installation.lake, installation.feed(), years).items():
+    with failing_as_dagster():
+        rows_by_year = generate.write_visits(installation.lake, installation.feed(), years)
+    for year, rows in rows_by_year.items():
         context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=str(year))
 
 
@@ -81,10 +82,10 @@ def visits(context: dg.AssetExecutionContext, installation: Installation) -> Non
     deps=[directory, enrollment, dg.AssetDep(visits, partition_mapping=YEARS_OF_A_DAY)],
     metadata=table_metadata(schema.PATIENTS, schema.ENROLLMENT),
 )
-@failing_as_dagster()
 def patients(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """The patients whom the day's claims name, as they were on that day."""
-    _write_what_is_missing(context, installation)
+    with failing_as_dagster():
+        _write_what_is_missing(context, installation)
     _write_days(context, installation, schema.PATIENTS, generate.write_patients)
 
 
@@ -99,7 +100,6 @@ def patients(context: dg.AssetExecutionContext, installation: Installation) -> N
     deps=[enrollment, dg.AssetDep(visits, partition_mapping=YEARS_OF_A_DAY), patients],
     metadata=table_metadata(schema.COVERAGES, schema.ENROLLMENT, schema.PATIENTS),
 )
-@failing_as_dagster()
 def coverages(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """The coverages that the day's claims name, each valid on its date of service."""
     _write_days(context, installation, schema.COVERAGES, generate.write_coverages)
@@ -116,7 +116,6 @@ def coverages(context: dg.AssetExecutionContext, installation: Installation) -> 
     deps=[directory, dg.AssetDep(visits, partition_mapping=YEARS_OF_A_DAY), patients, coverages],
     metadata=table_metadata(schema.CLAIMS, schema.PATIENTS, schema.COVERAGES),
 )
-@failing_as_dagster()
 def claims(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """What the payer received on the day: new claims, and new versions of earlier ones."""
     _write_days(context, installation, schema.CLAIMS, generate.write_claims)
@@ -129,7 +128,8 @@ def _write_days(
     write: Callable[[Lake, Feed, Iterable[date]], Mapping[date, int]],
 ) -> None:
     began = time.monotonic()
-    rows = write(installation.lake, installation.feed(), days_of(context))
+    with failing_as_dagster():
+        rows = write(installation.lake, installation.feed(), days_of(context))
     add_day_numbers(context, installation.lake, table, rows, time.monotonic() - began)
 
 

@@ -31,7 +31,11 @@ def test_every_asset_has_an_owner_a_description_a_kind_and_a_place_in_the_code()
         assert node.owners
         assert node.description
         assert node.kinds
-        assert "dagster/code_references" in node.metadata
+        references = node.metadata["dagster/code_references"]
+        assert isinstance(references, dg.CodeReferencesMetadataValue)
+        assert {Path(getattr(one, "file_path", "")).parent.name for one in references.code_references} == {
+            "orchestration"
+        }
 
 
 def test_columns_of_the_aggregates_lead_back_to_the_lake() -> None:
