@@ -178,13 +178,13 @@ VISITS = Table(
         Column("person", INTEGER, "Number of the patient, from 0"),
         Column("service_date", DATE, "Day of service"),
         Column("story", TEXT, "Why the patient is seen: stories.csv"),
-        Column("principal_diagnosis_code", TEXT, "Reason of the visit, ICD-10-CM"),
         Column("practitioner", INTEGER, "Number of the rendering provider, from 0"),
-        Column(
-            "is_new_patient", pl.Boolean(), "Not seen by the practice in three years, or the first visit of a course"
-        ),
+        Column("is_new_patient", pl.Boolean(), "Not seen by the practice in three years"),
         Column("is_video", pl.Boolean(), "Visit by video"),
-        Column("episode", pl.UInt64(), "Shared by the visits of a course of treatment"),
+        Column("diagnosis_codes", pl.List(pl.String()), "ICD-10-CM, the reason of the visit first"),
+        Column("hcpcs_codes", pl.List(pl.String()), "Procedures, CPT or HCPCS level II, one a service line"),
+        Column("diagnosis_pointers", pl.List(pl.Int32()), "Diagnosis of each line, a number in diagnosis_codes from 1"),
+        Column("unit_counts", pl.List(pl.Int32()), "Units of each line"),
     ),
     is_yearly=True,
 )

@@ -12,9 +12,9 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from claims_pipeline.generate.days import day_number, month_start, months_since_epoch, weekday_of, year_of
+from claims_pipeline.generate.days import day_number, month_start, months_since_epoch, weekday_of, year_of, year_start
 from claims_pipeline.generate.draws import Floats, Integers
-from claims_pipeline.generate.population import population
+from claims_pipeline.generate.in_turn import turns_a_year
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.reference.holidays import federal_holidays
@@ -23,8 +23,6 @@ LONGEST_LAG = 365
 RECEIPTS_BY_WEEKDAY = np.array([1.05, 1.08, 1.05, 1.0, 0.95, 0.15, 0.05])
 """Clearinghouses forward claims on weekends too, but few offices send them then."""
 HOLIDAY_RECEIPTS = 0.15
-CHECKUPS_A_YEAR = 0.97
-"""At most so many for each person who goes to checkups: plans pay one a year."""
 
 MONTHS = [
     "january", "february", "march", "april", "may", "june",
@@ -82,15 +80,28 @@ def calendar(feed: Feed, last: int) -> Calendar:
     return Calendar(before, services, receipts)
 
 
-@lru_cache(maxsize=4)
 def cumulative_claims(feed: Feed, last: int) -> Floats:
     """Return the expected claims of each story received before each day.
 
-    Shape (days + 1, stories), from the feed's first day to `last` or its last day, whichever is later; row 0 is zero.
-    The sum of the row after the feed's last day is the number of its claims.
+    Shape (days + 1, stories), from the feed's first day to the horizon; row 0 is zero. The sum of the row after the
+    feed's last day is the number of its claims.
     """
+    return _cumulative_claims(feed, horizon(feed, last))
+
+
+def horizon(feed: Feed, last: int) -> int:
+    """Return the last day of the year of `last`, or of the feed's last day if that is later.
+
+    Days of a year share what is computed up to it.
+    """
+    year = year_of(np.array([max(last, day_number(feed.end_date))]))
+    return int(year_start(year + 1)[0]) - 1
+
+
+@lru_cache(maxsize=4)
+def _cumulative_claims(feed: Feed, last: int) -> Floats:
     first, end = day_number(feed.start_date), day_number(feed.end_date)
-    received = np.cumsum(calendar(feed, max(last, end)).receipts, axis=0)
+    received = np.cumsum(calendar(feed, last).receipts, axis=0)
     total = received[end - first].sum()
     return np.vstack([np.zeros(received.shape[1]), received * (feed.claims / total)])
 
@@ -111,14 +122,13 @@ def claim_counts(feed: Feed, first: int, last: int) -> Integers:
 
 
 def story_shares(feed: Feed) -> Floats:
-    """Return each story's share of the claims: checkups are at most one a year for each of those who go to them."""
-    people = population(feed)
+    """Return each story's share of the claims: at most as much as those who take turns in it need (turns.csv)."""
     years = ((feed.end_date - feed.start_date).days + 1) / 365.25
     shares = []
     for story in read_table("stories").iter_rows(named=True):
         share = story["share"]
         if story["draw"] == "turn":
-            share = min(share, CHECKUPS_A_YEAR * len(people.adherent_people) * years / feed.claims)
+            share = min(share, turns_a_year(feed, story["story"]) * years / feed.claims)
         shares.append(share)
     return np.array(shares)
 

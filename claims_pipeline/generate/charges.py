@@ -1,15 +1,17 @@
-"""Modifiers and charges: fee schedule x locality x what the practitioner asks, the same for a code all year."""
+"""Modifiers and charges: fee of 2023 x rise x locality x what the practitioner asks, the same for a code all year."""
 
+from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from claims_pipeline.generate.days import year_of, year_start
+from claims_pipeline.generate.days import year_of
 from claims_pipeline.generate.directory import directory_of
-from claims_pipeline.generate.draws import Draws, Floats, Integers
-from claims_pipeline.generate.lines import Encounters, Lines
+from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers
+from claims_pipeline.generate.lines import Lines
 from claims_pipeline.lake import Feed
-from claims_pipeline.reference import conversion_factors, read_table
+from claims_pipeline.reference import read_table
 
 MODIFIERS = (
     *("", "25", "95", "26", "TC", "GP", "25 95", "59 GP", "QW"),
@@ -17,24 +19,49 @@ MODIFIERS = (
 )
 """Combinations of modifiers that occur; 25 a separate visit, 95 by video, 26 professional and TC technical part,
 59 a separate procedure, QW a waived test, RT and LT the side."""
-MARKUP = 2.12
+MARKUP = 2.08
 """Median charge over the Medicare fee: internal medicine charged 2.1 times what Medicare allows (JAMA Intern Med
 2017;177:1139, Medicare claims of 2013)."""
-PRACTITIONER_SPREAD, CODE_SPREAD = 0.20, 0.12
+PRACTITIONER_SPREAD, CODE_SPREAD = 0.15, 0.12
 """Standard deviations of the logarithm of the charge between practitioners, and between one practitioner's codes."""
+LOCALITY = 1.5
+"""Charges differ between cities more than Medicare's fees do, by so large a power of the cost factor: by judgement."""
 TECHNICAL_ONLY = 0.12
 """Share of an imaging center's studies that a radiologist elsewhere reads and bills: by judgement."""
 FEE_YEAR = 2023
+YEARLY_INCREASE = 0.035
+"""Rise of practices' charges from January 1 to January 1, whatever Medicare pays: 3 to 4 percent, as the medical care
+services index of the Bureau of Labor Statistics rose on average from 2013 to 2023 (CPI-U, about 3)."""
 
 
-def modifiers_of(visits: Encounters, lines: Lines) -> Integers:
+@dataclass(frozen=True)
+class Billed:
+    """What decides about modifiers and charges: arrays with one element a claim.
+
+    Attributes:
+        counter: the claim's counter for random draws.
+        practitioner: number of the rendering provider, from 0.
+        specialty: row of the specialties table.
+        city: row of the cities table.
+        is_video: whether it is a visit by video.
+    """
+
+    draws: Draws
+    counter: Bits
+    practitioner: Integers
+    specialty: Integers
+    city: Integers
+    is_video: NDArray[np.bool_]
+
+
+def modifiers_of(visits: Billed, lines: Lines) -> Integers:
     """Return the row of MODIFIERS of each line."""
     procedures = read_table("procedures")
     category = procedures["category"]
     is_visit = category.is_in(["office_visit", "preventive_visit", "emergency_visit"]).to_numpy()[lines.code]
     is_extra = category.is_in(["procedure", "injection", "vaccine_administration"]).to_numpy()[lines.code]
-    extras = np.bincount(lines.claim[is_extra], minlength=len(visits.story))
-    checkups = np.bincount(lines.claim[is_visit], minlength=len(visits.story))
+    extras = np.bincount(lines.claim[is_extra], minlength=len(visits.counter))
+    checkups = np.bincount(lines.claim[is_visit], minlength=len(visits.counter))
     is_problem_visit = is_visit & (lines.pointer > 1) & (checkups[lines.claim] > 1)
     separate = (is_visit & (extras[lines.claim] > 0)) | is_problem_visit
     by_video = visits.is_video[lines.claim]
@@ -50,7 +77,7 @@ def modifiers_of(visits: Encounters, lines: Lines) -> Integers:
     return modifier
 
 
-def unit_charges(visits: Encounters, lines: Lines, *, feed: Feed, modifiers: Integers, service: Integers) -> Integers:
+def unit_charges(visits: Billed, lines: Lines, *, feed: Feed, modifiers: Integers, service: Integers) -> Integers:
     """Return the charge of one unit of each line in cents.
 
     Args:
@@ -63,8 +90,8 @@ def unit_charges(visits: Encounters, lines: Lines, *, feed: Feed, modifiers: Int
     procedures, cities = read_table("procedures"), read_table("cities")
     practitioner = visits.practitioner[lines.claim]
     fee = procedures["medicare_fee_amount"].to_numpy()[lines.code].astype(np.float64)
-    fee *= _yearly_updates(year_of(service)[lines.claim], lines.code)
-    fee *= cities["cost_factor"].to_numpy()[visits.city][lines.claim]
+    fee *= (1 + YEARLY_INCREASE) ** (year_of(service)[lines.claim] - FEE_YEAR)
+    fee *= (cities["cost_factor"].to_numpy() ** LOCALITY)[visits.city][lines.claim]
     fee *= _parts()[modifiers, lines.code]
     fee *= _markups(feed)[practitioner, lines.code]
     return np.where(fee >= 20, np.rint(fee) * 100, np.rint(fee * 100)).astype(np.int64)
@@ -79,20 +106,6 @@ def _markups(feed: Feed) -> Floats:
     of_code = np.stack([CODE_SPREAD * draws.normal(f"practitioner/charge/{code}", counters) for code in codes], axis=-1)
     markups: Floats = MARKUP * np.exp(of_practitioner[:, None] + of_code)
     return markups
-
-
-def _yearly_updates(years: Integers, code: Integers) -> Floats:
-    """Return by how much the physician fee schedule rose since FEE_YEAR, as of January 1; other schedules stay."""
-    by_year = {int(year): _update(int(year)) for year in np.unique(years)}
-    updates = np.array([by_year.get(year, 1.0) for year in range(years.min(), years.max() + 1)])
-    is_physician = (read_table("procedures")["schedule"] == "pfs").to_numpy()
-    return np.where(is_physician[code], updates[years - years.min()], 1.0)
-
-
-def _update(year: int) -> float:
-    first, base = year_start(np.array([year, FEE_YEAR]))
-    now, then = conversion_factors(np.array([first, base]))
-    return float(now / then)
 
 
 @cache

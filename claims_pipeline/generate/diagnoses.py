@@ -6,11 +6,10 @@ from functools import cache
 import numpy as np
 
 from claims_pipeline.generate.coding_order import in_coding_order
-from claims_pipeline.generate.conditions import all_conditions, code_conditions, condition_names
+from claims_pipeline.generate.conditions import Masks, all_conditions, code_conditions, condition_names
 from claims_pipeline.generate.draws import Draws, Integers
-from claims_pipeline.generate.plan import Plan
-from claims_pipeline.generate.population import conditions_on
 from claims_pipeline.generate.reasons import NONE, condition_choice
+from claims_pipeline.generate.slots import Slots
 from claims_pipeline.reference import read_table
 
 MOST_DIAGNOSES = 4
@@ -29,24 +28,22 @@ class Diagnoses:
     count: Integers
 
 
-def diagnoses_of(plan: Plan) -> Diagnoses:
-    """Return the diagnoses of each claim of a plan: the reason of the visit, and further conditions of the patient."""
-    draws, conditions = Draws(plan.feed.seed), conditions_on(plan.feed, plan.person, plan.service)
+def diagnoses_of(draws: Draws, slots: Slots, conditions: Masks, principal: Integers) -> Diagnoses:
+    """Return the diagnoses of each visit: its reason, and further ones of the conditions that the patient has."""
     stories = read_table("stories")
-    codes = np.full((len(plan.principal), MOST_DIAGNOSES), NONE)
-    codes[:, 0] = plan.principal
-    count = np.ones(len(plan.principal), dtype=np.int64)
-    rest = (conditions & np.uint32(all_conditions())).astype(np.int64) & ~_own_condition()[plan.principal]
-    chance, most = (stories[name].to_numpy()[plan.story] for name in ("secondary", "secondary_most"))
+    codes = np.full((len(principal), MOST_DIAGNOSES), NONE)
+    codes[:, 0] = principal
+    count = np.ones(len(principal), dtype=np.int64)
+    rest = (conditions & np.uint32(all_conditions())).astype(np.int64) & ~_own_condition()[principal]
+    chance, most = (stories[name].to_numpy()[slots.story] for name in ("secondary", "secondary_most"))
     for further in range(1, MOST_DIAGNOSES):
-        coded = draws.uniform(f"claim/secondary {further}", plan.counter) < chance
+        coded = draws.uniform(f"claim/secondary {further}", slots.counter) < chance
         (rows,) = np.nonzero((rest > 0) & (most >= further) & coded)
-        which = condition_choice().choose(draws.bits(f"claim/condition {further}", plan.counter[rows]), rest[rows])
+        which = condition_choice().choose(draws.bits(f"claim/condition {further}", slots.counter[rows]), rest[rows])
         rest[rows] &= ~(1 << which)
-        code = code_conditions(draws, plan.person[rows], conditions[rows], which)
-        codes[rows, count[rows]] = code
+        codes[rows, count[rows]] = code_conditions(draws, slots.person[rows], conditions[rows], which)
         count[rows] += 1
-    codes, count = in_coding_order(draws, plan.person, conditions, codes, 1 + most)
+    codes, count = in_coding_order(draws, slots.person, conditions, codes, 1 + most)
     return Diagnoses(codes, count)
 
 

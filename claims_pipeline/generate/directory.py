@@ -79,6 +79,14 @@ def places_of(feed: Feed) -> tuple[Integers, Integers]:
     return specialty, practitioners["city_index"].to_numpy().astype(np.int64)
 
 
+@lru_cache(maxsize=2)
+def practices_of(feed: Feed) -> Integers:
+    """Return for each practitioner of a feed a number that those of an organization and specialty share."""
+    practitioners = directory_of(feed).practitioners
+    rank = practitioners.select(pl.struct("organization_id", "specialty").rank("dense")).to_series()
+    return rank.to_numpy().astype(np.int64)
+
+
 def _placed(city: Integers, specialty: Integers) -> pl.DataFrame:
     """Return one row a practitioner: who works at which site of which organization of the city."""
     kinds = read_table("specialties").join(read_table("sites"), on="site", maintain_order="left")

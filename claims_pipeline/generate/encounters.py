@@ -2,51 +2,34 @@
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from claims_pipeline.generate.arrow import lists, money
-from claims_pipeline.generate.charges import MODIFIERS, modifiers_of, unit_charges
-from claims_pipeline.generate.days import ages_on
-from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, diagnoses_of
+from claims_pipeline.generate.charges import MODIFIERS, Billed, modifiers_of, unit_charges
+from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES
 from claims_pipeline.generate.directory import directory_of, places_of
 from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.identifiers import dates
 from claims_pipeline.generate.line_modifiers import complete_modifiers
-from claims_pipeline.generate.lines import Encounters, Lines, lines_of
+from claims_pipeline.generate.lines import Lines
 from claims_pipeline.generate.plan import Plan
-from claims_pipeline.generate.population import population
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import LINE
 
 TELEHEALTH_AT_HOME = "10"
 
 
-def encounters_of(plan: Plan, *, birth_days: Integers, is_medicare: NDArray[np.bool_]) -> pl.DataFrame:
-    """Return for each claim of the plan its columns from `organization_id` on, as schema declares them.
-
-    Args:
-        plan: the claims.
-        birth_days: of each claim's patient.
-        is_medicare: whether Medicare, or a plan of Medicare Advantage, covers the day of service.
-    """
-    ages = ages_on(birth_days, plan.service)
-    diagnoses = diagnoses_of(plan)
+def encounters_of(plan: Plan) -> pl.DataFrame:
+    """Return for each claim of the plan its columns from `organization_id` on, as schema declares them."""
     specialty, city = places_of(plan.feed)
-    visits = Encounters(
+    lines, diagnoses = plan.lines, plan.diagnoses
+    visits = Billed(
         draws=Draws(plan.feed.seed),
         counter=plan.counter,
-        story=plan.story,
-        ages=ages,
-        is_female=population(plan.feed).is_female[plan.person],
-        is_medicare=is_medicare,
-        diagnoses=diagnoses,
         practitioner=plan.practitioner,
         specialty=specialty[plan.practitioner],
         city=city[plan.practitioner],
-        is_new=plan.is_new,
         is_video=plan.is_video,
     )
-    lines = lines_of(visits)
     practitioners = directory_of(plan.feed).practitioners
     sites = practitioners.select(
         "organization_id",

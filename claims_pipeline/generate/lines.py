@@ -1,9 +1,10 @@
 """The service lines of claims: which procedures, for which diagnosis, how many, with which modifiers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.calendar import stories
@@ -28,9 +29,8 @@ class Encounters:
         is_female: of the patient.
         is_medicare: whether the payer is Medicare, or a plan of Medicare Advantage.
         diagnoses: may gain those that lines bring with them.
-        practitioner: number of the rendering provider, from 0.
         specialty: row of the specialties table.
-        city: row of the cities table.
+        coding: how many diagnoses more the practitioner codes visits as if they had.
         is_new: whether the patient is new to the practice, or the visit the first of a course.
         is_video: whether it is a visit by video.
     """
@@ -42,9 +42,8 @@ class Encounters:
     is_female: NDArray[np.bool_]
     is_medicare: NDArray[np.bool_]
     diagnoses: Diagnoses
-    practitioner: Integers
     specialty: Integers
-    city: Integers
+    coding: Integers
     is_new: NDArray[np.bool_]
     is_video: NDArray[np.bool_]
 
@@ -58,26 +57,45 @@ class Lines:
         code: row of the procedures table.
         pointer: number of the diagnosis that the line is for, from 1.
         units: number of units.
+        slot: number of the slot that the line comes from: lines of a slot depend on one random number.
     """
 
     claim: Integers
     code: Integers
     pointer: Integers
     units: Integers
+    slot: Integers
+
+    def at(self, rows: NDArray[np.bool_] | Integers) -> "Lines":
+        """Return some of the lines."""
+        return Lines(*(values[rows] for values in vars(self).values()))
 
 
-def lines_of(visits: Encounters) -> Lines:
-    """Return the lines of claims; `visits.diagnoses` gains the diagnoses that lines bring with them."""
+def wanted_lines(visits: Encounters) -> Lines:
+    """Return the lines that the rules give claims, repeats of a procedure included.
+
+    `visits.diagnoses` gains the diagnoses that lines bring with them.
+    """
     found: list[tuple[Integers, ...]] = []
     for number, story in enumerate(stories()):
         (claims,) = np.nonzero(visits.story == number)
         if len(claims):
             found += _StoryLines(visits, claims).lines(rules_of(story))
+    if not found:
+        return Lines(*np.zeros((5, 0), dtype=np.int64))
     claim, order, code, pointer, units = (np.concatenate(parts) for parts in zip(*found, strict=True))
     (leveled,) = np.nonzero(code < 0)
     code[leveled] = _visit_codes(visits, claim[leveled], code[leveled])
     sequence = np.argsort(claim * (order.max() + 1) + order, kind="stable")
-    return _without_repeats(Lines(*(column[sequence] for column in (claim, code, pointer, units))))
+    columns = (claim, code, pointer, units, _slots()[order])
+    return Lines(*(column[sequence] for column in columns))
+
+
+@cache
+def _slots() -> Integers:
+    """Return the number of the slot, of its story, of each row of story_lines."""
+    slots = read_table("story_lines").select(pl.struct("story", "slot").rank("dense")).to_series()
+    return slots.to_numpy().astype(np.int64)
 
 
 class _StoryLines:
@@ -159,7 +177,8 @@ def _visit_codes(visits: Encounters, claims: Integers, wanted: Integers) -> Inte
     emergency = read_table("specialties")["site"].to_list().index("emergency")
     in_emergency = (wanted == ANY_VISIT) & (visits.specialty[claims] == emergency)
     kind = np.where(in_emergency, PATIENTS.index("emergency"), visits.is_new[claims].astype(np.int64))
-    row = kind * MOST_DIAGNOSES + visits.diagnoses.count[claims] - 1
+    counted = (visits.diagnoses.count[claims] - 1 + visits.coding[claims]).clip(0, MOST_DIAGNOSES - 1)
+    row = kind * MOST_DIAGNOSES + counted
     level = table.choose(visits.draws.bits("claim/visit level", visits.counter[claims]), row)
     return codes[kind, level]
 
@@ -174,18 +193,19 @@ def _visit_levels() -> tuple[WeightTable, Integers]:
     return WeightTable(levels), np.array([codes[0], new, codes[1]])
 
 
-def _without_repeats(lines: Lines) -> Lines:
+def without_repeats(lines: Lines) -> Lines:
     """Drop a procedure that a claim has already; a second vaccine administration is its add-on code."""
     codes = read_table("procedures")["hcpcs_code"].to_list()
     first, further = codes.index("90471"), codes.index("90472")
     code = lines.code.copy()
-    repeats = _repeats(lines.claim, code)
+    repeats = repeats_of(lines.claim, code)
     code[repeats & (code == first)] = further
-    keep = ~_repeats(lines.claim, code)
-    return Lines(lines.claim[keep], code[keep], lines.pointer[keep], lines.units[keep])
+    keep = ~repeats_of(lines.claim, code)
+    return replace(lines, code=code).at(keep)
 
 
-def _repeats(claim: Integers, code: Integers) -> NDArray[np.bool_]:
+def repeats_of(claim: Integers, code: Integers) -> NDArray[np.bool_]:
+    """Return which lines have a procedure that an earlier line of the claim has."""
     _, first = np.unique(claim * read_table("procedures").height + code, return_index=True)
     repeats = np.ones(len(claim), dtype=np.bool_)
     repeats[first] = False

@@ -56,7 +56,7 @@ def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
     order = np.lexsort((visits.index[versions.claim], visits.received[versions.claim], versions.day))
     claim = versions.claim[order]
     return Plan(
-        **vars(visits.at(claim)),
+        **visits.at(claim),  # type: ignore[arg-type]
         feed=feed,
         counter=counter[claim],
         day=versions.day[order],

@@ -27,7 +27,7 @@ class Providers:
         practitioner: number of the practitioner, from 0.
         specialty: row of the specialties table.
         city: row of the cities table.
-        is_new: whether the patient has not been seen by them in three years.
+        is_new: whether the patient is new to them, if no visit there is known.
     """
 
     practitioner: Integers
@@ -60,7 +60,7 @@ def providers_of(feed: Feed, slots: Slots, reasons: Reasons) -> Providers:
         practitioner=directory.first_practitioner[city, specialty] + draws.below("claim/practitioner", key, count),
         specialty=specialty,
         city=city,
-        is_new=is_new | slots.is_first,
+        is_new=is_new & ~is_course,
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names
 from claims_pipeline.generate.draws import Bits, Draws, Integers, KeyedChoice
-from claims_pipeline.generate.population import conditions_on, population
+from claims_pipeline.generate.population import population
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -31,18 +31,20 @@ class Reasons:
     condition: Integers
 
 
-def reasons_of(feed: Feed, slots: Slots, ages: Integers, *, source_story: Integers, source_episode: Bits) -> Reasons:
-    """Return the reason of each visit, given the patients' ages on the day of service.
+def reasons_of(
+    feed: Feed, slots: Slots, *, ages: Integers, conditions: Masks, source_story: Integers, source_episode: Bits
+) -> Reasons:
+    """Return the reason of each visit.
 
     Args:
         feed: the feed.
         slots: the visits.
-        ages: of the patients.
+        ages: of the patients on the day of service.
+        conditions: of the patients on that day.
         source_story: story of the visit that this one follows, NONE where it follows none: it has its reason.
         source_episode: episode of that visit.
     """
     draws, people = Draws(feed.seed), population(feed)
-    conditions = conditions_on(feed, slots.person, slots.service)
     fits = _Patients(draws, slots.person, conditions, people.is_female[slots.person], ages)
     principal, condition = fits.principal(slots.story, slots.episode)
     (following,) = np.nonzero(source_story >= 0)
@@ -137,10 +139,10 @@ def condition_choice() -> KeyedChoice:
 @cache
 def _cluster_masks() -> Integers:
     """Return for each story the conditions that it can be about."""
-    clusters = read_table("conditions")["cluster"].to_list()
+    clusters = list(read_table("conditions").select("condition", "cluster").iter_rows())
     return np.array(
         [
-            sum(1 << bit for bit, cluster in enumerate(clusters) if wanted in (None, cluster))
+            sum(1 << bit for bit, names in enumerate(clusters) if wanted in (None, *names))
             for wanted in read_table("stories")["cluster"]
         ]
     )

@@ -6,6 +6,7 @@ A pure function of the claim's counter (day received, index within the day) and 
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.calendar import (
@@ -13,14 +14,21 @@ from claims_pipeline.generate.calendar import (
     calendar,
     claim_counts,
     cumulative_claims,
+    horizon,
     lag_weights,
     stories,
 )
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, KeyedChoice, WeightTable, pair
+from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Floats, Integers, KeyedChoice, WeightTable, pair
+from claims_pipeline.generate.in_turn import NOBODY
+from claims_pipeline.generate.population import choose_people
 from claims_pipeline.generate.turns import people_of, turns_of
+from claims_pipeline.generate.use import by_plan
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
+
+INSTEAD = "acute"
+"""Story of a claim for which nobody of the age and sex that its own needs is covered."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,24 @@ class Slots:
     story: Integers
     person: Integers
     service: Integers
+
+    def at(self, rows: NDArray[np.bool_] | Integers) -> "Slots":
+        """Return some of the visits."""
+        return Slots(*(values[rows] for values in vars(self).values()))
+
+
+def with_anybody(
+    feed: Feed, story: Integers, person: Integers, service: Integers, uniform: Floats
+) -> tuple[Integers, Integers]:
+    """Return story and person of claims; where the person is NOBODY, an acute visit of anybody."""
+    (missing,) = np.nonzero(person == NOBODY)
+    if not len(missing):
+        return story, person
+    story, person = story.copy(), person.copy()
+    acute = read_table("stories").row(by_predicate=pl.col("story") == INSTEAD, named=True)
+    story[missing] = stories().index(INSTEAD)
+    person[missing] = choose_people(feed, acute["people"], uniform[missing], service[missing])
+    return story, person
 
 
 class ReceiptDays:
@@ -80,12 +106,15 @@ class ReceiptDays:
         turns = turns_of(self.feed, story=story, ordinal=ordinal, counter=counter)
         lag_row = (received - self.first) * read_table("stories").height + story
         service = received - self._lag.choose(self._draws.bits("claim/lag", turns.episode), lag_row)
+        person = people_of(self.feed, turns, story=story, ordinal=ordinal, counter=counter, service=service)
+        story, person = with_anybody(self.feed, story, person, service, self._draws.uniform("claim/person", counter))
+        person = by_plan(self.feed, story, person, service, counter)
         return Slots(
             counter=counter,
             episode=turns.episode,
             is_first=turns.is_first,
             story=story,
-            person=people_of(self.feed, turns, story=story, ordinal=ordinal, counter=counter, service=service),
+            person=person,
             service=service,
         )
 
@@ -111,7 +140,7 @@ class ReceiptDays:
 
 def _lag_choice(feed: Feed, first: int, last: int) -> WeightTable:
     """Return the choice of the days from service to receipt, by day received and story."""
-    services = calendar(feed, max(last, day_number(feed.end_date))).services
+    services = calendar(feed, horizon(feed, last)).services
     row, days = first - day_number(feed.start_date) + LONGEST_LAG, last - first + 1
     lags = lag_weights()
     weights = np.stack([lags[lag] * services[row - lag :][:days] for lag in range(LONGEST_LAG + 1)], axis=-1)

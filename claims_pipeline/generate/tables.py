@@ -112,7 +112,7 @@ def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl
     names = pl.concat_str("first_name", "last_name", separator=" ").alias("patient_name")
     spans = _with_spans(plan, patients)
     frame = (
-        spans.select("day", "patient_id", "coverage_id", "plan_type", "birth_date")
+        spans.select("day", "patient_id", "coverage_id")
         .join(patients.select("day", "patient_id", names), on=["day", "patient_id"], how="left", maintain_order="left")
         .join(
             coverages.select("day", "coverage_id", "payer_id"),
@@ -121,11 +121,7 @@ def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl
             maintain_order="left",
         )
     )
-    encounter = encounters_of(
-        plan,
-        birth_days=frame["birth_date"].to_physical().to_numpy().astype(np.int64),
-        is_medicare=frame["plan_type"].is_in(["medicare", "medicare_advantage"]).to_numpy(),
-    )
+    encounter = encounters_of(plan)
     return _conform(
         CLAIMS,
         frame.with_columns(encounter).with_columns(

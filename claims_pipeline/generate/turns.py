@@ -2,8 +2,8 @@
 
 Most people are drawn by how often they are seen, of those who are covered on the day of service. For checkups and
 courses of treatment that would let chance repeat what happens at an interval, so there the story's claims, numbered
-through the whole feed, take people in turn: checkups go round the adherent people, a course's visits round a roster
-whose size is the rate times the interval.
+through the whole feed, take people in turn: checkups go round those who go to them (in_turn), a course's visits round a
+roster whose size is the rate times the interval.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.calendar import cumulative_claims
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, pair
+from claims_pipeline.generate.in_turn import anybody_in_turn, people_in_turn
 from claims_pipeline.generate.population import choose_people, may_be_chosen, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -61,17 +62,22 @@ def people_of(
 ) -> Integers:
     """Return whom each claim is about: someone who is covered on the day of service.
 
-    Where the person whose turn it is is not, somebody else is seen.
+    Where the person whose turn it is is not, somebody else is seen, or in_turn.NOBODY.
     """
-    draws, adherent = Draws(feed.seed), population(feed).adherent_people
+    draws = Draws(feed.seed)
     person = np.zeros(len(story), dtype=np.int64)
     for number, row in enumerate(read_table("stories").iter_rows(named=True)):
         (mine,) = np.nonzero(story == number)
         profile = row["people"]
         if row["draw"] == "turn":
-            place = ordinal[mine].astype(np.uint64) * SCATTER % np.uint64(len(adherent))
-            person[mine] = adherent[place.astype(np.int64)]
-        elif row["draw"] == "course":
+            people = people_in_turn(feed, row["story"])
+            place = ordinal[mine].astype(np.uint64) * SCATTER % np.uint64(max(1, len(people)))
+            person[mine] = people[place.astype(np.int64)]
+            mine = mine[~population(feed).covers(person[mine], service[mine])]
+            uniform = draws.uniform("claim/person", counter[mine])
+            person[mine] = anybody_in_turn(feed, row["story"], uniform, service[mine])
+            continue
+        if row["draw"] == "course":
             chance = draws.uniform(f"course/{row['story']}", turns.course[mine])
             person[mine] = choose_people(feed, profile, chance, turns.begins[mine])
         if row["draw"] != "random":

@@ -1,31 +1,21 @@
-"""The visits behind the claims of a year of receipt: who is seen for what, when, by whom.
-
-A pure function of (feed, year). It holds what one day alone cannot know; the daily tables read their slice of it.
-"""
+"""The visits behind claims, as arrays and as the table: who is seen for what, when, by whom."""
 
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.arrow import lists
 from claims_pipeline.generate.calendar import stories
-from claims_pipeline.generate.days import ages_on, day_number
-from claims_pipeline.generate.draws import Bits, Draws, Integers
-from claims_pipeline.generate.following import follow
+from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, Diagnoses
+from claims_pipeline.generate.draws import Integers
 from claims_pipeline.generate.identifiers import dates
-from claims_pipeline.generate.population import population
-from claims_pipeline.generate.providers import providers_of
-from claims_pipeline.generate.reasons import reasons_of
-from claims_pipeline.generate.slots import ReceiptDays
-from claims_pipeline.lake import Feed
+from claims_pipeline.generate.lines import Lines
+from claims_pipeline.generate.reasons import NONE
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import VISITS
-
-DAYS_AT_ONCE = 92
-"""Intermediate arrays exist for the claims of so many days at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +28,11 @@ class Visits:
         person: number of the patient, from 0.
         service: day of the service.
         story: row of the stories table.
-        principal: row of the diagnoses table.
         practitioner: number of the rendering provider, from 0.
-        is_new: whether the practice has not seen the patient in three years, or it is the first visit of a course.
+        is_new: whether the practice has not seen the patient in three years.
         is_video: whether it is a visit by video.
-        episode: shared by the visits of a course of treatment.
+        diagnoses: the reason of each visit first.
+        lines: in the order of their visits.
     """
 
     received: Integers
@@ -50,90 +40,98 @@ class Visits:
     person: Integers
     service: Integers
     story: Integers
-    principal: Integers
     practitioner: Integers
     is_new: NDArray[np.bool_]
     is_video: NDArray[np.bool_]
-    episode: Bits
+    diagnoses: Diagnoses
+    lines: Lines
 
-    def at(self, rows: Integers) -> "Visits":
-        """Return the visits at some positions."""
-        return Visits(**{name: values[rows] for name, values in vars(self).items()})
+    def at(self, rows: Integers) -> dict[str, object]:
+        """Return the attributes of the visits at some positions, which may repeat."""
+        found: dict[str, object] = {
+            name: values[rows] for name, values in vars(self).items() if name not in ("diagnoses", "lines")
+        }
+        found["diagnoses"] = Diagnoses(self.diagnoses.codes[rows], self.diagnoses.count[rows])
+        counts = np.bincount(self.lines.claim, minlength=len(self.person))
+        place = _elements(np.cumsum(counts) - counts, counts, rows)
+        lines = self.lines.at(place)
+        found["lines"] = Lines(
+            np.repeat(np.arange(len(rows)), counts[rows]), lines.code, lines.pointer, lines.units, lines.slot
+        )
+        return found
 
-
-def visits_of(feed: Feed, year: int) -> pl.DataFrame:
-    """Return one row a claim that the payer receives first in a year, in the order of day and index, as schema has it.
-
-    The year begins with the feed's first day at the earliest, and goes on after its last day.
-    """
-    first = day_number(max(date(year, 1, 1), feed.start_date))
-    last = day_number(date(year, 12, 31))
-    parts = [_drawn(feed, begin, min(begin + DAYS_AT_ONCE - 1, last)) for begin in range(first, last + 1, DAYS_AT_ONCE)]
-    return pl.concat([_frame(part) for part in parts], rechunk=True)
+    def frame(self) -> pl.DataFrame:
+        """Return the visits as schema declares them."""
+        codes, counts = (
+            read_table("diagnoses")["diagnosis_code"],
+            np.bincount(self.lines.claim, minlength=len(self.person)),
+        )
+        is_coded = np.arange(MOST_DIAGNOSES) < self.diagnoses.count[:, None]
+        return pl.DataFrame(
+            {
+                "received_date": dates(self.received),
+                "claim_index": self.index,
+                "person": self.person,
+                "service_date": dates(self.service),
+                "story": pl.Series(stories()).gather(self.story),
+                "practitioner": self.practitioner,
+                "is_new_patient": self.is_new,
+                "is_video": self.is_video,
+                "diagnosis_codes": lists(codes.gather(self.diagnoses.codes[is_coded]), self.diagnoses.count),
+                "hcpcs_codes": lists(read_table("procedures")["hcpcs_code"].gather(self.lines.code), counts),
+                "diagnosis_pointers": lists(pl.Series(self.lines.pointer.astype(np.int32)), counts),
+                "unit_counts": lists(pl.Series(self.lines.units.astype(np.int32)), counts),
+            }
+        ).cast(VISITS.polars_schema)
 
 
 def visits_from(frame: pl.DataFrame) -> Visits:
     """Return rows of the visits table as arrays."""
-    names, codes = (pl.Enum(found) for found in (stories(), _diagnosis_codes()))
     columns = frame.select(
         pl.col("received_date").to_physical().alias("received"),
         pl.col("claim_index").alias("index"),
         "person",
         pl.col("service_date").to_physical().alias("service"),
-        pl.col("story").cast(names).to_physical(),
-        pl.col("principal_diagnosis_code").cast(codes).to_physical().alias("principal"),
+        pl.col("story").cast(pl.Enum(stories())).to_physical(),
         "practitioner",
     )
     numbers = {column.name: column.to_numpy().astype(np.int64) for column in columns}
+    of_lines = ["hcpcs_codes", "diagnosis_pointers", "unit_counts"]
+    lines = frame.select(of_lines).explode(of_lines)
+    code = lines["hcpcs_codes"].cast(_enum("procedures", "hcpcs_code")).to_physical()
+    counts = frame["hcpcs_codes"].list.len().to_numpy()
+    pointer, units = (lines[name].to_numpy().astype(np.int64) for name in ("diagnosis_pointers", "unit_counts"))
     return Visits(
         **numbers,
         is_new=frame["is_new_patient"].to_numpy(),
         is_video=frame["is_video"].to_numpy(),
-        episode=frame["episode"].to_numpy(),
+        diagnoses=_diagnoses_from(frame["diagnosis_codes"]),
+        lines=Lines(
+            claim=np.repeat(np.arange(frame.height), counts),
+            code=code.to_numpy().astype(np.int64),
+            pointer=pointer,
+            units=units,
+            slot=np.zeros(len(pointer), dtype=np.int64),
+        ),
     )
 
 
-def _frame(visits: Visits) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "received_date": dates(visits.received),
-            "claim_index": visits.index,
-            "person": visits.person,
-            "service_date": dates(visits.service),
-            "story": pl.Series(stories()).gather(visits.story),
-            "principal_diagnosis_code": read_table("diagnoses")["diagnosis_code"].gather(visits.principal),
-            "practitioner": visits.practitioner,
-            "is_new_patient": visits.is_new,
-            "is_video": visits.is_video,
-            "episode": visits.episode,
-        }
-    ).cast(VISITS.polars_schema)
+def _diagnoses_from(column: pl.Series) -> Diagnoses:
+    count = column.list.len().to_numpy().astype(np.int64)
+    codes = np.full((len(column), MOST_DIAGNOSES), NONE)
+    found = column.explode().cast(_enum("diagnoses", "diagnosis_code")).to_physical()
+    codes[np.arange(MOST_DIAGNOSES) < count[:, None]] = found.to_numpy().astype(np.int64)
+    return Diagnoses(codes, count)
 
 
 @cache
-def _diagnosis_codes() -> tuple[str, ...]:
-    return tuple(read_table("diagnoses")["diagnosis_code"])
+def _enum(table: str, column: str) -> pl.Enum:
+    return pl.Enum(read_table(table)[column])
 
 
-def _drawn(feed: Feed, first: int, last: int) -> Visits:
-    """Return the visits behind the claims received on the days `first`..`last`."""
-    receipts = ReceiptDays(feed, first, last)
-    received, index = receipts.claims()
-    slots = receipts.slots(received, index)
-    source_story, source_episode = follow(receipts, slots, received)
-    ages = ages_on(population(feed).birth_day[slots.person], slots.service)
-    reasons = reasons_of(feed, slots, ages, source_story=source_story, source_episode=source_episode)
-    providers = providers_of(feed, slots, reasons)
-    return Visits(
-        received=received,
-        index=index,
-        person=slots.person,
-        service=slots.service,
-        story=slots.story,
-        principal=reasons.principal,
-        practitioner=providers.practitioner,
-        is_new=providers.is_new,
-        is_video=Draws(feed.seed).uniform("claim/video", slots.counter)
-        < read_table("stories")["telehealth"].to_numpy()[slots.story],
-        episode=slots.episode,
-    )
+def _elements(starts: Integers, counts: Integers, rows: Integers) -> Integers:
+    """Return the places of the elements of rows in a flat array: row i has `counts[i]` from `starts[i]` on."""
+    sizes = counts[rows]
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    places: Integers = np.repeat(starts[rows], sizes) + within
+    return places

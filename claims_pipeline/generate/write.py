@@ -15,7 +15,7 @@ from claims_pipeline.generate.enrollment import enrollment
 from claims_pipeline.generate.plan import Plan, days_received, plan_of
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
-from claims_pipeline.generate.visits import visits_of
+from claims_pipeline.generate.years import YEARS_BEFORE, visits_of
 from claims_pipeline.lake import Feed, Lake, LakeWriter, require_feed, scan_partitions
 from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, PATIENTS, VISITS, Table
 
@@ -46,10 +46,12 @@ def write_enrollment(lake: Lake, feed: Feed) -> int:
 
 
 def write_visits(lake: Lake, feed: Feed, years: Iterable[int]) -> Mapping[int, int]:
-    """Write `visits` of the given years; return the rows of each year."""
+    """Write `visits` of the given years, and of those before them that the lake lacks; return the rows by year."""
     require_feed(lake.root, feed)
+    wanted = set(years)
+    wanted |= set(missing_years(lake, feed, [date(year - 1, 12, 31) for year in wanted if year > feed.start_date.year]))
     with lake.writer() as writer:
-        return _add_visits(writer, feed, years)
+        return _add_visits(writer, feed, wanted)
 
 
 def write_patients(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, int]:
@@ -159,19 +161,22 @@ def _write_days(
 
 
 def missing_years(lake: Lake, feed: Feed, days: Iterable[date]) -> list[int]:
-    """Return the years whose visits some days need and the lake has not, in order.
+    """Return the years whose visits some days need and the lake has not, in order; a year needs those before it.
 
     Raises:
         ConfigError: a day lies before the feed's first day.
     """
-    years = sorted({year for day in set(days) for year in _years(feed, [day])})
+    last = max((_years(feed, [day])[-1] for day in set(days)), default=feed.start_date.year - 1)
+    years = range(feed.start_date.year, last + 1)
     return [year for year in years if not lake.path(VISITS, date(year, 1, 1)).exists()]
 
 
 def _add_visits(writer: LakeWriter, feed: Feed, years: Iterable[int]) -> dict[int, int]:
     rows: dict[int, int] = {}
     for year in sorted(set(years)):
-        frame = visits_of(feed, year)
+        before = range(max(feed.start_date.year, year - YEARS_BEFORE), year)
+        files = [writer.file(VISITS, date(earlier, 1, 1)) for earlier in before]
+        frame = visits_of(feed, year, [scan_partitions(VISITS, [file]).collect() for file in files])
         writer.add(VISITS, frame, date(year, 1, 1))
         rows[year] = frame.height
     return rows

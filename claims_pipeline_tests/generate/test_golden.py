@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "6c9ffe4f99ba5913",
     "enrollment": "003455eb5f1a53ef",
-    "visits": "9faf30fa4051a453",
-    "patients": "31f226508e93ac93",
-    "coverages": "b086e43701469ea3",
-    "claims": "09a20a778d745683",
+    "visits": "e5440e10ead08387",
+    "patients": "905a2b917dd21b0c",
+    "coverages": "786cd995a9ad8c6c",
+    "claims": "8460b617a79ff3db",
 }
 
 

@@ -12,7 +12,7 @@ from claims_pipeline.errors import ConfigError
 from claims_pipeline.generate.days import day_number, day_of
 from claims_pipeline.generate.lifecycle import LONGEST_CYCLE
 from claims_pipeline.generate.plan import Plan, days_received, plan_of
-from claims_pipeline.generate.visits import visits_of
+from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 
 FEED = Feed(seed=5, patients=3_000, claims=40_000, start_date=date(2025, 1, 1), end_date=date(2025, 4, 10))
@@ -26,7 +26,13 @@ def plan() -> Plan:
 
 
 def arrays(plan: Plan) -> dict[str, np.ndarray]:
-    return {field.name: getattr(plan, field.name) for field in fields(plan) if field.name != "feed"}
+    """Return the arrays with one element a claim; lines as one text a claim."""
+    lines = plan.lines
+    texts = pl.DataFrame({"claim": lines.claim, "line": np.char.mod("%d", lines.code)})
+    joined = texts.group_by("claim", maintain_order=True).agg(pl.col("line").str.join(" "))["line"]
+    found = {"lines": joined.to_numpy(), "diagnoses": plan.diagnoses.codes}
+    names = [field.name for field in fields(plan) if field.name not in ("feed", "lines", "diagnoses")]
+    return found | {name: getattr(plan, name) for name in names}
 
 
 def on(plan: Plan, days: Sequence[date]) -> dict[str, np.ndarray]:

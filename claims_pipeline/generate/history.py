@@ -1,0 +1,156 @@
+"""What a visit may not be, given the other visits of the patient.
+
+Nobody sees a doctor twice on a day, has a service again before its interval is over, or is new to a practice that has
+seen them within three years.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.draws import Integers
+from claims_pipeline.reference import read_table
+
+NEW_AFTER = 3 * 365 + 1
+"""Days without a visit after which a patient is new to a practice again: CPT, three years."""
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Visits that stand, as arrays of equal length.
+
+    Attributes:
+        person: number of the patient.
+        practitioner: number of the rendering provider.
+        practice: number of the practice and specialty.
+        service: day of service.
+        is_new: whether the patient was new to the practice.
+    """
+
+    person: Integers
+    practitioner: Integers
+    practice: Integers
+    service: Integers
+    is_new: Mask
+
+    def at(self, rows: Mask) -> "Seen":
+        """Return some of the visits."""
+        return Seen(*(values[rows] for values in vars(self).values()))
+
+    def with_(self, other: "Seen") -> "Seen":
+        """Return these and other visits."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Seen(*(np.concatenate(pair) for pair in pairs))
+
+
+@dataclass(frozen=True)
+class Done:
+    """Services that stand, as arrays of equal length: the patient, the number of the procedure, the day."""
+
+    person: Integers
+    code: Integers
+    service: Integers
+
+    def at(self, rows: Mask) -> "Done":
+        """Return some of the services."""
+        return Done(*(values[rows] for values in vars(self).values()))
+
+    def with_(self, other: "Done") -> "Done":
+        """Return these and other services."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Done(*(np.concatenate(pair) for pair in pairs))
+
+
+def seen_twice(visits: Seen, before: Seen) -> Mask:
+    """Return which visits are with a doctor who sees the patient on that day already, among `before` or `visits`."""
+    both = before.with_(visits)
+    repeats = pl.struct("person", "practitioner", "service").is_first_distinct().not_()
+    columns = pl.DataFrame({name: getattr(both, name) for name in ("person", "practitioner", "service")})
+    found: Mask = columns.select(repeats).to_series().to_numpy()[len(before.person) :]
+    return found
+
+
+def new_patients(visits: Seen, before: Seen, *, is_first_seen: int) -> tuple[Mask, Mask]:
+    """Return which visits are with a practice new to the patient, and which come before one that was called new.
+
+    Args:
+        visits: `is_new` says whether the patient is new if no visit is known.
+        before: visits that stand.
+        is_first_seen: day from which on all visits of three years before are known.
+    """
+    both = before.with_(visits)
+    stands = np.arange(len(both.person)) < len(before.person)
+    order = np.lexsort((stands == 0, both.service, both.practice, both.person))
+    person, practice, service = both.person[order], both.practice[order], both.service[order]
+    same = (person[1:] == person[:-1]) & (practice[1:] == practice[:-1])
+    is_recent = np.r_[False, same & (service[1:] - service[:-1] < NEW_AFTER)]
+    is_new = ~is_recent & (both.is_new[order] | (service >= is_first_seen))
+    begins = np.flatnonzero(np.r_[True, ~same])
+    place = np.where(stands[order] & both.is_new[order], np.arange(len(order)), -1)
+    last_new = np.repeat(np.maximum.reduceat(place, begins), np.diff(np.r_[begins, len(order)]))
+    comes_before = np.arange(len(order)) < last_new
+    found, early = np.empty_like(is_new), np.empty_like(is_new)
+    found[order], early[order] = is_new, comes_before
+    return found[len(before.person) :], early[len(before.person) :]
+
+
+def too_soon(services: Done, before: Done, rank: Integers) -> Mask:
+    """Return which services come before their interval since, or until, another one of the patient is over.
+
+    Args:
+        services: the services in question.
+        before: services that stand.
+        rank: of two services of a day the one with the smaller rank stands.
+    """
+    refused = np.zeros(len(services.person), dtype=np.bool_)
+    of_code, days = _intervals()
+    for place in range(of_code.shape[1]):
+        groups, other = of_code[services.code, place], of_code[before.code, place]
+        (mine,), (theirs,) = np.nonzero((groups >= 0) & ~refused), np.nonzero(other >= 0)
+        group = np.concatenate([other[theirs], groups[mine]])
+        person = np.concatenate([before.person[theirs], services.person[mine]])
+        service = np.concatenate([before.service[theirs], services.service[mine]])
+        order = np.lexsort((np.r_[np.full(len(theirs), -1), rank[mine]], service, group, person))
+        stands = order < len(theirs)
+        dropped = _greedy(person[order], group[order], service[order], days[group[order]], stands)
+        refused[mine[order[dropped & ~stands] - len(theirs)]] = True
+    return refused
+
+
+def _greedy(person: Integers, group: Integers, service: Integers, days: Integers, stands: Mask) -> Mask:
+    """Return which of the sorted services are left out to keep the intervals; those that stand stay."""
+    dropped = np.zeros(len(person), dtype=np.bool_)
+    left = np.arange(len(person))
+    while len(left) > 1:
+        after, before = left[1:], left[:-1]
+        close = (person[after] == person[before]) & (group[after] == group[before])
+        close &= service[after] - service[before] < days[after]
+        close &= ~(stands[after] & stands[before])
+        later = close & ~stands[after]
+        earlier = close & stands[after]
+        # of a run of close services only the first pair is sure: what is left out does not make the next one late
+        sure = later & ~np.r_[False, later[:-1]]
+        out = np.concatenate([after[sure], before[earlier]])
+        if not len(out):
+            break
+        dropped[out] = True
+        left = left[~dropped[left]]
+    return dropped
+
+
+@cache
+def _intervals() -> tuple[Integers, Integers]:
+    """Return the groups of each procedure (the first its own, -1 for none) and the days of each group."""
+    procedures, table = read_table("procedures")["hcpcs_code"].to_list(), read_table("service_intervals")
+    days = np.concatenate([np.ones(len(procedures), dtype=np.int64), table["days"].to_numpy()])
+    groups: list[list[int]] = [[number] for number in range(len(procedures))]
+    for number, row in enumerate(table.iter_rows(named=True)):
+        for code in row["codes"].split():
+            groups[procedures.index(code)].append(len(procedures) + number)
+    width = max(map(len, groups))
+    return np.array([found + [-1] * (width - len(found)) for found in groups]), days

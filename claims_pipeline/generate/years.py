@@ -1,0 +1,245 @@
+"""A year of receipt: claims are drawn, and those that do not fit the patient's history go to somebody else.
+
+A pure function of (feed, year): of the years before it reads what they hold, and they are such functions too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.coverage import span_on
+from claims_pipeline.generate.days import ages_on, day_number
+from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
+from claims_pipeline.generate.directory import directory_of, places_of, practices_of
+from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
+from claims_pipeline.generate.following import follow
+from claims_pipeline.generate.history import NEW_AFTER, Done, Seen, new_patients, seen_twice, too_soon
+from claims_pipeline.generate.lines import Encounters, Lines, repeats_of, wanted_lines, without_repeats
+from claims_pipeline.generate.population import conditions_on, population
+from claims_pipeline.generate.providers import providers_of
+from claims_pipeline.generate.reasons import NONE, reasons_of
+from claims_pipeline.generate.redraws import redrawn
+from claims_pipeline.generate.slots import ReceiptDays, Slots
+from claims_pipeline.generate.visits import Visits, visits_from
+from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
+
+ATTEMPTS = 12
+"""So many patients are tried for a claim until it fits one's history; then the last one stays."""
+CODES_HIGHER, CODES_LOWER = 0.12, 0.12
+"""Shares of practitioners who code visits higher or lower than their peers do: by judgement."""
+YEARS_BEFORE = 4
+"""Years of receipt that hold the services of three years: claims come up to a year late."""
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """Claims of which it is not yet known that they fit: arrays with one element a claim.
+
+    Attributes:
+        row: position among the claims of the year.
+        source_story, source_episode: of the visit that it follows; NONE where it follows none.
+    """
+
+    row: Integers
+    slots: Slots
+    source_story: Integers
+    source_episode: NDArray[np.uint64]
+
+    def at(self, rows: NDArray[np.bool_]) -> "_Draft":
+        return _Draft(self.row[rows], self.slots.at(rows), self.source_story[rows], self.source_episode[rows])
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Claims with all that the visits table holds; `fits` says which of them fit the history."""
+
+    draft: _Draft
+    seen: Seen
+    diagnoses: Diagnoses
+    lines: Lines
+    fits: NDArray[np.bool_]
+
+
+def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = ()) -> pl.DataFrame:
+    """Return one row a claim that the payer receives first in a year, in the order of day and index, as schema has it.
+
+    The year begins with the feed's first day at the earliest, and goes on after its last day.
+
+    Args:
+        feed: the feed.
+        year: the year of receipt.
+        earlier: the visits of the years before it, `YEARS_BEFORE` at least if the feed has them.
+    """
+    received, index, draft = _drafts(feed, year)
+    seen, done = _history(feed, earlier)
+    made: list[_Made] = []
+    for attempt in range(ATTEMPTS):
+        people = np.zeros(feed.patients, dtype=np.bool_)
+        people[draft.slots.person] = True
+        found = _made(feed, draft, seen.at(people[seen.person]), done.at(people[done.person]))
+        if attempt == ATTEMPTS - 1:
+            found = replace(found, fits=np.ones_like(found.fits))
+        made.append(found)
+        if found.fits.all():
+            break
+        seen, done = seen.with_(found.seen.at(found.fits)), done.with_(_done(found))
+        draft = _redrawn(feed, draft.at(~found.fits), attempt)
+    return _assembled(feed, received, index, made).frame()
+
+
+def _drafts(feed: Feed, year: int) -> tuple[Integers, Integers, _Draft]:
+    """Return day received, index and draft of each claim of a year."""
+    first, last = day_number(max(date(year, 1, 1), feed.start_date)), day_number(date(year, 12, 31))
+    receipts = ReceiptDays(feed, first, last)
+    received, index = receipts.claims()
+    slots = receipts.slots(received, index)
+    source_story, source_episode = follow(receipts, slots, received)
+    return received, index, _Draft(np.arange(len(received)), slots, source_story, source_episode)
+
+
+def _history(feed: Feed, earlier: Sequence[pl.DataFrame]) -> tuple[Seen, Done]:
+    """Return the visits and services of the years before."""
+    nothing = np.zeros(0, dtype=np.int64)
+    seen = Seen(nothing, nothing, nothing, nothing, nothing > 0)
+    done = Done(nothing, nothing, nothing)
+    practices = practices_of(feed)
+    for frame in earlier:
+        visits = visits_from(frame)
+        practice = practices[visits.practitioner]
+        seen = seen.with_(Seen(visits.person, visits.practitioner, practice, visits.service, visits.is_new))
+        done = done.with_(
+            Done(visits.person[visits.lines.claim], visits.lines.code, visits.service[visits.lines.claim])
+        )
+    return seen, done
+
+
+def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done) -> _Made:
+    """Return claims with their providers, diagnoses and lines, given the visits and services that stand."""
+    draws, people, slots = Draws(feed.seed), population(feed), draft.slots
+    conditions = conditions_on(feed, slots.person, slots.service)
+    ages = ages_on(people.birth_day[slots.person], slots.service)
+    reasons = reasons_of(
+        feed,
+        slots,
+        ages=ages,
+        conditions=conditions,
+        source_story=draft.source_story,
+        source_episode=draft.source_episode,
+    )
+    providers = providers_of(feed, slots, reasons)
+    visits = Seen(
+        slots.person,
+        providers.practitioner,
+        practices_of(feed)[providers.practitioner],
+        slots.service,
+        providers.is_new,
+    )
+    fits = ~seen_twice(visits, seen)
+    is_new, is_early = new_patients(visits, seen, is_first_seen=day_number(feed.start_date) + NEW_AFTER)
+    is_course = (read_table("stories")["draw"] == "course").to_numpy()[slots.story]
+    is_new &= ~is_course
+    fits &= ~is_early
+    diagnoses = diagnoses_of(draws, slots, conditions, reasons.principal)
+    specialty, _ = places_of(feed)
+    plans = span_on(feed, people=slots.person, days=slots.service).plan
+    encounters = Encounters(
+        draws=draws,
+        counter=slots.counter,
+        story=slots.story,
+        ages=ages,
+        is_female=people.is_female[slots.person],
+        is_medicare=read_table("plans")["coverage_kind"].to_numpy()[plans] == "medicare",
+        diagnoses=diagnoses,
+        specialty=specialty[providers.practitioner],
+        coding=_coding(draws, feed)[providers.practitioner],
+        is_new=np.where(is_course, slots.is_first, is_new),
+        is_video=_is_video(draws, slots.counter, slots.story),
+    )
+    lines = wanted_lines(encounters)
+    is_follower = draft.source_story != NONE
+    is_refused = _refused(slots, lines, done, rank=np.arange(len(ages)) + is_follower * len(ages))
+    is_main = np.r_[True, lines.claim[1:] != lines.claim[:-1]]
+    fits[lines.claim[is_main & is_refused]] = False
+    return _Made(
+        draft=draft,
+        seen=replace(visits, is_new=is_new),
+        diagnoses=diagnoses,
+        lines=without_repeats(lines.at(~is_refused | ~fits[lines.claim])),
+        fits=fits,
+    )
+
+
+def _refused(slots: Slots, lines: Lines, done: Done, rank: Integers) -> NDArray[np.bool_]:
+    """Return which lines the patient's history forbids; the administration of a vaccine goes with it."""
+    procedures = read_table("procedures")
+    (first,) = np.nonzero(~repeats_of(lines.claim, lines.code))
+    claim = lines.claim[first]
+    services = Done(slots.person[claim], lines.code[first], slots.service[claim])
+    early = first[too_soon(services, done, rank[claim])]
+    code_of_claim = lines.claim * procedures.height + lines.code
+    refused = np.isin(code_of_claim, code_of_claim[early])
+    slot_of_claim = lines.claim * (lines.slot.max(initial=0) + 1) + lines.slot
+    is_vaccine = (procedures["category"] == "vaccine").to_numpy()[lines.code]
+    refused |= np.isin(slot_of_claim, slot_of_claim[refused & is_vaccine])
+    return refused
+
+
+def _done(made: _Made) -> Done:
+    """Return the services of the claims that fit."""
+    lines = made.lines.at(made.fits[made.lines.claim])
+    return Done(made.draft.slots.person[lines.claim], lines.code, made.draft.slots.service[lines.claim])
+
+
+def _redrawn(feed: Feed, draft: _Draft, attempt: int) -> _Draft:
+    """Return claims with somebody else as the patient."""
+    slots = redrawn(feed, draft.slots, attempt)
+    is_same = slots.person == draft.slots.person
+    return replace(draft, slots=slots, source_story=np.where(is_same, draft.source_story, NONE))
+
+
+def _coding(draws: Draws, feed: Feed) -> Integers:
+    """Return how many diagnoses more than there are each practitioner codes visits for: most of them none."""
+    counter = directory_of(feed).practitioners["counter"].to_numpy()
+    chance = draws.uniform("practitioner/coding", counter)
+    return (chance < CODES_HIGHER).astype(np.int64) - (chance > 1 - CODES_LOWER)
+
+
+def _is_video(draws: Draws, counter: Bits, story: Integers) -> NDArray[np.bool_]:
+    chance = read_table("stories")["telehealth"].to_numpy()[story]
+    is_video: NDArray[np.bool_] = draws.uniform("claim/video", counter) < chance
+    return is_video
+
+
+def _assembled(feed: Feed, received: Integers, index: Integers, made: Sequence[_Made]) -> Visits:
+    """Return the claims that fit, in the order of day and index."""
+    row = np.concatenate([one.draft.row[one.fits] for one in made])
+    order = np.argsort(row)
+
+    def column(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate([part[one.fits] for part, one in zip(values, made, strict=True)])[order]
+
+    kept = [one.lines.at(one.fits[one.lines.claim]) for one in made]
+    claim = np.concatenate([one.draft.row[lines.claim] for one, lines in zip(made, kept, strict=True)])
+    sequence = np.argsort(claim, kind="stable")
+    lines = Lines(*(np.concatenate([getattr(part, name) for part in kept])[sequence] for name in vars(kept[0])))
+    story = column([one.draft.slots.story for one in made])
+    return Visits(
+        received=received,
+        index=index,
+        person=column([one.seen.person for one in made]),
+        service=column([one.seen.service for one in made]),
+        story=story,
+        practitioner=column([one.seen.practitioner for one in made]),
+        is_new=column([one.seen.is_new for one in made]),
+        is_video=_is_video(Draws(feed.seed), pair(received, index), story),
+        diagnoses=Diagnoses(
+            column([one.diagnoses.codes for one in made]), column([one.diagnoses.count for one in made])
+        ),
+        lines=replace(lines, claim=claim[sequence]),
+    )
