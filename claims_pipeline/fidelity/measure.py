@@ -12,6 +12,7 @@ from claims_pipeline.fidelity.visits import (
     lines_per_claim,
     respiratory_infections,
     seasons,
+    telehealth,
     visit_levels,
     weekends,
 )
@@ -52,6 +53,7 @@ def measure(lake: Lake) -> FidelityReport:
         (17, gaps(members)),
         (18, deaths(members)),
         (19, new_conditions(members)),
+        (30, telehealth(sample)),
     ):
         figures[row, ""] = found
     figures[10, "Conditions among those 65 and over"] = enrolled_conditions(sample)

@@ -16,6 +16,8 @@ SEASONS = {12: "winter", 1: "winter", 2: "winter", 3: "spring", 4: "spring", 5: 
 }  # fmt: skip
 RESPIRATORY_INFECTION = r"^J(0[02-6]|2[0-2])"
 """Acute infections of the airways without sinusitis, which the source counts apart."""
+TELEHEALTH = ("02", "10")
+"""Places of service of visits by video."""
 WEEK_NEIGHBOURS = 3
 """Number of ordinary weeks before and after a holiday's week that it is compared with."""
 
@@ -29,6 +31,15 @@ def visit_levels(sample: Sample, prefix: str, levels: Iterable[int]) -> Figures:
 def lines_per_claim(sample: Sample) -> Figures:
     """Return the mean number of service lines."""
     return {"mean": sample.first_year.select(pl.col("lines").list.len().mean()).collect().item()}
+
+
+def telehealth(sample: Sample) -> Figures:
+    """Return the percentage of members with a visit by video in a quarter, the mean of four quarters."""
+    by_video = sample.first_year.filter(pl.col("place_of_service_code").is_in(TELEHEALTH))
+    quarter = pl.col("claim_start_date").dt.truncate("1q").alias("quarter")
+    seen = by_video.select("patient_id", quarter).unique().collect().join(sample.members, on="patient_id", how="semi")
+    quarters = 4
+    return {"video": seen.height / quarters / sample.members.height * 100 if sample.members.height else None}
 
 
 def seasons(sample: Sample) -> Figures:
