@@ -14,6 +14,8 @@ Amount = Annotated[
 ]
 """A JSON number; two decimals survive the way through a double up to 10^13 dollars."""
 
+RUN_AS_IT_IS = "Returns the same on a copy of analytics.duckdb."
+
 
 class Problem(BaseModel):
     """The one shape of an error, on every route."""
@@ -142,6 +144,7 @@ class Breakdown(BaseModel):
         description="The figures of all claims, or lines; a claim with several procedures counts once in it."
     )
     value_count: int = Field(description="Values that there are, also those that are not in the answer.")
+    sql: str = Field(description=RUN_AS_IT_IS)
 
 
 class Line(BaseModel):
@@ -201,6 +204,104 @@ class PatientDetail(Patient):
     coverages: list[CoverageSpan]
     claims: str = Field(description="Address of the patient's claims.")
     fhir_url: str = Field(description="The patient on the FHIR server, if loaded.")
+
+
+class ComparedDays(BaseModel):
+    """The days that are compared with days before, ends included."""
+
+    first_day: date
+    last_day: date
+    before_first_day: date
+    before_last_day: date
+    reason: str = Field(description="Why there is no comparison; empty where there is one.")
+
+
+class Card(BaseModel):
+    """One headline figure."""
+
+    name: str
+    title: str
+    unit: str
+    meaning: str
+    value: float | int | None = Field(description="Under the filters.")
+    current: float | int | None = Field(description="Of the days that are compared.")
+    before: float | int | None = Field(description="Of the days before.")
+    course: list[float | int | None] = Field(description="By day, week or month of receipt; null where there is none.")
+    sql: str = Field(description=RUN_AS_IT_IS)
+
+
+class Cards(BaseModel):
+    """The headline figures with their changes."""
+
+    items: list[Card]
+    compared: ComparedDays
+
+
+class Effects(BaseModel):
+    """By what charges changed; the four add up to the change to the cent."""
+
+    members: Amount = Field(description="More or fewer member months.")
+    use: Amount = Field(description="More or fewer units for each member month.")
+    mix: Amount = Field(description="Another share of the units, or a value that is new or gone.")
+    price: Amount = Field(description="Other charges for one unit.")
+
+
+class ChangedValue(BaseModel):
+    """The change of the charges of one value of a dimension."""
+
+    value: str
+    label: str
+    before_amount: Amount
+    after_amount: Amount
+    effects: Effects
+
+
+class WhatChanged(BaseModel):
+    """The change in charges, by the values of a dimension, the largest first."""
+
+    by: str
+    compared: ComparedDays
+    items: list[ChangedValue]
+    total: ChangedValue
+    sql: str = Field(description=f"The charges and units of the later days. {RUN_AS_IT_IS}")
+
+
+class Found(BaseModel):
+    """One thing that a search text may mean. `value` is its id, or its value as a filter."""
+
+    kind: Literal["claim", "patient", "provider", "procedure", "diagnosis"]
+    value: str
+    label: str
+    note: str
+
+
+class Outlier(BaseModel):
+    """A provider or claim whose charges are far from those of the peers."""
+
+    kind: Literal["provider", "claim"]
+    value: str = Field(description="The id.")
+    label: str
+    specialty: str
+    amount: float = Field(description="Charges for one patient, or of the claim.")
+    claim_count: int = Field(description="Claims of the provider; 0 for a claim.")
+    peer_amount: float = Field(description="Median of the peers.")
+    peer_count: int
+    score: float = Field(description="Robust z of the logarithm.")
+    reason: str
+    sql: str = Field(description=RUN_AS_IT_IS)
+
+
+class Anomaly(BaseModel):
+    """A day or week of receipt with far more or less than usual."""
+
+    grain: Literal["day", "week"]
+    first_day: date
+    last_day: date
+    measured: Literal["claims", "charges"]
+    value: float
+    usual: float
+    score: float
+    reason: str
 
 
 class ChartLink(BaseModel):

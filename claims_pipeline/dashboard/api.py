@@ -9,24 +9,34 @@ from fastapi.responses import StreamingResponse
 
 from claims_pipeline import __version__
 from claims_pipeline.dashboard.analytics import NotBuilt, View
+from claims_pipeline.dashboard.anomalies import anomalies
 from claims_pipeline.dashboard.answers import (
+    Anomaly,
     Breakdown,
+    Cards,
     ChartLink,
     ClaimDetail,
     ClaimPage,
+    Found,
     Health,
+    Outlier,
     PatientDetail,
     PatientPage,
     Problem,
     Stats,
+    WhatChanged,
 )
 from claims_pipeline.dashboard.breakdown import BreakdownQuery, breakdown
+from claims_pipeline.dashboard.cards import cards
+from claims_pipeline.dashboard.changes import ChangeQuery, what_changed
 from claims_pipeline.dashboard.charts import CHARTS, Chart
 from claims_pipeline.dashboard.details import claim_detail, patient_detail
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.dashboard.download import claims_csv, claims_parquet
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimQuery, PatientQuery, claim_page, patient_page
+from claims_pipeline.dashboard.outliers import OutlierQuery, cost_outliers
+from claims_pipeline.dashboard.search import SearchQuery, search
 from claims_pipeline.dashboard.stats import build_of, stats
 
 NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is none of this id"}}
@@ -61,6 +71,36 @@ def get_health(request: Request) -> Health:
 def get_stats(view: CurrentView, filters: Annotated[Filters, Query()]) -> Stats:
     """Counts are of every status, charges of the active claims; a status filter decides both."""
     return stats(view, filters)
+
+
+@router.get("/api/cards", tags=["figures"], summary="Headline figures with their changes")
+def get_cards(view: CurrentView, filters: Annotated[Filters, Query()]) -> Cards:
+    """Return each figure under the filters, its change against the days before, and its course over time."""
+    return cards(view, filters)
+
+
+@router.get("/api/what-changed", tags=["figures"], summary="Why charges changed")
+def get_what_changed(view: CurrentView, query: Annotated[ChangeQuery, Query()]) -> WhatChanged:
+    """Split the change in charges into members, use, mix and price, by the values of a dimension, to the cent."""
+    return what_changed(view, query)
+
+
+@router.get("/api/stats/cost-outliers", tags=["figures"], summary="Charges far from those of the peers")
+def get_cost_outliers(view: CurrentView, query: Annotated[OutlierQuery, Query()]) -> list[Outlier]:
+    """Return providers or claims whose charges are far from those of their specialty, the farthest first."""
+    return cost_outliers(view, query)
+
+
+@router.get("/api/anomalies", tags=["figures"], summary="Unusual days and weeks")
+def get_anomalies(view: CurrentView, filters: Annotated[Filters, Query()]) -> list[Anomaly]:
+    """Return days and weeks of receipt with far more or less than usual, the latest first."""
+    return anomalies(view, filters)
+
+
+@router.get("/api/search", tags=["lists"], summary="What a text may mean")
+def get_search(view: CurrentView, query: Annotated[SearchQuery, Query()]) -> list[Found]:
+    """Return patients, providers, claims and codes by id, name or label, or a part of it, in any case."""
+    return search(view, query.q)
 
 
 @router.get("/api/claims", tags=["lists"], summary="Claims in their current version")

@@ -1,6 +1,5 @@
 """Figures by a dimension: one row a value, the largest first."""
 
-from decimal import Decimal
 from typing import Any
 
 from pydantic import Field
@@ -9,7 +8,9 @@ from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.answers import Breakdown, BreakdownRow
 from claims_pipeline.dashboard.dimensions import Dimension
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.measures import MEASURES, MeasureName
+from claims_pipeline.dashboard.measures import MEASURES, MeasureName, plain_number
+from claims_pipeline.dashboard.members import members
+from claims_pipeline.dashboard.shown_sql import shown_sql
 
 
 class BreakdownQuery(Filters):
@@ -30,18 +31,25 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
     table, where = ("claim_lines", query.where_of_lines) if dimension.is_of_lines else ("claims_current", query.where)
     figures = ", ".join(f"{sql} as {name}" for name, sql in measures.items())
     order = query.measure if query.measure in measures else next(iter(measures))
-    rows = view.select_remembered(
-        f"select {dimension.column} as value, {dimension.label_column or 'null'} as label, {figures} "
-        f"from {table} {where} group by value order by {order} desc nulls last, value",
+    by_value, overall = members(view, query, dimension), members(view, query)
+    sql = (
+        f"{by_value.with_clause}\n"
+        f"select {dimension.column} as value, {dimension.label_column or 'null'} as label, {figures}\n"
+        f"from {table} {by_value.join}\n{where}\ngroup by value order by {order} desc nulls last, value"
+    )
+    rows = view.select_remembered(sql, *by_value.parameters, *query.parameters)
+    total = view.select_remembered(
+        f"{overall.with_clause} select {figures} from {table} {overall.join} {where}",
+        *overall.parameters,
         *query.parameters,
     )
-    total = view.select_remembered(f"select {figures} from {table} {where}", *query.parameters)
     return Breakdown(
         dimension=dimension.name,
         measure=order,
         items=_items(rows[: query.count], dimension),
         total=_figures(total[0]),
         value_count=len(rows),
+        sql=shown_sql(sql, [*by_value.parameters, *query.parameters]),
     )
 
 
@@ -58,8 +66,4 @@ def _items(rows: Rows, dimension: Dimension) -> list[BreakdownRow]:
 
 
 def _figures(row: dict[str, Any]) -> dict[str, float | int | None]:
-    return {
-        name: float(value) if isinstance(value, Decimal) else value
-        for name, value in row.items()
-        if name not in {"value", "label"}
-    }
+    return {name: plain_number(value) for name, value in row.items() if name not in {"value", "label"}}

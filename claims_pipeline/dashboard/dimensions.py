@@ -32,6 +32,7 @@ class Dimension:
         labels: labels of its values, by value; a value without one is its own label.
         label_column: SQL for the label of a value, where the data have it.
         is_of_lines: it divides service lines: a claim counts under each of its values.
+        is_of_members: it divides members too, by the column of the same name in `member_months`.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Dimension:
     labels: Callable[[], dict[str, str]] = _no_labels
     label_column: str = ""
     is_of_lines: bool = False
+    is_of_members: bool = False
 
     @property
     def path(self) -> str:
@@ -72,9 +74,15 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
     {
         dimension.name: dimension
         for dimension in (
-            Dimension("payer", "Payer", "Payer of the coverage.", "payer_name"),
-            Dimension("plan", "Plan", "Plan of the coverage.", "plan_name"),
-            Dimension("plan_type", "Plan type", "Type of the plan, such as ppo or medicaid.", "plan_type"),
+            Dimension("payer", "Payer", "Payer of the coverage.", "payer_name", is_of_members=True),
+            Dimension("plan", "Plan", "Plan of the coverage.", "plan_name", is_of_members=True),
+            Dimension(
+                "plan_type",
+                "Plan type",
+                "Type of the plan, such as ppo or medicaid.",
+                "plan_type",
+                is_of_members=True,
+            ),
             Dimension(
                 "provider",
                 "Provider",
@@ -111,8 +119,10 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "place_of_service_code",
                 place_of_service_labels,
             ),
-            Dimension("age_band", "Age", "Age of the patient on the first day of service.", "age_band"),
-            Dimension("gender", "Gender", "Gender of the patient.", "gender"),
+            Dimension(
+                "age_band", "Age", "Age of the patient on the first day of service.", "age_band", is_of_members=True
+            ),
+            Dimension("gender", "Gender", "Gender of the patient.", "gender", is_of_members=True),
         )
     }
 )

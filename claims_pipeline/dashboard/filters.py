@@ -1,5 +1,6 @@
 """Filters of claims: the same parameters in the page's address, the API and the charts."""
 
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -9,6 +10,7 @@ from claims_pipeline.days import Day
 
 ClaimStatus = Literal["active", "cancelled", "draft"]
 Basis = Literal["received", "service"]
+Compare = Literal["before", "year"]
 
 
 PatientText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -61,6 +63,10 @@ class Filters(BaseModel):
         default="received",
         description="Day by which the charts over time count: when a claim was received, or when the service began.",
     )
+    compare: Compare = Field(
+        default="before",
+        description="What the figures are compared with: as many days before, or the same days of the year before.",
+    )
 
     payer: Values = Field(default_factory=list, description=DIMENSIONS["payer"].meaning)
     plan: Values = Field(default_factory=list, description=DIMENSIONS["plan"].meaning)
@@ -85,6 +91,11 @@ class Filters(BaseModel):
             msg = f"received_from ({self.received_from}) is later than received_to ({self.received_to})"
             raise ValueError(msg)
         return self
+
+    def within(self, first: date, last: date) -> "Filters":
+        """Return the same filters for other days of receipt."""
+        chosen = self.model_dump(include=set(Filters.model_fields), exclude={"received_from", "received_to"})
+        return Filters.model_validate(chosen | {"received_from": first, "received_to": last})
 
     @property
     def where(self) -> str:
@@ -123,6 +134,16 @@ class Filters(BaseModel):
         """The dimensions that are filtered by, with their values."""
         given = ((dimension, getattr(self, name)) for name, dimension in DIMENSIONS.items())
         return [(dimension, values) for dimension, values in given if values]
+
+    @property
+    def where_of_members(self) -> str:
+        """The conditions over `member_months`, each after "and": those of the filters that divide members too."""
+        return "".join(f" and {dimension.condition}" for dimension, _ in self._chosen if dimension.is_of_members)
+
+    @property
+    def parameters_of_members(self) -> list[Any]:
+        """The values for the placeholders in `where_of_members`."""
+        return [tuple(values) for dimension, values in self._chosen if dimension.is_of_members]
 
     @property
     def charged_statuses(self) -> list[ClaimStatus]:

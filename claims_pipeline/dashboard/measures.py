@@ -5,8 +5,9 @@ A new measure is one entry of `MEASURES`, and its name.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 MeasureName = Literal[
     "claim_count",
@@ -17,8 +18,11 @@ MeasureName = Literal[
     "patient_count",
     "line_count",
     "average_lag_days",
+    "charge_pmpm",
+    "claims_per_1000",
+    "not_active_percent",
 ]
-Unit = Literal["claims", "lines", "patients", "USD", "days"]
+Unit = Literal["claims", "lines", "patients", "USD", "days", "%"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Measure:
         title: as a person reads it.
         unit: of the figure.
         meaning: one sentence for the documentation.
-        sql: over `claims_current`; `{charged}` is the filter that selects the claims whose charges count.
+        sql: over `claims_current`; `{charged}` is the filter that selects the claims whose charges count. The column
+            `member_months` holds the member months of the days and members that are chosen, the same in each row.
         sql_of_lines: the same over `claim_lines`, for a breakdown of lines; empty if it has no meaning there.
         is_additive: the figures of the values of a dimension of claims add up to the figure of all.
     """
@@ -113,6 +118,37 @@ MEASURES: Mapping[MeasureName, Measure] = MappingProxyType(
                 "round(avg(received_date - claim_start_date), 1)::double",
                 is_additive=False,
             ),
+            Measure(
+                "charge_pmpm",
+                "Charges PMPM",
+                "USD",
+                "Charges for each member and month of coverage.",
+                "round(coalesce(sum(total_charge_amount) filter ({charged}), 0)::double / any_value(member_months), 2)",
+                "round(coalesce(sum(charge_amount) filter ({charged}), 0)::double / any_value(member_months), 2)",
+                is_additive=False,
+            ),
+            Measure(
+                "claims_per_1000",
+                "Claims per 1,000",
+                "claims",
+                "Claims of every status for 1,000 members and a year of coverage.",
+                "round(count(*) * 12000 / any_value(member_months), 1)",
+                "round(count(distinct claim_id) * 12000 / any_value(member_months), 1)",
+                is_additive=False,
+            ),
+            Measure(
+                "not_active_percent",
+                "Cancelled or draft",
+                "%",
+                "Share of the claims that are cancelled or a draft.",
+                "round(100 * count(*) filter (where claim_status <> 'active') / nullif(count(*), 0), 1)",
+                is_additive=False,
+            ),
         )
     }
 )
+
+
+def plain_number(value: Any) -> Any:
+    """Return a figure of a query as JSON has it: a decimal as a float."""
+    return float(value) if isinstance(value, Decimal) else value

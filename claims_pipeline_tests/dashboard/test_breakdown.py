@@ -118,7 +118,26 @@ _MADE_OF = (
 )  # fmt: skip
 
 
-def _figures(rows: pl.DataFrame, *, is_of_lines: bool) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def member_months(lake: Lake) -> pl.DataFrame:
+    """One row a member and month of the two months that the lake covers."""
+    plans = {row["plan_id"]: row for row in pl.read_parquet(lake.path(schema.PLANS)).to_dicts()}
+    payers = {row["payer_id"]: row["payer_name"] for row in pl.read_parquet(lake.path(schema.PAYERS)).to_dicts()}
+    rows = []
+    for person in pl.read_parquet(lake.path(schema.ENROLLMENT)).to_dicts():
+        for month in (date(2025, 1, 1), date(2025, 2, 1)):
+            last_day = date(2025, 1, 31) if month.month == 1 else date(2025, 2, 28)
+            spans = [span for span in person["spans"] if span["coverage_start_date"] <= last_day
+                     and span["coverage_end_date"] >= month]  # fmt: skip
+            if spans:
+                plan = plans[spans[-1]["plan_id"]]
+                claim = {"birth_date": person["birth_date"], "claim_start_date": month}
+                rows.append({"plan": plan["plan_name"], "plan_type": plan["plan_type"], "gender": person["gender"],
+                             "payer": payers[plan["payer_id"]], "age_band": _age_band(claim)})  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def _figures(rows: pl.DataFrame, months: int, *, is_of_lines: bool) -> dict[str, Any]:
     charged = rows.filter(pl.col("claim_status") == "active")
     amount = "charge_amount" if is_of_lines else "total_charge_amount"
     amounts = charged[amount].cast(pl.Float64)
@@ -128,6 +147,8 @@ def _figures(rows: pl.DataFrame, *, is_of_lines: bool) -> dict[str, Any]:
         "charged_claim_count": charged["claim_id"].n_unique(),
         "patient_count": rows["patient_id"].n_unique(),
         "line_count": rows.height if is_of_lines else rows["lines"].list.len().sum(),
+        "charge_pmpm": amounts.sum() / months if months else None,
+        "claims_per_1000": rows["claim_id"].n_unique() * 12_000 / months if months else None,
     }
     if is_of_lines:
         return figures
@@ -136,18 +157,25 @@ def _figures(rows: pl.DataFrame, *, is_of_lines: bool) -> dict[str, Any]:
         "average_charge_amount": amounts.mean(),
         "median_charge_amount": amounts.median(),
         "average_lag_days": lag.mean(),
+        "not_active_percent": 100 * rows.filter(pl.col("claim_status") != "active").height / rows.height,
     }
 
 
 @every_dimension
-def test_each_measure_of_each_value_is_that_of_the_lake(view: View, claims: pl.DataFrame, dimension: Dimension) -> None:
+def test_each_measure_of_each_value_is_that_of_the_lake(
+    view: View, claims: pl.DataFrame, member_months: pl.DataFrame, dimension: Dimension
+) -> None:
     rows = _rows(claims, dimension)
     answer = breakdown(view, dimension, BreakdownQuery(count=1000))
     assert {item.value for item in answer.items} == set(rows["value"].cast(pl.String).unique())
     assert answer.value_count == len(answer.items)
     for item in answer.items:
         own = rows.filter(pl.col("value").cast(pl.String) == item.value)
-        assert item.figures == pytest.approx(_figures(own, is_of_lines=dimension.is_of_lines), abs=0.051)
+        members = (
+            member_months.filter(pl.col(dimension.name) == item.value) if dimension.is_of_members else member_months
+        )
+        expected = _figures(own, members.height, is_of_lines=dimension.is_of_lines)
+        assert item.figures == pytest.approx(expected, abs=0.051)
         assert item.label
 
 

@@ -40,12 +40,15 @@ select
     birth_date,
     span.coverage_id,
     span.plan_id,
-    plan_type,
-    payer_id,
+    coalesce(plan_name, 'unknown') as plan_name,
+    coalesce(plan_type, 'unknown') as plan_type,
+    plans.payer_id,
+    coalesce(payer_name, plans.payer_id) as payer_name,
     first_month,
     last_month,
     date_diff('month', first_month, last_month) + 1 as month_count
 from months
 left join lake.plans on plans.plan_id = span.plan_id
+left join lake.payers on payers.payer_id = plans.payer_id
 where first_month <= last_month
 order by patient_id, first_month

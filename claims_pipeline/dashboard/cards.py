@@ -1,0 +1,138 @@
+"""The headline cards: a figure under the filters, its change, and its course over time."""
+
+from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.answers import Card, Cards, ComparedDays
+from claims_pipeline.dashboard.charts.periods import grain_of, periods
+from claims_pipeline.dashboard.comparison import Comparison, comparison
+from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.measures import MEASURES, Measure, MeasureName, plain_number
+from claims_pipeline.dashboard.members import Bucket, Members, days_chosen, members, members_by_bucket
+from claims_pipeline.dashboard.shown_sql import shown_sql
+
+SHOWN: tuple[MeasureName, ...] = (
+    "charge_pmpm",
+    "charge_amount",
+    "claim_count",
+    "claims_per_1000",
+    "median_charge_amount",
+    "not_active_percent",
+    "average_lag_days",
+)
+
+TOP_SHARE = """select round(100.0 * sum(amount) filter (where place <= greatest(ceil(0.05 * patients), 1))
+    / nullif(sum(amount), 0), 1) as top_5_percent
+from (
+    select sum(total_charge_amount) as amount, row_number() over (order by sum(total_charge_amount) desc) as place,
+        count(*) over () as patients
+    from claims_current {where} {and_or_where} {charged}
+    group by patient_id
+)"""
+
+
+def cards(view: View, filters: Filters) -> Cards:
+    """Return the headline cards; the change is that from the days before to the days compared."""
+    compared = comparison(view, filters)
+    now, course = _figures(view, filters), _course(view, filters)
+    chosen = _figures(view, filters.within(compared.first, compared.last)) if compared.is_covered else {}
+    before = _figures(view, filters.within(compared.before_first, compared.before_last)) if compared.is_covered else {}
+    items = [
+        Card(
+            name=name,
+            title=MEASURES[name].title,
+            unit=MEASURES[name].unit,
+            meaning=MEASURES[name].meaning,
+            value=now[name],
+            current=chosen.get(name),
+            before=before.get(name),
+            course=[row.get(name) for row in course],
+            sql=_sql(view, filters, name),
+        )
+        for name in SHOWN
+    ]
+    top_sql = _top_sql(filters)
+    items.append(
+        Card(
+            name="top_5_percent",
+            title="Share of the top 5 %",
+            unit="%",
+            meaning="Share of the charges that the costliest 5 % of the patients with charges have.",
+            value=now["top_5_percent"],
+            current=chosen.get("top_5_percent"),
+            before=before.get("top_5_percent"),
+            course=[],
+            sql=shown_sql(top_sql, filters.parameters),
+        )
+    )
+    return Cards(items=items, compared=compared_days(view, compared))
+
+
+def compared_days(view: View, compared: Comparison) -> ComparedDays:
+    """Return the days that are compared, and why they are not if the lake does not have them."""
+    reason = (
+        ""
+        if compared.is_covered
+        else f"There is nothing to compare with: the lake has no claims from before {view.built_from.first_day}."
+    )
+    return ComparedDays(
+        first_day=compared.first,
+        last_day=compared.last,
+        before_first_day=compared.before_first,
+        before_last_day=compared.before_last,
+        reason=reason,
+    )
+
+
+def _figures(view: View, filters: Filters) -> dict[str, float | int | None]:
+    joined = members(view, filters)
+    figures = ", ".join(f"{_measured(MEASURES[name], filters)} as {name}" for name in SHOWN)
+    row = view.select_remembered(
+        f"{joined.with_clause} select {figures} from claims_current {joined.join} {filters.where}",
+        *joined.parameters,
+        *filters.parameters,
+    )[0]
+    top = view.select_remembered(_top_sql(filters), *filters.parameters)[0]
+    return {name: plain_number(value) for name, value in (row | top).items()}
+
+
+def _sql(view: View, filters: Filters, name: MeasureName) -> str:
+    joined = members(view, filters) if "member_months" in MEASURES[name].sql else Members("", "", ())
+    sql = (
+        f"{joined.with_clause}\nselect {_measured(MEASURES[name], filters)} as {name}\n"
+        f"from claims_current {joined.join}\n{filters.where}"
+    )
+    return shown_sql(sql, [*joined.parameters, *filters.parameters])
+
+
+def _measured(measure: Measure, filters: Filters) -> str:
+    return measure.sql.format(charged=f"where {filters.charged}")
+
+
+def _top_sql(filters: Filters) -> str:
+    return TOP_SHARE.format(
+        where=filters.where, and_or_where="and" if filters.where else "where", charged=filters.charged
+    )
+
+
+def _course(view: View, filters: Filters) -> list[dict[str, float | int | None]]:
+    """Return the figures by day, week or month of receipt, a row for each, also for one without claims."""
+    first, last = days_chosen(view, filters)
+    if first > last:
+        return []
+    by_receipt = filters.model_copy(update={"basis": "received"})
+    buckets = [
+        Bucket(one.first, max(one.first, first), min(one.last, last)) for one in periods(view, by_receipt, first, last)
+    ]
+    start = f"date_trunc('{grain_of(first, last)}', received_date)::date"
+    joined = members_by_bucket(filters, buckets, start)
+    figures = ", ".join(f"{_measured(MEASURES[name], filters)} as {name}" for name in SHOWN)
+    rows = view.select_remembered(
+        f"{joined.with_clause} select {start} as bucket, {figures} from claims_current {joined.join} "
+        f"{filters.where} group by all",
+        *joined.parameters,
+        *filters.parameters,
+    )
+    found = {row["bucket"]: row for row in rows}
+    return [
+        {name: plain_number(value) for name, value in found.get(one.start, {}).items() if name != "bucket"}
+        for one in buckets
+    ]

@@ -1,0 +1,57 @@
+"""Days of receipt and the days that they are compared with."""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.filters import Compare, Filters
+from claims_pipeline.dashboard.members import days_chosen
+
+DEFAULT_DAYS = 84
+"""Without days chosen, the last twelve weeks are compared, or half of the days of a shorter lake."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The days that are compared, ends included. `is_covered` tells whether the lake has all of the earlier ones."""
+
+    first: date
+    last: date
+    before_first: date
+    before_last: date
+    is_covered: bool
+
+
+def comparison(view: View, filters: Filters) -> Comparison:
+    """Return the days chosen, and those that they are compared with.
+
+    Whole months are compared with as many whole months before, other days with as many days before, or either with
+    the same days of the year before.
+    """
+    first, last = days_chosen(view, filters)
+    if not (filters.received_from or filters.received_to):
+        first = last - timedelta(days=max(min(DEFAULT_DAYS, ((last - first).days + 1) // 2), 1) - 1)
+    before_first, before_last = _before(first, last, filters.compare)
+    return Comparison(
+        first, last, before_first, before_last, is_covered=view.built_from.first_day <= before_first and first <= last
+    )
+
+
+def _before(first: date, last: date, compare: Compare) -> tuple[date, date]:
+    if compare == "year":
+        return _month_shifted(first, -12), _month_shifted(last, -12)
+    before_last = first - timedelta(days=1)
+    if first.day == 1 and last.day == monthrange(last.year, last.month)[1]:
+        months = (last.year - first.year) * 12 + last.month - first.month + 1
+        return _month_shifted(first, -months), before_last
+    return first - timedelta(days=(last - first).days + 1), before_last
+
+
+def _month_shifted(day: date, months: int) -> date:
+    """Return the same day of another month, or the last of that month; the last of a month stays the last."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = max(index // 12, 1), index % 12 + 1
+    length = monthrange(year, month)[1]
+    is_last = day.day == monthrange(day.year, day.month)[1]
+    return date(year, month, length if is_last else min(day.day, length))

@@ -1,0 +1,96 @@
+"""Search: a text from the search box leads to claims, patients, providers and codes."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.answers import Found
+from claims_pipeline.dashboard.filters import PatientText, patient_condition
+from claims_pipeline.reference import diagnosis_labels, procedure_labels
+
+FOUND_OF_A_KIND = 6
+
+
+class SearchQuery(BaseModel):
+    """What to search for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    q: PatientText = Field(description="An id, name, code or label, or a part of one; also 'Last, First'.")
+
+
+def search(view: View, text: str) -> list[Found]:
+    """Return what a text may mean, a few of each kind: an id or a part of it, a name, a code or its label."""
+    text = " ".join(text.lower().split())
+    return [*_patients(view, text), *_providers(view, text), *_claims(view, text), *_codes(text)]
+
+
+def _claims(view: View, text: str) -> list[Found]:
+    if not any(character.isdigit() for character in text):
+        return []
+    rows = view.select(
+        "select claim_id, patient_name, received_date, claim_status from claims_current "
+        f"where contains(claim_id, ?) order by received_date desc, claim_id limit {FOUND_OF_A_KIND}",
+        text,
+    )
+    return [
+        Found(
+            kind="claim",
+            value=row["claim_id"],
+            label=row["claim_id"],
+            note=f"{row['patient_name']}, {row['claim_status']}, received {row['received_date']}",
+        )
+        for row in rows
+    ]
+
+
+def _patients(view: View, text: str) -> list[Found]:
+    condition, parameters = patient_condition(text)
+    rows = view.select(
+        f"select patient_id, first_name, last_name, birth_date, city, state from patients_current where {condition} "
+        f"order by last_name, first_name, patient_id limit {FOUND_OF_A_KIND}",
+        *parameters,
+    )
+    return [
+        Found(
+            kind="patient",
+            value=row["patient_id"],
+            label=f"{row['first_name']} {row['last_name']}",
+            note=f"{row['patient_id']}, born {row['birth_date']}, {row['city']}, {row['state']}",
+        )
+        for row in rows
+    ]
+
+
+def _providers(view: View, text: str) -> list[Found]:
+    last, comma, first = (part.strip() for part in text.partition(","))
+    name = f"{first} {last}".strip() if comma else text
+    rows = view.select(
+        "select practitioner_id, any_value(practitioner_name) as name, any_value(specialty) as specialty, "
+        "count(*) as claim_count from claims_current "
+        "where contains(lower(practitioner_name), ?) or contains(lower(practitioner_id), ?) "
+        f"group by practitioner_id order by name, practitioner_id limit {FOUND_OF_A_KIND}",
+        name,
+        text,
+    )
+    return [
+        Found(
+            kind="provider",
+            value=row["practitioner_id"],
+            label=row["name"],
+            note=f"{row['practitioner_id']}, {row['specialty'].replace('_', ' ')}, {row['claim_count']:,} claims",
+        )
+        for row in rows
+    ]
+
+
+def _codes(text: str) -> list[Found]:
+    tables = (("procedure", procedure_labels()), ("diagnosis", diagnosis_labels()))
+    found: list[Found] = []
+    for kind, labels in tables:
+        matching = [
+            Found.model_validate({"kind": kind, "value": code, "label": f"{code} {label}", "note": kind})
+            for code, label in sorted(labels.items())
+            if code.lower().startswith(text.replace(".", "")) or code.lower().startswith(text) or text in label.lower()
+        ]
+        found += matching[:FOUND_OF_A_KIND]
+    return found

@@ -1,0 +1,78 @@
+"""The headline cards, and the SQL that is shown for figures."""
+
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+
+from claims_pipeline.settings import Settings
+
+QUERIES = (
+    "",
+    "status=draft&status=active&state=TX",
+    "received_from=2025-01-23&received_to=2025-02-03",
+    "patient=O'Neil, x?y",
+    "plan_type=marketplace&gender=female",
+    "category=laboratory&received_to=2025-01-11",
+)
+
+
+def run(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(settings.analytics_path, read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def card(client: httpx.Client, name: str, query: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        one for one in client.get(f"/api/cards?{query}").json()["items"] if one["name"] == name
+    )
+    return found
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_sql_of_a_card_gives_its_figure(client: httpx.Client, example_settings: Settings, query: str) -> None:
+    for item in client.get(f"/api/cards?{query}").json()["items"]:
+        [(value,)] = run(example_settings, item["sql"])
+        assert (None if value is None else float(value)) == item["value"], item["name"]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("dimension", ["state", "plan-type", "category"])
+def test_the_sql_of_a_breakdown_gives_its_figures(
+    client: httpx.Client, example_settings: Settings, dimension: str, query: str
+) -> None:
+    answer = client.get(f"/api/stats/by-{dimension}?{query}").json()
+    rows = run(example_settings, answer["sql"])
+    assert [[None if one is None else float(one) for one in row[2:]] for row in rows] == [
+        list(item["figures"].values()) for item in answer["items"]
+    ]
+
+
+def test_members_count_by_the_days_of_a_month_that_are_covered(client: httpx.Client) -> None:
+    # Ana and Ben in January, from the 10th: 2 x 22/31; Ana, Ben and Cleo until February 3: 3 x 3/28
+    months = 2 * 22 / 31 + 3 * 3 / 28
+    assert card(client, "charge_pmpm")["value"] == round(500.50 / months, 2)
+    assert card(client, "claims_per_1000")["value"] == round(5 * 12_000 / months, 1)
+    assert card(client, "charge_pmpm", "plan_type=marketplace")["value"] == pytest.approx(
+        500.5 / (22 / 31 + 3 / 28), 0.01
+    )
+
+
+def test_a_change_is_against_the_days_before(client: httpx.Client) -> None:
+    charges = card(client, "charge_amount", "received_from=2025-01-23&received_to=2025-02-03")
+    assert (charges["value"], charges["current"], charges["before"]) == (150.5, 150.5, 150.0)
+    assert card(client, "charge_amount", "received_from=2025-01-10")["before"] is None
+
+
+def test_the_costliest_patient_has_their_share(client: httpx.Client) -> None:
+    assert card(client, "top_5_percent")["value"] == round(100 * 350.5 / 500.5, 1)
+
+
+def test_a_course_has_a_figure_for_each_day_and_adds_up(client: httpx.Client) -> None:
+    course = card(client, "claim_count")["course"]
+    assert (len(course), sum(one or 0 for one in course)) == (25, 5)
+
+
+def test_per_member_has_no_meaning_for_a_search_for_patients(client: httpx.Client) -> None:
+    assert card(client, "charge_pmpm", "patient=ana")["value"] is None

@@ -1,0 +1,34 @@
+"""What a text in the search box leads to."""
+
+import httpx
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("Brown, Ben", "patient", "patient-000002"),
+        ("BEN br", "patient", "patient-000002"),
+        ("000003", "patient", "patient-000003"),
+        ("0203-000001", "claim", "claim-20250203-000001"),
+        ("CLAIM-20250203-000001", "claim", "claim-20250203-000001"),
+        ("i10", "diagnosis", "I10"),
+        ("hypertension", "diagnosis", "I10"),
+        ("99213", "procedure", "99213"),
+        ("diaz", "provider", "practitioner-0001"),
+        ("Diaz, Dora", "provider", "practitioner-0001"),
+        ("  practitioner-0001 ", "provider", "practitioner-0001"),
+    ],
+)
+def test_an_id_name_or_code_is_found(client: httpx.Client, text: str, kind: str, value: str) -> None:
+    found = client.get("/api/search", params={"q": text}).json()
+    assert (kind, value) in [(one["kind"], one["value"]) for one in found]
+
+
+def test_nothing_is_found_by_a_text_that_nothing_has(client: httpx.Client) -> None:
+    assert client.get("/api/search", params={"q": "'; drop table x --"}).json() == []
+
+
+@pytest.mark.parametrize("query", ["", "q=", "q=%20", f"q={'x' * 101}"])
+def test_a_text_is_required_and_short(client: httpx.Client, query: str) -> None:
+    assert client.get(f"/api/search?{query}").status_code == 422

@@ -1,0 +1,74 @@
+"""Outliers and anomalies, against the same computed in plain Python."""
+
+from datetime import date, timedelta
+from math import log
+from statistics import median
+
+import polars as pl
+import pytest
+
+from claims_pipeline import aggregate, schema
+from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline.dashboard.anomalies import anomalies, unusual
+from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.outliers import OutlierQuery, cost_outliers
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
+
+START, END = date(2025, 1, 1), date(2025, 2, 28)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
+    generate_range(lake, Feed(seed=5, patients=80, claims=900, start_date=START, end_date=END), start=START, end=END)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def view(lake: Lake) -> View:
+    path = lake.root.with_name("analytics.duckdb")
+    aggregate.build(lake, path)
+    return Analytics(path).view()
+
+
+def test_the_outliers_are_those_with_a_robust_z_above_the_limit(lake: Lake, view: View) -> None:
+    doctors = pl.read_parquet(lake.path(schema.PRACTITIONERS)).select("practitioner_id", "specialty")
+    latest = (
+        lake.scan(schema.CLAIMS).sort("day").group_by("claim_id").last().collect().join(doctors, on="practitioner_id")
+    )
+    by_specialty: dict[str, dict[str, float]] = {}
+    for claim in latest.filter(pl.col("claim_status") == "active").to_dicts():
+        by_specialty.setdefault(claim["specialty"], {})[claim["claim_id"]] = log(claim["total_charge_amount"])
+    expected = {}
+    for logs in by_specialty.values():
+        center = median(logs.values())
+        spread = median(abs(one - center) for one in logs.values())
+        if len(logs) >= 8 and spread > 1e-9:
+            scores = {claim_id: 0.6745 * (one - center) / spread for claim_id, one in logs.items()}
+            expected |= {claim_id: score for claim_id, score in scores.items() if abs(score) > 3.5}
+    assert expected, "the lake has no outlier to find"
+    found = cost_outliers(view, OutlierQuery(of="claims", count=1000))
+    assert {one.value: one.score for one in found} == pytest.approx(expected, abs=0.051)
+    assert all("peers in" in one.reason for one in found)
+
+
+def test_a_provider_with_few_claims_is_no_outlier(view: View) -> None:
+    assert all(one.claim_count >= 10 for one in cost_outliers(view, OutlierQuery()))
+
+
+def test_a_day_with_twice_the_claims_of_its_weekday_is_unusual() -> None:
+    days = [date(2025, 1, 6) + timedelta(days=number) for number in range(84)]
+    values = {day: (10.0 if day.weekday() > 4 else 100.0) + day.day % 5 for day in days}
+    values[date(2025, 3, 12)] = 250.0
+    values[date(2025, 3, 15)] = 30.0  # a Saturday, on which chance alone may treble the claims
+    [found] = unusual(values, values, "day", "claims")
+    assert (found.first_day, found.last_day, found.value) == (date(2025, 3, 12), date(2025, 3, 12), 250.0)
+    assert found.reason.startswith("250 claims received, more than the usual 10")
+    assert "of a Wednesday" in found.reason
+
+
+def test_an_even_or_short_course_has_nothing_unusual(view: View) -> None:
+    even = {date(2025, 1, 6) + timedelta(days=number): 50.0 for number in range(84)}
+    assert unusual(even, even, "day", "claims") == []
+    assert anomalies(view, Filters(received_from=date(2025, 2, 1), received_to=date(2025, 2, 20))) == []
