@@ -43,6 +43,7 @@ def test_the_report_counts_the_rows_of_each_model(tmp_path: Path) -> None:
         "claim_lines": 7,
         "claim_versions": 6,
         "member_spans": 3,
+        "member_months": 5,
         "patient_totals": 3,
         "claims_by_day": 5,
         "procedures_by_day": 7,
