@@ -40,7 +40,7 @@ def test_the_outliers_are_those_with_a_robust_z_above_the_limit(lake: Lake, view
     by_specialty: dict[str, dict[str, float]] = {}
     for claim in latest.filter(pl.col("claim_status") == "active").to_dicts():
         by_specialty.setdefault(claim["specialty"], {})[claim["claim_id"]] = log(claim["total_charge_amount"])
-    expected = {}
+    expected: dict[str, float] = {}
     for logs in by_specialty.values():
         center = median(logs.values())
         spread = median(abs(one - center) for one in logs.values())
