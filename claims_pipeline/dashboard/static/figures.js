@@ -18,7 +18,8 @@ export function showFigures(stats, isFilteredByStatus) {
   document.getElementById("figures").replaceChildren(
     ...figures.map(([name, value, note, exact = ""]) =>
       element("div", { className: "card" },
-        element("dt", {}, name), element("dd", { className: "figure", title: exact }, value), element("dd", { className: "note" }, note))));
+        element("dt", {}, name), element("dd", { className: "figure", title: exact }, value), element("dd", { className: "note" }, note),
+        element("dd", { className: "change", "data-change": name }))));
   document.getElementById("scope").textContent = isFilteredByStatus
     ? `Counts and charges are those of ${list.format(stats.charged_statuses)} claims, as chosen.`
     : "Counts are of claims of every status; charges add up active claims only. A status filter decides both.";

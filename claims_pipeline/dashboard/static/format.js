@@ -14,6 +14,7 @@ export const formatCount = (value) => integer.format(value);
 export const formatAmount = (value) => (value === null ? "–" : dollars.format(value));
 export const formatLargeAmount = (value) => (value < 1_000_000 ? dollars : shortDollars).format(value);
 export const formatDay = (value) => day.format(new Date(`${value}T00:00:00Z`));
+export const formatPercent = (value) => percent.format(value);
 export const formatMoment = (value) => moment.format(new Date(value));
 
 // A value by the format that its chart gives it.

@@ -7,14 +7,16 @@ import { DIMENSIONS, DRIVER_DEFAULTS, driversPath, showChips, showDrivers } from
 import { element } from "./elements.js";
 import { showBuild, showFigures } from "./figures.js";
 import { formatCount, formatDay } from "./format.js";
+import { showCards, showChanges, showWorthALook } from "./overview.js";
+import { onFound } from "./search.js";
 import { orderOf, partAt, rangeOf, showClaims } from "./table.js";
 
-const FIELDS = ["status", "received_from", "received_to", "patient", "basis"]; // of the form
+const FIELDS = ["status", "received_from", "received_to", "patient", "basis", "compare"]; // of the form
 const FILTERS = [...FIELDS, ...DIMENSIONS];
 const VIEW = ["by", "measure", "claim"]; // what is shown besides: the ranking, the claim that is open
 const PART = ["after", "before", "offset"]; // which part of the table
 const LIST = ["sort", "count", ...PART]; // what concerns the table only
-const DEFAULTS = { basis: "received", count: "50", sort: "-received_date", ...DRIVER_DEFAULTS };
+const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...DRIVER_DEFAULTS };
 const LOOK_FOR_A_NEW_BUILD_MS = 10_000;
 const TYPING_PAUSE_MS = 350;
 
@@ -144,11 +146,18 @@ function forgetWrong() {
 }
 
 async function refreshFigures(filters, signal) {
-  const [stats, specifications] = await Promise.all([
-    ask("/api/stats", { parameters: filters, signal }), askForCharts(filters, signal)]);
+  const ofClaims = new URLSearchParams(filters);
+  ofClaims.set("of", "claims");
+  const [stats, specifications, cards, changes, anomalies, providers, claims] = await Promise.all([
+    ask("/api/stats", { parameters: filters, signal }), askForCharts(filters, signal),
+    ...["/api/cards", "/api/what-changed", "/api/anomalies", "/api/stats/cost-outliers"].map((path) =>
+      ask(path, { parameters: filters, signal })), ask("/api/stats/cost-outliers", { parameters: ofClaims, signal })]);
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
   showBuild(stats.build);
   showFigures(stats, filters.has("status"));
+  showCards(cards);
+  showChanges(changes);
+  showWorthALook(anomalies, providers, claims);
   await drawCharts(specifications, stats.claim_count > 0);
   if (shownBuild && shownBuild !== stats.build.built_at) announce("New data are shown.");
   else announceCount(stats);
@@ -177,6 +186,7 @@ function showForm(parameters, isNavigation) {
     if (isNavigation || document.activeElement !== form[name]) form[name].value = parameters.get(name) ?? "";
   }
   form.basis.value = parameters.get("basis") === "service" ? "service" : DEFAULTS.basis;
+  form.compare.value = parameters.get("compare") === "year" ? "year" : DEFAULTS.compare;
   count.value = parameters.get("count") ?? DEFAULTS.count;
 }
 
@@ -243,7 +253,7 @@ form.patient.addEventListener("input", () => {
   }, TYPING_PAUSE_MS);
 });
 form.patient.addEventListener("blur", () => { isTyping = false; });
-form.addEventListener("change", ({ target }) => { if (target.type === "checkbox" || target === form.basis) changeFilters(); });
+form.addEventListener("change", ({ target }) => { if (target.type === "checkbox" || [form.basis, form.compare].includes(target)) changeFilters(); });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const isDay = document.activeElement?.type === "date"; // its own listener has dealt with Enter
@@ -284,9 +294,28 @@ for (const name of ["by", "measure"]) {
   field.addEventListener("change", () => changeView({ [name]: field.value }));
 }
 
-document.getElementById("bars").addEventListener("click", ({ target }) => {
-  const { dimension, value } = target.closest("button")?.dataset ?? {};
-  if (dimension) changeView({ [dimension]: value }, { clearPart: true });
+for (const place of ["bars", "changed", "look"]) {
+  document.getElementById(place).addEventListener("click", ({ target }) => {
+    const { dimension, value, claim, from, to } = target.closest("button")?.dataset ?? {};
+    if (dimension) changeView({ [dimension]: value }, { clearPart: true });
+    if (claim) changeView({ claim });
+    if (from) changeView({ received_from: from, received_to: to }, { clearPart: true });
+  });
+}
+
+onFound((kind, value) => {
+  if (kind === "claim") changeView({ claim: value });
+  else changeView({ [kind]: value }, { clearPart: true });
+});
+
+document.getElementById("copy").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    announce("The link is copied.");
+    document.getElementById("copy").textContent = "Copied";
+  } catch {
+    announce("The browser does not let the page copy: copy the address.");
+  }
 });
 
 document.getElementById("chips").addEventListener("click", ({ target }) => {

@@ -1,0 +1,125 @@
+// What changed: the cards with their changes, the split of the change in charges, and what is worth a look.
+
+import { element, keepingFocus } from "./elements.js";
+import { formatAmount, formatCount, formatDay, formatPercent } from "./format.js";
+
+const cards = document.getElementById("cards");
+const look = document.getElementById("look");
+const EFFECTS = [
+  ["members", "Members", "more or fewer member months"], ["use", "Use", "more or fewer services for each member month"],
+  ["mix", "Mix", "other services, and such as are new or gone"], ["price", "Price", "other charges for one service"],
+];
+const SHOWN_CATEGORIES = 8;
+const SHOWN_OF_A_KIND = 4;
+
+export function formatFigure(value, unit) {
+  if (value === null) return "–";
+  if (unit === "USD") return formatAmount(value);
+  return unit === "%" ? `${formatCount(value)} %` : formatCount(value);
+}
+
+function changeOf({ current, before, unit }) {
+  if (current === null || before === null || (!before && unit !== "%")) return "no comparison";
+  const change = unit === "%" ? current - before : current / before - 1;
+  const said = unit === "%" ? `${Math.abs(change).toFixed(1)} points` : formatPercent(Math.abs(change));
+  return `${change > 0 ? "▲ +" : change < 0 ? "▼ −" : "± "}${said}`;
+}
+
+export function showCards({ items, compared }) {
+  const [claims, charges] = ["claim_count", "charge_amount"].map((name) => items.find((one) => one.name === name));
+  document.getElementById("compared").textContent = compared.reason
+    || `Changes: ${daysOf(compared.first_day, compared.last_day)} against ${daysOf(compared.before_first_day, compared.before_last_day)}.`;
+  keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => one !== claims && one !== charges).map((one) =>
+    element("div", { className: "card" },
+      element("dt", { title: one.meaning }, one.title),
+      element("dd", { className: "figure" }, formatFigure(one.value, one.unit)),
+      element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.course)),
+      element("dd", {}, sqlOf(one.sql, one.title))))));
+  for (const one of [claims, charges]) {
+    const place = document.querySelector(`#figures [data-change="${one.title}"]`);
+    place?.replaceChildren(element("span", {}, changeOf(one)), sparkline(one.course));
+  }
+}
+
+// The query of a figure, that gives the same on a copy of analytics.duckdb.
+function sqlOf(sql, title) {
+  return element("details", {}, element("summary", { "aria-label": `SQL of ${title}`, "data-key": `sql ${title}` }, "SQL"),
+    element("pre", { tabIndex: 0 }, sql));
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function sparkline(course) {
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("viewBox", "0 0 100 24");
+  drawing.setAttribute("class", "sparkline");
+  drawing.setAttribute("aria-hidden", "true");
+  const most = Math.max(...course.map((value) => value ?? 0), 0);
+  if (!most || course.length < 2) return drawing;
+  const line = document.createElementNS(SVG, "polyline");
+  line.setAttribute("points", course.map((value, index) =>
+    `${(index / (course.length - 1)) * 98 + 1},${23 - ((value ?? 0) / most) * 21}`).join(" "));
+  drawing.append(line);
+  return drawing;
+}
+
+const daysOf = (first, last) => `${formatDay(first)} to ${formatDay(last)}`;
+const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${formatAmount(Math.abs(value))}`;
+
+export function showChanges({ items, total, compared, sql }) {
+  const note = document.getElementById("changed-note");
+  const table = document.getElementById("changed");
+  note.textContent = compared.reason
+    || `Charges went from ${formatAmount(total.before_amount)} to ${formatAmount(total.after_amount)}. The parts add up to the cent.`;
+  document.getElementById("waterfall").replaceChildren(...(compared.reason ? [] : steps(total)));
+  if (compared.reason) return table.replaceChildren();
+  const head = ["Category", "Change", ...EFFECTS.map(([, title]) => title)];
+  const shown = items.slice(0, SHOWN_CATEGORIES);
+  const rows = shown.map((one) => element("tr", {},
+    element("th", { scope: "row" }, element("button", { type: "button", className: "link", "data-dimension": "category",
+      "data-value": one.value, "data-key": one.value, title: `Only claims with ${one.label}` }, one.label)),
+    ...[one.after_amount - one.before_amount, ...EFFECTS.map(([name]) => one.effects[name])].map((value) =>
+      element("td", { className: "number" }, signed(value)))));
+  const more = items.length > shown.length ? `The ${shown.length} largest of ${items.length}` : "";
+  keepingFocus(table, () => table.replaceChildren(
+    element("table", {}, element("thead", {}, element("tr", {}, ...head.map((title, index) =>
+      element("th", { scope: "col", className: index ? "number" : "" }, title)))),
+      element("tbody", {}, ...rows)),
+    element("p", { className: "note" }, more), sqlOf(sql, "what changed")));
+}
+
+// A waterfall: each bar begins where the one before ends.
+function steps({ before_amount, after_amount, effects }) {
+  let level = before_amount;
+  const bars = [["Before", "charges of the days before", 0, before_amount, formatAmount(before_amount), "whole"]];
+  for (const [name, title, meaning] of EFFECTS) {
+    const next = level + effects[name];
+    bars.push([title, meaning, Math.min(level, next), Math.max(level, next), signed(effects[name]), effects[name] < 0 ? "less" : "more"]);
+    level = next;
+  }
+  bars.push(["After", "charges of the days compared", 0, after_amount, formatAmount(after_amount), "whole"]);
+  const ends = bars.map(([, , , high]) => high);
+  const lows = bars.slice(1, -1).map(([, , low]) => low);
+  const floor = Math.max(0, Math.min(...lows, before_amount, after_amount) * 2 - Math.max(...ends)); // small changes stay visible
+  const width = Math.max(...ends) - floor || 1;
+  return bars.map(([title, meaning, low, high, said, kind]) => {
+    const bar = element("span", { className: `step ${kind}` });
+    bar.style.setProperty("--from", (Math.max(low, floor) - floor) / width);
+    bar.style.setProperty("--size", Math.max((high - Math.max(low, floor)) / width, 0.003));
+    return element("li", { title: meaning }, element("span", {}, title), element("span", { className: "track" }, bar),
+      element("span", { className: "number" }, said));
+  });
+}
+
+export function showWorthALook(anomalies, providers, claims) {
+  const days = anomalies.slice(0, SHOWN_OF_A_KIND).map((one) => [
+    one.grain === "day" ? formatDay(one.first_day) : `Week from ${formatDay(one.first_day)}`, one.reason,
+    { "data-from": one.first_day, "data-to": one.last_day }]);
+  const people = providers.slice(0, SHOWN_OF_A_KIND).map((one) => [one.label, one.reason,
+    { "data-dimension": "provider", "data-value": one.value }]);
+  const singles = [...claims].sort((one, other) => other.score - one.score).slice(0, SHOWN_OF_A_KIND).map((one) => [one.value, one.reason, { "data-claim": one.value }]);
+  const rows = [...days, ...people, ...singles].map(([title, reason, target]) => element("li", {},
+    element("button", { type: "button", className: "link", "data-key": title, ...target }, title), ` ${reason}.`));
+  if (!rows.length) rows.push(element("li", { className: "note" }, "Nothing under these filters is far from what is usual."));
+  keepingFocus(look, () => look.replaceChildren(...rows));
+}

@@ -1,0 +1,57 @@
+"""The overview in a real browser: search, changes, what is worth a look."""
+
+from playwright.sync_api import Page, expect
+
+from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
+
+pytestmark = needs_chromium
+
+
+def test_a_name_typed_into_the_search_box_leads_to_the_patients_claims(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    box = page.get_by_role("combobox", name="Search")
+    box.focus()
+    page.keyboard.type("BROWN, b", delay=20)
+    expect(page.get_by_role("option")).to_contain_text(["Ben Brown"])
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option").first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect_claims(page, 2)
+    assert page.url.endswith("/?patient=patient-000002")
+    page.go_back()
+    expect_claims(page, 5)
+
+
+def test_a_part_of_a_claims_id_opens_the_claim_and_escape_closes_the_list(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    box = page.get_by_role("combobox", name="Search")
+    box.press_sequentially("no such thing", delay=5)
+    expect(page.get_by_role("option")).to_have_text("Nothing has this id, name or code.")
+    page.keyboard.press("Escape")
+    expect(page.locator("#found")).to_be_hidden()
+    box.fill("")
+    box.press_sequentially("0203-000001", delay=5)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("claim-20250203-000001")
+
+
+def test_the_change_in_charges_is_split_to_the_cent_and_follows_the_comparison(page: Page) -> None:
+    page.goto("/?received_from=2025-01-23&received_to=2025-02-03")
+    expect(page.locator("#changed-note")).to_contain_text("from $150.00 to $150.50")
+    expect(page.locator("#waterfall li")).to_have_count(6)
+    expect(page.locator("#compared")).to_contain_text("against Jan 11, 2025 to Jan 22, 2025")
+    page.get_by_label("Against").select_option("year")
+    expect(page.locator("#compared")).to_contain_text("nothing to compare with")
+    assert "compare=year" in page.url
+    expect(page.locator("#waterfall li")).to_have_count(0)
+
+
+def test_a_card_shows_its_sql(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    card = page.locator("#cards div", has_text="Charges PMPM")
+    card.locator("summary").click()
+    expect(card.locator("pre")).to_contain_text("from claims_current")
+    expect(page.locator("#look")).to_contain_text("Nothing under these filters")
