@@ -9,6 +9,7 @@ const list = document.getElementById("found");
 let pause;
 let running = new AbortController();
 let active = -1;
+let shownFor = ""; // the text that the list answers
 
 const options = () => [...list.querySelectorAll("[role=option]")];
 
@@ -32,6 +33,7 @@ async function search() {
     found = [];
   }
   active = -1;
+  shownFor = text;
   box.removeAttribute("aria-activedescendant");
   const rows = found.map(({ kind, value, label, note }, index) => element("li", { id: `found-${index}`, role: "option",
     "aria-selected": "false", "data-kind": kind, "data-value": value }, element("strong", {}, label), ` ${note}`));
@@ -63,7 +65,7 @@ export function onFound(open) {
     else if (event.key === "Enter") {
       event.preventDefault();
       clearTimeout(pause);
-      if (list.hidden) await search();
+      if (list.hidden || shownFor !== box.value.trim()) await search();
       take(options()[Math.max(active, 0)]);
     } else if (["ArrowDown", "ArrowUp"].includes(event.key) && options().length) {
       event.preventDefault();
