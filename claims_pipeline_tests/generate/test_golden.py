@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "6c9ffe4f99ba5913",
     "enrollment": "003455eb5f1a53ef",
-    "visits": "e5440e10ead08387",
+    "visits": "e17039aa49941313",
     "patients": "905a2b917dd21b0c",
     "coverages": "786cd995a9ad8c6c",
-    "claims": "8460b617a79ff3db",
+    "claims": "ddf68da3437b4b65",
 }
 
 
