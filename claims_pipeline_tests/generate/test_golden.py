@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "6c9ffe4f99ba5913",
     "enrollment": "003455eb5f1a53ef",
-    "visits": "e17039aa49941313",
-    "patients": "905a2b917dd21b0c",
-    "coverages": "786cd995a9ad8c6c",
-    "claims": "ddf68da3437b4b65",
+    "visits": "f59c4d5380db55e9",
+    "patients": "e394721296869b35",
+    "coverages": "3e93707ae85917ea",
+    "claims": "e70e28a9f6030908",
 }
 
 
