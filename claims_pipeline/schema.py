@@ -133,6 +133,7 @@ PRACTITIONERS = Table(
 
 _SPAN = (
     Column("coverage_id", TEXT, "Coverage: patient and first day"),
+    Column("coverage_order", INTEGER, "1 for what pays first, 2 for Medicaid beside Medicare"),
     Column("plan_id", TEXT, "Plan"),
     Column("coverage_start_date", DATE, "First day covered"),
     Column("coverage_end_date", DATE, "Last day covered"),
@@ -162,7 +163,7 @@ ENROLLMENT = Table(
         Column(
             "spans",
             pl.List(struct_of(_SPAN)),
-            "Spans of coverage in order, without overlap, ends included; there may be gaps",
+            "Spans of coverage in order, ends included; those of one coverage_order do not overlap, and may have gaps",
             fields=_SPAN,
         ),
     ),
@@ -207,7 +208,7 @@ PATIENTS = Table(
 
 COVERAGES = Table(
     "coverages",
-    "one row per coverage that a claim of the day names",
+    "one row per coverage that a claim of the day names, and what pays second beside it",
     ("coverage_id",),
     (
         Column("coverage_id", TEXT, "Coverage: patient and first day"),
@@ -217,6 +218,7 @@ COVERAGES = Table(
         Column("plan_name", TEXT, "Name of the plan"),
         Column("plan_type", TEXT, "As in plans"),
         Column("member_id", TEXT, "The member's number with the payer"),
+        Column("coverage_order", INTEGER, "1 for what pays first, 2 for Medicaid beside Medicare"),
         Column("coverage_start_date", DATE, "First day covered"),
         Column("coverage_end_date", DATE, "Last day covered, as far as it is known"),
     ),

@@ -104,6 +104,7 @@ def coverage(shape: Shape, patient_id: str) -> dict[str, Any]:
         "plan_name": "Example PPO",
         "plan_type": "ppo",
         "member_id": "M0001",
+        "coverage_order": 1,
         "coverage_start_date": date(2025, 1, 1),
         "coverage_end_date": date(2025, 12, 31),
     }

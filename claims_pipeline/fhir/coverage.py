@@ -13,6 +13,7 @@ from claims_pipeline.fhir.template import (
     escaped_text,
     json_column,
     label,
+    number,
     reference,
     text,
 )
@@ -55,6 +56,7 @@ COVERAGE: Template = {
     "beneficiary": reference("Patient", "patient_id"),
     "relationship": concept(f"{TERMINOLOGY}/subscriber-relationship", "self"),
     "period": {"start": date("coverage_start_date"), "end": Optional(date("coverage_end_date"))},
+    "order": Optional(number("coverage_order")),
     "payor": [reference("Organization", "payer_id")],
     "class": [
         {

@@ -2,7 +2,14 @@
 
 from claims_pipeline.fidelity.charges import charge_ratios, concentration
 from claims_pipeline.fidelity.members import coded_conditions, coverage, enrolled_conditions, medicare_by_age
-from claims_pipeline.fidelity.movement import deaths, gaps, members_of_first_day, new_conditions, turnover
+from claims_pipeline.fidelity.movement import (
+    deaths,
+    dual_eligibles,
+    gaps,
+    members_of_first_day,
+    new_conditions,
+    turnover,
+)
 from claims_pipeline.fidelity.receipt import completeness, final_status
 from claims_pipeline.fidelity.report import FidelityReport, Measurement, Verdict, is_large_enough
 from claims_pipeline.fidelity.sample import sample_of
@@ -54,6 +61,7 @@ def measure(lake: Lake) -> FidelityReport:
         (18, deaths(members)),
         (19, new_conditions(members)),
         (30, telehealth(sample)),
+        (20, dual_eligibles(members)),
     ):
         figures[row, ""] = found
     figures[10, "Conditions among those 65 and over"] = enrolled_conditions(sample)

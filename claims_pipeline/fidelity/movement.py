@@ -17,8 +17,9 @@ CHRONIC_AGES = (45, 64)
 def members_of_first_day(sample: Sample) -> pl.DataFrame:
     """Return the members on the feed's first day: `age`, `kind`, and what became of them within a year.
 
-    `has_left` is whether they left the plan, `had_gap` whether they lost coverage in that year and had it again, `died`
-    whether they died, `has_diabetes` and `gets_diabetes` whether they have it on the first day and begin to have it.
+    `has_both` is whether they have Medicaid beside Medicare, `has_left` whether they left the plan, `had_gap` whether
+    they lost coverage in that year and had it again, `died` whether they died, `has_diabetes` and `gets_diabetes`
+    whether they have it on the first day and begin to have it.
     """
     first, last = sample.feed.start_date, _year_after(sample.feed.start_date)
     spans = (
@@ -29,6 +30,8 @@ def members_of_first_day(sample: Sample) -> pl.DataFrame:
         .join(sample.lake.read(PLANS).select("plan_id", "plan_type"), on="plan_id")
     )
     covers = [(pl.col("coverage_start_date") <= day) & (pl.col("coverage_end_date") >= day) for day in (first, last)]
+    both = spans.filter(covers[0], pl.col("coverage_order") == 2)["patient_id"].unique()
+    spans = spans.filter(pl.col("coverage_order") == 1)
     until = spans.filter(covers[1]).select("patient_id", plan_later="plan_id")
     before = pl.col("coverage_end_date").shift().over("patient_id", order_by="coverage_start_date")
     back = spans.with_columns(before=before).filter(
@@ -47,6 +50,7 @@ def members_of_first_day(sample: Sample) -> pl.DataFrame:
         .with_columns(
             has_left=(pl.col("plan_later") != pl.col("plan_id")).fill_null(True),
             had_gap=pl.col("patient_id").is_in(back["patient_id"].unique().implode()),
+            has_both=pl.col("patient_id").is_in(both.implode()),
             died=pl.col("death_date").is_between(first, last).fill_null(False),
             has_diabetes=(onset <= first).fill_null(False),
             gets_diabetes=onset.is_between(first, last).fill_null(False),
@@ -62,6 +66,11 @@ def turnover(members: pl.DataFrame) -> Figures:
 def gaps(members: pl.DataFrame) -> Figures:
     """Return the percentage of members with Medicaid who lose coverage and have it again within a year."""
     return {"medicaid": members.filter(pl.col("kind") == "medicaid").select(pl.col("had_gap").mean() * 100).item()}
+
+
+def dual_eligibles(members: pl.DataFrame) -> Figures:
+    """Return the percentage of members with Medicare who have Medicaid too."""
+    return {"medicare": members.filter(pl.col("kind") == "medicare").select(pl.col("has_both").mean() * 100).item()}
 
 
 def deaths(members: pl.DataFrame) -> Figures:

@@ -3,18 +3,20 @@
 Coverage renews on January 1; Medicare begins on the first of the month of the 65th birthday.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.days import year_of, year_start
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
-from claims_pipeline.generate.membership import KINDS, MEDICARE
+from claims_pipeline.generate.membership import KINDS, MEDICAID, MEDICARE
 from claims_pipeline.generate.population import population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
+DUAL = 0.7
+"""Share of those with Medicaid who keep it beside Medicare, so that 12 percent of Medicare have both (KFF)."""
 PLAN_CHANGES_A_YEAR = 0.12
 """Share of members who choose another plan at renewal: by judgement, most stay where they are."""
 
@@ -66,6 +68,21 @@ def span_on(feed: Feed, *, people: Integers, days: Integers) -> Spans:
         planned_end=planned_end,
         is_covered=everyone.covers(people, days),
     )
+
+
+def may_have_two(feed: Feed, people: Integers) -> NDArray[np.bool_]:
+    """Return who has Medicaid beside Medicare as soon as they have Medicare."""
+    may: NDArray[np.bool_] = Draws(feed.seed).uniform("person/dual", people) < DUAL
+    may &= population(feed).kind[people] == MEDICAID
+    return may
+
+
+def second_span_on(feed: Feed, *, people: Integers, days: Integers) -> Spans:
+    """Return the span of Medicaid that dual eligibles have beside Medicare on a day: it pays second."""
+    spans = span_on(feed, people=people, days=days)
+    is_dual = may_have_two(feed, people) & (days >= population(feed).medicare[people])
+    medicaid = np.full(len(people), MEDICAID)
+    return replace(spans, plan=_plan(feed, people, year_of(days), medicaid), is_covered=spans.is_covered & is_dual)
 
 
 def _plan(feed: Feed, people: Integers, years: Integers, kind: Integers) -> Integers:

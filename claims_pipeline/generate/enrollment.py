@@ -8,7 +8,7 @@ import polars as pl
 
 from claims_pipeline.generate.arrow import lists
 from claims_pipeline.generate.conditions import code_conditions, condition_names
-from claims_pipeline.generate.coverage import Spans, span_on
+from claims_pipeline.generate.coverage import Spans, may_have_two, second_span_on, span_on
 from claims_pipeline.generate.days import day_number, year_start
 from claims_pipeline.generate.draws import Draws, Integers, pair
 from claims_pipeline.generate.identifiers import coverage_ids, dates, known_dates, numbered
@@ -35,7 +35,7 @@ def enrollment(feed: Feed) -> pl.DataFrame:
 def _members(feed: Feed, people: Integers) -> pl.DataFrame:
     """Return the rows of some people, in the order given."""
     everyone = population(feed)
-    place, spans = _spans_of(feed, people)
+    place, spans, order = _spans_of(feed, people)
     last_day = day_number(date(feed.end_date.year + 1, 12, 31))
     patient_ids = numbered("patient", people)
     columns = {
@@ -48,7 +48,8 @@ def _members(feed: Feed, people: Integers) -> pl.DataFrame:
         "spans": lists(
             pl.DataFrame(
                 {
-                    "coverage_id": coverage_ids(patient_ids.gather(place), spans.start),
+                    "coverage_id": coverage_ids(patient_ids.gather(place), spans.start, order),
+                    "coverage_order": order.astype(np.int32),
                     "plan_id": read_table("plans")["plan_id"].gather(spans.plan),
                     "coverage_start_date": dates(spans.start),
                     "coverage_end_date": dates(spans.end),
@@ -78,20 +79,24 @@ def _conditions(feed: Feed, people: Integers, *, until: int) -> pl.Series:
     return lists(frame.to_struct(), np.bincount(place, minlength=len(people)))
 
 
-def _spans_of(feed: Feed, people: Integers) -> tuple[Integers, Spans]:
-    """Return the spans of people, ordered by the person's place in `people` and by day, and that place."""
+def _spans_of(feed: Feed, people: Integers) -> tuple[Integers, Spans, Integers]:
+    """Return the spans of people, ordered by the person's place in `people` and by day, that place, and their order."""
     everyone = population(feed)
     first, gap_last = everyone.member.first[people], everyone.member.gap_last[people]
-    owners, found = [], []
+    has_two = may_have_two(feed, people)
+    owners, found, orders = [], [], []
     for year in range(feed.start_date.year - 1, feed.end_date.year + 2):
         january, december = year_start(np.array([year, year + 1])) - [0, 1]
         for begins in (np.full(len(people), january), first, gap_last + 1, everyone.medicare[people]):
-            (owner,) = np.nonzero((begins >= january) & (begins <= december))
-            spans = span_on(feed, people=people[owner], days=begins[owner])
-            is_new = spans.is_covered & (spans.start == begins[owner])
-            owners.append(owner[is_new])
-            found.append(spans.at(is_new))
-    place, starts = np.concatenate(owners), np.concatenate([spans.start for spans in found])
-    _, order = np.unique(pair(place, starts), return_index=True)
-    columns = (np.concatenate([getattr(spans, field.name) for spans in found])[order] for field in fields(Spans))
-    return place[order], Spans(*columns)
+            (all_owners,) = np.nonzero((begins >= january) & (begins <= december))
+            with_two = all_owners[has_two[all_owners]]
+            for order, of_order, owner in ((1, span_on, all_owners), (2, second_span_on, with_two)):
+                spans = of_order(feed, people=people[owner], days=begins[owner])
+                is_new = spans.is_covered & (spans.start == begins[owner])
+                owners.append(owner[is_new])
+                found.append(spans.at(is_new))
+                orders.append(np.full(is_new.sum(), order))
+    place, starts, order_of = (np.concatenate(parts) for parts in (owners, [spans.start for spans in found], orders))
+    _, chosen = np.unique(pair(place, starts) * np.uint64(2) + order_of.astype(np.uint64), return_index=True)
+    columns = (np.concatenate([getattr(spans, field.name) for spans in found])[chosen] for field in fields(Spans))
+    return place[chosen], Spans(*columns), order_of[chosen]

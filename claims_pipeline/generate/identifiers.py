@@ -18,10 +18,15 @@ def claim_ids(received: Integers, index: Integers) -> pl.Series:
     return _text("claim_id", pl.lit("claim-"), _compact(received), pl.lit("-"), _padded(index + 1, PADDING["claim"]))
 
 
-def coverage_ids(patient_ids: pl.Series, start: Integers) -> pl.Series:
-    """Return `coverage-000123-20250401` for a patient and the first day covered."""
+def coverage_ids(patient_ids: pl.Series, start: Integers, order: Integers) -> pl.Series:
+    """Return `coverage-000123-20250401` for a patient and the first day covered; what pays second ends with `-2`."""
     return _text(
-        "coverage_id", pl.lit("coverage"), pl.lit(patient_ids).str.strip_prefix("patient"), pl.lit("-"), _compact(start)
+        "coverage_id",
+        pl.lit("coverage"),
+        pl.lit(patient_ids).str.strip_prefix("patient"),
+        pl.lit("-"),
+        _compact(start),
+        pl.when(pl.lit(pl.Series(order)) > 1).then(pl.format("-{}", pl.lit(pl.Series(order)))).otherwise(pl.lit("")),
     )
 
 

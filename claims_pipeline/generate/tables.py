@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from claims_pipeline.generate.coverage import span_on
+from claims_pipeline.generate.coverage import may_have_two, second_span_on, span_on
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, keys_of, pair, unpair
 from claims_pipeline.generate.encounters import encounters_of
 from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, dates, known_dates, numbered
@@ -73,25 +73,32 @@ def coverages_of(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
     """Return the coverages of those in `patients` (with their `day`) on the dates of service."""
     if not len(plan.day):
         return _nothing(COVERAGES)
-    frame = _with_spans(plan, patients)
-    of_patients = frame.filter(pl.col("birth_date").is_not_null())
+    (with_two,) = np.nonzero(may_have_two(plan.feed, plan.person))
+    frame = pl.concat([_with_spans(plan, patients), _with_spans(plan, patients, order=2, at=with_two)])
+    of_patients = frame.filter(pl.col("birth_date").is_not_null() & pl.col("is_covered"))
     return _conform(COVERAGES, of_patients.unique(["day", "coverage_id"]))
 
 
-def _with_spans(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
-    rows = pl.DataFrame({"day": dates(plan.day), "patient_id": numbered("patient", plan.person)}).join(
+def _with_spans(
+    plan: Plan, patients: pl.DataFrame, *, order: int = 1, at: Integers | slice = slice(None)
+) -> pl.DataFrame:
+    """Return one row for each claim version at some positions, with the coverage that pays first or second."""
+    day, person, service = plan.day[at], plan.person[at], plan.service[at]
+    rows = pl.DataFrame({"day": dates(day), "patient_id": numbered("patient", person)}).join(
         patients.select("day", "patient_id", "birth_date"),
         on=["day", "patient_id"],
         how="left",
         maintain_order="left",
     )
-    spans = span_on(plan.feed, people=plan.person, days=plan.service)
-    known_end = np.where(spans.end <= plan.day, spans.end, spans.planned_end)
+    spans = (span_on, second_span_on)[order - 1](plan.feed, people=person, days=service)
+    known_end = np.where(spans.end <= day, spans.end, spans.planned_end)
     plans = read_table("plans")[spans.plan]
     of_payer = Draws(plan.feed.seed).below("payer/member numbers", _payer_keys()[spans.plan], MEMBER_NUMBERS)
-    member = (plan.person * MEMBER_NUMBER_STEP + of_payer) % MEMBER_NUMBERS
+    member = (person * MEMBER_NUMBER_STEP + of_payer) % MEMBER_NUMBERS
     return rows.with_columns(
-        coverage_ids(rows["patient_id"], spans.start).alias("coverage_id"),
+        coverage_ids(rows["patient_id"], spans.start, np.full(rows.height, order)).alias("coverage_id"),
+        pl.Series("coverage_order", np.full(rows.height, order)),
+        pl.Series("is_covered", spans.is_covered),
         *plans.select("payer_id", "plan_id", "plan_name", "plan_type"),
         pl.format("M{}", pl.lit(pl.Series(member + 100_000_000))).alias("member_id"),
         dates(spans.start).alias("coverage_start_date"),

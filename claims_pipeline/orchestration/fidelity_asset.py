@@ -37,6 +37,8 @@ CHECK_NAMES = {
     17: "gaps_in_medicaid",
     18: "deaths_by_age",
     19: "new_cases_of_diabetes",
+    20: "dual_eligibles",
+    30: "visits_by_video",
 }
 """What each row of the calibration table measures, as the name of its check."""
 

@@ -95,6 +95,7 @@ def write_directory(lake: Lake) -> None:
             "spans": [
                 {
                     "coverage_id": coverage_id(patient_id, start),
+                    "coverage_order": 1,
                     "plan_id": plan_id,
                     "coverage_start_date": start,
                     "coverage_end_date": end,
@@ -183,6 +184,7 @@ def coverage(coverage_id: str, patient_id: str) -> dict[str, Any]:
         "plan_name": "Plan",
         "plan_type": "marketplace",
         "member_id": "M1",
+        "coverage_order": 1,
         "coverage_start_date": start,
         "coverage_end_date": end,
     }

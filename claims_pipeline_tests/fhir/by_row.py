@@ -146,6 +146,8 @@ def coverages(row: Row) -> Row:
         "payor": [{"reference": f"Organization/{row['payer_id']}"}],
         "class": [plan],
     }
+    if row["coverage_order"]:
+        coverage["order"] = row["coverage_order"]
     if not is_given(row["member_id"]):
         return coverage
     return coverage | {

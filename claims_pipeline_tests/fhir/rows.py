@@ -47,6 +47,7 @@ SPECIAL = {
     "plan_name": st.none() | st.just("  ") | WORDS,
     "member_id": st.none() | WORDS,
     "coverage_end_date": st.none() | DATES,
+    "coverage_order": st.none() | st.integers(1, 2),
     "death_date": st.none() | DATES,
     "claim_status": st.sampled_from(["active", "cancelled", "draft"]),
     "patient_name": st.none() | WORDS,

@@ -19,10 +19,10 @@ GOLDEN = {
     "organizations": "fab7d77abdc8ae6f",
     "locations": "138d5c0e4b1ff004",
     "practitioners": "6c9ffe4f99ba5913",
-    "enrollment": "003455eb5f1a53ef",
+    "enrollment": "0b082ab5052c0270",
     "visits": "f59c4d5380db55e9",
     "patients": "e394721296869b35",
-    "coverages": "3e93707ae85917ea",
+    "coverages": "d465a768be0e11f5",
     "claims": "e70e28a9f6030908",
 }
 

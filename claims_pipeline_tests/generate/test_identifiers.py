@@ -24,7 +24,9 @@ def test_ids_grow_past_their_padding() -> None:
     assert claim_ids(np.array([20_093]), np.array([41])).to_list() == ["claim-20250105-000042"]
 
 
-def test_a_coverage_is_named_by_patient_and_first_day() -> None:
-    assert coverage_ids(numbered("patient", np.array([122])), np.array([20_179])).to_list() == [
-        "coverage-000123-20250401"
+def test_a_coverage_is_named_by_patient_first_day_and_order() -> None:
+    patients = numbered("patient", np.array([122, 122]))
+    assert coverage_ids(patients, np.array([20_179, 20_179]), np.array([1, 2])).to_list() == [
+        "coverage-000123-20250401",
+        "coverage-000123-20250401-2",
     ]

@@ -52,9 +52,10 @@ def test_some_people_move_within_the_year(lake: Lake) -> None:
 
 
 def spans_of(lake: Lake) -> pl.DataFrame:
-    """Return one row a span of coverage, with the days since the person's span before it."""
+    """Return one row a span of the coverage that pays first, with the days since the person's span before it."""
     since = (pl.col("coverage_start_date") - pl.col("coverage_end_date").shift()).over("patient_id").dt.total_days()
     spans = lake.read(ENROLLMENT).explode("spans").unnest("spans").join(lake.read(PLANS), on="plan_id")
+    spans = spans.filter(pl.col("coverage_order") == 1)
     return spans.sort("coverage_id").with_columns(since.alias("since"))
 
 
@@ -108,12 +109,29 @@ def test_nobody_is_seen_after_death_or_without_coverage(lake: Lake, claims: pl.D
 
 
 def test_the_coverages_of_claims_are_spans_of_enrollment_whose_end_is_known_when_it_has_come(lake: Lake) -> None:
-    coverages = lake.scan(COVERAGES).collect()
+    coverages = lake.scan(COVERAGES).filter(pl.col("coverage_order") == 1).collect()
     known = coverages.join(spans_of(lake), on=["coverage_id", "plan_id", "coverage_start_date"], suffix="_in_truth")
     assert known.height == coverages.height
     end, truth = known["coverage_end_date"], known["coverage_end_date_in_truth"]
     assert ((end == truth) | ((end > truth) & (truth > known["day"]))).all()
     assert (end > truth).any()
+
+
+def test_dual_eligibles_have_medicaid_beside_medicare_and_claims_name_medicare(
+    lake: Lake, claims: pl.DataFrame
+) -> None:
+    second = lake.read(ENROLLMENT).explode("spans").unnest("spans").filter(pl.col("coverage_order") == 2)
+    plans = lake.read(PLANS)
+    assert set(second.join(plans, on="plan_id")["plan_type"]) == {"medicaid"}
+    first = spans_of(lake).join(second, on=["patient_id", "coverage_start_date", "coverage_end_date"], how="semi")
+    assert first.height == second.height > 0
+    assert set(first["plan_type"]) == {"medicare", "medicare_advantage"}
+    assert second["coverage_id"].str.ends_with("-2").all()
+    assert claims.join(second, on="coverage_id", how="semi").height == 0
+    coverages = lake.scan(COVERAGES).collect()
+    beside = coverages.filter(pl.col("coverage_order") == 2)
+    duals = first.unique("coverage_id").select("coverage_id")
+    assert beside.height == coverages.join(duals, on="coverage_id", how="semi").height
 
 
 def test_a_patient_keeps_an_own_doctor_in_their_city(lake: Lake, claims: pl.DataFrame) -> None:

@@ -1,6 +1,7 @@
 -- One row per member and span of coverage that counts for at least one month.
 -- A member counts in each month with a covered day, once: a month of two spans belongs to the later one. So the member
 -- months of a period are the sum, over the spans, of the months that they share with it.
+-- What pays second beside another coverage adds no months.
 -- From the month of the earliest service to the last day that the lake has a claim for.
 with period as (
     select
@@ -31,7 +32,7 @@ months as (
             )
         ) as last_month
     from spans, period
-    where span.coverage_start_date <= last_day
+    where span.coverage_start_date <= last_day and span.coverage_order = 1
 )
 
 select
