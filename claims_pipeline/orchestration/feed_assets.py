@@ -10,13 +10,11 @@ from claims_pipeline import generate, schema
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
 from claims_pipeline.orchestration.metadata import FEED_VERSION, OWNERS, add_day_numbers, table_metadata, table_schema
-from claims_pipeline.orchestration.partitions import daily, one_run, yearly
+from claims_pipeline.orchestration.partitions import daily, one_run
 from claims_pipeline.orchestration.resources import Installation, days_of
 
 GROUP = "feed"
 KINDS = {"polars", "parquet"}
-YEARS_OF_A_DAY = dg.TimeWindowPartitionMapping(start_offset=-60, allow_nonexistent_upstream_partitions=True)
-"""The years of a day and of the 60 days before it: of claims received since then a new version may come on the day."""
 
 
 @dg.asset(
@@ -56,19 +54,21 @@ def enrollment(installation: Installation) -> dg.MaterializeResult[None]:
     kinds=KINDS,
     owners=OWNERS,
     code_version=FEED_VERSION,
-    partitions_def=yearly,
     backfill_policy=one_run,
     retry_policy=RETRIES,
     deps=[directory, enrollment],
     metadata=table_metadata(schema.VISITS),
 )
-def visits(context: dg.AssetExecutionContext, installation: Installation) -> None:
-    """The visits behind the claims of a year of receipt: who is seen for what, when, by whom."""
-    years = [int(key) for key in context.partition_keys]
+def visits(installation: Installation) -> dg.MaterializeResult[None]:
+    """The visits behind the feed's claims, a file a year of receipt: who is seen for what, when, by whom.
+
+    Days after the feed's end make the years that they need. The asset has no partitions: Dagster's command runs a range
+    of days together only with assets of the same partitions or of none.
+    """
+    feed = installation.feed()
     with failing_as_dagster():
-        rows_by_year = generate.write_visits(installation.lake, installation.feed(), years)
-    for year, rows in rows_by_year.items():
-        context.add_asset_metadata({"dagster/partition_row_count": rows}, partition_key=str(year))
+        rows = generate.write_visits(installation.lake, feed, range(feed.start_date.year, feed.end_date.year + 1))
+    return dg.MaterializeResult(metadata=_visits_numbers(rows))
 
 
 @dg.asset(
@@ -79,7 +79,7 @@ def visits(context: dg.AssetExecutionContext, installation: Installation) -> Non
     partitions_def=daily,
     backfill_policy=one_run,
     retry_policy=RETRIES,
-    deps=[directory, enrollment, dg.AssetDep(visits, partition_mapping=YEARS_OF_A_DAY)],
+    deps=[directory, enrollment, visits],
     metadata=table_metadata(schema.PATIENTS, schema.ENROLLMENT),
 )
 def patients(context: dg.AssetExecutionContext, installation: Installation) -> None:
@@ -97,7 +97,7 @@ def patients(context: dg.AssetExecutionContext, installation: Installation) -> N
     partitions_def=daily,
     backfill_policy=one_run,
     retry_policy=RETRIES,
-    deps=[enrollment, dg.AssetDep(visits, partition_mapping=YEARS_OF_A_DAY), patients],
+    deps=[enrollment, visits, patients],
     metadata=table_metadata(schema.COVERAGES, schema.ENROLLMENT, schema.PATIENTS),
 )
 def coverages(context: dg.AssetExecutionContext, installation: Installation) -> None:
@@ -113,7 +113,7 @@ def coverages(context: dg.AssetExecutionContext, installation: Installation) -> 
     partitions_def=daily,
     backfill_policy=one_run,
     retry_policy=RETRIES,
-    deps=[directory, dg.AssetDep(visits, partition_mapping=YEARS_OF_A_DAY), patients, coverages],
+    deps=[directory, visits, patients, coverages],
     metadata=table_metadata(schema.CLAIMS, schema.PATIENTS, schema.COVERAGES),
 )
 def claims(context: dg.AssetExecutionContext, installation: Installation) -> None:
@@ -142,11 +142,14 @@ def _write_what_is_missing(context: dg.AssetExecutionContext, installation: Inst
     if not lake.path(schema.ENROLLMENT).exists():
         count = generate.write_enrollment(lake, feed)
         context.log_event(dg.AssetMaterialization("enrollment", metadata={"dagster/row_count": count}))
-    missing = generate.missing_years(lake, feed, days_of(context))
-    for year, visits_made in generate.write_visits(lake, feed, missing).items():
-        numbers = {"dagster/partition_row_count": visits_made}
-        context.log_event(dg.AssetMaterialization("visits", partition=str(year), metadata=numbers))
+    if missing := generate.missing_years(lake, feed, days_of(context)):
+        rows = generate.write_visits(lake, feed, missing)
+        context.log_event(dg.AssetMaterialization("visits", metadata=_visits_numbers(rows)))
 
 
 def _directory_numbers(rows: Mapping[str, int]) -> dict[str, int]:
     return {"dagster/row_count": sum(rows.values()), **rows}
+
+
+def _visits_numbers(rows: Mapping[int, int]) -> dict[str, int]:
+    return {"dagster/row_count": sum(rows.values()), **{str(year): count for year, count in rows.items()}}

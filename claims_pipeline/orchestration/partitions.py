@@ -5,7 +5,7 @@ Assets share a run only when partition definition and backfill policy are the sa
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 
 import dagster as dg
 
@@ -15,11 +15,6 @@ from claims_pipeline.settings import load_settings
 
 daily = dg.DailyPartitionsDefinition(start_date=first_day(load_settings()).isoformat())
 """A partition a day to yesterday, from the first day of the lake's feed, or from CLAIMS_START_DATE without a lake."""
-
-yearly = dg.TimeWindowPartitionsDefinition(
-    cron_schedule="0 0 1 1 *", start=datetime(daily.start.year, 1, 1, tzinfo=UTC), fmt="%Y", end_offset=1
-)
-"""A partition a year of receipt, that of today included."""
 
 one_run = dg.BackfillPolicy.single_run()
 """A range of days is one run: a run of its own for each day costs seconds of process start."""

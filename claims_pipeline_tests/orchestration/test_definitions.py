@@ -1,14 +1,13 @@
 from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
-import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from claims_pipeline import quality, schema
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.definitions import defs
 from claims_pipeline.orchestration import fidelity_asset
-from claims_pipeline.orchestration.partitions import daily, yearly
+from claims_pipeline.orchestration.partitions import daily
 
 FEED_AND_LOAD = {
     "directory": set(),
@@ -45,21 +44,9 @@ def test_the_daily_assets_share_one_partition_definition_and_run_ranges_in_one_r
     graph = defs.resolve_asset_graph()
     nodes = {name(key): graph.get(key) for key in graph.get_all_asset_keys()}
 
-    assert {asset for asset, node in nodes.items() if node.partitions_def} == {*DAILY, "visits"}
-    assert nodes["visits"].partitions_def == yearly
+    assert {asset for asset, node in nodes.items() if node.partitions_def} == set(DAILY)
     assert all(nodes[asset].partitions_def == daily for asset in DAILY)
     assert all(node.backfill_policy == dg.BackfillPolicy.single_run() for node in nodes.values())
-
-
-@pytest.mark.parametrize(("day", "years"), [("2026-01-05", {"2025", "2026"}), ("2026-04-05", {"2026"})])
-def test_a_day_depends_on_the_visits_of_the_sixty_days_before_it(day: str, years: set[str]) -> None:
-    mapping = defs.resolve_asset_graph().get_partition_mapping(dg.AssetKey("claims"), dg.AssetKey("visits"))
-
-    mapped = mapping.get_upstream_mapped_partitions_result_for_partitions(
-        daily.subset_with_partition_keys([day]), daily, yearly, current_time=datetime(2026, 5, 1, tzinfo=UTC)
-    )
-
-    assert set(mapped.partitions_subset.get_partition_keys()) == years
 
 
 def test_every_asset_says_what_it_is_and_what_columns_it_has() -> None:
