@@ -128,7 +128,7 @@ def member_months(lake: Lake) -> pl.DataFrame:
         for month in (date(2025, 1, 1), date(2025, 2, 1)):
             last_day = date(2025, 1, 31) if month.month == 1 else date(2025, 2, 28)
             spans = [span for span in person["spans"] if span["coverage_start_date"] <= last_day
-                     and span["coverage_end_date"] >= month]  # fmt: skip
+                     and span["coverage_end_date"] >= month and span["coverage_order"] == 1]  # fmt: skip
             if spans:
                 plan = plans[spans[-1]["plan_id"]]
                 claim = {"birth_date": person["birth_date"], "claim_start_date": month}

@@ -74,6 +74,7 @@ def test_the_focus_stays_on_next_also_at_the_end_and_the_part_is_said(page: Page
     page.goto("/?count=2")
     following = page.get_by_role("button", name="Next")
     following.focus()
+    expect(page.locator("main:not([aria-busy])")).to_be_visible()
     for said in ("3 to 4 of 5", "5 to 5 of 5"):
         page.keyboard.press("Enter")
         expect(page.locator("#announcement")).to_contain_text(said)

@@ -86,4 +86,6 @@ def test_edges_hold_exactly_the_claims_asked_for(
     lake = made(feed, str(tmp_path))
     assert lake.scan(CLAIMS).filter(pl.col("version_number") == 1).collect().height == claims
     assert lake.days(CLAIMS)[-1] == end
-    assert quality.findings(lake).rows() == []
+    may_repeat = patients == 1  # one person cannot have 400 different claims in a year
+    found = quality.findings(lake).filter((pl.col("check") != "claims_not_repeated") | (not may_repeat))
+    assert found.rows() == []

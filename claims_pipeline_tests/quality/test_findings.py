@@ -165,10 +165,10 @@ def test_two_practitioners_with_one_npi_are_found(lake: Lake) -> None:
 
 
 def second_coverage(plan_type: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """Return an edit that adds a coverage of the first person, on the same days."""
+    """Return an edit that leaves the first coverage, with Medicare, and adds another of the person on the same days."""
     changes = {"coverage_id": pl.lit("coverage-x"), "plan_type": pl.lit(plan_type), "member_id": pl.lit("M1")}
     return lambda rows: pl.concat(
-        [rows.with_columns(plan_type=pl.lit("medicare")), rows.head(1).with_columns(**changes)]
+        [rows.head(1).with_columns(plan_type=pl.lit("medicare")), rows.head(1).with_columns(**changes)]
     ).sort("coverage_id")
 
 

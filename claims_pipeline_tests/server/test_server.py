@@ -55,9 +55,11 @@ def test_a_claim_is_found_by_its_diagnosis_as_soon_as_it_is_stored(client: httpx
     stored = claim("server-claim-1", diagnosis="Z00.00", patient_id="server-patient-1")
     put_all(client, patient("server-patient-1"), stored).raise_for_status()
     for diagnosis in ("Z00.00", f"{ICD_10_CM}|Z00.00"):
-        found = client.get("/Claim", params={"diagnosis": diagnosis}).raise_for_status().json()
+        of_patient = {"diagnosis": diagnosis, "patient": "server-patient-1"}
+        found = client.get("/Claim", params=of_patient).raise_for_status().json()
         assert [entry["resource"]["id"] for entry in found["entry"]] == ["server-claim-1"]
-    assert "entry" not in client.get("/Claim", params={"diagnosis": "Z00.01"}).raise_for_status().json()
+    other = {"diagnosis": "Z00.01", "patient": "server-patient-1"}
+    assert "entry" not in client.get("/Claim", params=other).raise_for_status().json()
 
 
 def test_a_search_includes_the_patients_of_its_claims(client: httpx.Client) -> None:
