@@ -9,7 +9,7 @@ goes to the largest effect, so the effects of each value, and of all, add up to 
 """
 
 from decimal import ROUND_HALF_EVEN, Decimal
-from math import log
+from math import expm1, log
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
@@ -83,21 +83,20 @@ def decompose(before: Period, after: Period) -> dict[str, Effects]:
             before.parts.get(value, nothing),
             after.parts.get(value, nothing),
             members=_log_ratio(before.member_months, after.member_months),
-            use=_log_ratio(_ratio(before.units, before.member_months), _ratio(after.units, after.member_months)),
             units=_log_ratio(before.units, after.units),
         )
         for value in before.parts | after.parts
     }
 
 
-def _effects(before: Part, after: Part, *, members: float | None, use: float | None, units: float | None) -> Effects:
+def _effects(before: Part, after: Part, *, members: float | None, units: float | None) -> Effects:
     change = after.amount - before.amount
     logs = _log_ratio(float(before.amount), float(after.amount))
     own_units = _log_ratio(before.units, after.units)
-    if logs is None or own_units is None or members is None or use is None or units is None:
+    if logs is None or own_units is None or members is None or units is None:
         return Effects(members=Decimal(), use=Decimal(), mix=change, price=Decimal())
-    mean = float(before.amount) if abs(logs) < 1e-12 else float(change) / logs
-    parts = {"members": members, "use": use, "mix": own_units - units, "price": logs - own_units}
+    mean = float(before.amount) * (expm1(logs) / logs if logs else 1.0)
+    parts = {"members": members, "use": units - members, "mix": own_units - units, "price": logs - own_units}
     rounded = {name: Decimal(mean * part).quantize(CENT, ROUND_HALF_EVEN) for name, part in parts.items()}
     largest = max(rounded, key=lambda name: abs(rounded[name]))
     rounded[largest] += change - sum(rounded.values())
@@ -105,11 +104,7 @@ def _effects(before: Part, after: Part, *, members: float | None, use: float | N
 
 
 def _log_ratio(before: float, after: float) -> float | None:
-    return log(after / before) if before > 0 and after > 0 else None
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else 0.0
+    return log(after) - log(before) if before > 0 and after > 0 else None
 
 
 def _period(view: View, filters: Filters, by: By) -> tuple[Period, dict[str, str], str]:

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import httpx
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claims_pipeline.dashboard.changes import Part, Period, decompose
@@ -20,6 +20,10 @@ def period(values: dict[str, Part], member_months: float) -> Period:
     return Period(member_months, sum(part.units for part in values.values()), values)
 
 
+@example(
+    before={"a": Part(Decimal("0.01"), 1)}, after={"a": Part(Decimal("0.01"), 1)}, months_before=1, months_after=5e-324
+)
+@example(before={"a": Part(Decimal(0), 0)}, after={}, months_before=2, months_after=5e-324)
 @given(before=values, after=values, months_before=months, months_after=months)
 def test_the_effects_add_up_to_the_change_of_each_value_to_the_cent(
     before: dict[str, Part], after: dict[str, Part], months_before: float, months_after: float
