@@ -24,7 +24,7 @@ def remove(
     from claims_pipeline.settings import load_settings
 
     settings = load_settings(fhir_base_url=fhir_base)
-    if not yes and not typer.confirm(f"Take all that was loaded away from {settings.fhir_base_url}?", err=True):
+    if not yes and not typer.confirm(f"Delete everything that was loaded to {settings.fhir_base_url}?", err=True):
         raise ConfigError("nothing was deleted", fix="claims remove --yes")
     with load_progress(settings) as on_progress:
         report = load.remove(settings, ledger_path=ledger, on_progress=on_progress)
