@@ -1,0 +1,237 @@
+"""Time and memory of the dashboard: `python -m benchmarks.dashboard [--claims 500000] [--readers N]`.
+
+Generates a year of claims, builds the analytics, starts `claims dashboard` and asks as the page does. `new` asks under
+filters that no one has asked for before, `again` the same question a second time; "filter change" is all that the page
+asks then, over six connections as a browser does. Prints a Markdown table: medians, and the slowest, over the rounds.
+
+With `--readers`, that many clients ask at the same time for `--seconds` while the file is published `--publishes`
+times; the exit code is 1 if an answer was a server error. `--home` keeps the lake for another time.
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import httpx
+import psutil
+
+from benchmarks.embedded import FIRST_YEAR, make_lake
+from claims_pipeline import aggregate
+from claims_pipeline.ports import free_port
+
+CONNECTIONS = 6
+"""What a browser opens to one host."""
+STATES = ("TX", "CA", "FL", "NY", "PA", "IL", "OH", "GA")
+NAMES = ("smith", "johnson", "maria", "garcia", "lee", "brown, j", "000123", "patient-00004")
+FIGURES = (
+    "/api/stats",
+    "/api/cards",
+    "/api/what-changed",
+    "/api/anomalies",
+    "/api/stats/cost-outliers",
+    "/api/stats/cost-outliers?of=claims",
+    "/api/stats/by-specialty",
+    "/api/claims",
+)
+"""What the first tab of the page asks, besides the charts."""
+
+
+@dataclass
+class Dashboard:
+    """A dashboard that runs; `resident_bytes` is the greatest that was seen."""
+
+    client: httpx.Client
+    process: psutil.Process
+    charts: list[str] = field(default_factory=list)
+    resident_bytes: int = 0
+
+    def get(self, address: str) -> httpx.Response:
+        """Return the answer, which must not be an error."""
+        answer = self.client.get(address)
+        answer.raise_for_status()
+        self.resident_bytes = max(self.resident_bytes, self.process.memory_info().rss)
+        return answer
+
+    def get_all(self, addresses: list[str]) -> None:
+        """Ask for all at once, as a browser does."""
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            list(pool.map(self.get, addresses))
+
+
+def analytics(home: Path, claims: int) -> Path:
+    """Return an analytics file of so many claims, made if it is not there."""
+    path = home / "analytics.duckdb"
+    began = time.perf_counter()
+    lake = make_lake(home, claims=claims, patients=claims // 10, year=FIRST_YEAR)
+    generated = time.perf_counter()
+    report = aggregate.build(lake, path)
+    if not report.is_unchanged:
+        built = time.perf_counter() - generated
+        size = path.stat().st_size / 2**20
+        print(f"generated in {generated - began:.0f} s, built in {built:.1f} s ({size:,.0f} MiB)\n", flush=True)
+    return path
+
+
+@contextmanager
+def running(home: Path) -> Iterator[Dashboard]:
+    """Yield a dashboard over a home, and stop it afterwards."""
+    port = free_port()
+    environment = os.environ | {"CLAIMS_HOME": str(home), "CLAIMS_DASHBOARD_PORT": str(port)}
+    command = [sys.executable, "-m", "claims_pipeline.cli", "dashboard"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client:
+                while True:
+                    try:
+                        client.get("/health")
+                        break
+                    except httpx.TransportError:
+                        assert process.poll() is None, "the dashboard has ended"
+                        time.sleep(0.1)
+                charts = [chart["href"] for chart in client.get("/api/charts").json()]
+                yield Dashboard(client, psutil.Process(process.pid), charts)
+        finally:
+            process.terminate()
+
+
+def filtered(address: str, **filters: object) -> str:
+    """Return an address with filters."""
+    query = "&".join(f"{name}={value}" for name, value in filters.items())
+    return f"{address}{'&' if '?' in address else '?'}{query}"
+
+
+def new_filters(number: int) -> dict[str, object]:
+    """Return filters that no other number has: a state, and a first day in the second half of the year."""
+    return {
+        "state": STATES[number % len(STATES)],
+        "received_from": date(FIRST_YEAR, 7, 5) + timedelta(days=number // len(STATES)),
+    }
+
+
+def new_days(number: int) -> dict[str, object]:
+    """Return days that no other number has, in the second half of the year, so that there are days before."""
+    return {"received_from": date(FIRST_YEAR, 7, 5) + timedelta(days=number % 150)}
+
+
+def measure(dashboard: Dashboard, rounds: int) -> None:
+    """Print the table."""
+    page = [*FIGURES, *dashboard.charts]
+    numbers = itertools.count()
+    names = itertools.cycle(NAMES)
+
+    def row(name: str, ask: Callable[[], object]) -> None:
+        seconds = []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            ask()
+            seconds.append(time.perf_counter() - began)
+        median, slowest = 1000 * statistics.median(seconds), 1000 * max(seconds)
+        print(f"| {name} | {median:,.0f} | {slowest:,.0f} |", flush=True)
+
+    def get(address: str, filters: Callable[[int], dict[str, object]] = lambda _: {}) -> Callable[[], object]:
+        return lambda: dashboard.get(filtered(address, **filters(next(numbers))))
+
+    def get_page(filters: Callable[[int], dict[str, object]]) -> None:
+        chosen = filters(next(numbers))
+        dashboard.get_all([filtered(one, **chosen) for one in page])
+
+    print("| question | median ms | slowest ms |\n| --- | ---: | ---: |")
+    for one in page:
+        row(f"{one}, new", get(one, new_filters))
+    row("/api/stats, new days", get("/api/stats", new_days))
+    dashboard.get("/api/stats")
+    row("/api/stats, again", get("/api/stats"))
+    row("filter change, days", lambda: get_page(new_days))
+    row("filter change, state", lambda: get_page(new_filters))
+    total = dashboard.get("/api/claims").json()["total"]
+    for sort in ("-received_date", "total_charge_amount", "patient_name"):
+        claims = f"/api/claims?sort={sort}"
+        middle = dashboard.get(f"{claims}&offset={min(total // 2, 1_000_000)}").json()["next"]
+        row(f"table by {sort}, first part", get(claims))
+        row(f"table by {sort}, in the middle", get(middle))
+        row(f"table by {sort}, last part", get(f"{claims}&before=end"))
+    for address, name in (("stats", "patient"), ("claims", "patient"), ("patients", "patient"), ("search", "q")):
+        row(f"/api/{address}?{name}=...", lambda path=f"/api/{address}", name=name: dashboard.get(
+            filtered(path, **{name: next(names)})))  # fmt: skip
+    row("CSV of all", get("/api/export.csv"))
+    row("Parquet of all", get("/api/export.parquet"))
+    print(f"\n{total:,} claims; the server used at most {dashboard.resident_bytes / 2**20:,.0f} MiB.")
+    print(f"Load average at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
+
+
+async def _read(dashboard: Dashboard, path: Path, *, readers: int, publishes: int, seconds: float) -> Counter[str]:
+    """Let readers ask while the file is published anew; return the answers by status."""
+    statuses: Counter[str] = Counter()
+    ends = time.monotonic() + seconds
+    address = str(dashboard.client.base_url)
+    draw = random.Random(1)  # noqa: S311
+
+    async def reader(client: httpx.AsyncClient) -> None:
+        while time.monotonic() < ends:
+            one = draw.choice([*FIGURES, *dashboard.charts])
+            filters = draw.choice([{}, new_days(draw.randrange(200)), new_filters(draw.randrange(2000)),
+                                   {"patient": draw.choice(NAMES)}])  # fmt: skip
+            try:
+                answer = await client.get(filtered(one, **filters))
+            except httpx.HTTPError as error:
+                statuses[type(error).__name__] += 1
+            else:
+                statuses[str(answer.status_code)] += 1
+                dashboard.resident_bytes = max(dashboard.resident_bytes, dashboard.process.memory_info().rss)
+
+    async def publisher() -> None:
+        for _ in range(publishes):
+            await asyncio.sleep(seconds / (publishes + 1))
+            new = path.with_name(".published.tmp")
+            await asyncio.to_thread(shutil.copyfile, path, new)
+            new.replace(path)
+
+    limits = httpx.Limits(max_connections=readers)
+    async with httpx.AsyncClient(base_url=address, timeout=300, trust_env=False, limits=limits) as client:
+        await asyncio.gather(publisher(), *(reader(client) for _ in range(readers)))
+    return statuses
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--claims", type=int, default=500_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--readers", type=int, default=0)
+    parser.add_argument("--publishes", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--home", type=Path)
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="claims-bench-") as folder:
+        home = wanted.home or Path(folder)
+        path = analytics(home, wanted.claims)
+        with running(home) as dashboard:
+            if not wanted.readers:
+                measure(dashboard, wanted.rounds)
+                return
+            statuses = asyncio.run(
+                _read(dashboard, path, readers=wanted.readers, publishes=wanted.publishes, seconds=wanted.seconds)
+            )
+            answers = ", ".join(f"{count:,} {status}" for status, count in sorted(statuses.items()))
+            print(f"{wanted.readers} readers, {wanted.publishes} publishes: {answers}")
+            print(f"the server used at most {dashboard.resident_bytes / 2**20:,.0f} MiB")
+            sys.exit(any(not status.startswith(("2", "4")) for status in statuses))
+
+
+if __name__ == "__main__":
+    main()
