@@ -18,12 +18,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -38,6 +39,7 @@ CONNECTIONS = 6
 """What a browser opens to one host."""
 STATES = ("TX", "CA", "FL", "NY", "PA", "IL", "OH", "GA")
 NAMES = ("smith", "johnson", "maria", "garcia", "lee", "brown, j", "000123", "patient-00004")
+SEARCHES = (("/api/stats", "patient"), ("/api/claims", "patient"), ("/api/patients", "patient"), ("/api/search", "q"))
 FIGURES = (
     "/api/stats",
     "/api/cards",
@@ -51,26 +53,31 @@ FIGURES = (
 """What the first tab of the page asks, besides the charts."""
 
 
+NewFilters = Callable[[int], dict[str, object]]
+
+
 @dataclass
 class Dashboard:
-    """A dashboard that runs; `resident_bytes` is the greatest that was seen."""
+    """A dashboard that runs, and the greatest resident memory of its process that was seen."""
 
     client: httpx.Client
     process: psutil.Process
-    charts: list[str] = field(default_factory=list)
+    charts: list[str]
     resident_bytes: int = 0
 
     def get(self, address: str) -> httpx.Response:
         """Return the answer, which must not be an error."""
-        answer = self.client.get(address)
-        answer.raise_for_status()
-        self.resident_bytes = max(self.resident_bytes, self.process.memory_info().rss)
-        return answer
+        return self.client.get(address).raise_for_status()
 
     def get_all(self, addresses: list[str]) -> None:
         """Ask for all at once, as a browser does."""
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             list(pool.map(self.get, addresses))
+
+    def watch_memory(self, is_over: threading.Event) -> None:
+        """Look at the memory ten times a second."""
+        while not is_over.wait(0.1):
+            self.resident_bytes = max(self.resident_bytes, self.process.memory_info().rss)
 
 
 def analytics(home: Path, claims: int) -> Path:
@@ -104,7 +111,15 @@ def running(home: Path) -> Iterator[Dashboard]:
                         assert process.poll() is None, "the dashboard has ended"
                         time.sleep(0.1)
                 charts = [chart["href"] for chart in client.get("/api/charts").json()]
-                yield Dashboard(client, psutil.Process(process.pid), charts)
+                dashboard = Dashboard(client, psutil.Process(process.pid), charts)
+                is_over = threading.Event()
+                watching = threading.Thread(target=dashboard.watch_memory, args=(is_over,))
+                watching.start()
+                try:
+                    yield dashboard
+                finally:
+                    is_over.set()
+                    watching.join()
         finally:
             process.terminate()
 
@@ -128,11 +143,15 @@ def new_days(number: int) -> dict[str, object]:
     return {"received_from": date(FIRST_YEAR, 7, 5) + timedelta(days=number % 150)}
 
 
+def searching(parameter: str) -> NewFilters:
+    """Return filters by one name after the other."""
+    return lambda number: {parameter: NAMES[number % len(NAMES)]}
+
+
 def measure(dashboard: Dashboard, rounds: int) -> None:
     """Print the table."""
     page = [*FIGURES, *dashboard.charts]
     numbers = itertools.count()
-    names = itertools.cycle(NAMES)
 
     def row(name: str, ask: Callable[[], object]) -> None:
         seconds = []
@@ -141,16 +160,17 @@ def measure(dashboard: Dashboard, rounds: int) -> None:
             ask()
             seconds.append(time.perf_counter() - began)
         median, slowest = 1000 * statistics.median(seconds), 1000 * max(seconds)
-        print(f"| {name} | {median:,.0f} | {slowest:,.0f} |", flush=True)
+        resident = dashboard.process.memory_info().rss / 2**20
+        print(f"| {name} | {median:,.0f} | {slowest:,.0f} | {resident:,.0f} |", flush=True)
 
-    def get(address: str, filters: Callable[[int], dict[str, object]] = lambda _: {}) -> Callable[[], object]:
+    def get(address: str, filters: NewFilters = lambda _: {}) -> Callable[[], object]:
         return lambda: dashboard.get(filtered(address, **filters(next(numbers))))
 
-    def get_page(filters: Callable[[int], dict[str, object]]) -> None:
+    def get_page(filters: NewFilters) -> None:
         chosen = filters(next(numbers))
         dashboard.get_all([filtered(one, **chosen) for one in page])
 
-    print("| question | median ms | slowest ms |\n| --- | ---: | ---: |")
+    print("| question | median ms | slowest ms | server MiB |\n| --- | ---: | ---: | ---: |")
     for one in page:
         row(f"{one}, new", get(one, new_filters))
     row("/api/stats, new days", get("/api/stats", new_days))
@@ -165,9 +185,8 @@ def measure(dashboard: Dashboard, rounds: int) -> None:
         row(f"table by {sort}, first part", get(claims))
         row(f"table by {sort}, in the middle", get(middle))
         row(f"table by {sort}, last part", get(f"{claims}&before=end"))
-    for address, name in (("stats", "patient"), ("claims", "patient"), ("patients", "patient"), ("search", "q")):
-        row(f"/api/{address}?{name}=...", lambda path=f"/api/{address}", name=name: dashboard.get(
-            filtered(path, **{name: next(names)})))  # fmt: skip
+    for address, parameter in SEARCHES:
+        row(f"{address}?{parameter}=...", get(address, searching(parameter)))
     row("CSV of all", get("/api/export.csv"))
     row("Parquet of all", get("/api/export.parquet"))
     print(f"\n{total:,} claims; the server used at most {dashboard.resident_bytes / 2**20:,.0f} MiB.")
@@ -184,15 +203,14 @@ async def _read(dashboard: Dashboard, path: Path, *, readers: int, publishes: in
     async def reader(client: httpx.AsyncClient) -> None:
         while time.monotonic() < ends:
             one = draw.choice([*FIGURES, *dashboard.charts])
-            filters = draw.choice([{}, new_days(draw.randrange(200)), new_filters(draw.randrange(2000)),
-                                   {"patient": draw.choice(NAMES)}])  # fmt: skip
+            number = draw.randrange(2_000)
+            filters = draw.choice([lambda _: {}, new_days, new_filters, searching("patient")])(number)
             try:
                 answer = await client.get(filtered(one, **filters))
             except httpx.HTTPError as error:
                 statuses[type(error).__name__] += 1
             else:
                 statuses[str(answer.status_code)] += 1
-                dashboard.resident_bytes = max(dashboard.resident_bytes, dashboard.process.memory_info().rss)
 
     async def publisher() -> None:
         for _ in range(publishes):

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from claims_pipeline import __version__
 from claims_pipeline.dashboard.analytics import Analytics
@@ -20,6 +20,8 @@ from claims_pipeline.dashboard.page import render_page
 from claims_pipeline.dashboard.problems import add_problem_handlers
 from claims_pipeline.settings import Settings
 
+UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "text/csv", "application/vnd.apache.parquet")
+"""Compressing an export takes ten times as long as making it, and a proxy can do it where the network is slow."""
 STATIC = Path(str(files(__package__).joinpath("static")))
 
 
@@ -34,7 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.analytics = Analytics(settings.analytics_path)
     app.state.fhir_base_url = settings.fhir_base_url
-    app.add_middleware(GZipMiddleware, minimum_size=1_000)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, exclude_content_types=UNCOMPRESSED)
     add_guards(app, settings)
     app.add_middleware(AnswerHead)
     add_problem_handlers(app)

@@ -136,6 +136,11 @@ class Filters(BaseModel):
         return [(dimension, values) for dimension, values in given if values]
 
     @property
+    def has_joins(self) -> bool:
+        """Whether `where` looks values up in a list or in another table, which DuckDB does by a join."""
+        return bool(self.patient or self._chosen)
+
+    @property
     def where_of_members(self) -> str:
         """The conditions over `member_months`, each after "and": those of the filters that divide members too."""
         return "".join(f" and {dimension.condition}" for dimension, _ in self._chosen if dimension.is_of_members)

@@ -67,6 +67,21 @@ def test_the_parquet_holds_the_same_claims(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_an_export_is_sent_as_it_is_made(client: httpx.Client, kind: str) -> None:
+    """Compressing it would take far longer than making it."""
+    answer = client.get(f"/api/export.{kind}", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in answer.headers
+    assert client.get("/api/claims", headers={"Accept-Encoding": "gzip"}).headers["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("query", ["", "received_from=2025-01-11", "patient=n", "state=TX&state=CA", "procedure=99213"])
+def test_an_export_is_in_order_of_receipt(client: httpx.Client, query: str) -> None:
+    frame = pl.read_parquet(io.BytesIO(client.get(f"/api/export.parquet?{query}").content))
+    listed = client.get(f"/api/claims?sort=received_date&{query}").json()["items"]
+    assert frame["claim_id"].to_list() == [claim["claim_id"] for claim in listed]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_an_export_of_nothing_still_has_its_columns(client: httpx.Client, kind: str) -> None:
     content = client.get(f"/api/export.{kind}?patient=nobody").content
     frame = pl.read_csv(content) if kind == "csv" else pl.read_parquet(io.BytesIO(content))
