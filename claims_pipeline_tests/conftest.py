@@ -60,6 +60,7 @@ def _uses_server(module: str) -> bool:
     return SERVER_FIXTURES.search(text) is not None
 
 
+@pytest.hookimpl(optionalhook=True)  # also run without pytest-xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneServer:
     """Return what distributes the tests to the workers."""
     return OneServer(config, log)

@@ -38,7 +38,6 @@ def lake_with_a_changed_patient(settings: Settings, shape: Shape) -> Lake:
     return lake
 
 
-@pytest.mark.slow
 def require_equal(settings: Settings, shape: Shape) -> None:
     """Check that the server holds each claim of the lake once, and the last version of all that the ledger knows."""
     claims = ids(settings.fhir_base_url, "Claim", shape.prefix)
@@ -51,6 +50,7 @@ def require_equal(settings: Settings, shape: Shape) -> None:
     assert load_lake(Lake(settings.lake_path), settings).requests_with_resources == 0
 
 
+@pytest.mark.slow
 def test_a_server_restored_from_an_older_backup_receives_only_what_it_lacks(
     restorable: Settings, spare_server: Settings, tmp_path: Path
 ) -> None:
@@ -130,6 +130,7 @@ def test_what_was_taken_back_and_is_there_again_on_a_restored_server_is_taken_ba
     assert load_lake(lake, target).requests_with_resources == 0
 
 
+@pytest.mark.slow
 def test_a_wiped_server_is_noticed_and_loaded_again(restorable: Settings, spare_server: Settings) -> None:
     shape = Shape("wiped", days=2)
     lake = lake_with_a_changed_patient(restorable, shape)
@@ -146,7 +147,6 @@ def test_a_wiped_server_is_noticed_and_loaded_again(restorable: Settings, spare_
     require_equal(restorable, shape)
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("has_another_ledger", [False, True])
 def test_a_server_in_the_place_of_another_is_noticed_and_filled(
@@ -171,6 +171,7 @@ def test_a_server_in_the_place_of_another_is_noticed_and_filled(
             load_lake(Lake(restorable.lake_path), restorable)
 
 
+@pytest.mark.slow
 def test_the_first_server_is_as_it_was_when_the_ledger_has_gone_to_another(
     target: Settings, restorable: Settings
 ) -> None:

@@ -23,6 +23,7 @@ from claims_pipeline.orchestration import load_turns
 from claims_pipeline.orchestration.failures import WITHOUT_RETRIES
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START, daily
 from claims_pipeline.orchestration.run import Ended, run_job
+from claims_pipeline.ports import free_port
 from claims_pipeline.processes import wait_until
 from claims_pipeline.schema import CLAIMS, USD
 from claims_pipeline.settings import Settings
@@ -178,17 +179,32 @@ def test_days_are_recorded_turn_after_turn(
     assert len(list((home / "runs").glob("*-load-*.json"))) == 4
 
 
-def test_a_load_says_which_loader_it_waits_for(
+def is_logged(instance: dg.DagsterInstance, text: str) -> bool:
+    """Return whether a line of a run's log contains the text."""
+    return any(text in entry.user_message for run in instance.get_runs() for entry in instance.all_logs(run.run_id))
+
+
+@pytest.mark.usefixtures("home")
+def test_a_load_into_an_embedded_server_that_is_down_logs_the_reason(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CLAIMS_FHIR_BASE_URL")
+    monkeypatch.setenv("CLAIMS_FHIR_PORT", str(free_port()))
+
+    assert not run(instance, FIRST, FIRST).is_success
+
+    assert is_logged(instance, "the FHIR server does not answer: the embedded FHIR server was never started")
+
+
+def test_a_load_logs_which_loader_it_waits_for(
     home: Path, fake_server: FakeServer, instance: dg.DagsterInstance
 ) -> None:
-    def is_said() -> bool:
-        lines = [entry.user_message for run in instance.get_runs() for entry in instance.all_logs(run.run_id)]
-        return any("another loader writes with this ledger: process " in line for line in lines)
-
     with ThreadPoolExecutor(1) as pool:
         with open_ledger(home / "ledger.sqlite") as ledger, holding_lock(ledger):
             waiting = pool.submit(run, instance, FIRST, FIRST)
-            assert wait_until(is_said, seconds=60)
+            assert wait_until(
+                lambda: is_logged(instance, "another loader writes with this ledger: process "), seconds=60
+            )
             assert not waiting.done()
             assert fake_server.transactions == []
         ended = waiting.result(timeout=60)
