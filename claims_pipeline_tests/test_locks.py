@@ -39,7 +39,7 @@ def test_a_free_lock_is_had_at_once(tmp_path: Path) -> None:
     assert heard == []
 
 
-def test_who_waits_is_told_for_whom(holder: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_a_waiting_process_reports_which_process_holds_the_lock(holder: subprocess.Popen[str], tmp_path: Path) -> None:
     heard: list[str] = []
     with one_at_a_time(tmp_path / "lock", on_wait=heard.append, seconds=30):
         assert heard == [f"another command (pid {holder.pid})"]

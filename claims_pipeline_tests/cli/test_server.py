@@ -36,7 +36,7 @@ def test_the_status_of_a_running_server_exits_with_0(fhir_server: Settings) -> N
 
 
 @pytest.mark.server
-def test_a_start_of_a_running_server_says_so_and_prints_plain_lines(fhir_server: Settings) -> None:
+def test_starting_a_running_server_reports_that_it_runs_in_plain_lines(fhir_server: Settings) -> None:
     done = claims_server("start", **variables_of(fhir_server))
     assert done.returncode == 0
     assert "already running" in done.stderr

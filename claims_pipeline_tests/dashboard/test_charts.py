@@ -125,7 +125,7 @@ def _months(view: View, name: str, **filters: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def test_a_month_that_is_not_complete_says_so(nearly_a_year: View) -> None:
+def test_an_incomplete_month_is_marked_as_incomplete(nearly_a_year: View) -> None:
     rows = _months(nearly_a_year, "cost-trend")
     assert columns([rows[0], rows[1], rows[-1]], "days", "is_partial") == [
         ["22 of 31", True],

@@ -134,7 +134,7 @@ def refusal(settings: Settings) -> FhirError:
     return error.value
 
 
-def test_a_wrong_secret_is_said_without_it(authority: AuthorisationServer, by_secret: Settings) -> None:
+def test_a_wrong_secret_is_reported_without_quoting_it(authority: AuthorisationServer, by_secret: Settings) -> None:
     authority.secret = "another"
 
     error = refusal(by_secret)
@@ -155,7 +155,7 @@ def test_a_key_that_is_no_longer_registered_is_named(authority: AuthorisationSer
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(600, "behind its"), (-600, "ahead of its")])
-def test_clocks_that_differ_are_said(
+def test_clocks_that_differ_are_reported(
     authority: AuthorisationServer, by_key: Settings, seconds: float, words: str
 ) -> None:
     authority.clock_ahead_seconds = seconds

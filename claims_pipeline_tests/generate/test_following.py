@@ -79,7 +79,7 @@ def test_a_study_that_waits_is_not_on_a_weekend(drawn: Followed) -> None:
             assert weekday_of(drawn.slots.service[row : row + 1])[0] < 5
 
 
-def test_what_follows_nothing_says_so(drawn: Followed) -> None:
+def test_a_claim_that_follows_no_visit_is_marked_so(drawn: Followed) -> None:
     alone = drawn.source_story < 0
     assert set(drawn.source_story[alone]) == {-1}
     assert set(drawn.source_episode[alone]) == {0}

@@ -25,7 +25,7 @@ def rendered(call: Callable[[], object]) -> str:
     return caught.value.render()
 
 
-def test_a_missing_partition_is_said_with_the_command_that_makes_it(tmp_path: Path) -> None:
+def test_a_missing_partition_is_reported_with_the_command_that_makes_it(tmp_path: Path) -> None:
     lake, file = Lake(tmp_path), tmp_path / "patients" / "day=2025-01-01" / "part.parquet"
 
     assert rendered(lambda: lake.read(PATIENTS, DAY)) == (
@@ -40,7 +40,7 @@ def test_a_missing_partition_is_said_with_the_command_that_makes_it(tmp_path: Pa
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_torn_partition_is_said_with_what_to_do(tmp_path: Path, reader: str) -> None:
+def test_a_torn_partition_is_reported_with_a_remedy(tmp_path: Path, reader: str) -> None:
     lake = Lake(tmp_path)
     file = lake.path(PATIENTS, DAY)
     file.parent.mkdir(parents=True)
@@ -53,7 +53,7 @@ def test_a_torn_partition_is_said_with_what_to_do(tmp_path: Path, reader: str) -
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_partition_with_other_columns_is_said_with_all_differences(tmp_path: Path, reader: str) -> None:
+def test_a_partition_with_other_columns_is_reported_with_all_differences(tmp_path: Path, reader: str) -> None:
     lake = Lake(tmp_path)
     file = lake.path(PATIENTS, DAY)
     file.parent.mkdir(parents=True)
@@ -65,7 +65,7 @@ def test_a_partition_with_other_columns_is_said_with_all_differences(tmp_path: P
     )
 
 
-def test_a_folder_that_is_no_day_is_said_by_its_name(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_day_is_reported_by_its_name(tmp_path: Path) -> None:
     folder = tmp_path / "patients" / "day=20250101"
     folder.mkdir(parents=True)
     (folder / "part.parquet").touch()
@@ -77,7 +77,7 @@ def test_a_folder_that_is_no_day_is_said_by_its_name(tmp_path: Path) -> None:
     )
 
 
-def test_another_feed_is_said_with_both_ways_out(tmp_path: Path) -> None:
+def test_another_feed_is_reported_with_both_remedies(tmp_path: Path) -> None:
     require_feed(tmp_path, FEED)
 
     assert rendered(lambda: require_feed(tmp_path, FEED.model_copy(update={"seed": 2, "claims": 7}))) == (
@@ -88,7 +88,7 @@ def test_another_feed_is_said_with_both_ways_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"seed": 1}', b"\xff"])
-def test_a_damaged_feed_file_is_said_with_what_to_do(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_feed_file_is_reported_with_a_remedy(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "feed.json").write_bytes(content)
 
     assert rendered(lambda: read_feed(tmp_path)) == (

@@ -179,7 +179,7 @@ def test_a_dry_run_counts_an_older_version_as_to_send(target: Settings) -> None:
     assert report.vanished == {}
 
 
-def test_a_deletion_that_the_server_refuses_is_said_and_ends_with_exit_code_1(target: Settings) -> None:
+def test_a_deletion_that_the_server_refuses_is_reported_and_ends_with_exit_code_1(target: Settings) -> None:
     lake = tiny_lake(target.lake_path, Shape("referred2", days=1))
     load_lake(lake, target)
     claim_id = "referred2-claim-20250101-000001"

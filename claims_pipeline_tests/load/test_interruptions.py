@@ -89,7 +89,7 @@ def spooled(target: Settings) -> list[Path]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_load_that_is_ended_while_it_reads_says_so_and_leaves_nothing(
+def test_a_load_that_is_ended_while_it_reads_reports_it_and_leaves_nothing(
     target: Settings, number: signal.Signals
 ) -> None:
     load = start_reading(target)

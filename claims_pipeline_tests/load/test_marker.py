@@ -128,7 +128,7 @@ def test_a_lost_answer_leaves_both_acceptable(
     assert mismatch(ledger, asyncio.run(_read(fake_target)), base_url=HERE) is None
 
 
-def test_a_server_that_does_not_take_the_marker_is_said_without_its_words(
+def test_a_server_that_refuses_the_marker_is_reported_without_quoting_it(
     fake_server: FakeServer, fake_target: Settings, ledger: Ledger
 ) -> None:
     fake_server.behave(lambda _: outcome(403, "HAPI-0333: Jane Sample may not"))

@@ -184,7 +184,7 @@ def test_a_report_reads_like_this() -> None:
     )
 
 
-def test_an_unchanged_lake_is_said_to_be_so() -> None:
+def test_an_unchanged_lake_is_reported_as_unchanged() -> None:
     assert "Requests with resources   0 (nothing was sent, all of it is unchanged)" in report().render()
 
 

@@ -88,7 +88,7 @@ def test_claims_and_coverages_can_be_entered_in_error(
     assert load(fake_target, folder, Vanished.DELETE).vanished == {"Coverage deleted": 1, "Patient deleted": 1}
 
 
-def test_what_the_server_no_longer_has_is_said_once_and_settled(
+def test_resources_that_the_server_no_longer_has_are_reported_once_and_settled(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
     fill(folder)

@@ -67,7 +67,7 @@ def book() -> Book:
     return Book(runs_until=(datetime.now(UTC) - timedelta(minutes=1)).timestamp())
 
 
-def test_a_failed_day_is_told_once_however_often_it_fails_and_once_more_when_it_is_loaded(
+def test_a_failed_day_sends_one_alert_however_often_it_fails_and_one_more_when_it_is_loaded(
     instance: dg.DagsterInstance, book: Book
 ) -> None:
     run(load_that_fails_on_wednesdays, instance, *DAYS[::2])
@@ -100,7 +100,7 @@ def test_other_days_that_fail_are_another_incident(instance: dg.DagsterInstance,
     assert [str(day) for day in book.days("runs")] == ["2025-02-05"]
 
 
-def test_a_run_that_will_be_repeated_is_not_told(instance: dg.DagsterInstance, book: Book) -> None:
+def test_a_run_that_will_be_retried_sends_no_alert(instance: dg.DagsterInstance, book: Book) -> None:
     run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2], **{"dagster/will_retry": "true"})
     look(instance, book, CHECKS)
 
@@ -135,7 +135,9 @@ def test_a_warning_is_over_when_its_days_pass_not_when_others_do(instance: dg.Da
     assert subjects(book)[1:] == ["over: claims_pipeline: check claims.codes_known failed"]
 
 
-def test_a_blocking_check_is_told_with_the_run_that_it_stops(instance: dg.DagsterInstance, book: Book) -> None:
+def test_a_blocking_check_is_part_of_the_alert_of_the_run_that_it_stops(
+    instance: dg.DagsterInstance, book: Book
+) -> None:
     evaluate(instance, "total_is_sum", passed=False, first_day="2025-02-05", last_day="2025-02-05")
     look(instance, book, CHECKS)
 
@@ -196,7 +198,7 @@ def test_stale_data_is_an_incident_from_seven_on_and_an_old_day_does_not_end_it(
     assert subjects(book)[1:] == ["over: claims_pipeline: check fhir_load.yesterday_is_loaded failed"]
 
 
-def test_what_fails_when_alerts_are_switched_on_is_told_and_what_is_over_is_not(
+def test_when_alerts_are_switched_on_open_failures_are_sent_and_past_ones_are_not(
     instance: dg.DagsterInstance,
 ) -> None:
     for check, passed in (("codes_known", False), ("codes_known", True), ("codes_fit_patient", False)):
@@ -207,7 +209,7 @@ def test_what_fails_when_alerts_are_switched_on_is_told_and_what_is_over_is_not(
     assert subjects(book) == ["check claims.codes_fit_patient failed"]
 
 
-def test_a_day_that_is_told_as_failed_is_not_told_as_stale_or_odd_too(instance: dg.DagsterInstance, book: Book) -> None:
+def test_a_failed_day_sends_no_second_alert_as_stale_or_unusual(instance: dg.DagsterInstance, book: Book) -> None:
     run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2])
     instance.report_runless_asset_event(freshness.evaluation(instance, datetime(2025, 2, 6, 7, tzinfo=UTC)))
     faulty = {"first_day": DAYS[2], "last_day": DAYS[2], "faulty_days": {DAYS[2]: 1}}

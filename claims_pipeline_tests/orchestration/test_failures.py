@@ -45,7 +45,7 @@ def test_what_may_answer_later_is_tried_again(error: Exception) -> None:
     assert times_tried(error) == 2
 
 
-def test_a_person_who_waits_at_a_terminal_is_told_at_once() -> None:
+def test_a_run_started_by_a_person_fails_without_retries() -> None:
     """`dagster asset materialize` would otherwise try for 11 minutes while the server is down."""
     assert times_tried(ServerUnavailable("no answer"), is_launched=False) == 1
 

@@ -39,7 +39,7 @@ def test_without_a_place_nothing_is_sent(tmp_path: Path) -> None:
     deliver(ALERT, Settings(home=tmp_path))
 
 
-def test_what_cannot_be_delivered_is_said_without_the_secret_address(tmp_path: Path) -> None:
+def test_an_alert_that_cannot_be_delivered_is_logged_without_the_secret_address(tmp_path: Path) -> None:
     address = f"http://127.0.0.1:{free_port()}/secret"
 
     with pytest.raises(ServiceError, match="ConnectError") as caught:

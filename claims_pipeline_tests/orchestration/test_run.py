@@ -37,7 +37,7 @@ def materialize(home: Path, start: date = FEED.start_date) -> str:
     return materialize_range(defs, instance_folder=home / "dagster", start=start, end=FEED.end_date)
 
 
-def test_a_server_that_does_not_answer_is_said_with_its_address_and_the_run(home: Path) -> None:
+def test_a_server_that_does_not_answer_is_reported_with_its_address_and_the_run(home: Path) -> None:
     with pytest.raises(ServerUnavailable, match="connection refused") as caught:
         materialize(home)
 

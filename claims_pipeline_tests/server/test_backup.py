@@ -187,7 +187,7 @@ def test_a_backup_for_which_there_is_no_room_changes_nothing(
     assert databases(database) == f"{DATABASE} postgres"
 
 
-def test_a_file_that_is_not_there_is_said(database: Settings, tmp_path: Path) -> None:
+def test_a_missing_backup_file_is_reported(database: Settings, tmp_path: Path) -> None:
     steps: list[str] = []
     with pytest.raises(DataError, match="cannot be read: No such file"):
         server.restore(database, tmp_path / "fhir.backup", steps.append)

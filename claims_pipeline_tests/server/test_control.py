@@ -86,7 +86,7 @@ def test_a_server_that_cannot_boot_says_why_and_leaves_nothing_running(elsewhere
 
 
 @pytest.mark.parametrize("variable", ["CLAIMS_FHIR_PORT", "CLAIMS_POSTGRES_PORT"])
-def test_a_taken_port_is_said_before_anything_is_started(elsewhere: Settings, variable: str) -> None:
+def test_a_taken_port_is_reported_before_anything_is_started(elsewhere: Settings, variable: str) -> None:
     port = getattr(elsewhere, variable.removeprefix("CLAIMS_").lower())
     steps: list[str] = []
     with socket.create_server(("127.0.0.1", port)), pytest.raises(PortTaken) as caught:

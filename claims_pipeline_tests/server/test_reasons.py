@@ -116,7 +116,7 @@ def test_another_server_is_not_looked_at(settings: Settings) -> None:
     assert lines == []
 
 
-def test_a_disk_without_room_is_said_with_what_is_needed(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_with_the_space_that_is_needed(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match="PostgreSQL needs 200 MB, 3 MB are free") as caught:
         require_space(
             tmp_path / "not yet" / "there",

@@ -29,7 +29,7 @@ def dagster(settings: Settings) -> Service:
     return next(service for service in services.services(settings) if service.name == "dagster")
 
 
-def test_a_taken_port_is_said_with_the_setting_that_moves_it(settings: Settings) -> None:
+def test_a_taken_port_is_reported_with_the_setting_that_changes_it(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", settings.dagster_port)), pytest.raises(PortTaken) as caught:
         services.start(dagster(settings), settings)
 
@@ -52,7 +52,7 @@ def test_a_service_that_ends_at_once_names_its_log(settings: Settings) -> None:
 
 
 @pytest.mark.server
-def test_what_the_dashboard_refuses_is_said(settings: Settings) -> None:
+def test_the_reason_for_which_the_dashboard_does_not_start_is_reported(settings: Settings) -> None:
     open_to_all = load_settings(home=settings.home, dashboard_port=free_port(), dashboard_host="0.0.0.0")  # noqa: S104
     dashboard, _ = services.services(open_to_all)
 
