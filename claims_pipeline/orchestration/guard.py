@@ -1,4 +1,4 @@
-"""What stands before Dagster's webserver: it has no password, and would run mutations for any page in a browser."""
+"""Guard in front of Dagster's webserver, which has no password and would run mutations for any page in a browser."""
 
 from http import HTTPMethod, HTTPStatus
 
