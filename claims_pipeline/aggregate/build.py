@@ -18,7 +18,7 @@ from claims_pipeline.aggregate.built_from import (
 )
 from claims_pipeline.aggregate.models import MODELS, models_digest
 from claims_pipeline.aggregate.report import AggregateReport
-from claims_pipeline.aggregate.source import LakeState, attach_lake, lake_state, unreadable
+from claims_pipeline.aggregate.source import LakeState, attach_lake, attach_reference, lake_state, unreadable
 from claims_pipeline.files import replacing
 from claims_pipeline.lake import Lake, read_feed
 
@@ -82,6 +82,7 @@ def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: OnStep | 
         duckdb.connect(file, config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
     ):
         attach_lake(connection, lake)
+        attach_reference(connection)
         for model in MODELS:
             if on_progress:
                 on_progress(model.name)

@@ -1,4 +1,4 @@
-"""The lake as the models see it: one view a table under the name `lake`, and the digest of what was read."""
+"""What the models read: the lake, one view a table, and the reference tables; and the digest of the lake."""
 
 import glob
 import hashlib
@@ -10,9 +10,10 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from claims_pipeline.aggregate.models import MODELS
+from claims_pipeline.aggregate.models import MODELS, REFERENCES
 from claims_pipeline.errors import DataError
 from claims_pipeline.lake import Lake
+from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, Table
 
 LAKE_TABLES: tuple[Table, ...] = tuple({table.name: table for model in MODELS for table in model.tables}.values())
@@ -62,6 +63,15 @@ def attach_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
             raise DataError(
                 f"not a partition of {table.name} ({'; '.join(problems)})", where=str(_pattern(lake, table))
             )
+
+
+def attach_reference(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the reference tables that models read readable as `reference.<table>`."""
+    connection.execute("attach ':memory:' as reference")
+    for name in REFERENCES:
+        connection.register("reference_rows", read_table(name))
+        connection.execute(f"create table reference.{name} as select * from reference_rows")
+        connection.unregister("reference_rows")
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> pl.Schema:

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from claims_pipeline.reference import (
     diagnosis_labels,
     place_of_service_labels,
-    procedure_categories,
     procedure_labels,
     specialty_labels,
 )
@@ -58,18 +57,6 @@ class Dimension:
         return f"claim_id in ({lines})"
 
 
-def _category_column() -> str:
-    """Return SQL for the category of a line's procedure, from the reference table."""
-    by_category: dict[str, list[str]] = {}
-    for code, category in procedure_categories().items():
-        by_category.setdefault(category, []).append(code)
-    cases = " ".join(
-        f"when hcpcs_code in ({', '.join(repr(code) for code in codes)}) then '{category}'"
-        for category, codes in by_category.items()
-    )
-    return f"case {cases} else 'other' end"
-
-
 DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
     {
         dimension.name: dimension
@@ -109,7 +96,9 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 procedure_labels,
                 is_of_lines=True,
             ),
-            Dimension("category", "Category", "Category of a line's procedure.", _category_column(), is_of_lines=True),
+            Dimension(
+                "category", "Category", "Category of a line's procedure.", "procedure_category", is_of_lines=True
+            ),
             Dimension("state", "State", "State of the site of care.", "facility_state"),
             Dimension("city", "City", "City of the site of care.", "facility_city || ', ' || facility_state"),
             Dimension(

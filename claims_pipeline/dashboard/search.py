@@ -65,10 +65,9 @@ def _providers(view: View, text: str) -> list[Found]:
     last, comma, first = (part.strip() for part in text.partition(","))
     name = f"{first} {last}".strip() if comma else text
     rows = view.select(
-        "select practitioner_id, any_value(practitioner_name) as name, any_value(specialty) as specialty, "
-        "count(*) as claim_count from claims_current "
+        "select practitioner_id, practitioner_name as name, specialty, claim_count from providers "
         "where contains(lower(practitioner_name), ?) or contains(lower(practitioner_id), ?) "
-        f"group by practitioner_id order by name, practitioner_id limit {FOUND_OF_A_KIND}",
+        f"order by name, practitioner_id limit {FOUND_OF_A_KIND}",
         name,
         text,
     )

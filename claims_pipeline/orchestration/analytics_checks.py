@@ -1,5 +1,6 @@
-"""Asset check of the aggregates: they agree with the lake that they were built from, to the cent."""
+"""Asset checks of the aggregates: each is sound in itself, and they agree with the lake to the cent."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import dagster as dg
 import duckdb
 import polars as pl
 
+from claims_pipeline.aggregate import CHECKS, violations
 from claims_pipeline.aggregate.built_from import attach_read_only
 from claims_pipeline.lake import Lake
 from claims_pipeline.orchestration.failures import failing_as_dagster
@@ -31,6 +33,27 @@ def aggregates_agree_with_the_lake(installation: Installation) -> dg.AssetCheckR
             "charges_in_lake": f"{in_lake[1]:,.2f} USD",
         },
     )
+
+
+@dg.multi_asset_check(
+    name="aggregates_are_sound",
+    specs=[dg.AssetCheckSpec(check.name, asset=check.model, description=check.meaning) for check in CHECKS],
+    can_subset=True,
+)
+def aggregates_are_sound(
+    context: dg.AssetCheckExecutionContext, installation: Installation
+) -> Iterator[dg.AssetCheckResult]:
+    """Keys are unique, sums agree between the models, and each id refers to a row that exists."""
+    with failing_as_dagster():
+        counts = {check.name: count for check, count in violations(installation.settings.analytics_path).items()}
+    for key in sorted(context.selected_asset_check_keys, key=lambda key: key.name):
+        yield dg.AssetCheckResult(
+            passed=not counts[key.name],
+            check_name=key.name,
+            asset_key=key.asset_key,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"wrong_rows": counts[key.name]},
+        )
 
 
 def totals_of_lake(lake: Lake) -> tuple[int, Decimal]:

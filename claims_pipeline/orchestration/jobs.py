@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from claims_pipeline.orchestration.analytics_assets import analytics
-from claims_pipeline.orchestration.analytics_checks import aggregates_agree_with_the_lake
+from claims_pipeline.orchestration.analytics_checks import aggregates_agree_with_the_lake, aggregates_are_sound
 from claims_pipeline.orchestration.checks import claims_quality
 from claims_pipeline.orchestration.feed_assets import claims, coverages, patients
 from claims_pipeline.orchestration.fidelity_asset import fidelity
@@ -25,7 +25,9 @@ daily_feed = dg.define_asset_job(
 refresh = dg.define_asset_job(
     "refresh",
     selection=dg.AssetSelection.assets(analytics, fidelity)
-    | dg.AssetSelection.checks(server_holds_what_was_loaded, no_dead_letters, aggregates_agree_with_the_lake),
+    | dg.AssetSelection.checks(
+        server_holds_what_was_loaded, no_dead_letters, aggregates_agree_with_the_lake, aggregates_are_sound
+    ),
     description="What has no days: aggregates, fidelity, and the server as a whole.",
 )
 

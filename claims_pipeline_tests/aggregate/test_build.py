@@ -47,6 +47,13 @@ def test_the_report_counts_the_rows_of_each_model(tmp_path: Path) -> None:
         "patient_totals": 3,
         "claims_by_day": 5,
         "procedures_by_day": 7,
+        "procedures": 3,
+        "diagnoses": 1,
+        "providers": 1,
+        "locations": 1,
+        "plans": 4,
+        "demographics": 2,
+        "run_out": 2,
     }
     assert (report.day_count, report.first_day, report.last_day) == (3, JAN_10, FEB_3)
     assert "claims_current                5" in report.render()

@@ -3,6 +3,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import polars as pl
 import pytest
 
@@ -98,3 +99,21 @@ def test_a_check_of_fidelity_can_be_run_without_its_asset(
 
     assert [one.check_name for one in result.get_asset_check_evaluations()] == ["lines_per_claim"]
     assert result.get_asset_materialization_events() == []
+
+
+def test_a_check_of_an_aggregate_can_be_run_alone_and_counts_the_wrong_rows(
+    lake: Lake, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAIMS_HOME", str(tmp_path))
+    aggregate.build(lake, tmp_path / "analytics.duckdb")
+    key = dg.AssetCheckKey(dg.AssetKey("providers"), "providers_adds_up")
+    alone = defs.resolve_job_def("refresh").get_subset(asset_check_selection={key}, asset_selection=set())
+
+    def result() -> tuple[bool, object]:
+        (one,) = alone.execute_in_process(instance=instance).get_asset_check_evaluations()
+        return one.passed, one.metadata["wrong_rows"].value
+
+    assert result() == (True, 0)
+    with duckdb.connect(tmp_path / "analytics.duckdb") as connection:
+        connection.execute("update providers set claim_count = claim_count + 1")
+    assert result() == (False, 1)

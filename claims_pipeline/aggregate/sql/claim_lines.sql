@@ -18,6 +18,7 @@ select
     patient_id,
     line.claim_line_number,
     line.hcpcs_code,
+    coalesce(procedures.category, 'other') as procedure_category,
     line.modifiers,
     line.diagnosis_pointers,
     line.line_service_date,
@@ -26,4 +27,5 @@ select
     line.unit_charge_amount,
     line.charge_amount
 from lines
+left join reference.procedures as procedures on procedures.hcpcs_code = line.hcpcs_code
 order by received_date, claim_id, line.claim_line_number

@@ -1,0 +1,121 @@
+"""Checks of a published file: keys are unique, sums agree between models, and each id refers to a row that exists."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from claims_pipeline.aggregate.built_from import attach_read_only
+from claims_pipeline.aggregate.models import MODELS
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of a model.
+
+    Attributes:
+        name: unique among all checks.
+        model: the model that is checked.
+        meaning: one sentence.
+        sql: selects the rows that are wrong.
+    """
+
+    name: str
+    model: str
+    meaning: str
+    sql: str
+
+
+def _unique_keys() -> Iterator[Check]:
+    for model in MODELS:
+        key = ", ".join(model.key)
+        yield Check(
+            f"{model.name}_has_unique_keys",
+            model.name,
+            f"No two rows have the same {key}.",
+            f"select {key} from {model.name} group by all having count(*) > 1",
+        )
+
+
+_ACTIVE = "filter (where claim_status = 'active')"
+_SUMS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "claim_lines": (
+        "claims_current",
+        ("sum(charge_amount)", "count(distinct claim_id)", f"sum(charge_amount) {_ACTIVE}"),
+        ("sum(total_charge_amount)", "count(*) filter (line_count > 0)", f"sum(total_charge_amount) {_ACTIVE}"),
+    ),
+    "claims_by_day": (
+        "claims_current",
+        ("sum(claim_count)", "sum(charge_amount)", f"sum(charge_amount) {_ACTIVE}"),
+        ("count(*)", "sum(total_charge_amount)", f"sum(total_charge_amount) {_ACTIVE}"),
+    ),
+    "procedures_by_day": (
+        "claim_lines",
+        ("sum(line_count)", "sum(unit_count)", "sum(charge_amount)"),
+        ("count(*)", "sum(unit_count)", "sum(charge_amount)"),
+    ),
+    "procedures": (
+        "claim_lines",
+        ("sum(line_count)", "sum(unit_count)", "sum(active_charge_amount)"),
+        ("count(*)", "sum(unit_count)", f"sum(charge_amount) {_ACTIVE}"),
+    ),
+    "member_months": ("member_spans", ("sum(member_count)",), ("sum(month_count)",)),
+    **dict.fromkeys(
+        ("patient_totals", "diagnoses", "providers", "locations", "plans", "demographics", "run_out"),
+        (
+            "claims_current",
+            ("sum(claim_count)", "sum(active_charge_amount)"),
+            ("count(*)", f"sum(total_charge_amount) {_ACTIVE}"),
+        ),
+    ),
+}
+"""By model: the model that it is made of, its own sums, and those of the other, one by one equal."""
+
+
+def _sums() -> Iterator[Check]:
+    def select(model: str, sums: tuple[str, ...]) -> str:
+        return f"select {', '.join(f'coalesce({one}, 0)' for one in sums)} from {model}"
+
+    for model, (other, sums, sums_of_other) in _SUMS.items():
+        yield Check(
+            f"{model}_adds_up",
+            model,
+            f"Its counts and charges add up to those of {other}.",
+            f"{select(model, sums)} except {select(other, sums_of_other)}",
+        )
+
+
+_PARENTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "claims_current": (("patient_id", "patients_current"), ("coverage_id", "coverages_current")),
+    "claim_lines": (("claim_id", "claims_current"), ("hcpcs_code", "procedures")),
+    "claim_versions": (("claim_id", "claims_current"),),
+    "coverages_current": (("patient_id", "patients_current"),),
+    "patient_totals": (("patient_id", "patients_current"),),
+}
+"""By model: the column that refers to a row of another model, by the same name."""
+
+
+def _no_orphans() -> Iterator[Check]:
+    for model, parents in _PARENTS.items():
+        for column, parent in parents:
+            yield Check(
+                f"{model}_{column}_is_known",
+                model,
+                f"Each {column} is one of {parent}.",
+                f"select {column} from {model} anti join {parent} using ({column})",
+            )
+
+
+CHECKS: tuple[Check, ...] = (*_unique_keys(), *_sums(), *_no_orphans())
+
+
+def violations(analytics_path: Path) -> dict[Check, int]:
+    """Return how many rows of a published file are wrong by each check; 0 where all is well."""
+    with duckdb.connect() as connection:
+        attach_read_only(connection, analytics_path)
+        counts: dict[Check, int] = {}
+        for check in CHECKS:
+            row = connection.execute(f"select count(*) from ({check.sql})").fetchone()
+            counts[check] = row[0] if row else 0
+        return counts

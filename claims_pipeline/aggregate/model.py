@@ -1,0 +1,37 @@
+"""What a model declares: its columns and what it reads. What it selects is in `sql/<name>.sql`, headed by its grain."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from claims_pipeline.schema import Column, Table
+
+
+@dataclass(frozen=True)
+class Model:
+    """One table of the analytics file.
+
+    Attributes:
+        name: of the table and of its SQL file.
+        key: columns that identify a row; the rows are sorted by the first of them.
+        tables: lake tables that it reads.
+        models: models that it reads, all of them earlier in MODELS.
+        references: tables of `claims_pipeline.reference` that it reads.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    tables: tuple[Table, ...] = ()
+    models: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+    @property
+    def sql(self) -> str:
+        """The SELECT statement."""
+        return files(__package__).joinpath("sql", f"{self.name}.sql").read_text(encoding="utf-8")
+
+    @property
+    def description(self) -> str:
+        """The grain, and what else the head of the SQL file says."""
+        head = [line for line in self.sql.splitlines() if line.startswith("--")]
+        return " ".join(line.removeprefix("--").strip() for line in head)

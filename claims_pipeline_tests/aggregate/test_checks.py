@@ -1,0 +1,77 @@
+"""The checks of a published file find nothing in a good one, and each finds its own fault."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from claims_pipeline import aggregate
+from claims_pipeline.aggregate import CHECKS, MODELS, violations
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline_tests.aggregate.example_lake import JAN_10, write_day, write_directory, write_example_lake
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    aggregate.build(write_example_lake(folder / "lake"), folder / "a.duckdb")
+    return folder / "a.duckdb"
+
+
+@pytest.fixture
+def published(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(built, tmp_path))
+
+
+def faults(published: Path, *, after: str) -> set[str]:
+    with duckdb.connect(published) as connection:
+        connection.execute(after)
+    return {check.name for check, count in violations(published).items() if count}
+
+
+def test_a_generated_lake_passes_every_check(tmp_path: Path) -> None:
+    first, last = date(2025, 1, 1), date(2025, 2, 28)
+    lake = Lake(tmp_path / "lake")
+    generate_range(lake, Feed(seed=5, patients=80, claims=400, start_date=first, end_date=last), start=first, end=last)
+    aggregate.build(lake, tmp_path / "a.duckdb")
+    assert violations(tmp_path / "a.duckdb") == dict.fromkeys(CHECKS, 0)
+
+
+def test_every_model_is_checked_and_every_check_has_its_own_name() -> None:
+    assert {check.model for check in CHECKS} == {model.name for model in MODELS}
+    assert len({check.name for check in CHECKS}) == len(CHECKS)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_a_row_that_is_there_twice_is_found(published: Path, model: aggregate.Model) -> None:
+    twice = f"insert into {model.name} select * from {model.name} limit 1"  # noqa: S608
+    assert f"{model.name}_has_unique_keys" in faults(published, after=twice)
+
+
+@pytest.mark.parametrize("model", [check.model for check in CHECKS if check.name.endswith("_adds_up")])
+def test_a_sum_that_is_off_is_found(published: Path, model: str) -> None:
+    columns = {column.name for one in MODELS if one.name == model for column in one.columns}
+    (amount,) = columns & {"active_charge_amount", "charge_amount", "member_count"}
+    active = "where claim_status = 'active'" if "claim_status" in columns else ""
+    first = f"(select min(rowid) from {model} {active})"  # noqa: S608
+    more = f"update {model} set {amount} = {amount} + 1 where rowid = {first}"  # noqa: S608
+    assert f"{model}_adds_up" in faults(published, after=more)
+
+
+@pytest.mark.parametrize(
+    "check", [check for check in CHECKS if check.name.endswith("_is_known")], ids=lambda check: check.name
+)
+def test_a_row_that_refers_to_nothing_is_found(published: Path, check: aggregate.Check) -> None:
+    parent = check.meaning.removesuffix(".").split()[-1]
+    assert check.name in faults(published, after=f"delete from {parent}")  # noqa: S608
+
+
+def test_a_lake_without_claims_passes_every_check(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    write_directory(lake)
+    write_day(lake, JAN_10, [])
+    aggregate.build(lake, tmp_path / "a.duckdb")
+    assert violations(tmp_path / "a.duckdb") == dict.fromkeys(CHECKS, 0)
