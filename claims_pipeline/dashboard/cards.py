@@ -1,5 +1,7 @@
 """The headline cards: a figure under the filters, its change, and its course over time."""
 
+from collections.abc import Mapping
+
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import Card, Cards, ComparedDays
 from claims_pipeline.dashboard.charts.periods import grain_of, periods
@@ -19,6 +21,8 @@ SHOWN: tuple[MeasureName, ...] = (
     "average_lag_days",
 )
 
+Figures = Mapping[str, float | int | None]
+
 TOP_SHARE = """select round(100.0 * sum(amount) filter (where place <= greatest(ceil(0.05 * patients), 1))
     / nullif(sum(amount), 0), 1) as top_5_percent
 from (
@@ -33,8 +37,7 @@ def cards(view: View, filters: Filters) -> Cards:
     """Return the headline cards; the change is that from the days before to the days compared."""
     compared = comparison(view, filters)
     now, course = _figures(view, filters), _course(view, filters)
-    chosen = _figures(view, filters.within(compared.first, compared.last)) if compared.is_covered else {}
-    before = _figures(view, filters.within(compared.before_first, compared.before_last)) if compared.is_covered else {}
+    chosen, before = _compared(view, filters, compared, now)
     items = [
         Card(
             name=name,
@@ -82,7 +85,16 @@ def compared_days(view: View, compared: Comparison) -> ComparedDays:
     )
 
 
-def _figures(view: View, filters: Filters) -> dict[str, float | int | None]:
+def _compared(view: View, filters: Filters, compared: Comparison, now: Figures) -> tuple[Figures, Figures]:
+    """Return the figures of the days that are compared and of those before; none without a comparison."""
+    if not compared.is_covered:
+        return {}, {}
+    is_now = (compared.first, compared.last) == days_chosen(view, filters)
+    chosen = now if is_now else _figures(view, filters.within(compared.first, compared.last))
+    return chosen, _figures(view, filters.within(compared.before_first, compared.before_last))
+
+
+def _figures(view: View, filters: Filters) -> Figures:
     joined = members(view, filters)
     figures = ", ".join(f"{_measured(MEASURES[name], filters)} as {name}" for name in SHOWN)
     row = view.select_remembered(
@@ -113,7 +125,7 @@ def _top_sql(filters: Filters) -> str:
     )
 
 
-def _course(view: View, filters: Filters) -> list[dict[str, float | int | None]]:
+def _course(view: View, filters: Filters) -> list[Figures]:
     """Return the figures by day, week or month of receipt, a row for each, also for one without claims."""
     first, last = days_chosen(view, filters)
     if first > last:

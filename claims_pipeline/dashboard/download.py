@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Filters
 
-BATCH_ROWS = 20_000
+BATCH_ROWS = 5_000
 PIECE_BYTES = 1 << 20
 SPOOLED_BYTES = 16 << 20
 _TEXTS = (

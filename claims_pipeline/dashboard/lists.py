@@ -120,12 +120,12 @@ def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
     )[0]["n"]
     part = _part(query, key="claim_id", total=total)
     where = " and ".join(filter(None, [query.where.removeprefix("where "), part.condition]))
-    rows = view.select(  # finding the page's claims first makes a deep page five times as fast as sorting whole rows
+    rows = view.select(  # finding the page's rows first makes a deep page five times as fast as sorting whole rows
         f"""
-        with page as (
-            select claim_id from claims_current {where and f"where {where}"} {part.order} limit ? offset ?
+        with page as materialized (
+            select rowid as row from claims_current {where and f"where {where}"} {part.order} limit ? offset ?
         )
-        select * from claims_current where claim_id in (select claim_id from page) {part.order}
+        select * from claims_current where rowid in (select row from page) {part.order}
         """,
         *query.parameters,
         *part.values,
