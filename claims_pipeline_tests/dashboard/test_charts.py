@@ -16,6 +16,8 @@ from claims_pipeline.dashboard.charts.periods import Grain, grain_of, start_of
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.dashboard.specifications import file_of, specification
 
 every_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
 
@@ -49,6 +51,13 @@ def test_a_chart_is_a_specification_that_vega_draws(client: httpx.Client, chart:
     svg = vl_convert.vegalite_to_svg(spec(client, chart.name, query) | {"width": 400})
     assert svg.startswith("<svg")
     assert chart.title.split()[0] in svg
+
+
+@every_chart
+def test_a_charts_specification_is_the_one_that_was_reviewed(example_settings: Settings, chart: Chart) -> None:
+    view = Analytics(example_settings.analytics_path).view()
+    reviewed = file_of(chart).read_text(encoding="utf-8")
+    assert specification(chart, view) == reviewed, "python -m claims_pipeline_tests.dashboard.specifications"
 
 
 @every_chart

@@ -1,0 +1,40 @@
+"""axe-core finds no violation of WCAG 2.2 A or AA on the page, in light and dark."""
+
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
+
+pytestmark = needs_chromium
+
+RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+def violations(page: Page) -> str:
+    results = Axe().run(page, options=RULES)
+    return results.generate_report() if results.violations_count else ""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_has_no_violation(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto("/?state=TX&received_to=2025-02-03")
+    expect_claims(page, 3)
+    assert violations(page) == ""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_claim_that_is_open_has_no_violation(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto("/?claim=claim-20250110-000000")
+    expect(page.get_by_role("dialog")).to_contain_text("Complete blood count")
+    assert violations(page) == ""
+
+
+def test_a_missing_label_is_found(page: Page) -> None:
+    page.goto("/")
+    page.locator("main").evaluate("main => main.append(document.createElement('input'))")
+    assert "Form elements must have labels" in violations(page)
