@@ -47,8 +47,9 @@ screenshot: setup ## The pictures in docs/: from the dashboard that runs, and fr
 	$(BIN)/python -m claims_pipeline_tests.dashboard.screenshot docs/dashboard.png
 	$(BIN)/python -m claims_pipeline_tests.orchestration.screenshots docs
 
-docs: setup ## The generated parts of docs/ that need no lake: the reference of the command line.
+docs: setup ## The generated parts of docs/ that need no lake: the command line, what each figure means.
 	$(BIN)/python -m claims_pipeline_tests.cli.reference docs/cli.md
+	$(BIN)/python -m claims_pipeline_tests.dashboard.figures_page
 
 generator-docs: setup ## The derived parts of docs/generator.md and its plots, from two years of the default feed.
 	$(BIN)/python docs/make_generator.py

@@ -7,11 +7,11 @@ from claims_pipeline.dashboard.answers import Card, Cards, ComparedDays
 from claims_pipeline.dashboard.charts.periods import grain_of, periods
 from claims_pipeline.dashboard.comparison import Comparison, comparison
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.measures import MEASURES, Measure, MeasureName, plain_number
+from claims_pipeline.dashboard.measures import MEASURES, Measure, plain_number
 from claims_pipeline.dashboard.members import Bucket, Members, days_chosen, members, members_by_bucket
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
-SHOWN: tuple[MeasureName, ...] = (
+SHOWN: tuple[str, ...] = (
     "charge_pmpm",
     "charge_amount",
     "claim_count",
@@ -106,7 +106,7 @@ def _figures(view: View, filters: Filters) -> Figures:
     return {name: plain_number(value) for name, value in (row | top).items()}
 
 
-def _sql(view: View, filters: Filters, name: MeasureName) -> str:
+def _sql(view: View, filters: Filters, name: str) -> str:
     joined = members(view, filters) if "member_months" in MEASURES[name].sql else Members("", "", ())
     sql = (
         f"{joined.with_clause}\nselect {_measured(MEASURES[name], filters)} as {name}\n"

@@ -10,7 +10,7 @@ goes to the largest effect, so the effects of each value, and of all, add up to 
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import expm1, log
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -18,22 +18,18 @@ from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import ChangedValue, Effects, WhatChanged
 from claims_pipeline.dashboard.cards import compared_days
 from claims_pipeline.dashboard.comparison import comparison
-from claims_pipeline.dashboard.dimensions import DIMENSIONS
+from claims_pipeline.dashboard.dimensions import DIMENSIONS, DimensionName
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.members import members
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
 CENT = Decimal("0.01")
-By = Literal[
-    "category", "procedure", "payer", "plan", "plan_type", "provider", "specialty", "organization", "location",
-    "diagnosis", "chapter", "state", "city", "place_of_service", "age_band", "gender",
-]  # fmt: skip
 
 
 class ChangeQuery(Filters):
     """Filters, and the dimension whose values share the change."""
 
-    by: By = Field(default="category", description="Dimension whose values share the change.")
+    by: DimensionName = Field(default="category", description="Dimension whose values share the change.")
 
 
 class Part(NamedTuple):
@@ -107,7 +103,7 @@ def _log_ratio(before: float, after: float) -> float | None:
     return log(after) - log(before) if before > 0 and after > 0 else None
 
 
-def _period(view: View, filters: Filters, by: By) -> tuple[Period, dict[str, str], str]:
+def _period(view: View, filters: Filters, by: DimensionName) -> tuple[Period, dict[str, str], str]:
     dimension = DIMENSIONS[by]
     table, where, amount = (
         ("claim_lines", filters.where_of_lines, "charge_amount")

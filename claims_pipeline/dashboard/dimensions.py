@@ -6,6 +6,7 @@ A new dimension is one entry of `DIMENSIONS`; its name is also a filter of every
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
 
 from claims_pipeline.reference import (
     diagnosis_labels,
@@ -115,3 +116,8 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
         )
     }
 )
+
+if TYPE_CHECKING:
+    DimensionName = str
+else:
+    DimensionName = Literal[tuple(DIMENSIONS)]

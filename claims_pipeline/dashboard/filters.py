@@ -1,9 +1,9 @@
 """Filters of claims: the same parameters in the page's address, the API and the charts."""
 
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
 
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.days import Day
@@ -37,8 +37,23 @@ def patient_condition(text: str) -> tuple[str, list[str]]:
     return _NAME_MATCHES, [text]
 
 
-class Filters(BaseModel):
-    """Filters that select the claims to count; one that is not given selects all."""
+if TYPE_CHECKING:
+    _Dimensions = BaseModel
+else:  # a field for each dimension, so that a new dimension is one declaration
+    _Dimensions = create_model(
+        "_Dimensions",
+        **{
+            name: (Values, Field(default_factory=list, description=dimension.meaning))
+            for name, dimension in DIMENSIONS.items()
+        },
+    )
+
+
+class Filters(_Dimensions):
+    """Filters that select the claims to count; one that is not given selects all.
+
+    Each dimension is one too, by its name: a list of values.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -67,23 +82,6 @@ class Filters(BaseModel):
         default="before",
         description="What the figures are compared with: as many days before, or the same days of the year before.",
     )
-
-    payer: Values = Field(default_factory=list, description=DIMENSIONS["payer"].meaning)
-    plan: Values = Field(default_factory=list, description=DIMENSIONS["plan"].meaning)
-    plan_type: Values = Field(default_factory=list, description=DIMENSIONS["plan_type"].meaning)
-    provider: Values = Field(default_factory=list, description=DIMENSIONS["provider"].meaning)
-    specialty: Values = Field(default_factory=list, description=DIMENSIONS["specialty"].meaning)
-    organization: Values = Field(default_factory=list, description=DIMENSIONS["organization"].meaning)
-    location: Values = Field(default_factory=list, description=DIMENSIONS["location"].meaning)
-    diagnosis: Values = Field(default_factory=list, description=DIMENSIONS["diagnosis"].meaning)
-    chapter: Values = Field(default_factory=list, description=DIMENSIONS["chapter"].meaning)
-    procedure: Values = Field(default_factory=list, description=DIMENSIONS["procedure"].meaning)
-    category: Values = Field(default_factory=list, description=DIMENSIONS["category"].meaning)
-    state: Values = Field(default_factory=list, description=DIMENSIONS["state"].meaning)
-    city: Values = Field(default_factory=list, description=DIMENSIONS["city"].meaning)
-    place_of_service: Values = Field(default_factory=list, description=DIMENSIONS["place_of_service"].meaning)
-    age_band: Values = Field(default_factory=list, description=DIMENSIONS["age_band"].meaning)
-    gender: Values = Field(default_factory=list, description=DIMENSIONS["gender"].meaning)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

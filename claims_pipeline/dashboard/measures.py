@@ -1,27 +1,14 @@
 """Measures of claims: counts, sums and averages, each declared once for the API, OpenAPI and the docs.
 
-A new measure is one entry of `MEASURES`, and its name.
+A new measure is one entry of `MEASURES`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-MeasureName = Literal[
-    "claim_count",
-    "charge_amount",
-    "charged_claim_count",
-    "average_charge_amount",
-    "median_charge_amount",
-    "patient_count",
-    "line_count",
-    "average_lag_days",
-    "charge_pmpm",
-    "claims_per_1000",
-    "not_active_percent",
-]
 Unit = Literal["claims", "lines", "patients", "USD", "days", "%"]
 
 
@@ -37,19 +24,28 @@ class Measure:
         sql: over `claims_current`; `{charged}` is the filter that selects the claims whose charges count. The column
             `member_months` holds the member months of the days and members that are chosen, the same in each row.
         sql_of_lines: the same over `claim_lines`, for a breakdown of lines; empty if it has no meaning there.
-        is_additive: the figures of the values of a dimension of claims add up to the figure of all.
+        why_not_additive: why the figures of the values of a dimension of claims do not add up to the figure of all;
+            empty if they do.
     """
 
-    name: MeasureName
+    name: str
     title: str
     unit: Unit
     meaning: str
     sql: str
     sql_of_lines: str = ""
-    is_additive: bool = True
+    why_not_additive: str = ""
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether the figures of the values of a dimension of claims add up to the figure of all."""
+        return not self.why_not_additive
 
 
-MEASURES: Mapping[MeasureName, Measure] = MappingProxyType(
+_AVERAGE = "An average of averages weighs small groups as much as large ones."
+_PER_MEMBER = "By payer, plan, plan type, age and gender each value is divided by its own member months."
+
+MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         measure.name: measure
         for measure in (
@@ -83,7 +79,7 @@ MEASURES: Mapping[MeasureName, Measure] = MappingProxyType(
                 "USD",
                 "Charges for one charged claim.",
                 "round(avg(total_charge_amount) filter ({charged}), 2)::decimal(18, 2)",
-                is_additive=False,
+                why_not_additive=_AVERAGE,
             ),
             Measure(
                 "median_charge_amount",
@@ -91,7 +87,7 @@ MEASURES: Mapping[MeasureName, Measure] = MappingProxyType(
                 "USD",
                 "Half of the charged claims cost less, half more.",
                 "round(median(total_charge_amount) filter ({charged}), 2)::decimal(18, 2)",
-                is_additive=False,
+                why_not_additive="Medians cannot be added.",
             ),
             Measure(
                 "patient_count",
@@ -100,7 +96,7 @@ MEASURES: Mapping[MeasureName, Measure] = MappingProxyType(
                 "Persons with at least one of the claims.",
                 "count(distinct patient_id)::bigint",
                 "count(distinct patient_id)::bigint",
-                is_additive=False,
+                why_not_additive="A patient may have claims of several values.",
             ),
             Measure(
                 "line_count",
@@ -116,7 +112,7 @@ MEASURES: Mapping[MeasureName, Measure] = MappingProxyType(
                 "days",
                 "From the first day of service to the receipt of a claim, on average.",
                 "round(avg(received_date - claim_start_date), 1)::double",
-                is_additive=False,
+                why_not_additive=_AVERAGE,
             ),
             Measure(
                 "charge_pmpm",
@@ -125,7 +121,7 @@ MEASURES: Mapping[MeasureName, Measure] = MappingProxyType(
                 "Charges for each member and month of coverage.",
                 "round(coalesce(sum(total_charge_amount) filter ({charged}), 0)::double / any_value(member_months), 2)",
                 "round(coalesce(sum(charge_amount) filter ({charged}), 0)::double / any_value(member_months), 2)",
-                is_additive=False,
+                why_not_additive=_PER_MEMBER,
             ),
             Measure(
                 "claims_per_1000",
@@ -134,7 +130,7 @@ MEASURES: Mapping[MeasureName, Measure] = MappingProxyType(
                 "Claims of every status for 1,000 members and a year of coverage.",
                 "round(count(*) * 12000 / any_value(member_months), 1)",
                 "round(count(distinct claim_id) * 12000 / any_value(member_months), 1)",
-                is_additive=False,
+                why_not_additive=_PER_MEMBER,
             ),
             Measure(
                 "not_active_percent",
@@ -142,11 +138,16 @@ MEASURES: Mapping[MeasureName, Measure] = MappingProxyType(
                 "%",
                 "Share of the claims that are cancelled or a draft.",
                 "round(100 * count(*) filter (where claim_status <> 'active') / nullif(count(*), 0), 1)",
-                is_additive=False,
+                why_not_additive="Shares of different totals cannot be added.",
             ),
         )
     }
 )
+
+if TYPE_CHECKING:
+    MeasureName = str
+else:
+    MeasureName = Literal[tuple(MEASURES)]
 
 
 def plain_number(value: Any) -> Any:

@@ -1,0 +1,110 @@
+"""Write the derived tables of the analyst's page: `python -m claims_pipeline_tests.dashboard.figures_page`.
+
+They stand in docs/figures.md between `<!-- name -->` and `<!-- end of name -->`.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from claims_pipeline.aggregate import MODELS
+from claims_pipeline.dashboard import anomalies, comparison, outliers
+from claims_pipeline.dashboard.cards import SHOWN
+from claims_pipeline.dashboard.charts import CHARTS, periods
+from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
+from claims_pipeline.dashboard.measures import MEASURES, Measure
+
+PAGE = Path(__file__).parents[2] / "docs" / "figures.md"
+
+
+def with_current_tables(page: str) -> str:
+    """Return the page with its derived parts made anew from the declarations."""
+    for name, part in PARTS.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        before, has_begin, rest = page.partition(begin)
+        _, has_end, after = rest.partition(end)
+        assert has_begin, name
+        assert has_end, name
+        page = f"{before}{begin}\n{part()}\n\n{end}{after}"
+    return page
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _measures() -> str:
+    rows = (
+        (one.title, f"`{one.name}`", one.unit, one.meaning, one.why_not_additive or "yes", _of_lines(one))
+        for one in MEASURES.values()
+    )
+    return _table(("figure", "name", "unit", "meaning", "do the values of a dimension add up", "of lines"), rows)
+
+
+def _of_lines(measure: Measure) -> str:
+    return "yes" if measure.sql_of_lines else "no"
+
+
+def _measure_sql() -> str:
+    rows = ((f"`{one.name}`", f"`{one.sql.format(charged=CHARGED)}`") for one in MEASURES.values())
+    return _table(("name", "SQL over `claims_current`"), rows)
+
+
+CHARGED = "where claim_status = 'active'"
+
+
+def _dimensions() -> str:
+    rows = ((one.title, f"`{one.name}`", one.meaning, _divides(one)) for one in DIMENSIONS.values())
+    return _table(("dimension", "name", "meaning", "divides"), rows)
+
+
+def _divides(dimension: Dimension) -> str:
+    if dimension.is_of_lines:
+        return "lines"
+    return "claims and members" if dimension.is_of_members else "claims"
+
+
+def _charts() -> str:
+    return _table(("chart", "shows"), ((chart.title, chart.description) for chart in CHARTS))
+
+
+def _cards() -> str:
+    return "\n".join(f"- **{MEASURES[name].title}**: {MEASURES[name].meaning}" for name in SHOWN)
+
+
+def _models() -> str:
+    rows = ((f"`{model.name}`", model.description.replace("|", "\\|")) for model in MODELS)
+    return _table(("model", "what it holds"), rows)
+
+
+def _limits() -> str:
+    rows = (
+        ("days of receipt after which a claim no longer changes", f"{periods.CHANGES_FOR_DAYS}"),
+        ("share of claims that have arrived where the shade by day of service begins", f"{periods.ARRIVED_SHARE:.0%}"),
+        ("longest range by day, in days", f"{periods.LONGEST_BY_DAY}"),
+        ("longest range by week, in days", f"{periods.LONGEST_BY_WEEK}"),
+        ("days that are compared where none are chosen", f"{comparison.DEFAULT_DAYS}"),
+        ("score beyond which a provider or claim is an outlier", f"{outliers.OUTLIER_SCORE:g}"),
+        ("fewest peers in a specialty", f"{outliers.FEWEST_PEERS}"),
+        ("fewest claims of a provider", f"{outliers.FEWEST_CLAIMS}"),
+        ("score beyond which a day or week is an anomaly", f"{anomalies.ANOMALY_SCORE:g}"),
+        ("weeks before that a day or week is compared with", f"{anomalies.WEEKS_BEFORE}"),
+        ("fewest of them", f"{anomalies.FEWEST_BEFORE}"),
+        ("fewest claims that are usual", f"{anomalies.FEWEST_CLAIMS}"),
+        ("smallest ratio to the usual", f"{anomalies.SMALLEST_RATIO:g}"),
+    )
+    return _table(("limit", "value"), rows)
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "measures": _measures,
+    "measure SQL": _measure_sql,
+    "dimensions": _dimensions,
+    "charts": _charts,
+    "cards": _cards,
+    "limits": _limits,
+    "models": _models,
+}
+
+if __name__ == "__main__":
+    PAGE.write_text(with_current_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
