@@ -25,6 +25,8 @@ EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 MOST_CLAIMS, MOST_PATIENTS = 10**9, 10**8
 """Counters of random draws hold numbers below 2**32, and a population must fit into memory."""
 FEED_DAYS = 365
+CLAIMS_A_PERSON_AND_YEAR = 4.2
+"""Claims at which the feed's members use care as often as people in the United States do (docs/generator.md)."""
 
 LEAST_HEAP_MB = 256
 """HAPI FHIR boots with this much; with 100 MB it runs out of memory after minutes."""
@@ -50,6 +52,7 @@ class Settings(BaseSettings):
 
     `seed`, `claims`, `patients`, `start_date` and `end_date` are the feed of a lake that does not exist yet; one that
     does keeps its own (`lake.requested_feed`). `end_date` is 365 days of feed unless set, yesterday at the latest.
+    Whichever of `claims` and `patients` is not set follows from the other by `CLAIMS_A_PERSON_AND_YEAR`.
     `fhir_base_url` is the embedded server's address unless set.
     `fhir_wait_seconds`: how long a load waits for a server that is not ready. `fhir_request_seconds`: how long it
     waits for one answer. `fhir_patience_seconds`: how long it sends a bundle again before it gives up.
@@ -69,7 +72,7 @@ class Settings(BaseSettings):
 
     seed: int = Field(default=20250101, ge=0, lt=2**63)
     claims: int = Field(default=10_000, ge=1, le=MOST_CLAIMS)
-    patients: int = Field(default=1_000, ge=1, le=MOST_PATIENTS)
+    patients: int = Field(default=0, ge=1, le=MOST_PATIENTS, validate_default=False)
     start_date: Day = date(2025, 1, 1)
     end_date: Day = Field(default=date.min, validate_default=False)
 
@@ -160,6 +163,14 @@ class Settings(BaseSettings):
         if self.end_date == date.min:
             last = min(self.start_date + timedelta(days=FEED_DAYS - 1), yesterday())
             object.__setattr__(self, "end_date", max(self.start_date, last))
+        days = max(1, (self.end_date - self.start_date).days + 1)
+        claims_a_person = CLAIMS_A_PERSON_AND_YEAR * days / FEED_DAYS
+        if not self.patients:
+            patients = min(max(1, round(self.claims / claims_a_person)), MOST_PATIENTS)
+            object.__setattr__(self, "patients", patients)
+        elif "claims" not in self.model_fields_set:
+            claims = min(max(1, round(self.patients * claims_a_person)), MOST_CLAIMS)
+            object.__setattr__(self, "claims", claims)
         if not self.fhir_base_url:
             object.__setattr__(self, "fhir_base_url", self.embedded_fhir_base_url)
         return self

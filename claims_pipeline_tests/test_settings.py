@@ -1,5 +1,6 @@
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,26 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("CLAIMS_CLAIMS", "")
 
     assert load_settings().claims == 10_000
+
+
+@pytest.mark.parametrize(
+    ("given", "claims", "patients"),
+    [
+        ({}, 10_000, 2_381),
+        ({"claims": 4_200}, 4_200, 1_000),
+        ({"patients": 1_000}, 4_200, 1_000),
+        ({"patients": 1_000, "end_date": date(2026, 12, 31)}, 8_400, 1_000),
+        ({"patients": 1_000, "claims": 60}, 60, 1_000),
+        ({"claims": 1, "end_date": date(2030, 12, 31)}, 1, 1),
+    ],
+)
+def test_claims_and_patients_follow_from_each_other_at_4_2_claims_a_person_and_year(
+    given: dict[str, Any], claims: int, patients: int
+) -> None:
+    settings = load_settings(**{"start_date": date(2025, 1, 1), "end_date": date(2025, 12, 31)} | given)
+
+    assert (settings.claims, settings.patients) == (claims, patients)
+    assert {"claims", "patients"} & settings.model_fields_set == {"claims", "patients"} & given.keys()
 
 
 def test_a_feed_is_365_days_long_unless_told_otherwise() -> None:

@@ -11,8 +11,14 @@ from claims_pipeline.cli.days import day_progress
 
 @app.command()
 def generate(
-    claims: Annotated[int | None, typer.Option(min=1, show_default="10000", help="Claims over the range.")] = None,
-    patients: Annotated[int | None, typer.Option(min=1, show_default="1000", help="People in the population.")] = None,
+    claims: Annotated[
+        int | None,
+        typer.Option(min=1, show_default="10000, or 4.2 a year for each of --patients", help="Claims over the range."),
+    ] = None,
+    patients: Annotated[
+        int | None,
+        typer.Option(min=1, show_default="one for 4.2 claims a year", help="People in the population."),
+    ] = None,
     start_date: Annotated[str | None, typer.Option(show_default="2025-01-01", help="First day received.")] = None,
     end_date: Annotated[
         str | None,
@@ -41,7 +47,7 @@ def generate(
     Options that are not given are those of the lake at the output, if there is one. The same options give the same
     bytes; making a range again rewrites nothing that is equal.
 
-    Example: claims generate --claims 10000 --patients 1000 --start-date 2025-01-01 --format ndjson --output out
+    Example: claims generate --claims 10000 --start-date 2025-01-01 --format ndjson --output out
     """
     from claims_pipeline.export import produce, require_target
     from claims_pipeline.lake import requested_feed

@@ -7,8 +7,11 @@ import typer
 from claims_pipeline.cli.app import JsonOption, app, finish, show
 
 Days = Annotated[int | None, typer.Option(min=1, help="Days of the feed, from CLAIMS_START_DATE.", show_default="365")]
-Claims = Annotated[int | None, typer.Option(min=1, help="Claims over these days.", show_default="10000")]
-Patients = Annotated[int | None, typer.Option(min=1, help="People insured.", show_default="1000")]
+Claims = Annotated[
+    int | None,
+    typer.Option(min=1, help="Claims over these days.", show_default="10000, or 4.2 a year for each of --patients"),
+]
+Patients = Annotated[int | None, typer.Option(min=1, help="People insured.", show_default="one for 4.2 claims a year")]
 Once = Annotated[bool, typer.Option("--once", help="End after the load: no dashboard, no Dagster UI.")]
 
 
@@ -24,7 +27,7 @@ def demo(
 
     Run again, it finds everything unchanged and sends nothing. `claims down` stops what it started.
 
-    Example: claims demo --days 30 --claims 1000 --patients 100 --once
+    Example: claims demo --days 30 --claims 1000 --once
     """
     from claims_pipeline import stack
     from claims_pipeline.cli.steps import steps

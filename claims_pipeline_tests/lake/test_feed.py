@@ -43,7 +43,7 @@ def test_settings_that_were_not_given_are_the_lakes(tmp_path: Path) -> None:
 def test_without_a_lake_the_feed_is_that_of_the_settings_and_nothing_is_written(tmp_path: Path) -> None:
     feed = requested_feed(tmp_path / "lake", load_settings(claims=50))
 
-    assert (feed.claims, feed.patients, feed.seed) == (50, 1_000, 20250101)
+    assert (feed.claims, feed.patients, feed.seed) == (50, 12, 20250101)
     assert (feed.start_date, feed.end_date) == (date(2025, 1, 1), date(2025, 12, 31))
     assert list(tmp_path.iterdir()) == []
 

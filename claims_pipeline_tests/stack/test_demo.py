@@ -54,7 +54,7 @@ def test_a_report_says_whether_the_server_holds_what_the_lake_does() -> None:
 def test_the_size_of_a_demo_is_that_of_its_options() -> None:
     settings = stack.demo_settings(days=30, claims=1_000, patients=None)
 
-    assert (settings.end_date, settings.claims, settings.patients) == (date(2025, 1, 30), 1_000, 1_000)
+    assert (settings.end_date, settings.claims, settings.patients) == (date(2025, 1, 30), 1_000, 2_897)
 
 
 def test_the_days_of_a_demo_begin_with_the_feed_of_the_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
