@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-Unit = Literal["claims", "lines", "patients", "USD", "days", "%"]
+Unit = Literal["claims", "lines", "patients", "months", "USD", "days", "%"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,15 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "From the first day of service to the receipt of a claim, on average.",
                 "round(avg(received_date - claim_start_date), 1)::double",
                 why_not_additive=_AVERAGE,
+            ),
+            Measure(
+                "member_month_count",
+                "Member months",
+                "months",
+                "Members of the plans, once for each month with a day of coverage.",
+                "round(any_value(member_months), 1)",
+                "round(any_value(member_months), 1)",
+                why_not_additive="Only payer, plan, plan type, age and gender divide members; others share all.",
             ),
             Measure(
                 "charge_pmpm",

@@ -147,6 +147,7 @@ def _figures(rows: pl.DataFrame, months: int, *, is_of_lines: bool) -> dict[str,
         "charged_claim_count": charged["claim_id"].n_unique(),
         "patient_count": rows["patient_id"].n_unique(),
         "line_count": rows.height if is_of_lines else rows["lines"].list.len().sum(),
+        "member_month_count": months or None,
         "charge_pmpm": amounts.sum() / months if months else None,
         "claims_per_1000": rows["claim_id"].n_unique() * 12_000 / months if months else None,
     }
