@@ -42,7 +42,7 @@ _ACTIVE = "filter (where claim_status = 'active')"
 _SUMS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "claim_lines": (
         "claims_current",
-        ("sum(charge_amount)", "count(distinct claim_id)", f"sum(charge_amount) {_ACTIVE}"),
+        ("sum(charge_amount)", "count(distinct claim_number)", f"sum(charge_amount) {_ACTIVE}"),
         ("sum(total_charge_amount)", "count(*) filter (line_count > 0)", f"sum(total_charge_amount) {_ACTIVE}"),
     ),
     "claims_by_day": (
@@ -88,7 +88,7 @@ def _sums() -> Iterator[Check]:
 
 _PARENTS: dict[str, tuple[tuple[str, str], ...]] = {
     "claims_current": (("patient_id", "patients_current"), ("coverage_id", "coverages_current")),
-    "claim_lines": (("claim_id", "claims_current"), ("hcpcs_code", "procedures")),
+    "claim_lines": (("claim_number", "claims_current"), ("hcpcs_code", "procedures")),
     "claim_versions": (("claim_id", "claims_current"),),
     "coverages_current": (("patient_id", "patients_current"),),
     "patient_totals": (("patient_id", "patients_current"),),

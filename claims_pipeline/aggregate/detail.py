@@ -9,6 +9,8 @@ from claims_pipeline.schema import Column, Table
 TEXT, DATE, INTEGER, COUNT = pl.String(), pl.Date(), pl.Int32(), pl.Int64()
 AS_OF = Column("as_of_date", DATE, "Partition that the row comes from: the last one that names the id")
 RECEIVED = Column("received_date", DATE, "Day on which the payer received the first version of the claim")
+_CLAIM_NUMBER = Column("claim_number", INTEGER, "Number of the claim in this file, in order of claim_id")
+_PATIENT_NUMBER = Column("patient_number", INTEGER, "Number of the patient in this file, in order of patient_id")
 STATUS = Column("claim_status", TEXT, "active, cancelled or draft")
 
 
@@ -21,7 +23,19 @@ def _columns_of(table: Table, left_out: str, *, after: str = "", until: str = ""
 
 
 DETAIL: tuple[Model, ...] = (
-    Model("patients_current", ("patient_id",), (*schema.PATIENTS.columns, AS_OF), tables=(schema.PATIENTS,)),
+    Model(
+        "patient_numbers",
+        ("patient_id",),
+        (Column("patient_id", TEXT, "Patient"), _PATIENT_NUMBER),
+        tables=(schema.CLAIMS, schema.PATIENTS),
+    ),
+    Model(
+        "patients_current",
+        ("patient_id",),
+        (*schema.PATIENTS.columns, _PATIENT_NUMBER, AS_OF),
+        tables=(schema.PATIENTS,),
+        models=("patient_numbers",),
+    ),
     Model(
         "coverages_current",
         ("coverage_id",),
@@ -48,10 +62,12 @@ DETAIL: tuple[Model, ...] = (
             *_columns_of(schema.CLAIMS, "lines", after="diagnosis_codes"),
             Column("line_count", COUNT, "Service lines"),
             Column("hcpcs_codes", pl.List(pl.String()), "Procedures of the lines, in order"),
+            _CLAIM_NUMBER,
+            _PATIENT_NUMBER,
             AS_OF,
         ),
         tables=(schema.CLAIMS, schema.PRACTITIONERS),
-        models=("patients_current", "coverages_current"),
+        models=("patient_numbers", "patients_current", "coverages_current"),
     ),
     Model(
         "claim_lines",
@@ -71,6 +87,8 @@ DETAIL: tuple[Model, ...] = (
             Column("unit_count", INTEGER, "Units of service"),
             Column("unit_charge_amount", schema.USD, "What the provider billed for one unit", unit="USD"),
             Column("charge_amount", schema.USD, "What the provider billed for the line", unit="USD"),
+            _CLAIM_NUMBER,
+            _PATIENT_NUMBER,
         ),
         tables=(schema.CLAIMS,),
         models=("claims_current",),

@@ -23,14 +23,14 @@ SHOWN: tuple[str, ...] = (
 
 Figures = Mapping[str, float | int | None]
 
-TOP_SHARE = """select round(100.0 * sum(amount) filter (where place <= greatest(ceil(0.05 * patients), 1))
-    / nullif(sum(amount), 0), 1) as top_5_percent
-from (
-    select sum(total_charge_amount) as amount, row_number() over (order by sum(total_charge_amount) desc) as place,
-        count(*) over () as patients
-    from claims_current {where} {and_or_where} {charged}
-    group by patient_id
-)"""
+TOP_SHARE = """with patients as (
+    select sum(total_charge_amount) as amount from claims_current {where} {and_or_where} {charged}
+    group by patient_number
+), top as (
+    select amount from patients order by amount desc
+    limit (select greatest(ceil(0.05 * count(*)), 1)::bigint from patients)
+)
+select round(100.0 * (select sum(amount) from top) / nullif(sum(amount), 0), 1) as top_5_percent from patients"""
 
 
 def cards(view: View, filters: Filters) -> Cards:

@@ -54,8 +54,8 @@ class Dimension:
         """SQL condition over `claims_current`: the claim has one of the values in the list `?`."""
         if not self.is_of_lines:
             return f"{self.column} in (select unnest(?::varchar[]))"
-        lines = f"select claim_id from claim_lines where {self.column} in (select unnest(?::varchar[]))"
-        return f"claim_id in ({lines})"
+        lines = f"select claim_number from claim_lines where {self.column} in (select unnest(?::varchar[]))"
+        return f"claim_number in ({lines})"
 
 
 DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(

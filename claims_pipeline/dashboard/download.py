@@ -30,6 +30,7 @@ _TEXTS = (
     "facility_state",
 )
 _LISTS = ("diagnosis_codes", "hcpcs_codes")
+_OF_THIS_FILE = "claim_number, patient_number"
 
 
 def claims_csv(view: View, filters: Filters) -> Iterator[bytes]:
@@ -42,7 +43,7 @@ def claims_csv(view: View, filters: Filters) -> Iterator[bytes]:
         [f"{_harmless(name)} as {name}" for name in _TEXTS]
         + [f"array_to_string({name}, ' ') as {name}" for name in _LISTS]
     )
-    sql = f"select * replace ({columns}) from {_chosen(filters)}"
+    sql = f"select * exclude ({_OF_THIS_FILE}) replace ({columns}) from {_chosen(filters)}"
     schema, batches = view.batches(sql, *filters.parameters, rows=BATCH_ROWS)
     piece = io.BytesIO()
     pyarrow.csv.write_csv(schema.empty_table(), piece)
@@ -55,7 +56,7 @@ def claims_csv(view: View, filters: Filters) -> Iterator[bytes]:
 
 def claims_parquet(view: View, filters: Filters) -> Iterator[bytes]:
     """Yield the claims that match the filters as Parquet, in order of receipt, with the analytics file's types."""
-    sql = f"select * from {_chosen(filters)}"
+    sql = f"select * exclude ({_OF_THIS_FILE}) from {_chosen(filters)}"
     schema, batches = view.batches(sql, *filters.parameters, rows=BATCH_ROWS)
     with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as file:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:

@@ -103,9 +103,9 @@ class Filters(_Dimensions):
     @property
     def where_of_lines(self) -> str:
         """The WHERE clause over claim_lines: all lines of the claims that count."""
-        of_claims = " and ".join(dimension.condition for dimension, _ in self._chosen)
-        claims = [f"claim_id in (select claim_id from claims_current where {of_claims})"] if of_claims else []
-        return _where([*self._conditions, *claims])
+        if not self._chosen:
+            return self.where
+        return f"where claim_number in (select claim_number from claims_current {self.where})"
 
     @property
     def parameters(self) -> list[Any]:
@@ -117,13 +117,16 @@ class Filters(_Dimensions):
     @property
     def _conditions(self) -> list[str]:
         marks = ", ".join("?" * len(self.status))
+        patients = (
+            f"select patient_number from patients_current where {patient_condition(self.patient)[0]}"
+            if self.patient
+            else ""
+        )
         conditions = [
             f"claim_status in ({marks})" if self.status else "",
             "received_date >= ?" if self.received_from else "",
             "received_date <= ?" if self.received_to else "",
-            f"patient_id in (select patient_id from patients_current where {patient_condition(self.patient)[0]})"
-            if self.patient
-            else "",
+            f"patient_number in ({patients})" if patients else "",
         ]
         return [condition for condition in conditions if condition]
 

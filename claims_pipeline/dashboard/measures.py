@@ -55,7 +55,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "claims",
                 "Claims of every status.",
                 "count(*)::bigint",
-                "count(distinct claim_id)::bigint",
+                "count(distinct claim_number)::bigint",
             ),
             Measure(
                 "charge_amount",
@@ -71,7 +71,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "claims",
                 "Claims whose charges count.",
                 "count(*) filter ({charged})::bigint",
-                "count(distinct claim_id) filter ({charged})::bigint",
+                "count(distinct claim_number) filter ({charged})::bigint",
             ),
             Measure(
                 "average_charge_amount",
@@ -94,8 +94,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Patients",
                 "patients",
                 "Persons with at least one of the claims.",
-                "count(distinct patient_id)::bigint",
-                "count(distinct patient_id)::bigint",
+                "count(distinct patient_number)::bigint",
+                "count(distinct patient_number)::bigint",
                 why_not_additive="A patient may have claims of several values.",
             ),
             Measure(
@@ -138,7 +138,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "claims",
                 "Claims of every status for 1,000 members and a year of coverage.",
                 "round(count(*) * 12000 / any_value(member_months), 1)",
-                "round(count(distinct claim_id) * 12000 / any_value(member_months), 1)",
+                "round(count(distinct claim_number) * 12000 / any_value(member_months), 1)",
                 why_not_additive=_PER_MEMBER,
             ),
             Measure(

@@ -53,7 +53,7 @@ def _reason(row: dict[str, Any]) -> str:
 
 _PROVIDERS = f"""
     select practitioner_id as value, any_value(practitioner_name) as label, specialty,
-        (sum(total_charge_amount) / count(distinct patient_id))::double as amount, count(*) as claim_count
+        (sum(total_charge_amount) / count(distinct patient_number))::double as amount, count(*) as claim_count
     from claims_current {{where}}
     group by practitioner_id, specialty having count(*) >= {FEWEST_CLAIMS}"""
 

@@ -43,7 +43,7 @@ def build_of(view: View) -> Build:
 
 def _patient_count(view: View, filters: Filters) -> int:
     count: int = view.select_remembered(
-        f"select count(distinct patient_id) as n from claims_current {filters.where}",
+        f"select count(distinct patient_number) as n from claims_current {filters.where}",
         *filters.parameters,
     )[0]["n"]
     return count

@@ -37,6 +37,7 @@ def test_the_report_counts_the_rows_of_each_model(tmp_path: Path) -> None:
     report = aggregate.build(write_example_lake(tmp_path / "lake"), tmp_path / "a.duckdb", begun.append)
     assert begun == list(report.row_counts)
     assert report.row_counts == {
+        "patient_numbers": 3,
         "patients_current": 3,
         "coverages_current": 4,
         "claims_current": 5,
@@ -142,7 +143,7 @@ def test_a_lake_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
 
 def test_an_empty_lake_names_what_is_missing(tmp_path: Path) -> None:
     write_directory(Lake(tmp_path / "lake"))
-    with pytest.raises(DataError, match="the lake has no patients, coverages, claims"):
+    with pytest.raises(DataError, match="the lake has no claims, patients, coverages"):
         aggregate.build(Lake(tmp_path / "lake"), tmp_path / "a.duckdb")
 
 

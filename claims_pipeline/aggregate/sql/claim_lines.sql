@@ -2,6 +2,8 @@
 with lines as (
     select
         current.claim_id,
+        current.claim_number,
+        current.patient_number,
         current.claim_status,
         current.received_date,
         current.patient_id,
@@ -25,7 +27,9 @@ select
     line.place_of_service_code,
     line.unit_count,
     line.unit_charge_amount,
-    line.charge_amount
+    line.charge_amount,
+    claim_number,
+    patient_number
 from lines
 left join reference.procedures as procedures on procedures.hcpcs_code = line.hcpcs_code
 order by received_date, claim_id, line.claim_line_number

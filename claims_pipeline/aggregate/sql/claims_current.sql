@@ -1,8 +1,13 @@
 -- One row per claim id: its version with the greatest day, with what claims are broken down by.
 -- Patient, coverage and practitioner are those that the claim names, as they are now; the age is that on the first day
--- of service. Chapters are those of ICD-10-CM, of the principal diagnosis.
+-- of service. Numbers are those of this file. Chapters are those of ICD-10-CM, of the principal diagnosis.
 with latest as (
-    select claim_id, max(day) as day from lake.claims group by claim_id
+    select
+        claim_id,
+        max(day) as day,
+        row_number() over (order by claim_id)::integer as claim_number
+    from lake.claims
+    group by claim_id
 ),
 
 versions as (
@@ -73,8 +78,11 @@ select
     versions.total_charge_amount,
     len(versions.lines) as line_count,
     list_transform(versions.lines, lambda line: line.hcpcs_code) as hcpcs_codes,
+    claim_number,
+    patient_numbers.patient_number,
     versions.day as as_of_date
 from versions
+join patient_numbers using (patient_id)
 left join patients_current using (patient_id)
 left join coverages_current using (coverage_id)
 left join lake.practitioners as practitioners using (practitioner_id)

@@ -5,7 +5,9 @@ with latest as (
 
 select
     patients.* exclude (day),
+    patient_number,
     day as as_of_date
 from lake.patients as patients
 join latest using (patient_id, day)
+join patient_numbers using (patient_id)
 order by patient_id

@@ -5,7 +5,7 @@ with claims as (
         plan_name,
         plan_type,
         count(*) as claim_count,
-        count(distinct patient_id) as patient_count,
+        count(distinct patient_number) as patient_count,
         coalesce(sum(total_charge_amount) filter (where claim_status = 'active'), 0)::decimal(18, 2)
             as active_charge_amount
     from claims_current

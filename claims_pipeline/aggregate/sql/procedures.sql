@@ -3,8 +3,8 @@ with totals as (
     select
         hcpcs_code,
         procedure_category,
-        count(distinct claim_id) as claim_count,
-        count(distinct patient_id) as patient_count,
+        count(distinct claim_number) as claim_count,
+        count(distinct patient_number) as patient_count,
         count(*) as line_count,
         sum(unit_count)::bigint as unit_count,
         coalesce(sum(charge_amount) filter (where claim_status = 'active'), 0)::decimal(18, 2) as active_charge_amount
