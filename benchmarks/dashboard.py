@@ -219,7 +219,7 @@ async def _read(dashboard: Dashboard, path: Path, *, readers: int, publishes: in
             await asyncio.to_thread(shutil.copyfile, path, new)
             new.replace(path)
 
-    limits = httpx.Limits(max_connections=readers)
+    limits = httpx.Limits(max_connections=readers, max_keepalive_connections=0)  # an idle one is closed after 5 s
     async with httpx.AsyncClient(base_url=address, timeout=300, trust_env=False, limits=limits) as client:
         await asyncio.gather(publisher(), *(reader(client) for _ in range(readers)))
     return statuses
