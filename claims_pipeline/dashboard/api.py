@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from claims_pipeline import __version__
@@ -30,16 +30,28 @@ from claims_pipeline.dashboard.breakdown import BreakdownQuery, breakdown
 from claims_pipeline.dashboard.cards import cards
 from claims_pipeline.dashboard.changes import ChangeQuery, what_changed
 from claims_pipeline.dashboard.charts import CHARTS, Chart
-from claims_pipeline.dashboard.details import claim_detail, patient_detail
+from claims_pipeline.dashboard.concentration import Concentration, concentration
+from claims_pipeline.dashboard.details import claim_as_fhir, claim_detail, patient_detail
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.dashboard.download import claims_csv, claims_parquet
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimQuery, PatientQuery, claim_page, patient_page
 from claims_pipeline.dashboard.outliers import OutlierQuery, cost_outliers
+from claims_pipeline.dashboard.pipeline import Pipeline, pipeline
+from claims_pipeline.dashboard.providers import ProviderDetail, provider_detail
 from claims_pipeline.dashboard.search import SearchQuery, search
 from claims_pipeline.dashboard.stats import build_of, stats
+from claims_pipeline.lake import Lake
 
 NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is none of this id"}}
+
+
+class FhirResponse(Response):
+    """A FHIR resource whose JSON is written already."""
+
+    media_type = "application/fhir+json"
+
+
 router = APIRouter(
     responses={
         422: {"model": Problem, "description": "A parameter is wrong"},
@@ -91,6 +103,18 @@ def get_cost_outliers(view: CurrentView, query: Annotated[OutlierQuery, Query()]
     return cost_outliers(view, query)
 
 
+@router.get("/api/stats/concentration", tags=["figures"], summary="Charges of the costliest patients")
+def get_concentration(view: CurrentView, filters: Annotated[Filters, Query()]) -> Concentration:
+    """Return the share of the charges that the costliest 1, 5, 10, 20 and 50 % of the patients have."""
+    return concentration(view, filters)
+
+
+@router.get("/api/pipeline", tags=["service"], summary="What the pipeline did last")
+def get_pipeline(request: Request, view: CurrentView) -> Pipeline:
+    """Return the newest report of each kind of run, the days behind, and what the FHIR server holds."""
+    return pipeline(view, request.app.state.settings)
+
+
 @router.get("/api/anomalies", tags=["figures"], summary="Unusual days and weeks")
 def get_anomalies(view: CurrentView, filters: Annotated[Filters, Query()]) -> list[Anomaly]:
     """Return days and weeks of receipt with far more or less than usual, the latest first."""
@@ -118,13 +142,31 @@ def get_patients(view: CurrentView, query: Annotated[PatientQuery, Query()]) -> 
 @router.get("/api/claims/{claim_id}", tags=["lists"], summary="One claim", responses=NO_SUCH)
 def get_claim(request: Request, view: CurrentView, claim_id: str) -> ClaimDetail:
     """Return a claim in its current version, with its lines and the history of its versions."""
-    return claim_detail(view, claim_id, fhir_base_url=request.app.state.fhir_base_url)
+    return claim_detail(view, claim_id, fhir_base_url=request.app.state.settings.fhir_base_url)
+
+
+@router.get(
+    "/api/claims/{claim_id}/fhir",
+    tags=["lists"],
+    summary="One claim as a FHIR resource",
+    response_class=FhirResponse,
+    responses=NO_SUCH,
+)
+def get_claim_as_fhir(request: Request, view: CurrentView, claim_id: str) -> FhirResponse:
+    """Return a claim's current version as it is loaded into a FHIR server, made from the lake."""
+    return FhirResponse(claim_as_fhir(view, claim_id, Lake(request.app.state.settings.lake_path)))
+
+
+@router.get("/api/providers/{practitioner_id}", tags=["lists"], summary="One provider", responses=NO_SUCH)
+def get_provider(request: Request, view: CurrentView, practitioner_id: str) -> ProviderDetail:
+    """Return a rendering provider's figures and mix of services, beside those of the specialty."""
+    return provider_detail(view, practitioner_id, fhir_base_url=request.app.state.settings.fhir_base_url)
 
 
 @router.get("/api/patients/{patient_id}", tags=["lists"], summary="One patient", responses=NO_SUCH)
 def get_patient(request: Request, view: CurrentView, patient_id: str) -> PatientDetail:
     """Return a patient at the last known address, with the coverages that claims name."""
-    return patient_detail(view, patient_id, fhir_base_url=request.app.state.fhir_base_url)
+    return patient_detail(view, patient_id, fhir_base_url=request.app.state.settings.fhir_base_url)
 
 
 @router.get("/api/export.csv", tags=["lists"], summary="Claims as CSV", response_class=StreamingResponse)

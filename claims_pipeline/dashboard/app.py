@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
         description="Synthetic US health-insurance claims: figures, lists and charts of a lake.",
     )
     app.state.analytics = Analytics(settings.analytics_path)
-    app.state.fhir_base_url = settings.fhir_base_url
+    app.state.settings = settings
     app.add_middleware(GZipMiddleware, minimum_size=1_000, exclude_content_types=UNCOMPRESSED)
     add_guards(app, settings)
     app.add_middleware(AnswerHead)

@@ -2,11 +2,16 @@
 
 from typing import Any
 
+import polars as pl
+
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import ClaimDetail, PatientDetail
 from claims_pipeline.dashboard.lists import code_of, with_labels
 from claims_pipeline.errors import DataError
+from claims_pipeline.fhir import render
+from claims_pipeline.lake import Lake
 from claims_pipeline.reference import place_of_service_labels, procedure_labels
+from claims_pipeline.schema import CLAIMS
 
 
 class NotFound(DataError):
@@ -38,6 +43,26 @@ def claim_detail(view: View, claim_id: str, *, fhir_base_url: str) -> ClaimDetai
         "fhir_url": f"{fhir_base_url}/Claim/{claim_id}",
     }
     return ClaimDetail.model_validate(detail)
+
+
+def claim_as_fhir(view: View, claim_id: str, lake: Lake) -> str:
+    """Return a claim's current version as JSON of the FHIR resource that is loaded, made from the lake's row.
+
+    Raises:
+        NotFound: the build has no such claim.
+        DataError: the lake has no such row any more.
+    """
+    found = view.select("select as_of_date from claims_current where claim_id = ?", claim_id)
+    if not found:
+        raise NotFound(f"there is no claim {claim_id}", where="/api/claims", fix="/api/claims lists them")
+    day = found[0]["as_of_date"]
+    row = lake.scan(CLAIMS, [day]).filter(pl.col("claim_id") == claim_id).select(CLAIMS.polars_schema.names()).collect()
+    if row.is_empty():
+        raise DataError(
+            f"the lake has no {claim_id} on {day} any more", where=str(lake.path(CLAIMS, day)), fix="claims aggregate"
+        )
+    body: str = render(CLAIMS, row)["body"][0]
+    return body
 
 
 def patient_detail(view: View, patient_id: str, *, fhir_base_url: str) -> PatientDetail:

@@ -66,7 +66,7 @@ def test_back_and_forward_lead_through_the_filters(page: Page) -> None:
 
 
 def test_a_link_opens_with_its_filters(page: Page) -> None:
-    page.goto(f"/?status=active&received_from=2025-02-01&patient={BEN}&sort=claim_id")
+    page.goto(f"/?tab=claims&status=active&received_from=2025-02-01&patient={BEN}&sort=claim_id")
     expect_claims(page, 1)
     expect(page.get_by_role("checkbox", name="Active")).to_be_checked()
     expect(page.get_by_label("Received from")).to_have_value("2025-02-01")
@@ -85,14 +85,14 @@ def test_typing_a_name_filters_by_patient_and_clearing_shows_all(page: Page) -> 
 
 
 def test_the_name_in_a_row_filters_by_that_patient(page: Page) -> None:
-    page.goto("/")
+    page.goto("/?tab=claims")
     page.get_by_role("button", name="Cleo Chan").click()
     expect_claims(page, 1)
     assert "patient=patient-000003" in page.url
 
 
 def test_the_table_is_sorted_from_the_keyboard(page: Page) -> None:
-    page.goto("/")
+    page.goto("/?tab=claims")
     expect_claims(page, 5)
     page.get_by_role("button", name="Charge", exact=True).focus()
     page.keyboard.press("Enter")
@@ -106,7 +106,7 @@ def test_the_table_is_sorted_from_the_keyboard(page: Page) -> None:
 
 
 def test_pages_of_the_table_keep_the_filters(page: Page) -> None:
-    page.goto("/?count=2&sort=claim_id&status=active&status=draft")
+    page.goto("/?tab=claims&count=2&sort=claim_id&status=active&status=draft")
     expect(page.locator("#range")).to_have_text("1 to 2 of 4")
     expect(page.get_by_role("button", name="Previous")).to_be_disabled()
     page.get_by_role("button", name="Next").click()
@@ -124,7 +124,7 @@ def test_the_figures_behind_a_chart_are_a_table(page: Page) -> None:
 
 
 def test_no_day_moves_west_of_greenwich(page: Page) -> None:
-    page.goto("/?sort=claim_id&count=25")
+    page.goto("/?tab=claims&sort=claim_id&count=25")
     expect(page.locator("#claims tbody tr").first).to_contain_text("Jan 10, 2025")
 
 

@@ -7,7 +7,7 @@ from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
 pytestmark = needs_chromium
 
 
-def test_a_name_typed_into_the_search_box_leads_to_the_patients_claims(page: Page) -> None:
+def test_a_name_typed_into_the_search_box_opens_the_patient_and_leads_to_the_claims(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)
     box = page.get_by_role("combobox", name="Search")
@@ -17,9 +17,15 @@ def test_a_name_typed_into_the_search_box_leads_to_the_patients_claims(page: Pag
     page.keyboard.press("ArrowDown")
     expect(page.locator("#found [role=option]").first).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("Ben Brown")
+    assert page.url.endswith("/?person=patient-000002")
+    page.get_by_role("button", name="Only this patient's claims").click()
     expect_claims(page, 2)
-    assert page.url.endswith("/?patient=patient-000002")
+    assert page.url.endswith("/?patient=patient-000002&tab=claims")
     page.go_back()
+    expect(page.get_by_role("dialog")).to_contain_text("Ben Brown")
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_be_hidden()
     expect_claims(page, 5)
 
 

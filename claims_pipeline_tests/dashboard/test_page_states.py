@@ -56,7 +56,7 @@ def test_the_page_fills_when_the_analytics_are_built(browser: Browser, tmp_path:
     with running(create_app(settings)) as address:
         page = browser.new_page(base_url=address)
         page.clock.install()
-        page.goto("/")
+        page.goto("/?tab=claims")
         expect(page.get_by_role("alert")).to_contain_text("The analytics are not built yet")
         expect(page.get_by_role("alert")).to_contain_text("claims aggregate")
         aggregate.build(lake, settings.analytics_path)

@@ -1,22 +1,28 @@
-// One claim in a dialog: its lines, diagnoses, versions, and where it is on the FHIR server.
+// The dialog: one claim, one patient or one provider. Each links to the others.
 
 import { ask, isAborted } from "./api.js";
-import { element } from "./elements.js";
-import { formatAmount, formatDay } from "./format.js";
+import { element, sqlOf, tableOf } from "./elements.js";
+import { formatAmount, formatCount, formatDay } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
+const SHOWN_CLAIMS = 100;
 
 const named = ({ code, label }) => (label ? `${code} ${label}` : code);
+const inWords = (name) => name.replaceAll("_", " ");
+const PAGES = { claim: claimPage, person: patientPage, practitioner: providerPage };
 
-export async function showDetail(id, signal) {
-  if (!id) {
+// Shows what the address opens: the first of claim, person and practitioner that it names.
+export async function showDetail(parameters, signal) {
+  const kind = Object.keys(PAGES).find((name) => parameters.get(name));
+  if (!kind) {
     if (dialog.open) dialog.close();
     return;
   }
+  const id = parameters.get(kind);
   document.getElementById("detail-title").textContent = id;
   try {
-    content.replaceChildren(...parts(await ask(`/api/claims/${encodeURIComponent(id)}`, { signal })));
+    content.replaceChildren(...await PAGES[kind](encodeURIComponent(id), signal));
   } catch (error) {
     if (isAborted(error)) return;
     content.replaceChildren(element("p", {}, `${error.message[0].toUpperCase()}${error.message.slice(1)}.`));
@@ -24,35 +30,116 @@ export async function showDetail(id, signal) {
   if (!dialog.open) dialog.showModal();
 }
 
-function parts(claim) {
-  const facts = [
-    ["Status", claim.claim_status],
-    ["Received", formatDay(claim.received_date)],
-    ["Service", `${formatDay(claim.claim_start_date)} to ${formatDay(claim.claim_end_date)}`],
-    ["Patient", `${claim.patient_name}, ${claim.patient_id}`],
-    ["Coverage", `${claim.plan_name}, ${claim.payer_name}`],
-    ["Provider", `${claim.practitioner_name}, ${claim.specialty.replaceAll("_", " ")}`],
-    ["Site of care", `${named(claim.place_of_service)}, ${claim.facility_city}, ${claim.facility_state}`],
-    ["Diagnoses", claim.diagnoses.map(named).join("; ")],
-    ["Charges", formatAmount(claim.total_charge_amount)],
-  ];
+async function claimPage(id, signal) {
+  const claim = await ask(`/api/claims/${id}`, { signal });
   return [
-    element("dl", { className: "facts" }, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
+    factsOf([
+      ["Status", claim.claim_status],
+      ["Received", formatDay(claim.received_date)],
+      ["Service", `${formatDay(claim.claim_start_date)} to ${formatDay(claim.claim_end_date)}`],
+      ["Patient", opener("person", claim.patient_id, claim.patient_name), `, ${claim.patient_id}`],
+      ["Coverage", `${claim.plan_name}, ${claim.payer_name}`],
+      ["Provider", opener("practitioner", claim.practitioner_id, claim.practitioner_name), `, ${inWords(claim.specialty)}`],
+      ["Site of care", `${named(claim.place_of_service)}, ${claim.facility_city}, ${claim.facility_state}`],
+      ["Diagnoses", claim.diagnoses.map(named).join("; ")],
+      ["Charges", formatAmount(claim.total_charge_amount)],
+    ]),
     element("h3", {}, "Lines"),
-    table(["Line", "Procedure", "Modifiers", "Day", "Units", "Charge"], claim.lines.map((line) => [
+    tableOf(["Line", "Procedure", "Modifiers", "Day", "Units", "Charge"], claim.lines.map((line) => [
       line.claim_line_number, named(line.procedure), line.modifiers.join(" "), formatDay(line.line_service_date),
       line.unit_count, formatAmount(line.charge_amount)])),
     element("h3", {}, "Versions"),
-    table(["Version", "Received", "Status", "Charge"], claim.versions.map((version) => [
+    tableOf(["Version", "Received", "Status", "Charge"], claim.versions.map((version) => [
       version.version_number, formatDay(version.as_of_date), version.claim_status, formatAmount(version.total_charge_amount)])),
-    element("p", { className: "note" }, "On the FHIR server, if it is loaded: ",
-      element("a", { href: claim.fhir_url, rel: "noreferrer" }, claim.fhir_url)),
+    fhirOf(`/api/claims/${id}/fhir`),
+    onServer(claim.fhir_url),
   ];
 }
 
-function table(head, rows) {
-  return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": head[0] },
-    element("table", {},
-      element("thead", {}, element("tr", {}, ...head.map((title) => element("th", { scope: "col" }, title)))),
-      element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value) => element("td", {}, String(value))))))));
+async function patientPage(id, signal) {
+  const ofPatient = (more) => new URLSearchParams({ patient: decodeURIComponent(id), ...more });
+  const [patient, claims, conditions] = await Promise.all([
+    ask(`/api/patients/${id}`, { signal }),
+    ask("/api/claims", { parameters: ofPatient({ sort: "-claim_start_date", count: SHOWN_CLAIMS }), signal }),
+    ask("/api/stats/by-diagnosis", { parameters: ofPatient({ measure: "claim_count" }), signal })]);
+  return [
+    factsOf([
+      ["Name", `${patient.first_name} ${patient.last_name}`],
+      ["Born", `${formatDay(patient.birth_date)}, ${patient.gender}`],
+      ["Address", `${patient.address_line}, ${patient.city}, ${patient.state} ${patient.zip_code}`],
+      ["Claims", `${formatCount(patient.claim_count)}, received ${formatDay(patient.first_received_date)} to ${formatDay(patient.last_received_date)}`],
+      ["Charges", `${formatAmount(patient.active_charge_amount)} of active claims`],
+    ]),
+    filterBy("patient", patient.patient_id, "Only this patient's claims"),
+    element("h3", {}, "Coverages that claims name"),
+    tableOf(["From", "To", "Plan", "Type", "Payer"], patient.coverages.map((one) => [
+      formatDay(one.coverage_start_date), formatDay(one.coverage_end_date), one.plan_name, inWords(one.plan_type), one.payer_name ?? ""])),
+    element("h3", {}, "Principal diagnoses"),
+    tableOf(["Diagnosis", "Claims", "Charges"], conditions.items.map((one) => [
+      `${one.value} ${one.label}`, formatCount(one.figures.claim_count), formatAmount(one.figures.charge_amount)]), { isNumeric: true }),
+    element("h3", {}, claims.total > SHOWN_CLAIMS ? `The last ${SHOWN_CLAIMS} of ${formatCount(claims.total)} claims, by day of service` : "Claims by day of service"),
+    tableOf(["Service", "Claim", "Status", "Procedures", "Diagnoses", "Charge"], claims.items.map((one) => [
+      formatDay(one.claim_start_date), opener("claim", one.claim_id, one.claim_id), one.claim_status, one.procedures.map(named).join("; "),
+      one.diagnoses.map(named).join("; "), formatAmount(one.total_charge_amount)])),
+    onServer(patient.fhir_url),
+  ];
+}
+
+async function providerPage(id, signal) {
+  const provider = await ask(`/api/providers/${id}`, { signal });
+  const figure = (name, value) => (value === null ? "–" : name.endsWith("charge_amount") ? formatAmount(value) : formatCount(value));
+  const share = (value) => (value === null ? "–" : `${value} %`);
+  return [
+    factsOf([
+      ["Name", provider.practitioner_name],
+      ["Specialty", inWords(provider.specialty)],
+      ["Practice", `${provider.organization_id}, ${provider.facility_city}, ${provider.facility_state}`],
+      ["Peers", `${formatCount(provider.peer_count)} providers of the specialty, this one included`],
+    ]),
+    filterBy("provider", provider.practitioner_id, "Only this provider's claims"),
+    element("h3", {}, "Panel and charges"),
+    tableOf(["Figure", "Provider", "Median of the specialty"], provider.figures.map((one) => [
+      one.title, figure(one.name, one.value), figure(one.name, one.peer_median)]), { isNumeric: true }),
+    sqlOf(provider.sql, "the panel"),
+    element("h3", {}, "Mix of services"),
+    tableOf(["Category", "Lines", "Share", "Share in the specialty"], provider.mix.map((one) => [
+      inWords(one.category), formatCount(one.line_count), share(one.line_percent), share(one.peer_percent)]), { isNumeric: true }),
+    onServer(provider.fhir_url),
+  ];
+}
+
+const factsOf = (facts) => element("dl", { className: "facts" }, ...facts.flatMap(([name, ...values]) =>
+  [element("dt", {}, name), element("dd", {}, ...values)]));
+
+const opener = (kind, id, label) => element("button", { type: "button", className: "link", "data-open": kind, "data-id": id }, label);
+
+const filterBy = (name, value, label) =>
+  element("p", {}, element("button", { type: "button", "data-only": name, "data-value": value }, label));
+
+const onServer = (url) => element("p", { className: "note" }, "On the FHIR server, if it is loaded: ",
+  element("a", { href: url, rel: "noreferrer" }, url));
+
+// The FHIR resource is asked for when its part is opened.
+function fhirOf(path) {
+  const text = element("pre", { tabIndex: 0 });
+  const copy = element("button", { type: "button", hidden: true }, "Copy");
+  const details = element("details", { className: "fhir" }, element("summary", {}, "FHIR JSON"), copy, text);
+  details.addEventListener("toggle", async () => {
+    if (!details.open || text.textContent) return;
+    try {
+      text.textContent = JSON.stringify(await ask(path), null, 2);
+      copy.hidden = false;
+    } catch (error) {
+      text.textContent = error.message;
+    }
+  });
+  copy.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      copy.textContent = "Copied";
+    } catch {
+      copy.textContent = "The browser does not allow it";
+    }
+  });
+  return details;
 }

@@ -21,3 +21,21 @@ export function keepingFocus(place, replace) {
   const same = [...place.querySelectorAll(selector)].find((one) => (one.dataset.key ?? one.className) === key);
   (same ?? place.closest("[tabindex]") ?? place).focus({ preventScroll: true });
 }
+
+// The query of a figure, that gives the same on a copy of analytics.duckdb.
+export function sqlOf(sql, title) {
+  return element("details", { className: "sql" }, element("summary", { "aria-label": `SQL of ${title}`, "data-key": `sql ${title}` }, "SQL"),
+    element("pre", { tabIndex: 0 }, sql));
+}
+
+// A table that scrolls in its own place. A cell is a text or an element; with isNumeric all columns but the first
+// `textColumns` are numbers.
+export function tableOf(head, rows, { isNumeric = false, textColumns = 1, label = head[0] || head[1] } = {}) {
+  const className = (index) => (isNumeric && index >= textColumns ? "number" : "");
+  return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label },
+    element("table", {},
+      element("thead", {}, element("tr", {}, ...head.map((title, index) =>
+        (title ? element("th", { scope: "col", className: className(index) }, title) : element("td", {}))))),
+      element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value, index) =>
+        element("td", { className: className(index) }, value instanceof Node ? value : String(value))))))));
+}

@@ -8,15 +8,19 @@ import { element } from "./elements.js";
 import { showBuild, showFigures } from "./figures.js";
 import { formatCount, formatDay } from "./format.js";
 import { showCards, showChanges, showWorthALook } from "./overview.js";
+import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
+import { showPipeline } from "./quality.js";
 import { onFound } from "./search.js";
 import { orderOf, partAt, rangeOf, showClaims } from "./table.js";
+import { onTab, showTab, TAB_DEFAULTS, tabOf } from "./tabs.js";
 
 const FIELDS = ["status", "received_from", "received_to", "patient", "basis", "compare"]; // of the form
 const FILTERS = [...FIELDS, ...DIMENSIONS];
-const VIEW = ["by", "measure", "claim"]; // what is shown besides: the ranking, the claim that is open
+const OPEN = ["claim", "person", "practitioner"]; // what is open in the dialog
+const VIEW = ["tab", "by", "measure", ...OPEN]; // what is shown: the tab, its ranking, the dialog
 const PART = ["after", "before", "offset"]; // which part of the table
 const LIST = ["sort", "count", ...PART]; // what concerns the table only
-const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...DRIVER_DEFAULTS };
+const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...DRIVER_DEFAULTS, ...TAB_DEFAULTS };
 const LOOK_FOR_A_NEW_BUILD_MS = 10_000;
 const TYPING_PAUSE_MS = 350;
 
@@ -25,9 +29,12 @@ const main = document.querySelector("main");
 const problem = document.getElementById("problem");
 const count = document.getElementById("count");
 let running = new AbortController();
+const shownSubjects = new Map(); // tab -> what its answers are about
 let shownFilters = null;
-let shownList = null;
+let shownTab = null;
 let shownBuild = null;
+let claimCount = 0;
+let isPaging = false; // the person asked for another part or order of the table
 let build = null; // which days there are
 let isTyping = false;
 let isAway = false; // the dashboard, or its figures: worth asking again, unlike a wrong filter
@@ -66,6 +73,7 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
   const { signal } = running;
   const parameters = state();
   showForm(parameters, isNavigation);
+  showTabOf(parameters);
   main.setAttribute("aria-busy", "true");
   try {
     await show(parameters, signal, everything);
@@ -81,27 +89,81 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
 
 async function show(parameters, signal, everything) {
   const filters = filtersOf(parameters);
-  const isFigures = everything || filters.toString() !== shownFilters;
-  const listed = new URLSearchParams(parameters);
-  VIEW.forEach((name) => listed.delete(name));
-  const { path, measure } = driversPath(parameters);
-  const ranked = new URLSearchParams(filters);
-  ranked.set("measure", measure);
-  const [claims, drivers] = await Promise.all([
-    ask("/api/claims", { parameters: listed, signal }), ask(path, { parameters: ranked, signal }),
-    isFigures ? refreshFigures(filters, signal) : null]);
+  const tab = tabOf(parameters);
+  const part = PARTS[tab];
+  const subject = part.subject(parameters, filters).toString();
+  if (everything) shownSubjects.clear();
+  const isNewCount = everything || filters.toString() !== shownFilters;
+  const [stats, answers] = await Promise.all([
+    isNewCount ? ask("/api/stats", { parameters: filters, signal }) : null,
+    shownSubjects.get(tab) === subject ? null : part.ask(parameters, filters, signal)]);
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
-  const sort = parameters.get("sort") ?? DEFAULTS.sort;
-  showClaims(claims, sort);
-  showDrivers(drivers);
+  if (stats) showStats(stats, filters);
+  if (answers) await part.show(answers, parameters, filters);
   showChips(parameters);
   for (const kind of ["csv", "parquet"]) document.getElementById(kind).href = `/api/export.${kind}?${filters}`;
-  await showDetail(parameters.get("claim"), signal);
-  const list = listOf(parameters);
-  if (shownList !== null && list !== shownList && !isFigures) announce(`Claims ${rangeOf(claims)}, ${orderOf(sort)}`);
-  shownList = list;
+  await showDetail(parameters, signal);
+  if (isPaging && tab === "claims" && answers) announce(`Claims ${rangeOf(answers)}, ${orderOf(sortOf(parameters))}`);
+  isPaging = false;
+  shownSubjects.set(tab, subject);
   main.classList.remove("stale");
 }
+
+const sortOf = (parameters) => parameters.get("sort") ?? DEFAULTS.sort;
+
+// What each tab asks and shows; `subject` is what its answers depend on.
+const PARTS = {
+  overview: {
+    subject: (parameters, filters) => filters,
+    ask: (parameters, filters, signal) => {
+      const ofClaims = new URLSearchParams(filters);
+      ofClaims.set("of", "claims");
+      return Promise.all([askForCharts(filters, signal),
+        ...["/api/cards", "/api/what-changed", "/api/anomalies", "/api/stats/cost-outliers"].map((path) =>
+          ask(path, { parameters: filters, signal })), ask("/api/stats/cost-outliers", { parameters: ofClaims, signal })]);
+    },
+    show: async ([specifications, cards, changes, anomalies, providers, claims]) => {
+      showCards(cards);
+      showChanges(changes);
+      showWorthALook(anomalies, providers, claims);
+      await drawCharts(specifications, claimCount > 0);
+    },
+  },
+  drivers: {
+    subject: (parameters, filters) => `${driversPath(parameters).path} ${driversPath(parameters).measure} ${filters}`,
+    ask: (parameters, filters, signal) => {
+      const { path, measure } = driversPath(parameters);
+      const ranked = new URLSearchParams(filters);
+      ranked.set("measure", measure);
+      return ask(path, { parameters: ranked, signal });
+    },
+    show: showDrivers,
+  },
+  members: {
+    subject: (parameters, filters) => filters,
+    ask: (parameters, filters, signal) => askForMembers(filters, signal),
+    show: showMembers,
+  },
+  providers: {
+    subject: (parameters, filters) => filters,
+    ask: (parameters, filters, signal) => askForProviders(filters, signal),
+    show: showProviders,
+  },
+  quality: {
+    subject: () => Date.now(), // what the pipeline did last is asked each time
+    ask: (parameters, filters, signal) => ask("/api/pipeline", { signal }),
+    show: showPipeline,
+  },
+  claims: {
+    subject: (parameters, filters) => `${listOf(parameters)} ${filters}`,
+    ask: (parameters, filters, signal) => {
+      const listed = new URLSearchParams(parameters);
+      VIEW.forEach((name) => listed.delete(name));
+      return ask("/api/claims", { parameters: listed, signal });
+    },
+    show: (claims, parameters) => showClaims(claims, sortOf(parameters)),
+  },
+};
 
 // A wrong field never blanks the page: it is said at the field, and the rest of the filters counts.
 async function showWithoutWrong(parameters, { parameters: wrong, message }, signal) {
@@ -145,25 +207,25 @@ function forgetWrong() {
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
 }
 
-async function refreshFigures(filters, signal) {
-  const ofClaims = new URLSearchParams(filters);
-  ofClaims.set("of", "claims");
-  const [stats, specifications, cards, changes, anomalies, providers, claims] = await Promise.all([
-    ask("/api/stats", { parameters: filters, signal }), askForCharts(filters, signal),
-    ...["/api/cards", "/api/what-changed", "/api/anomalies", "/api/stats/cost-outliers"].map((path) =>
-      ask(path, { parameters: filters, signal })), ask("/api/stats/cost-outliers", { parameters: ofClaims, signal })]);
-  if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
+function showStats(stats, filters) {
   showBuild(stats.build);
   showFigures(stats, filters.has("status"));
-  showCards(cards);
-  showChanges(changes);
-  showWorthALook(anomalies, providers, claims);
-  await drawCharts(specifications, stats.claim_count > 0);
   if (shownBuild && shownBuild !== stats.build.built_at) announce("New data are shown.");
   else announceCount(stats);
+  claimCount = stats.claim_count;
   shownFilters = filters.toString();
+  shownSubjects.delete("overview"); // its changes stood beside the figures that are replaced
   shownBuild = stats.build.built_at;
   build = stats.build;
+}
+
+function showTabOf(parameters) {
+  const kept = new URLSearchParams(parameters);
+  ["tab", ...OPEN, ...PART].forEach((name) => kept.delete(name));
+  const tab = tabOf(parameters);
+  showTab(tab, kept);
+  if (shownTab && tab !== shownTab) dispatchEvent(new Event("resize")); // charts that were hidden take the page's width
+  shownTab = tab;
 }
 
 function announce(text) {
@@ -211,6 +273,7 @@ function changeFilters({ replace = false } = {}) {
 }
 
 function changeList(changes) {
+  isPaging = true;
   const parameters = state();
   PART.forEach((name) => parameters.delete(name));
   for (const [name, value] of Object.entries(changes)) {
@@ -294,17 +357,20 @@ for (const name of ["by", "measure"]) {
   field.addEventListener("change", () => changeView({ [name]: field.value }));
 }
 
-for (const place of ["bars", "changed", "look"]) {
-  document.getElementById(place).addEventListener("click", ({ target }) => {
-    const { dimension, value, claim, from, to } = target.closest("button")?.dataset ?? {};
+// What a button in a figure, ranking or list leads to: a filter, other days, or the dialog.
+for (const place of document.querySelectorAll("[data-of=overview], [data-of=drivers], [data-of=members], [data-of=providers]")) {
+  place.addEventListener("click", ({ target }) => {
+    const { dimension, value, claim, practitioner, from, to } = target.closest("button")?.dataset ?? {};
     if (dimension) changeView({ [dimension]: value }, { clearPart: true });
     if (claim) changeView({ claim });
+    if (practitioner) changeView({ practitioner });
     if (from) changeView({ received_from: from, received_to: to }, { clearPart: true });
   });
 }
 
+const KINDS_OF_PAGES = { claim: "claim", patient: "person", provider: "practitioner" };
 onFound((kind, value) => {
-  if (kind === "claim") changeView({ claim: value });
+  if (kind in KINDS_OF_PAGES) changeView({ [KINDS_OF_PAGES[kind]]: value });
   else changeView({ [kind]: value }, { clearPart: true });
 });
 
@@ -328,9 +394,13 @@ document.getElementById("chips").addEventListener("click", ({ target }) => {
 });
 
 const detail = document.getElementById("detail");
-detail.addEventListener("close", () => changeView({ claim: "" }));
+const NOTHING_OPEN = Object.fromEntries(OPEN.map((name) => [name, ""]));
+detail.addEventListener("close", () => changeView(NOTHING_OPEN));
 detail.addEventListener("click", ({ target }) => {
   if (target === detail || "close" in target.dataset) detail.close(); // the dialog itself is what lies around its content
+  const { open, id, only, value } = target.dataset;
+  if (open) changeView({ ...NOTHING_OPEN, [open]: id });
+  if (only) changeView({ ...NOTHING_OPEN, [only]: value, tab: "claims" }, { clearPart: true });
 });
 
 document.getElementById("claims").addEventListener("click", ({ target }) => {
@@ -347,6 +417,8 @@ document.getElementById("claims").addEventListener("click", ({ target }) => {
     document.getElementById("claims").focus({ preventScroll: true }); // the button that was clicked goes away
   }
 });
+
+onTab((tab) => changeView({ tab, ...NOTHING_OPEN }, { clearPart: true }));
 
 addEventListener("popstate", () => refresh({ isNavigation: true }));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

@@ -1,6 +1,6 @@
 // What changed: the cards with their changes, the split of the change in charges, and what is worth a look.
 
-import { element, keepingFocus } from "./elements.js";
+import { element, keepingFocus, sqlOf } from "./elements.js";
 import { formatAmount, formatCount, formatDay, formatPercent } from "./format.js";
 
 const cards = document.getElementById("cards");
@@ -39,12 +39,6 @@ export function showCards({ items, compared }) {
     const place = document.querySelector(`#figures [data-change="${one.title}"]`);
     place?.replaceChildren(element("span", {}, changeOf(one)), sparkline(one.course));
   }
-}
-
-// The query of a figure, that gives the same on a copy of analytics.duckdb.
-function sqlOf(sql, title) {
-  return element("details", {}, element("summary", { "aria-label": `SQL of ${title}`, "data-key": `sql ${title}` }, "SQL"),
-    element("pre", { tabIndex: 0 }, sql));
 }
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -1,0 +1,153 @@
+"""What the pipeline did last: the newest report of each kind under `runs/`, and how far the data reach."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.settings import Settings, yesterday
+
+Kind = Literal["generate", "quality", "fidelity", "load", "reconcile", "aggregate"]
+KINDS: dict[Kind, tuple[str, str]] = {
+    "generate": ("Days generated", "claims generate"),
+    "quality": ("Every row checked", "claims quality"),
+    "load": ("Loaded into the FHIR server", "claims load"),
+    "reconcile": ("FHIR server compared with the ledger", "claims reconcile"),
+    "aggregate": ("Aggregates built", "claims aggregate"),
+    "fidelity": ("Compared with public figures", "claims fidelity"),
+}
+"""By kind: what it did, and the command that does it."""
+
+
+class Step(BaseModel):
+    """The newest report of one kind of run. Of Dagster's runs only loads leave a report here."""
+
+    kind: Kind
+    title: str
+    command: str
+    finished_at: AwareDatetime | None = Field(description="Null where there is no report.")
+    state: Literal["good", "bad", "never"]
+    summary: str
+
+
+class Held(BaseModel):
+    """Resources of one type, as the newest comparison with the FHIR server counted them."""
+
+    resource_type: str
+    ledger: int = Field(description="What the loader's ledger says that the server holds.")
+    server: int
+    missing: int | None = Field(description="Null unless each resource was looked at.")
+    changed: int | None = Field(description="Null unless each resource was looked at.")
+
+
+class Pipeline(BaseModel):
+    """What the pipeline did last, and how far the data reach."""
+
+    last_day: date = Field(description="Last day that the aggregates have.")
+    days_behind: int = Field(description="From there to yesterday.")
+    steps: list[Step]
+    held: list[Held] = Field(description="Of the newest `claims reconcile`; empty where there is none.")
+    dagster_url: str
+
+
+def pipeline(view: View, settings: Settings) -> Pipeline:
+    """Return the newest report of each kind, and the days by which the aggregates are behind."""
+    newest = {kind: _newest(settings.runs_path, kind) for kind in KINDS}
+    last_day = view.built_from.last_day
+    compared = newest["reconcile"] or {}
+    return Pipeline(
+        last_day=last_day,
+        days_behind=max(0, (yesterday() - last_day).days),
+        steps=[_step(kind, report) for kind, report in newest.items()],
+        held=[
+            Held(
+                resource_type=name,
+                ledger=counts["ledger"],
+                server=counts["server"],
+                missing=counts["missing"],
+                changed=counts["changed"],
+            )
+            for name, counts in sorted(compared.get("by_type", {}).items())
+        ],
+        dagster_url=f"http://127.0.0.1:{settings.dagster_port}",
+    )
+
+
+def _newest(folder: Path, kind: Kind) -> dict[str, Any] | None:
+    """Return the newest readable report of a kind that is no dry run's: file names begin with the time."""
+    for file in sorted(folder.glob(f"*-{kind}-*.json"), reverse=True):
+        try:
+            report = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if isinstance(report, dict) and report.get("kind") == kind and not report.get("is_dry_run"):
+            return report
+    return None
+
+
+def _step(kind: Kind, report: dict[str, Any] | None) -> Step:
+    title, command = KINDS[kind]
+    if report is None:
+        return Step(kind=kind, title=title, command=command, finished_at=None, state="never", summary="No report")
+    try:
+        is_good, summary = _SUMMARIES[kind](report)
+    except (KeyError, TypeError, ValueError):
+        is_good, summary = False, f"The report of another version cannot be read: {command}"
+    return Step(
+        kind=kind,
+        title=title,
+        command=command,
+        finished_at=report["finished_at"],
+        state="good" if is_good else "bad",
+        summary=summary,
+    )
+
+
+def _of_generate(report: dict[str, Any]) -> tuple[bool, str]:
+    return True, f"{report['start']} to {report['end']}: {report['new_claims']:,} claims"
+
+
+def _of_quality(report: dict[str, Any]) -> tuple[bool, str]:
+    failed = sorted(name for name, count in report["checks"].items() if count)
+    named = ", ".join(failed) or f"{len(report['checks'])} checks"
+    return not failed, f"{report['findings']:,} findings in {report['claim_versions']:,} claim versions ({named})"
+
+
+def _of_fidelity(report: dict[str, Any]) -> tuple[bool, str]:
+    measured = report["measurements"]
+    holding = sum(one["verdict"] == "holds" for one in measured)
+    return not report["misses"], f"{holding} of {len(measured)} figures hold, {report['misses']} miss"
+
+
+def _of_load(report: dict[str, Any]) -> tuple[bool, str]:
+    total = report["total"]
+    names = ("created", "updated", "unchanged", "rejected", "failed")
+    counts = ", ".join(f"{int(total.get(name) or 0):,} {name}" for name in names)
+    stopped = f"; stopped: {report['stopped']}" if report.get("stopped") else ""
+    return report["exit_code"] == 0, f"{counts}{stopped}"
+
+
+def _of_reconcile(report: dict[str, Any]) -> tuple[bool, str]:
+    by_type = report["by_type"].values()
+    held = f"{sum(counts['ledger'] for counts in by_type):,} resources loaded"
+    if any(counts["missing"] is None for counts in by_type):
+        return report["is_equal"], f"{held}; counts compared"
+    missing, changed = (sum(counts[name] or 0 for counts in by_type) for name in ("missing", "changed"))
+    return report["is_equal"], f"{held}, {missing:,} missing on the server, {changed:,} changed"
+
+
+def _of_aggregate(report: dict[str, Any]) -> tuple[bool, str]:
+    return True, f"{report['first_day']} to {report['last_day']}, {report['day_count']:,} days"
+
+
+_SUMMARIES = {
+    "generate": _of_generate,
+    "quality": _of_quality,
+    "fidelity": _of_fidelity,
+    "load": _of_load,
+    "reconcile": _of_reconcile,
+    "aggregate": _of_aggregate,
+}

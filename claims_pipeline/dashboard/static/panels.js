@@ -1,0 +1,80 @@
+// The tabs Members and Providers: tables of figures by the values of a dimension. A click on a value filters by it.
+
+import { ask } from "./api.js";
+import { element, keepingFocus, sqlOf, tableOf } from "./elements.js";
+import { formatCount, formatPercent } from "./format.js";
+import { formatFigure } from "./overview.js";
+
+const measures = new Map([...document.getElementById("measure").options].map((option) =>
+  [option.value, { title: option.textContent, unit: option.dataset.unit }]));
+const SHOWN_VALUES = 15;
+
+const MEMBER_PANELS = [
+  { place: "by-plan", figures: ["member_month_count", "patient_count", "claims_per_1000", "charge_pmpm", "charge_amount"] },
+  { place: "by-age-band", figures: ["member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
+  { place: "by-gender", figures: ["member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
+];
+const CONDITION_FIGURES = ["patient_count", "claim_count", "charge_amount"];
+const PROVIDER_FIGURES = ["charge_amount", "claim_count", "patient_count", "average_charge_amount", "median_charge_amount"];
+
+function byDimension(path, measure, filters, signal) {
+  const parameters = new URLSearchParams(filters);
+  parameters.set("measure", measure);
+  parameters.set("count", SHOWN_VALUES);
+  return ask(`/api/stats/${path}`, { parameters, signal });
+}
+
+export function askForMembers(filters, signal) {
+  return Promise.all([
+    ...MEMBER_PANELS.map(({ place }) => byDimension(place, "member_month_count", filters, signal)),
+    byDimension("by-diagnosis", "patient_count", filters, signal),
+    ask("/api/stats/concentration", { parameters: filters, signal })]);
+}
+
+export function showMembers(answers) {
+  MEMBER_PANELS.forEach(({ place, figures }, index) => showBreakdown(place, answers[index], figures));
+  const [conditions, spread] = answers.slice(MEMBER_PANELS.length);
+  showBreakdown("by-diagnosis", conditions, CONDITION_FIGURES);
+  const rows = spread.items.map((one) => [
+    one.top_percent === 100 ? "All patients" : `Costliest ${one.top_percent} %`, formatCount(one.patient_count),
+    formatFigure(one.charge_amount, "USD"), one.charge_percent === null ? "–" : formatPercent(one.charge_percent / 100)]);
+  fill("concentration", rows.length, tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true }), spread.sql, "the spread of charges");
+}
+
+export function askForProviders(filters, signal) {
+  return Promise.all([byDimension("by-specialty", "charge_amount", filters, signal),
+    byDimension("by-provider", "charge_amount", filters, signal),
+    ask("/api/stats/cost-outliers", { parameters: filters, signal })]);
+}
+
+export function showProviders([specialties, providers, outliers]) {
+  showBreakdown("by-specialty", specialties, PROVIDER_FIGURES);
+  showBreakdown("by-provider", providers, PROVIDER_FIGURES, "practitioner");
+  const rows = outliers.map((one) => [opener("practitioner", one.value, one.label), one.specialty.replaceAll("_", " "),
+    formatFigure(one.amount, "USD"), formatFigure(one.peer_amount, "USD"), String(one.score)]);
+  fill("outliers", rows.length, tableOf(["Provider", "Specialty", "Charges for each patient", "Median of peers", "Robust z"],
+    rows, { isNumeric: true, textColumns: 2 }), outliers[0]?.sql, "the outliers");
+}
+
+// A button that opens a page about one thing.
+function opener(kind, value, label) {
+  return element("button", { type: "button", className: "link", [`data-${kind}`]: value, "data-key": `${kind} ${value}` }, label);
+}
+
+function showBreakdown(place, { dimension, items, value_count, sql }, names, opens = "") {
+  const head = ["", ...names.map((name) => measures.get(name).title)];
+  const rows = items.map(({ value, label, figures }) => [
+    opens ? opener(opens, value, label)
+      : element("button", { type: "button", className: "link", "data-dimension": dimension, "data-value": value,
+        "data-key": value, title: `Only claims with ${label}` }, label),
+    ...names.map((name) => (figures[name] === undefined ? "–" : formatFigure(figures[name], measures.get(name).unit)))]);
+  const more = value_count > items.length ? element("p", { className: "note" }, `The first ${items.length} of ${formatCount(value_count)}`) : "";
+  fill(place, rows.length, element("div", {}, tableOf(head, rows, { isNumeric: true }), more), sql, place.replaceAll("-", " "));
+}
+
+function fill(place, hasRows, content, sql, name) {
+  const panel = document.getElementById(place);
+  keepingFocus(panel, () => panel.replaceChildren(
+    hasRows ? content : element("p", { className: "empty" }, "No claims match the filters: clear them, or choose other days."),
+    ...(hasRows && sql ? [sqlOf(sql, name)] : [])));
+}

@@ -1,0 +1,128 @@
+"""The tabs of the page, and the pages about one patient and one provider, in a real browser."""
+
+from playwright.sync_api import Page, Request, expect
+
+from claims_pipeline_tests.aggregate.example_lake import ANA
+from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
+
+pytestmark = needs_chromium
+
+
+def test_a_tab_keeps_the_filters_and_back_leads_to_the_one_before(page: Page) -> None:
+    page.goto("/?state=TX")
+    expect_claims(page, 3)
+    page.get_by_role("link", name="Members", exact=True).click()
+    expect(page.locator("#by-gender")).to_contain_text("female")
+    expect(page.locator("#charts")).to_be_hidden()
+    assert page.url.endswith("/?state=TX&tab=members")
+    page.get_by_role("link", name="Providers", exact=True).press("Enter")
+    expect(page.get_by_role("link", name="Providers", exact=True)).to_have_attribute("aria-current", "page")
+    expect(page.locator("#by-provider")).to_contain_text("Dora Diaz")
+    page.go_back()
+    expect(page.locator("#by-gender")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    page.go_forward()
+    expect(page.locator("#by-gender")).to_be_visible()
+
+
+def test_only_the_tab_that_is_shown_asks(page: Page) -> None:
+    asked: list[str] = []
+    page.goto("/?tab=claims")
+    expect_claims(page, 5)
+
+    def note(request: Request) -> None:
+        if "/api/" in request.url:
+            asked.append(request.url.partition("/api/")[2].partition("?")[0])
+
+    page.on("request", note)
+    page.get_by_role("checkbox", name="Draft").check()
+    expect_claims(page, 1)
+    assert sorted(asked) == ["claims", "stats"]
+
+
+def test_charts_that_were_hidden_while_the_window_changed_have_its_width(page: Page) -> None:
+    page.set_viewport_size({"width": 1200, "height": 800})
+    page.goto("/")
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    page.get_by_role("link", name="Claims", exact=True).click()
+    expect_claims(page, 5)
+    page.set_viewport_size({"width": 800, "height": 800})
+    page.get_by_role("link", name="Overview").click()
+    expect(page.locator("#charts figure svg").first).to_be_visible()
+    page.wait_for_function("() => document.querySelector('#charts figure svg').clientWidth > 300")
+    assert page.evaluate("document.documentElement.scrollWidth") == 800
+
+
+def test_a_value_in_a_table_of_members_filters_everything(page: Page) -> None:
+    page.goto("/?tab=members")
+    expect_claims(page, 5)
+    expect(page.locator("#concentration tbody tr")).to_have_count(6)
+    page.locator("#by-gender").get_by_role("button", name="female").click()
+    expect_claims(page, 3)
+    page.get_by_role("button", name="Remove Gender: female").click()
+    expect_claims(page, 5)
+
+
+def test_a_provider_opens_beside_the_peers_and_leads_to_the_claims(page: Page) -> None:
+    page.goto("/?tab=providers")
+    expect_claims(page, 5)
+    opener = page.locator("#by-provider").get_by_role("button", name="Dora Diaz")
+    opener.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Median of the specialty")
+    expect(dialog).to_contain_text("office visit")
+    page.keyboard.press("Escape")
+    expect(opener).to_be_focused()
+    opener.click()
+    page.get_by_role("button", name="Only this provider's claims").click()
+    expect_claims(page, 5)
+    assert page.url.endswith("tab=claims&provider=practitioner-0001")
+
+
+def test_a_claim_leads_to_its_patient_and_the_patient_to_another_claim(page: Page) -> None:
+    page.goto("/?tab=claims&claim=claim-20250110-000000")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Ana Alvarez").click()
+    expect(dialog).to_contain_text("Coverages that claims name")
+    assert page.url.endswith(f"/?tab=claims&person={ANA}")
+    dialog.get_by_role("button", name="claim-20250111-000000").click()
+    expect(page.locator("#detail-title")).to_have_text("claim-20250111-000000")
+    page.go_back()
+    expect(page.locator("#detail-title")).to_have_text(ANA)
+
+
+def test_a_claim_shows_its_fhir_resource(page: Page) -> None:
+    page.goto("/?claim=claim-20250110-000000")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("FHIR JSON").click()
+    expect(dialog.locator(".fhir pre")).to_contain_text('"resourceType": "Claim"')
+    expect(dialog.locator(".fhir pre")).to_contain_text('"status": "cancelled"')
+
+
+def test_the_pipeline_says_how_far_the_figures_reach_and_what_was_never_done(page: Page) -> None:
+    page.goto("/?tab=quality")
+    expect(page.locator("#behind")).to_contain_text("The figures reach to Feb 3, 2025")
+    expect(page.locator("#steps tbody tr")).to_have_count(6)
+    expect(page.locator("#steps")).to_contain_text("claims load")
+    expect(page.locator("#held")).to_contain_text("claims reconcile --deep")
+    expect(page.locator("#figures")).to_be_hidden()
+
+
+def test_the_link_that_is_copied_is_the_pages_address(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/?tab=members&state=TX")
+    expect_claims(page, 3)
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+
+
+def test_paging_while_new_figures_are_awaited_announces_the_part(page: Page) -> None:
+    page.goto("/?tab=claims&count=2")
+    expect(page.locator("#range")).to_have_text("1 to 2 of 5")
+    page.route("**/api/stats?**", lambda route: (page.wait_for_timeout(300), route.continue_())[1])
+    page.get_by_role("checkbox", name="Active").check()
+    page.get_by_role("button", name="Next").press("Enter")
+    expect(page.locator("#range")).to_contain_text("of 3")
+    expect(page.locator("#announcement")).to_contain_text("of 3, sorted by Received")

@@ -1,0 +1,90 @@
+"""What the pipeline did last, from the reports under `runs/`."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from claims_pipeline import aggregate
+from claims_pipeline.dashboard import create_app
+from claims_pipeline.load.reconciling.reconcile import ReconcileReport, TypeComparison
+from claims_pipeline.load.report import Counts, Latency, LoadReport
+from claims_pipeline.quality.report import QualityReport
+from claims_pipeline.reports import save_report
+from claims_pipeline.settings import Settings, yesterday
+from claims_pipeline_tests.aggregate.example_lake import FEB_3, write_example_lake
+from claims_pipeline_tests.dashboard.conftest import Start
+
+
+@pytest.fixture
+def settings(tmp_path: Path, cache: Path) -> Settings:
+    settings = Settings(home=tmp_path, cache=cache)
+    aggregate.build(write_example_lake(settings.lake_path), settings.analytics_path)
+    return settings
+
+
+@pytest.fixture
+def client(settings: Settings, start: Start) -> httpx.Client:
+    return start(create_app(settings))
+
+
+def steps(client: httpx.Client) -> dict[str, dict[str, Any]]:
+    return {one["kind"]: one for one in client.get("/api/pipeline").json()["steps"]}
+
+
+def test_without_a_report_each_step_names_its_command(client: httpx.Client) -> None:
+    answer = client.get("/api/pipeline").json()
+
+    assert {one["state"] for one in answer["steps"]} == {"never"}
+    assert "claims reconcile" in {one["command"] for one in answer["steps"]}
+    assert answer["days_behind"] == (yesterday() - FEB_3) / timedelta(days=1)
+    assert answer["held"] == []
+
+
+def test_the_newest_report_of_each_kind_counts(settings: Settings, client: httpx.Client) -> None:
+    runs = settings.runs_path
+    save_report(QualityReport("lake", 3, 6, (("ids_unique", 2), ("total_is_sum", 0)), ()), runs)
+    counts = {"Claim": Counts(read=6, created=4, updated=1, rejected=1)}
+    save_report(LoadReport("lake", "http://fhir", counts, {}, {}, 0, 1, 1, 0, 9, 1.0, 1.0, Latency()), runs)
+    compared = {
+        "Claim": TypeComparison(ledger=5, server=6, missing=0, changed=1),
+        "Patient": TypeComparison(3, 3, 0, 0),
+    }
+    save_report(ReconcileReport("http://fhir", compared), runs)
+
+    found = steps(client)
+
+    assert found["quality"]["state"] == found["load"]["state"] == "bad"
+    assert found["quality"]["summary"] == "2 findings in 6 claim versions (ids_unique)"
+    assert found["load"]["summary"] == "4 created, 1 updated, 0 unchanged, 1 rejected, 0 failed"
+    assert found["reconcile"]["state"] == "bad"
+    assert found["reconcile"]["summary"] == "8 resources loaded, 0 missing on the server, 1 changed"
+    assert client.get("/api/pipeline").json()["held"][0] == {
+        "resource_type": "Claim",
+        "ledger": 5,
+        "server": 6,
+        "missing": 0,
+        "changed": 1,
+    }
+
+
+def test_a_dry_run_and_an_unreadable_file_are_passed_over(settings: Settings, client: httpx.Client) -> None:
+    runs = settings.runs_path
+    runs.mkdir(exist_ok=True)
+    (runs / "20990101T000000Z-quality-zz.json").write_text("{torn")
+    (runs / "20990101T000000Z-load-zz.json").write_text(json.dumps({"kind": "load", "is_dry_run": True}))
+
+    assert {one["state"] for one in steps(client).values()} == {"never"}
+
+
+def test_the_report_of_another_version_is_no_error(settings: Settings, client: httpx.Client) -> None:
+    settings.runs_path.mkdir(exist_ok=True)
+    old = {"kind": "load", "finished_at": "2025-02-04T00:00:00+00:00"}
+    (settings.runs_path / "20250204T000000Z-load-zz.json").write_text(json.dumps(old))
+
+    load = steps(client)["load"]
+
+    assert (load["state"], load["summary"]) == ("bad", "The report of another version cannot be read: claims load")

@@ -1,0 +1,121 @@
+"""One provider, against the same counted from the lake's Parquet."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from statistics import median
+from typing import Any
+
+import httpx
+import polars as pl
+import pytest
+
+from claims_pipeline import aggregate, schema
+from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline.dashboard.concentration import concentration
+from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.providers import provider_detail
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.reference import read_table
+
+START, END = date(2025, 1, 1), date(2025, 1, 31)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
+    generate_range(lake, Feed(seed=6, patients=60, claims=400, start_date=START, end_date=END), start=START, end=END)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def view(lake: Lake) -> View:
+    path = lake.root.with_name("analytics.duckdb")
+    aggregate.build(lake, path)
+    return Analytics(path).view()
+
+
+@pytest.fixture(scope="module")
+def current(lake: Lake) -> list[dict[str, Any]]:
+    doctors = pl.read_parquet(lake.path(schema.PRACTITIONERS)).select("practitioner_id", "specialty")
+    claims = lake.scan(schema.CLAIMS).sort("day").group_by("claim_id").last().collect()
+    return claims.join(doctors, on="practitioner_id").to_dicts()
+
+
+def figures_of(claims: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+    charges = [float(claim["total_charge_amount"]) for claim in claims if claim["claim_status"] == "active"]
+    patients = {claim["patient_id"] for claim in claims}
+    return {
+        "claim_count": len(claims),
+        "patient_count": len(patients),
+        "charge_amount": round(sum(charges), 2),
+        "average_charge_amount": round(sum(charges) / len(charges), 2) if charges else None,
+        "claims_a_patient": round(len(claims) / len(patients), 2),
+    }
+
+
+def test_a_providers_figures_stand_beside_the_medians_of_the_specialty(
+    view: View, current: list[dict[str, Any]]
+) -> None:
+    busiest = Counter(claim["practitioner_id"] for claim in current).most_common(1)[0][0]
+    specialty = next(claim["specialty"] for claim in current if claim["practitioner_id"] == busiest)
+    panels: dict[str, list[dict[str, Any]]] = {}
+    for claim in current:
+        if claim["specialty"] == specialty:
+            panels.setdefault(claim["practitioner_id"], []).append(claim)
+    of_peers = [figures_of(claims) for claims in panels.values()]
+
+    detail = provider_detail(view, busiest, fhir_base_url="http://fhir")
+
+    assert (detail.specialty, detail.peer_count) == (specialty, len(panels))
+    assert {one.name: one.value for one in detail.figures} == pytest.approx(figures_of(panels[busiest]), abs=0.011)
+    for one in detail.figures:
+        values = [peer[one.name] for peer in of_peers if peer[one.name] is not None]
+        assert one.peer_median == pytest.approx(median(float(value or 0) for value in values), abs=0.011)
+
+
+def test_the_mix_counts_every_line_of_the_provider_and_adds_up(view: View, current: list[dict[str, Any]]) -> None:
+    busiest = Counter(claim["practitioner_id"] for claim in current).most_common(1)[0][0]
+    categories = dict(read_table("procedures").select("hcpcs_code", "category").iter_rows())
+    expected = Counter(
+        categories[line["hcpcs_code"]]
+        for claim in current
+        if claim["practitioner_id"] == busiest
+        for line in claim["lines"]
+    )
+
+    mix = provider_detail(view, busiest, fhir_base_url="http://fhir").mix
+
+    assert {one.category: one.line_count for one in mix if one.line_count} == expected
+    assert sum(one.peer_percent for one in mix) == pytest.approx(100, abs=1)
+
+
+def test_the_costliest_patients_have_the_share_that_their_charges_add_up_to(
+    view: View, current: list[dict[str, Any]]
+) -> None:
+    spent: Counter[str] = Counter()
+    for claim in current:
+        if claim["claim_status"] == "active":
+            spent[claim["patient_id"]] += claim["total_charge_amount"]
+    ordered = sorted(spent.values(), reverse=True)
+
+    shares = {one.top_percent: one for one in concentration(view, Filters()).items}
+
+    assert list(shares) == [1, 5, 10, 20, 50, 100]
+    for percent, one in shares.items():
+        count = max(-(-percent * len(ordered) // 100), 1)
+        assert one.patient_count == count
+        assert one.charge_amount == sum(ordered[:count])
+    assert shares[100].charge_percent == 100
+
+
+def test_nobody_with_charges_gives_no_shares(view: View) -> None:
+    assert concentration(view, Filters.model_validate({"state": ["nowhere"]})).items == []
+
+
+def test_a_provider_that_is_not_there_is_named(client: httpx.Client) -> None:
+    answer = client.get("/api/providers/nobody")
+
+    assert answer.status_code == 404
+    assert answer.json()["message"] == "there is no provider nobody"
