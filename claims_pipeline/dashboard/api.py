@@ -46,12 +46,6 @@ from claims_pipeline.lake import Lake
 NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is none of this id"}}
 
 
-class FhirResponse(Response):
-    """A FHIR resource whose JSON is written already."""
-
-    media_type = "application/fhir+json"
-
-
 router = APIRouter(
     responses={
         422: {"model": Problem, "description": "A parameter is wrong"},
@@ -145,16 +139,11 @@ def get_claim(request: Request, view: CurrentView, claim_id: str) -> ClaimDetail
     return claim_detail(view, claim_id, fhir_base_url=request.app.state.settings.fhir_base_url)
 
 
-@router.get(
-    "/api/claims/{claim_id}/fhir",
-    tags=["lists"],
-    summary="One claim as a FHIR resource",
-    response_class=FhirResponse,
-    responses=NO_SUCH,
-)
-def get_claim_as_fhir(request: Request, view: CurrentView, claim_id: str) -> FhirResponse:
+@router.get("/api/claims/{claim_id}/fhir", tags=["lists"], summary="One claim as a FHIR resource", responses=NO_SUCH)
+def get_claim_as_fhir(request: Request, view: CurrentView, claim_id: str) -> Response:
     """Return a claim's current version as it is loaded into a FHIR server, made from the lake."""
-    return FhirResponse(claim_as_fhir(view, claim_id, Lake(request.app.state.settings.lake_path)))
+    body = claim_as_fhir(view, claim_id, Lake(request.app.state.settings.lake_path))
+    return Response(body, media_type="application/fhir+json")
 
 
 @router.get("/api/providers/{practitioner_id}", tags=["lists"], summary="One provider", responses=NO_SUCH)

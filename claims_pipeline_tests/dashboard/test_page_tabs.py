@@ -1,6 +1,8 @@
 """The tabs of the page, and the pages about one patient and one provider, in a real browser."""
 
-from playwright.sync_api import Page, Request, expect
+import time
+
+from playwright.sync_api import Page, Request, Route, expect
 
 from claims_pipeline_tests.aggregate.example_lake import ANA
 from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
@@ -121,8 +123,13 @@ def test_the_link_that_is_copied_is_the_pages_address(page: Page) -> None:
 def test_paging_while_new_figures_are_awaited_announces_the_part(page: Page) -> None:
     page.goto("/?tab=claims&count=2")
     expect(page.locator("#range")).to_have_text("1 to 2 of 5")
-    page.route("**/api/stats?**", lambda route: (page.wait_for_timeout(300), route.continue_())[1])
+    page.route("**/api/stats?**", _answered_late)
     page.get_by_role("checkbox", name="Active").check()
     page.get_by_role("button", name="Next").press("Enter")
     expect(page.locator("#range")).to_contain_text("of 3")
     expect(page.locator("#announcement")).to_contain_text("of 3, sorted by Received")
+
+
+def _answered_late(route: Route) -> None:
+    time.sleep(0.3)
+    route.continue_()
