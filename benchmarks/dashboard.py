@@ -1,8 +1,9 @@
 """Time and memory of the dashboard: `python -m benchmarks.dashboard [--claims 500000] [--readers N]`.
 
 Generates a year of claims, builds the analytics, starts `claims dashboard` and asks as the page does. `new` asks under
-filters that no one has asked for before, `again` the same question a second time; "filter change" is all that the page
-asks then, over six connections as a browser does. Prints a Markdown table: medians, and the slowest, over the rounds.
+filters that no one has asked for before, `again` the same question a second time; "other days" and "other state" are
+all that a tab of the page asks after a filter change, over six connections as a browser does. Prints a Markdown table:
+medians, and the slowest, over the rounds.
 
 With `--readers`, that many clients ask at the same time for `--seconds` while the file is published `--publishes`
 times; the exit code is 1 if an answer was a server error. `--home` keeps the lake for another time.
@@ -21,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,17 +41,29 @@ CONNECTIONS = 6
 STATES = ("TX", "CA", "FL", "NY", "PA", "IL", "OH", "GA")
 NAMES = ("smith", "johnson", "maria", "garcia", "lee", "brown, j", "000123", "patient-00004")
 SEARCHES = (("/api/stats", "patient"), ("/api/claims", "patient"), ("/api/patients", "patient"), ("/api/search", "q"))
-FIGURES = (
+OVERVIEW = (
     "/api/stats",
     "/api/cards",
     "/api/what-changed",
     "/api/anomalies",
     "/api/stats/cost-outliers",
     "/api/stats/cost-outliers?of=claims",
-    "/api/stats/by-specialty",
-    "/api/claims",
 )
 """What the first tab of the page asks, besides the charts."""
+TABS = {
+    "drivers": ("/api/stats", "/api/stats/by-specialty"),
+    "members": (
+        "/api/stats",
+        "/api/stats/by-plan?measure=member_month_count",
+        "/api/stats/by-age-band?measure=member_month_count",
+        "/api/stats/by-gender?measure=member_month_count",
+        "/api/stats/by-diagnosis?measure=patient_count",
+        "/api/stats/concentration",
+    ),
+    "providers": ("/api/stats", "/api/stats/by-specialty", "/api/stats/by-provider", "/api/stats/cost-outliers"),
+    "claims": ("/api/stats", "/api/claims"),
+}
+"""What other tabs ask."""
 
 
 NewFilters = Callable[[int], dict[str, object]]
@@ -69,7 +82,7 @@ class Dashboard:
         """Return the answer, which must not be an error."""
         return self.client.get(address).raise_for_status()
 
-    def get_all(self, addresses: list[str]) -> None:
+    def get_all(self, addresses: Sequence[str]) -> None:
         """Ask for all at once, as a browser does."""
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             list(pool.map(self.get, addresses))
@@ -150,7 +163,7 @@ def searching(parameter: str) -> NewFilters:
 
 def measure(dashboard: Dashboard, rounds: int) -> None:
     """Print the table."""
-    page = [*FIGURES, *dashboard.charts]
+    tabs = {"overview": (*OVERVIEW, *dashboard.charts), **TABS}
     numbers = itertools.count()
 
     def row(name: str, ask: Callable[[], object]) -> None:
@@ -166,18 +179,20 @@ def measure(dashboard: Dashboard, rounds: int) -> None:
     def get(address: str, filters: NewFilters = lambda _: {}) -> Callable[[], object]:
         return lambda: dashboard.get(filtered(address, **filters(next(numbers))))
 
-    def get_page(filters: NewFilters) -> None:
-        chosen = filters(next(numbers))
-        dashboard.get_all([filtered(one, **chosen) for one in page])
+    def get_all(addresses: Sequence[str], filters: NewFilters) -> Callable[[], object]:
+        return lambda: dashboard.get_all(
+            [filtered(one, **chosen) for chosen in [filters(next(numbers))] for one in addresses]
+        )
 
     print("| question | median ms | slowest ms | server MiB |\n| --- | ---: | ---: | ---: |")
-    for one in page:
+    for one in dict.fromkeys(itertools.chain(*tabs.values())):
         row(f"{one}, new", get(one, new_filters))
     row("/api/stats, new days", get("/api/stats", new_days))
     dashboard.get("/api/stats")
     row("/api/stats, again", get("/api/stats"))
-    row("filter change, days", lambda: get_page(new_days))
-    row("filter change, state", lambda: get_page(new_filters))
+    for tab, addresses in tabs.items():
+        row(f"{tab}, other days", get_all(addresses, new_days))
+        row(f"{tab}, other state", get_all(addresses, new_filters))
     total = dashboard.get("/api/claims").json()["total"]
     for sort in ("-received_date", "total_charge_amount", "patient_name"):
         claims = f"/api/claims?sort={sort}"
@@ -202,7 +217,7 @@ async def _read(dashboard: Dashboard, path: Path, *, readers: int, publishes: in
 
     async def reader(client: httpx.AsyncClient) -> None:
         while time.monotonic() < ends:
-            one = draw.choice([*FIGURES, *dashboard.charts])
+            one = draw.choice([*OVERVIEW, *dashboard.charts, *itertools.chain(*TABS.values())])
             number = draw.randrange(2_000)
             filters = draw.choice([lambda _: {}, new_days, new_filters, searching("patient")])(number)
             try:

@@ -6,6 +6,7 @@ from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import Card, Cards, ComparedDays
 from claims_pipeline.dashboard.charts.periods import grain_of, periods
 from claims_pipeline.dashboard.comparison import Comparison, comparison
+from claims_pipeline.dashboard.concentration import concentration, shares_sql
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, Measure, plain_number
 from claims_pipeline.dashboard.members import Bucket, Members, days_chosen, members, members_by_bucket
@@ -22,15 +23,6 @@ SHOWN: tuple[str, ...] = (
 )
 
 Figures = Mapping[str, float | int | None]
-
-TOP_SHARE = """with patients as (
-    select sum(total_charge_amount) as amount from claims_current {where} {and_or_where} {charged}
-    group by patient_number
-), top as (
-    select amount from patients order by amount desc
-    limit (select greatest(ceil(0.05 * count(*)), 1)::bigint from patients)
-)
-select round(100.0 * (select sum(amount) from top) / nullif(sum(amount), 0), 1) as top_5_percent from patients"""
 
 
 def cards(view: View, filters: Filters) -> Cards:
@@ -102,8 +94,8 @@ def _figures(view: View, filters: Filters) -> Figures:
         *joined.parameters,
         *filters.parameters,
     )[0]
-    top = view.select_remembered(_top_sql(filters), *filters.parameters)[0]
-    return {name: plain_number(value) for name, value in (row | top).items()}
+    shares = {share.top_percent: share.charge_percent for share in concentration(view, filters).items}
+    return {name: plain_number(value) for name, value in row.items()} | {"top_5_percent": shares.get(5)}
 
 
 def _sql(view: View, filters: Filters, name: str) -> str:
@@ -120,9 +112,7 @@ def _measured(measure: Measure, filters: Filters) -> str:
 
 
 def _top_sql(filters: Filters) -> str:
-    return TOP_SHARE.format(
-        where=filters.where, and_or_where="and" if filters.where else "where", charged=filters.charged
-    )
+    return f"select (\nselect charge_percent from ({shares_sql(filters)})\nwhere top_percent = 5\n) as top_5_percent"
 
 
 def _course(view: View, filters: Filters) -> list[Figures]:

@@ -13,7 +13,7 @@ _SHARES = """with spent as (
     select sum(total_charge_amount) as amount, row_number() over (order by sum(total_charge_amount) desc) as place,
         count(*) over () as patients
     from claims_current {where}
-    group by patient_id
+    group by patient_number
 )
 select top_percent, count(*) as patient_count, sum(amount)::decimal(18, 2) as charge_amount,
     round(100.0 * sum(amount) / nullif((select sum(amount) from spent), 0), 1) as charge_percent
@@ -40,7 +40,12 @@ class Concentration(BaseModel):
 
 def concentration(view: View, filters: Filters) -> Concentration:
     """Return the shares of the charges that the costliest patients have, from the top 1 % to all of them."""
-    where = f"{filters.where} {'and' if filters.where else 'where'} {filters.charged}"
-    sql = _SHARES.format(where=where, percentiles=list(PERCENTILES))
+    sql = shares_sql(filters)
     rows = view.select_remembered(sql, *filters.parameters)
     return Concentration(items=[TopShare.model_validate(row) for row in rows], sql=shown_sql(sql, filters.parameters))
+
+
+def shares_sql(filters: Filters) -> str:
+    """Return the query of the shares, one row for each of PERCENTILES."""
+    where = f"{filters.where} {'and' if filters.where else 'where'} {filters.charged}"
+    return _SHARES.format(where=where, percentiles=list(PERCENTILES))

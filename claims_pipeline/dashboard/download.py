@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Filters
 
-BATCH_ROWS = 5_000
+CSV_ROWS_AT_ONCE, ROWS_OF_ROW_GROUP = 5_000, 20_000
 PIECE_BYTES = 1 << 20
 SPOOLED_BYTES = 16 << 20
 _TEXTS = (
@@ -44,7 +44,7 @@ def claims_csv(view: View, filters: Filters) -> Iterator[bytes]:
         + [f"array_to_string({name}, ' ') as {name}" for name in _LISTS]
     )
     sql = f"select * exclude ({_OF_THIS_FILE}) replace ({columns}) from {_chosen(filters)}"
-    schema, batches = view.batches(sql, *filters.parameters, rows=BATCH_ROWS)
+    schema, batches = view.batches(sql, *filters.parameters, rows=CSV_ROWS_AT_ONCE)
     piece = io.BytesIO()
     pyarrow.csv.write_csv(schema.empty_table(), piece)
     yield piece.getvalue()
@@ -57,7 +57,7 @@ def claims_csv(view: View, filters: Filters) -> Iterator[bytes]:
 def claims_parquet(view: View, filters: Filters) -> Iterator[bytes]:
     """Yield the claims that match the filters as Parquet, in order of receipt, with the analytics file's types."""
     sql = f"select * exclude ({_OF_THIS_FILE}) from {_chosen(filters)}"
-    schema, batches = view.batches(sql, *filters.parameters, rows=BATCH_ROWS)
+    schema, batches = view.batches(sql, *filters.parameters, rows=ROWS_OF_ROW_GROUP)
     with tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES) as file:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
             for batch in batches:

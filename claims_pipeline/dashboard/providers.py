@@ -17,11 +17,11 @@ FIGURES = {
 }
 
 _FIGURES = """with panels as (
-    select practitioner_id, count(*) as claim_count, count(distinct patient_id) as patient_count,
+    select practitioner_id, count(*) as claim_count, count(distinct patient_number) as patient_count,
         coalesce(sum(total_charge_amount) filter (where claim_status = 'active'), 0)::decimal(18, 2) as charge_amount,
         round(avg(total_charge_amount) filter (where claim_status = 'active'), 2)::decimal(18, 2)
             as average_charge_amount,
-        round(count(*) / count(distinct patient_id), 2) as claims_a_patient
+        round(count(*) / count(distinct patient_number), 2) as claims_a_patient
     from claims_current
     where specialty = (select any_value(specialty) from claims_current where practitioner_id = ?)
     group by practitioner_id
@@ -37,7 +37,7 @@ group by figure"""
 
 _MIX = """with counted as (
     select procedure_category, count(*) as peer_count, count(*) filter (where practitioner_id = ?) as line_count
-    from claim_lines join claims_current using (claim_id)
+    from claim_lines join claims_current using (claim_number)
     where specialty = (select any_value(specialty) from claims_current where practitioner_id = ?)
     group by procedure_category
 )
