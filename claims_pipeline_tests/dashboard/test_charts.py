@@ -184,6 +184,21 @@ def test_the_cost_trend_charges_active_claims_unless_a_status_is_chosen(client: 
     assert charges("patient=cleo") == []
 
 
+def test_the_cost_trend_compares_chosen_days_with_those_before(client: httpx.Client) -> None:
+    chosen = spec(client, "cost-trend", "received_from=2025-01-23&received_to=2025-02-03")
+    rows = {row["period"]: row for row in chosen["data"]["values"]}
+
+    assert "grey: from Jan 11, 2025, for comparison" in chosen["title"]["subtitle"]
+    assert rows["2025-01-23"]["before_amount"] == 150.0  # January 11, twelve days before
+    assert rows["2025-02-03"]["before_amount"] == 0.0
+    assert len(rows) == 12
+
+
+@pytest.mark.parametrize("query", ["", "received_from=2025-01-10", "received_from=2025-01-23&basis=service"])
+def test_the_cost_trend_has_no_comparison_without_days_before(client: httpx.Client, query: str) -> None:
+    assert "before_amount" not in str(spec(client, "cost-trend", query))
+
+
 def test_small_counts_have_axes_in_whole_numbers(client: httpx.Client) -> None:
     for name in ("claims-timeline", "geography"):
         svg = html.unescape(vl_convert.vegalite_to_svg(spec(client, name, "patient=cleo") | {"width": 400}))

@@ -102,6 +102,54 @@ def test_a_claim_shows_its_fhir_resource(page: Page) -> None:
     expect(dialog.locator(".fhir pre")).to_contain_text('"status": "cancelled"')
 
 
+def test_days_are_chosen_by_name_and_shown_so_again(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    days = page.locator("#preset")
+    days.select_option("last full month")
+    expect_claims(page, 3)
+    assert page.url.endswith("/?received_from=2025-01-01&received_to=2025-01-31")
+    page.get_by_label("Received from").press_sequentially("01112025")
+    page.keyboard.press("Enter")
+    expect_claims(page, 1)
+    expect(days).to_have_value("own")
+    page.go_back()
+    expect(days).to_have_value("month")
+    days.select_option("all")
+    expect_claims(page, 5)
+
+
+def test_the_ranking_shows_what_changed_by_its_dimension(page: Page) -> None:
+    page.goto("/?tab=drivers&received_from=2025-01-23&received_to=2025-02-03")
+    expect(page.locator("#driven-title")).to_have_text("What changed by specialty")
+    expect(page.locator("#driven tbody tr").first).to_contain_text("+$0.50")
+    page.get_by_label("Dimension").select_option("State")
+    expect(page.locator("#driven-title")).to_have_text("What changed by state")
+    expect(page.locator("#driven tbody tr")).to_have_count(2)
+
+
+def test_a_chart_is_saved_as_a_picture(page: Page) -> None:
+    page.goto("/")
+    chart = page.locator("[data-chart=status]")
+    expect(chart.locator("svg")).to_be_visible()
+    chart.get_by_text("Figures", exact=True).click()
+    for name, begins in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download() as download:
+            chart.get_by_role("button", name=name).click()
+        assert download.value.suggested_filename == f"status.{name.lower()}"
+        assert download.value.path().read_bytes().startswith(begins)
+
+
+def test_a_printed_page_has_figures_and_charts_and_no_controls(page: Page) -> None:
+    page.goto("/")
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    page.emulate_media(media="print")
+    for shown in ("#figures", "#charts"):
+        expect(page.locator(shown)).to_be_visible()
+    for hidden in ("#copy", "#search", "#tabs a:not([aria-current])"):
+        expect(page.locator(hidden).first).to_be_hidden()
+
+
 def test_the_pipeline_says_how_far_the_figures_reach_and_what_was_never_done(page: Page) -> None:
     page.goto("/?tab=quality")
     expect(page.locator("#behind")).to_contain_text("The figures reach to Feb 3, 2025")

@@ -150,7 +150,7 @@ def periods(view: View, filters: Filters, first: date, last: date) -> list[Perio
             max((min(end, highest) - max(begin, lowest)).days + 1, 0),
             is_changing=end > settled_until,
         )
-        for begin, end in _calendar(grain, max(first, lowest), min(last, highest))
+        for begin, end in calendar(grain, max(first, lowest), min(last, highest))
     ]
 
 
@@ -164,7 +164,8 @@ def _changing_days(view: View, filters: Filters) -> int:
     return CHANGES_FOR_DAYS + int(lag)
 
 
-def _calendar(grain: Grain, first: date, last: date) -> Iterator[tuple[date, date]]:
+def calendar(grain: Grain, first: date, last: date) -> Iterator[tuple[date, date]]:
+    """Yield the first and last day of each period that has a day from `first` to `last`."""
     begin = start_of(grain, first)
     while begin <= last:
         end = _end_of(grain, begin)

@@ -6,7 +6,16 @@ from datetime import date
 from typing import Any
 
 from claims_pipeline.dashboard.analytics import Rows, View
-from claims_pipeline.dashboard.charts.periods import GAP, Period, axis, grain_of, in_tooltip, periods, range_shown
+from claims_pipeline.dashboard.charts.periods import (
+    GAP,
+    Period,
+    axis,
+    calendar,
+    grain_of,
+    in_tooltip,
+    periods,
+    range_shown,
+)
 from claims_pipeline.dashboard.charts.registry import (
     ACCENT,
     STATUS_COLORS,
@@ -17,6 +26,7 @@ from claims_pipeline.dashboard.charts.registry import (
     specification,
     whole_ticks,
 )
+from claims_pipeline.dashboard.comparison import comparison
 from claims_pipeline.dashboard.filters import Filters
 
 SHADE = {
@@ -84,17 +94,25 @@ def claims_timeline(view: View, filters: Filters) -> Spec:
 
 @chart(title="Cost trend", place=3, width="two-thirds", plot_height=248)
 def cost_trend(view: View, filters: Filters) -> Spec:
-    """Charges by day, week or month of receipt or service, and the average charge of a claim."""
+    """Charges by day, week or month of receipt or service, and the average charge of a claim.
+
+    With days of receipt chosen, the charges of the days that they are compared with are drawn in grey.
+    """
     shown, rows = _rows(view, filters, f"{filters.charges} as charge_amount, {filters.charged_count} as claim_count")
     by_period = {row["period"]: row for row in rows}
-    values = [_charges(period, by_period.get(period.first)) for period in shown]
+    before, compared = _charges_before(view, filters, len(shown))
+    values = [
+        _charges(period, by_period.get(period.first)) | ({"before_amount": amount} if compared else {})
+        for period, amount in zip(shown, before, strict=True)
+    ]
     grain = shown[0].grain if shown else "month"
     return specification(
         "Cost trend",
-        f"By {grain} of {_BASIS[filters.basis]}, {charged(filters)}{_notes(shown, partial='hollow')}",
+        f"By {grain} of {_BASIS[filters.basis]}, {charged(filters)}{compared}{_notes(shown, partial='hollow')}",
         values,
         layer=[
             SHADE,
+            *([_GREY] if compared else []),
             {
                 "mark": {
                     "type": "area",
@@ -120,6 +138,7 @@ def cost_trend(view: View, filters: Filters) -> Spec:
                 {"field": "charge_amount", "type": "quantitative", "title": "Charges", "format": "$,.2f"},
                 {"field": "claim_count", "type": "quantitative", "title": "Claims charged", "format": ",d"},
                 {"field": "average_charge_amount", "type": "quantitative", "title": "Average", "format": "$,.2f"},
+                *([_BEFORE | {"title": "Compared with", "format": "$,.2f"}] if compared else []),
             ],
         },
     )
@@ -131,6 +150,39 @@ _TIMELINE_TOOLTIP = (
     {"field": "claim_status", "title": "Status"},
     {"field": "claim_count", "type": "quantitative", "title": "Claims", "format": ",d"},
 )
+
+
+_BEFORE = {"field": "before_amount", "type": "quantitative"}
+_GREY = {
+    "mark": {"type": "line", "color": "#8b93a1", "strokeDash": [5, 4], "aria": False, "tooltip": None},
+    "encoding": {"y": _BEFORE | {"axis": _CHARGES["axis"]}, "description": {"value": ""}},
+}
+"""The charges that are compared with, period by period."""
+
+
+def _charges_before(view: View, filters: Filters, period_count: int) -> tuple[list[float | None], str]:
+    """Return the charges of the earlier days for each period that is shown, in order, and a note for the subtitle.
+
+    There are none, and the note is empty, unless days of receipt are chosen and the lake has the earlier ones.
+    """
+    compared = comparison(view, filters)
+    if not (filters.received_from or filters.received_to) or filters.basis != "received" or not compared.is_covered:
+        return [None] * period_count, ""
+    earlier = filters.within(compared.before_first, compared.before_last)
+    grain = grain_of(compared.first, compared.last)
+    rows = view.select_remembered(
+        f"""
+        select date_trunc('{grain}', received_date)::date as period, {filters.charges} as charge_amount
+        from {earlier.claims_by_day} {earlier.where} group by all
+        """,
+        *earlier.parameters,
+    )
+    amounts = {row["period"]: float(row["charge_amount"]) for row in rows}
+    found: list[float | None] = [
+        amounts.get(first, 0.0) for first, _ in calendar(grain, compared.before_first, compared.before_last)
+    ]
+    days = f"{compared.before_first:%b} {compared.before_first.day}, {compared.before_first.year}"
+    return (found + [None] * period_count)[:period_count], f"; grey: from {days}, for comparison"
 
 
 def _rows(view: View, filters: Filters, columns: str) -> tuple[list[Period], Rows]:

@@ -30,7 +30,17 @@ async function drawCard(card, { title, ...specification }, hasClaims) {
   await draw(card.name, card.plot, specification);
   const columns = specification.encoding.tooltip;
   const table = figuresTable(columns, specification.data.values);
-  keepingFocus(card.figures, () => card.figures.replaceChildren(card.figures.firstElementChild, table));
+  keepingFocus(card.figures, () => card.figures.replaceChildren(card.figures.firstElementChild, pictures(card.name), table));
+}
+
+// Buttons that save the chart as it is drawn.
+function pictures(name) {
+  const save = (format) => async () => {
+    const url = await drawn.get(name).view.toImageURL(format, 2);
+    element("a", { href: url, download: `${name}.${format}` }).click();
+  };
+  return element("p", { className: "note" }, "Save as ", ...["svg", "png"].flatMap((format) => [
+    element("button", { type: "button", className: "link", "data-key": `${name} ${format}`, onclick: save(format) }, format.toUpperCase()), " "]));
 }
 
 // Where only the rows differ from what is drawn, they are swapped: half the time, and no flicker.
@@ -53,7 +63,7 @@ function theme() {
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
   const labels = { labelColor: color("muted"), titleColor: color("muted"), labelFontSize: 12 };
   return {
-    background: "transparent",
+    background: color("card"), // a saved picture needs one
     font: style.fontFamily,
     axis: { ...labels, gridColor: color("line"), domainColor: color("line"), tickColor: color("line") },
     axisY: { ...labels, domain: false, ticks: false, labelPadding: 8 },

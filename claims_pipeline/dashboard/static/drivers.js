@@ -12,11 +12,14 @@ const labels = new Map(); // "dimension=value" -> label, as far as an answer has
 export const DIMENSIONS = [...by.options].map((option) => option.value);
 export const DRIVER_DEFAULTS = { by: by.value, measure: measure.value };
 
-const titleOf = (dimension) => by.querySelector(`option[value="${dimension}"]`).textContent;
+export const titleOf = (dimension) => by.querySelector(`option[value="${dimension}"]`).textContent;
 const percent = new Intl.NumberFormat("en-US", { style: "percent", maximumFractionDigits: 1 });
 
+// Returns the dimension of the address; one that does not exist is the first.
+export const dimensionOf = (parameters) => (DIMENSIONS.includes(parameters.get("by")) ? parameters.get("by") : DRIVER_DEFAULTS.by);
+
 export function driversPath(parameters) {
-  const dimension = DIMENSIONS.includes(parameters.get("by")) ? parameters.get("by") : DRIVER_DEFAULTS.by;
+  const dimension = dimensionOf(parameters);
   by.value = dimension;
   measure.value = parameters.get("measure") ?? DRIVER_DEFAULTS.measure;
   if (!measure.value) measure.value = DRIVER_DEFAULTS.measure;

@@ -3,12 +3,13 @@
 import { ask, isAborted } from "./api.js";
 import { askForCharts, drawCharts, forgetDrawings } from "./charts.js";
 import { showDetail } from "./detail.js";
-import { DIMENSIONS, DRIVER_DEFAULTS, driversPath, showChips, showDrivers } from "./drivers.js";
+import { DIMENSIONS, dimensionOf, DRIVER_DEFAULTS, driversPath, showChips, showDrivers, titleOf } from "./drivers.js";
 import { element } from "./elements.js";
 import { showBuild, showFigures } from "./figures.js";
 import { formatCount, formatDay } from "./format.js";
-import { showCards, showChanges, showWorthALook } from "./overview.js";
+import { changesTable, comparedDays, showCards, showChanges, showWorthALook } from "./overview.js";
 import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
+import { daysOf, onPreset, showPreset } from "./presets.js";
 import { showPipeline } from "./quality.js";
 import { onFound } from "./search.js";
 import { orderOf, partAt, rangeOf, showClaims } from "./table.js";
@@ -102,6 +103,7 @@ async function show(parameters, signal, everything) {
   if (answers) await part.show(answers, parameters, filters);
   showChips(parameters);
   for (const kind of ["csv", "parquet"]) document.getElementById(kind).href = `/api/export.${kind}?${filters}`;
+  showPreset(parameters.get("received_from") ?? "", parameters.get("received_to") ?? "", build);
   await showDetail(parameters, signal);
   if (isPaging && tab === "claims" && answers) announce(`Claims ${rangeOf(answers)}, ${orderOf(sortOf(parameters))}`);
   isPaging = false;
@@ -110,6 +112,12 @@ async function show(parameters, signal, everything) {
 }
 
 const sortOf = (parameters) => parameters.get("sort") ?? DEFAULTS.sort;
+
+function showChangesBy(changes) {
+  document.getElementById("driven-title").textContent = `What changed by ${titleOf(changes.by).toLowerCase()}`;
+  document.getElementById("driven-note").textContent = comparedDays(changes.compared);
+  changesTable(document.getElementById("driven"), changes);
+}
 
 // What each tab asks and shows; `subject` is what its answers depend on.
 const PARTS = {
@@ -135,9 +143,14 @@ const PARTS = {
       const { path, measure } = driversPath(parameters);
       const ranked = new URLSearchParams(filters);
       ranked.set("measure", measure);
-      return ask(path, { parameters: ranked, signal });
+      const changed = new URLSearchParams(filters);
+      changed.set("by", dimensionOf(parameters));
+      return Promise.all([ask(path, { parameters: ranked, signal }), ask("/api/what-changed", { parameters: changed, signal })]);
     },
-    show: showDrivers,
+    show: ([drivers, changes]) => {
+      showDrivers(drivers);
+      showChangesBy(changes);
+    },
   },
   members: {
     subject: (parameters, filters) => filters,
@@ -305,6 +318,12 @@ for (const field of [form.received_from, form.received_to]) {
   field.addEventListener("blur", () => dayChanged(field, { isDone: true }));
   field.addEventListener("keydown", (event) => { if (event.key === "Enter") dayChanged(field, { isDone: true }); });
 }
+
+onPreset((preset) => {
+  if (!build) return;
+  const [received_from, received_to] = daysOf(preset, build);
+  changeView({ received_from, received_to }, { clearPart: true });
+});
 
 let pause;
 form.patient.addEventListener("input", () => {

@@ -9,7 +9,7 @@ const EFFECTS = [
   ["members", "Members", "more or fewer member months"], ["use", "Use", "more or fewer services for each member month"],
   ["mix", "Mix", "other services, and such as are new or gone"], ["price", "Price", "other charges for one service"],
 ];
-const SHOWN_CATEGORIES = 8;
+const SHOWN_VALUES = 8;
 const SHOWN_OF_A_KIND = 4;
 
 export function formatFigure(value, unit) {
@@ -25,10 +25,13 @@ function changeOf({ current, before, unit }) {
   return `${change > 0 ? "▲ +" : change < 0 ? "▼ −" : "± "}${said}`;
 }
 
+// Says which days are compared, or why none are.
+export const comparedDays = (compared) => compared.reason
+  || `Changes: ${daysOf(compared.first_day, compared.last_day)} against ${daysOf(compared.before_first_day, compared.before_last_day)}.`;
+
 export function showCards({ items, compared }) {
   const [claims, charges] = ["claim_count", "charge_amount"].map((name) => items.find((one) => one.name === name));
-  document.getElementById("compared").textContent = compared.reason
-    || `Changes: ${daysOf(compared.first_day, compared.last_day)} against ${daysOf(compared.before_first_day, compared.before_last_day)}.`;
+  document.getElementById("compared").textContent = comparedDays(compared);
   keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => one !== claims && one !== charges).map((one) =>
     element("div", { className: "card" },
       element("dt", { title: one.meaning }, one.title),
@@ -60,22 +63,26 @@ function sparkline(course) {
 const daysOf = (first, last) => `${formatDay(first)} to ${formatDay(last)}`;
 const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${formatAmount(Math.abs(value))}`;
 
-export function showChanges({ items, total, compared, sql }) {
-  const note = document.getElementById("changed-note");
-  const table = document.getElementById("changed");
-  note.textContent = compared.reason
+export function showChanges(changes) {
+  const { total, compared } = changes;
+  document.getElementById("changed-note").textContent = compared.reason
     || `Charges went from ${formatAmount(total.before_amount)} to ${formatAmount(total.after_amount)}. The parts add up to the cent.`;
   document.getElementById("waterfall").replaceChildren(...(compared.reason ? [] : steps(total)));
-  if (compared.reason) return table.replaceChildren();
-  const head = ["Category", "Change", ...EFFECTS.map(([, title]) => title)];
-  const shown = items.slice(0, SHOWN_CATEGORIES);
+  changesTable(document.getElementById("changed"), changes);
+}
+
+// The change of each value of a dimension, and its effects; nothing where there is no comparison.
+export function changesTable(place, { by, items, compared, sql }) {
+  if (compared.reason) return place.replaceChildren();
+  const head = ["Value", "Change", ...EFFECTS.map(([, title]) => title)];
+  const shown = items.slice(0, SHOWN_VALUES);
   const rows = shown.map((one) => element("tr", {},
-    element("th", { scope: "row" }, element("button", { type: "button", className: "link", "data-dimension": "category",
+    element("th", { scope: "row" }, element("button", { type: "button", className: "link", "data-dimension": by,
       "data-value": one.value, "data-key": one.value, title: `Only claims with ${one.label}` }, one.label)),
     ...[one.after_amount - one.before_amount, ...EFFECTS.map(([name]) => one.effects[name])].map((value) =>
       element("td", { className: "number" }, signed(value)))));
   const more = items.length > shown.length ? `The ${shown.length} largest of ${items.length}` : "";
-  keepingFocus(table, () => table.replaceChildren(
+  return keepingFocus(place, () => place.replaceChildren(
     element("table", {}, element("thead", {}, element("tr", {}, ...head.map((title, index) =>
       element("th", { scope: "col", className: index ? "number" : "" }, title)))),
       element("tbody", {}, ...rows)),
