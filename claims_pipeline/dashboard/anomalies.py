@@ -10,8 +10,9 @@ from math import log
 from statistics import median
 from typing import Literal
 
+from pydantic import BaseModel
+
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import Anomaly
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.members import days_chosen
 
@@ -24,6 +25,19 @@ SMALLEST_RATIO = 1.25
 
 Grain = Literal["day", "week"]
 Measured = Literal["claims", "charges"]
+
+
+class Anomaly(BaseModel):
+    """A day or week of receipt with far more or less than usual."""
+
+    grain: Literal["day", "week"]
+    first_day: date
+    last_day: date
+    measured: Literal["claims", "charges"]
+    value: float
+    usual: float
+    score: float
+    reason: str
 
 
 def anomalies(view: View, filters: Filters) -> list[Anomaly]:

@@ -9,38 +9,23 @@ from fastapi.responses import StreamingResponse
 
 from claims_pipeline import __version__
 from claims_pipeline.dashboard.analytics import NotBuilt, View
-from claims_pipeline.dashboard.anomalies import anomalies
-from claims_pipeline.dashboard.answers import (
-    Anomaly,
-    Breakdown,
-    Cards,
-    ChartLink,
-    ClaimDetail,
-    ClaimPage,
-    Found,
-    Health,
-    Outlier,
-    PatientDetail,
-    PatientPage,
-    Problem,
-    Stats,
-    WhatChanged,
-)
-from claims_pipeline.dashboard.breakdown import BreakdownQuery, breakdown
-from claims_pipeline.dashboard.cards import cards
-from claims_pipeline.dashboard.changes import ChangeQuery, what_changed
+from claims_pipeline.dashboard.anomalies import Anomaly, anomalies
+from claims_pipeline.dashboard.answers import ChartLink, Health, Problem
+from claims_pipeline.dashboard.breakdown import Breakdown, BreakdownQuery, breakdown
+from claims_pipeline.dashboard.cards import Cards, cards
+from claims_pipeline.dashboard.changes import ChangeQuery, WhatChanged, what_changed
 from claims_pipeline.dashboard.charts import CHARTS, Chart
 from claims_pipeline.dashboard.concentration import Concentration, concentration
-from claims_pipeline.dashboard.details import claim_as_fhir, claim_detail, patient_detail
+from claims_pipeline.dashboard.details import ClaimDetail, PatientDetail, claim_as_fhir, claim_detail, patient_detail
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.dashboard.download import claims_csv, claims_parquet
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.lists import ClaimQuery, PatientQuery, claim_page, patient_page
-from claims_pipeline.dashboard.outliers import OutlierQuery, cost_outliers
+from claims_pipeline.dashboard.lists import ClaimPage, ClaimQuery, PatientPage, PatientQuery, claim_page, patient_page
+from claims_pipeline.dashboard.outliers import Outlier, OutlierQuery, cost_outliers
 from claims_pipeline.dashboard.pipeline import Pipeline, pipeline
 from claims_pipeline.dashboard.providers import ProviderDetail, provider_detail
-from claims_pipeline.dashboard.search import SearchQuery, search
-from claims_pipeline.dashboard.stats import build_of, stats
+from claims_pipeline.dashboard.search import Found, SearchQuery, search
+from claims_pipeline.dashboard.stats import Stats, build_of, stats
 from claims_pipeline.lake import Lake
 
 NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is none of this id"}}

@@ -2,15 +2,36 @@
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import Rows, View
-from claims_pipeline.dashboard.answers import Breakdown, BreakdownRow
+from claims_pipeline.dashboard.answers import RUN_AS_IT_IS
 from claims_pipeline.dashboard.dimensions import Dimension
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, MeasureName, plain_number
 from claims_pipeline.dashboard.members import members
 from claims_pipeline.dashboard.shown_sql import shown_sql
+
+
+class BreakdownRow(BaseModel):
+    """The figures of one value of a dimension."""
+
+    value: str = Field(description="As the filter of the dimension's name takes it.")
+    label: str
+    figures: dict[str, float | int | None] = Field(description="By measure; null where it has no meaning.")
+
+
+class Breakdown(BaseModel):
+    """Figures by the values of a dimension."""
+
+    dimension: str
+    measure: str = Field(description="The figure by which the values are ordered, the largest first.")
+    items: list[BreakdownRow]
+    total: dict[str, float | int | None] = Field(
+        description="The figures of all claims, or lines; a claim with several procedures counts once in it."
+    )
+    value_count: int = Field(description="Values that there are, also those that are not in the answer.")
+    sql: str = Field(description=RUN_AS_IT_IS)
 
 
 class BreakdownQuery(Filters):

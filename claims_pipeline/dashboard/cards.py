@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from pydantic import BaseModel, Field
+
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import Card, Cards, ComparedDays
+from claims_pipeline.dashboard.answers import RUN_AS_IT_IS
 from claims_pipeline.dashboard.charts.periods import grain_of, periods
-from claims_pipeline.dashboard.comparison import Comparison, comparison
+from claims_pipeline.dashboard.comparison import ComparedDays, Comparison, compared_days, comparison
 from claims_pipeline.dashboard.concentration import concentration, shares_sql
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, Measure, plain_number
@@ -23,6 +25,27 @@ SHOWN: tuple[str, ...] = (
 )
 
 Figures = Mapping[str, float | int | None]
+
+
+class Card(BaseModel):
+    """One headline figure."""
+
+    name: str
+    title: str
+    unit: str
+    meaning: str
+    value: float | int | None = Field(description="Under the filters.")
+    current: float | int | None = Field(description="Of the days that are compared.")
+    before: float | int | None = Field(description="Of the days before.")
+    course: list[float | int | None] = Field(description="By day, week or month of receipt; null where there is none.")
+    sql: str = Field(description=RUN_AS_IT_IS)
+
+
+class Cards(BaseModel):
+    """The headline figures with their changes."""
+
+    items: list[Card]
+    compared: ComparedDays
 
 
 def cards(view: View, filters: Filters) -> Cards:
@@ -59,22 +82,6 @@ def cards(view: View, filters: Filters) -> Cards:
         )
     )
     return Cards(items=items, compared=compared_days(view, compared))
-
-
-def compared_days(view: View, compared: Comparison) -> ComparedDays:
-    """Return the days that are compared, and why they are not if the lake does not have them."""
-    reason = (
-        ""
-        if compared.is_covered
-        else f"There is nothing to compare with: the lake has no claims from before {view.built_from.first_day}."
-    )
-    return ComparedDays(
-        first_day=compared.first,
-        last_day=compared.last,
-        before_first_day=compared.before_first,
-        before_last_day=compared.before_last,
-        reason=reason,
-    )
 
 
 def _compared(view: View, filters: Filters, compared: Comparison, now: Figures) -> tuple[Figures, Figures]:

@@ -12,18 +12,46 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from math import expm1, log
 from typing import Any, NamedTuple
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import ChangedValue, Effects, WhatChanged
-from claims_pipeline.dashboard.cards import compared_days
-from claims_pipeline.dashboard.comparison import comparison
+from claims_pipeline.dashboard.answers import RUN_AS_IT_IS, Amount
+from claims_pipeline.dashboard.comparison import ComparedDays, compared_days, comparison
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, DimensionName
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.members import members
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
 CENT = Decimal("0.01")
+
+
+class Effects(BaseModel):
+    """By what charges changed; the four add up to the change to the cent."""
+
+    members: Amount = Field(description="More or fewer member months.")
+    use: Amount = Field(description="More or fewer units for each member month.")
+    mix: Amount = Field(description="Another share of the units, or a value that is new or gone.")
+    price: Amount = Field(description="Other charges for one unit.")
+
+
+class ChangedValue(BaseModel):
+    """The change of the charges of one value of a dimension."""
+
+    value: str
+    label: str
+    before_amount: Amount
+    after_amount: Amount
+    effects: Effects
+
+
+class WhatChanged(BaseModel):
+    """The change in charges, by the values of a dimension, the largest first."""
+
+    by: str
+    compared: ComparedDays
+    items: list[ChangedValue]
+    total: ChangedValue
+    sql: str = Field(description=f"The charges and units of the later days. {RUN_AS_IT_IS}")
 
 
 class ChangeQuery(Filters):

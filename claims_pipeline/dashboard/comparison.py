@@ -4,12 +4,24 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from pydantic import BaseModel, Field
+
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Compare, Filters
 from claims_pipeline.dashboard.members import days_chosen
 
 DEFAULT_DAYS = 84
 """Without days chosen, the last twelve weeks are compared, or half of the days of a shorter lake."""
+
+
+class ComparedDays(BaseModel):
+    """The days that are compared with days before, ends included."""
+
+    first_day: date
+    last_day: date
+    before_first_day: date
+    before_last_day: date
+    reason: str = Field(description="Why there is no comparison; empty where there is one.")
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,22 @@ def comparison(view: View, filters: Filters) -> Comparison:
     before_first, before_last = _before(first, last, filters.compare)
     return Comparison(
         first, last, before_first, before_last, is_covered=view.built_from.first_day <= before_first and first <= last
+    )
+
+
+def compared_days(view: View, compared: Comparison) -> ComparedDays:
+    """Return the days that are compared, and why they are not if the lake does not have them."""
+    reason = (
+        ""
+        if compared.is_covered
+        else f"There is nothing to compare with: the lake has no claims from before {view.built_from.first_day}."
+    )
+    return ComparedDays(
+        first_day=compared.first,
+        last_day=compared.last,
+        before_first_day=compared.before_first,
+        before_last_day=compared.before_last,
+        reason=reason,
     )
 
 

@@ -1,17 +1,79 @@
 """Details of one claim or one patient: everything that the analytics file has about them."""
 
+from datetime import date
 from typing import Any
 
 import polars as pl
+from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import ClaimDetail, PatientDetail
-from claims_pipeline.dashboard.lists import code_of, with_labels
+from claims_pipeline.dashboard.answers import Amount
+from claims_pipeline.dashboard.filters import ClaimStatus
+from claims_pipeline.dashboard.lists import Claim, Code, Patient, code_of, with_labels
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import render
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import place_of_service_labels, procedure_labels
 from claims_pipeline.schema import CLAIMS
+
+
+class Line(BaseModel):
+    """One service line."""
+
+    claim_line_number: int
+    procedure: Code
+    modifiers: list[str]
+    diagnosis_pointers: list[int]
+    line_service_date: date
+    place_of_service: Code
+    unit_count: int
+    unit_charge_amount: Amount
+    charge_amount: Amount
+
+
+class Version(BaseModel):
+    """One version of a claim, as the payer received it."""
+
+    version_number: int
+    claim_status: ClaimStatus
+    as_of_date: date = Field(description="Day on which the payer received it.")
+    total_charge_amount: Amount
+
+
+class ClaimDetail(Claim):
+    """One claim with its lines and the history of its versions."""
+
+    practitioner_id: str
+    practitioner_name: str
+    specialty: str
+    organization_id: str
+    coverage_id: str
+    plan_type: str
+    lines: list[Line]
+    versions: list[Version]
+    fhir_url: str = Field(description="The claim on the FHIR server, if it is loaded.")
+
+
+class CoverageSpan(BaseModel):
+    """One coverage that a claim of the patient names."""
+
+    coverage_id: str
+    payer_name: str | None
+    plan_name: str
+    plan_type: str
+    coverage_start_date: date
+    coverage_end_date: date
+
+
+class PatientDetail(Patient):
+    """One patient with the coverages that claims name."""
+
+    address_line: str
+    zip_code: str
+    first_received_date: date
+    coverages: list[CoverageSpan]
+    claims: str = Field(description="Address of the patient's claims.")
+    fhir_url: str = Field(description="The patient on the FHIR server, if loaded.")
 
 
 class NotFound(DataError):

@@ -1,63 +1,70 @@
-"""The lists of claims and patients: sorted, filtered, in parts.
+"""The lists of claims and patients: sorted, filtered, in parts."""
 
-A part begins after an item (keyset pagination): the last part of ten million is found as fast as the first, and parts
-do not shift when a new build adds items before them. `offset` skips items instead, and takes longer the more it skips.
-"""
+from datetime import date
+from typing import Literal
 
-import base64
-import json
-from typing import Annotated, Any, Literal, NamedTuple, Self
-from urllib.parse import urlencode
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from claims_pipeline.dashboard.analytics import Rows, View
-from claims_pipeline.dashboard.answers import ClaimPage, PatientPage
-from claims_pipeline.dashboard.filters import Filters, PatientText, patient_condition
+from claims_pipeline.dashboard.answers import Amount
+from claims_pipeline.dashboard.filters import ClaimStatus, Filters, PatientText, patient_condition
+from claims_pipeline.dashboard.parts import ListQuery, Page, paging, part_of
 from claims_pipeline.reference import diagnosis_labels, place_of_service_labels, procedure_labels
 
-MAX_OFFSET = 1_000_000
-"""A larger `offset` takes long: follow `next`, or request the last part or the reverse order."""
-END = "end"
-"""Value of `before` for the last part."""
+
+class Code(BaseModel):
+    """A code and our own short label for it, empty where we have none."""
+
+    code: str
+    label: str
 
 
-class Place(NamedTuple):
-    """An item's place in a list: its value in the sorted column, and its id, which breaks ties."""
+class Claim(BaseModel):
+    """One claim in its current version."""
 
-    value: str
-    key: str
-
-    def __str__(self) -> str:
-        """Return the place as text for an address."""
-        return base64.urlsafe_b64encode(json.dumps(self).encode()).decode().rstrip("=")
-
-    @classmethod
-    def parse(cls, text: str) -> "Place":
-        """Return the place from a text that `str` returned; raise ValueError for any other text."""
-        try:
-            value, key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except ValueError:
-            msg = "should be taken from the address of a neighbouring part"
-            raise ValueError(msg) from None
-        return cls(str(value), str(key))
-
-
-def _require_place(text: str) -> str:
-    if text != END:
-        Place.parse(text)
-    return text
+    claim_id: str
+    claim_status: ClaimStatus
+    received_date: date
+    claim_start_date: date
+    claim_end_date: date
+    patient_id: str
+    patient_name: str
+    payer_name: str | None
+    plan_name: str | None
+    diagnoses: list[Code] = Field(description="ICD-10-CM, the principal one first.")
+    procedures: list[Code] = Field(description="CPT or HCPCS, one for each service line, in order.")
+    place_of_service: Code
+    facility_city: str
+    facility_state: str
+    total_charge_amount: Amount
 
 
-_COUNT = Field(default=50, ge=1, le=1_000, description="Items in one answer.")
-_OFFSET = Field(
-    default=0, ge=0, description=f"Items to skip, at most {MAX_OFFSET:,}; with after or before, only where the part is."
-)
-_AFTER = Field(default="", description="Place of the item before the part, as in `next`.")
-_BEFORE = Field(
-    default="", description=f"Place of the item behind the part, as in `previous`; {END!r} for the last part."
-)
-PlaceText = Annotated[str, AfterValidator(lambda text: text and _require_place(text))]
+class Patient(BaseModel):
+    """One patient with a claim, at the last known address."""
+
+    patient_id: str
+    first_name: str
+    last_name: str
+    gender: str
+    birth_date: date
+    city: str
+    state: str
+    claim_count: int
+    active_charge_amount: Amount
+    last_received_date: date
+
+
+class ClaimPage(Page):
+    """A part of the list of claims."""
+
+    items: list[Claim]
+
+
+class PatientPage(Page):
+    """A part of the list of patients."""
+
+    items: list[Patient]
+
 
 ClaimSort = Literal[
     "claim_id", "-claim_id",
@@ -76,25 +83,6 @@ PatientSort = Literal[
     "claim_count", "-claim_count",
     "active_charge_amount", "-active_charge_amount",
 ]  # fmt: skip
-
-
-class ListQuery(BaseModel):
-    """Which part of a list."""
-
-    count: int = _COUNT
-    offset: int = _OFFSET
-    after: PlaceText = _AFTER
-    before: PlaceText = _BEFORE
-
-    @model_validator(mode="after")
-    def _one_way_to_the_part(self) -> Self:
-        if self.after and self.before:
-            msg = "after and before exclude each other"
-            raise ValueError(msg)
-        if self.offset > MAX_OFFSET and not (self.after or self.before):
-            msg = f"offset should be at most {MAX_OFFSET:,}; follow `next` to get farther"
-            raise ValueError(msg)
-        return self
 
 
 class ClaimQuery(Filters, ListQuery):
@@ -118,7 +106,7 @@ def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
         f"select coalesce(sum(claim_count), 0)::bigint as n from {query.claims_by_day} {query.where}",
         *query.parameters,
     )[0]["n"]
-    part = _part(query, key="claim_id", total=total)
+    part = part_of(query, key="claim_id", total=total)
     where = " and ".join(filter(None, [query.where.removeprefix("where "), part.condition]))
     rows = view.select(  # finding the page's rows first makes a deep page five times as fast as sorting whole rows
         f"""
@@ -133,7 +121,7 @@ def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
         part.skip,
     )
     rows = part.in_order(rows)
-    return ClaimPage(items=with_labels(rows), **_paging("/api/claims", query, rows, part, key="claim_id"))
+    return ClaimPage(items=with_labels(rows), **paging("/api/claims", query, rows, part, key="claim_id"))
 
 
 def patient_page(view: View, query: PatientQuery) -> PatientPage:
@@ -142,7 +130,7 @@ def patient_page(view: View, query: PatientQuery) -> PatientPage:
     total = view.select_remembered(
         f"select count(*) as n from patients_current {condition and f'where {condition}'}", *parameters
     )[0]["n"]
-    part = _part(query, key="patient_id", total=total)
+    part = part_of(query, key="patient_id", total=total)
     where = " and ".join(filter(None, [condition, part.condition]))
     rows = view.select(
         f"select * exclude (first_received_date, address_line, zip_code, as_of_date) "
@@ -154,92 +142,7 @@ def patient_page(view: View, query: PatientQuery) -> PatientPage:
         part.skip,
     )
     rows = part.in_order(rows)
-    return PatientPage(items=rows, **_paging("/api/patients", query, rows, part, key="patient_id"))
-
-
-class Part(NamedTuple):
-    """How to select a part of a list.
-
-    Attributes:
-        condition: SQL that selects the items after the place (or before it), and `values` for its placeholders.
-        order: the ORDER BY clause; backwards if the part is before a place.
-        limit: number of items to select.
-        skip: number of selected items to skip.
-        offset: number of items in the whole list before the part.
-        total: number of items in the whole list.
-        is_backwards: the rows are in reverse order.
-    """
-
-    condition: str
-    values: tuple[str, ...]
-    order: str
-    limit: int
-    skip: int
-    offset: int
-    total: int
-    is_backwards: bool
-
-    def in_order(self, rows: Rows) -> Rows:
-        """Return the selected rows in the order of the list."""
-        return rows[::-1] if self.is_backwards else rows
-
-
-def _part(query: ClaimQuery | PatientQuery, *, key: str, total: int) -> Part:
-    column, is_backwards = query.sort.removeprefix("-"), bool(query.before)
-    is_descending = query.sort.startswith("-") != is_backwards
-    direction, sign = ("desc", "<") if is_descending else ("asc", ">")
-    order = f"order by {column} {direction}, {key} {direction}"
-    if query.before == END:
-        size = (total % query.count or query.count) if total else query.count
-        return Part("", (), order, size, 0, max(total - size, 0), total, is_backwards)
-    if place := query.after or query.before:
-        value, item = Place.parse(place)
-        condition = f"({column} {sign} {_typed(column)} or ({column} = {_typed(column)} and {key} {sign} ?))"
-        return Part(condition, (value, value, item), order, query.count, 0, query.offset, total, is_backwards)
-    return Part("", (), order, query.count, query.offset, query.offset, total, is_backwards)
-
-
-def _typed(column: str) -> str:
-    """Return SQL that casts the value of a place, which is text, to its column's type."""
-    return f"?::{_TYPES.get(column, 'varchar')}"
-
-
-_TYPES = {
-    "received_date": "date",
-    "claim_start_date": "date",
-    "birth_date": "date",
-    "claim_count": "bigint",
-    "total_charge_amount": "decimal(18, 2)",
-    "active_charge_amount": "decimal(18, 2)",
-}
-
-
-def _paging(path: str, query: ClaimQuery | PatientQuery, rows: Rows, part: Part, *, key: str) -> dict[str, Any]:
-    column = query.sort.removeprefix("-")
-    given = query.model_dump(mode="json", exclude_defaults=True, exclude={"after", "before", "offset"})
-    given |= {"count": query.count}
-
-    def address(**place: object) -> str:
-        return f"{path}?{urlencode(given | place, doseq=True)}"
-
-    def place_of(row: dict[str, Any]) -> str:
-        return str(Place(str(row[column]), str(row[key])))
-
-    end = part.offset + len(rows)
-    is_last, is_first = end >= part.total or not rows, part.offset == 0
-    return {
-        "total": part.total,
-        "count": query.count,
-        "offset": part.offset,
-        "first": None if is_first else address(),
-        "previous": None
-        if is_first
-        else address(before=place_of(rows[0]), offset=max(part.offset - query.count, 0))
-        if rows
-        else address(),
-        "next": None if is_last else address(after=place_of(rows[-1]), offset=end),
-        "last": None if is_last else address(before=END),
-    }
+    return PatientPage(items=rows, **paging("/api/patients", query, rows, part, key="patient_id"))
 
 
 def with_labels(rows: Rows) -> Rows:

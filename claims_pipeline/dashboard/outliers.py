@@ -7,10 +7,10 @@ Outliers, 1993). A specialty with fewer than `FEWEST_PEERS` peers, or whose peer
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import Outlier
+from claims_pipeline.dashboard.answers import RUN_AS_IT_IS
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
@@ -18,6 +18,22 @@ OUTLIER_SCORE = 3.5
 FEWEST_PEERS = 8
 FEWEST_CLAIMS = 10
 """A provider with fewer claims is not compared: one expensive patient would make an outlier of them."""
+
+
+class Outlier(BaseModel):
+    """A provider or claim whose charges are far from those of the peers."""
+
+    kind: Literal["provider", "claim"]
+    value: str = Field(description="The id.")
+    label: str
+    specialty: str
+    amount: float = Field(description="Charges for one patient, or of the claim.")
+    claim_count: int = Field(description="Claims of the provider; 0 for a claim.")
+    peer_amount: float = Field(description="Median of the peers.")
+    peer_count: int
+    score: float = Field(description="Robust z of the logarithm.")
+    reason: str
+    sql: str = Field(description=RUN_AS_IT_IS)
 
 
 class OutlierQuery(Filters):

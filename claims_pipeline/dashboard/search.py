@@ -1,13 +1,23 @@
 """Search: a text from the search box leads to claims, patients, providers and codes."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import Found
 from claims_pipeline.dashboard.filters import PatientText, patient_condition
 from claims_pipeline.reference import diagnosis_labels, procedure_labels
 
 FOUND_OF_A_KIND = 6
+
+
+class Found(BaseModel):
+    """One thing that a search text may mean. `value` is its id, or its value as a filter."""
+
+    kind: Literal["claim", "patient", "provider", "procedure", "diagnosis"]
+    value: str
+    label: str
+    note: str
 
 
 class SearchQuery(BaseModel):

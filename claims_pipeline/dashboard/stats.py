@@ -1,11 +1,45 @@
 """The headline figures."""
 
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, date
+
+from pydantic import AwareDatetime, BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import Build, Stats
-from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.answers import Amount
+from claims_pipeline.dashboard.filters import ClaimStatus, Filters
+
+
+class StatusCount(BaseModel):
+    """Claims of one status."""
+
+    claim_status: ClaimStatus
+    claim_count: int
+
+
+class Build(BaseModel):
+    """The build that the figures come from. The lake holds what was received from `first_day` to `last_day`."""
+
+    built_at: AwareDatetime
+    first_day: date
+    last_day: date
+    day_count: int
+    population_count: int = Field(description="Persons in the population, with or without a claim.")
+
+
+class Stats(BaseModel):
+    """Headline figures under the filters."""
+
+    claim_count: int
+    claim_count_by_status: list[StatusCount]
+    patient_count: int = Field(description="Persons with at least one of these claims.")
+    charge_amount: Amount = Field(description="Charges of the claims whose status is in charged_statuses.")
+    charged_claim_count: int
+    average_charge_amount: Amount | None = Field(description="For one charged claim; null where there is none.")
+    charged_statuses: list[ClaimStatus]
+    first_received_date: date | None
+    last_received_date: date | None
+    build: Build
 
 
 def stats(view: View, filters: Filters) -> Stats:

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from claims_pipeline import aggregate, schema
 from claims_pipeline.dashboard.analytics import Analytics, View
-from claims_pipeline.dashboard.answers import ClaimPage
 from claims_pipeline.dashboard.charts import CHARTS
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.lists import ClaimQuery, ClaimSort, claim_page
+from claims_pipeline.dashboard.lists import ClaimPage, ClaimQuery, ClaimSort, claim_page
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake

@@ -58,7 +58,7 @@ def test_a_wrong_part_of_a_list_is_named(client: httpx.Client, route: str, query
 
 def test_what_is_wrong_is_told_parameter_by_parameter(client: httpx.Client) -> None:
     body = client.get("/api/claims?status=denied&received_to=2025-02-30&sort=npi").json()
-    assert list(body["parameters"]) == ["sort", "received_to", "status"]
+    assert set(body["parameters"]) == {"sort", "received_to", "status"}
     assert body["parameters"]["received_to"] == "should be a day such as 2025-01-31, not '2025-02-30'"
 
 
