@@ -43,9 +43,6 @@ class Version(BaseModel):
 class ClaimDetail(Claim):
     """One claim with its lines and the history of its versions."""
 
-    practitioner_id: str
-    practitioner_name: str
-    specialty: str
     organization_id: str
     coverage_id: str
     plan_type: str

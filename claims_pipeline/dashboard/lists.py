@@ -31,6 +31,9 @@ class Claim(BaseModel):
     patient_name: str
     payer_name: str | None
     plan_name: str | None
+    practitioner_id: str
+    practitioner_name: str
+    specialty: str
     diagnoses: list[Code] = Field(description="ICD-10-CM, the principal one first.")
     procedures: list[Code] = Field(description="CPT or HCPCS, one for each service line, in order.")
     place_of_service: Code
@@ -72,6 +75,9 @@ ClaimSort = Literal[
     "received_date", "-received_date",
     "claim_start_date", "-claim_start_date",
     "patient_name", "-patient_name",
+    "practitioner_name", "-practitioner_name",
+    "specialty", "-specialty",
+    "principal_diagnosis_code", "-principal_diagnosis_code",
     "facility_state", "-facility_state",
     "total_charge_amount", "-total_charge_amount",
 ]  # fmt: skip

@@ -39,8 +39,14 @@ def view(lake: Lake) -> View:
 
 @pytest.fixture(scope="module")
 def current(lake: Lake) -> pl.DataFrame:
-    """The latest version of each claim."""
-    return lake.scan(schema.CLAIMS).sort("day").group_by("claim_id").last().collect()
+    """The latest version of each claim, with what the table also sorts by."""
+    practitioners = lake.read(schema.PRACTITIONERS).select(
+        "practitioner_id", "specialty", practitioner_name=pl.format("{} {}", "first_name", "last_name")
+    )
+    latest = lake.scan(schema.CLAIMS).sort("day").group_by("claim_id").last().collect()
+    return latest.join(practitioners, on="practitioner_id").with_columns(
+        principal_diagnosis_code=pl.col("diagnosis_codes").list.first()
+    )
 
 
 def days() -> st.SearchStrategy[date | None]:

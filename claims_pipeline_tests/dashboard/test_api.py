@@ -94,6 +94,9 @@ def test_a_claim_is_complete(client: httpx.Client) -> None:
         "patient_name": "Ben Brown",
         "payer_name": "CMS",
         "plan_name": "Plan",
+        "practitioner_id": "practitioner-0001",
+        "practitioner_name": "Dora Diaz",
+        "specialty": "family_medicine",
         "diagnoses": [{"code": "I10", "label": "Essential hypertension"}],
         "procedures": [
             {"code": "99213", "label": "Office visit, established patient, 20-29 minutes"},

@@ -150,6 +150,22 @@ def test_a_printed_page_has_figures_and_charts_and_no_controls(page: Page) -> No
         expect(page.locator(hidden).first).to_be_hidden()
 
 
+def test_the_columns_of_the_table_are_chosen_and_kept_in_the_address(page: Page) -> None:
+    page.goto("/?tab=claims")
+    expect_claims(page, 5)
+    page.locator("#columns summary").click()
+    page.get_by_role("checkbox", name="Provider").check()
+    expect(page.get_by_role("columnheader", name="Provider")).to_be_visible()
+    page.get_by_role("checkbox", name="Site of care").uncheck()
+    expect(page.get_by_role("columnheader", name="Site of care")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("columnheader", name="Provider")).to_be_visible()
+    page.get_by_role("columnheader", name="Diagnoses").get_by_role("button").click()
+    expect(page.get_by_role("columnheader", name="Diagnoses")).to_have_attribute("aria-sort", "ascending")
+    page.locator("#claims").get_by_role("button", name="Dora Diaz").first.click()
+    expect(page.get_by_role("dialog")).to_contain_text("Median of the specialty")
+
+
 def test_the_pipeline_says_how_far_the_figures_reach_and_what_was_never_done(page: Page) -> None:
     page.goto("/?tab=quality")
     expect(page.locator("#behind")).to_contain_text("The figures reach to Feb 3, 2025")

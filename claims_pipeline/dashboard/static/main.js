@@ -12,16 +12,16 @@ import { askForMembers, askForProviders, showMembers, showProviders } from "./pa
 import { daysOf, onPreset, showPreset } from "./presets.js";
 import { showPipeline } from "./quality.js";
 import { onFound } from "./search.js";
-import { orderOf, partAt, rangeOf, showClaims } from "./table.js";
+import { onColumns, orderOf, partAt, rangeOf, showClaims, showColumns, TABLE_DEFAULTS } from "./table.js";
 import { onTab, showTab, TAB_DEFAULTS, tabOf } from "./tabs.js";
 
 const FIELDS = ["status", "received_from", "received_to", "patient", "basis", "compare"]; // of the form
 const FILTERS = [...FIELDS, ...DIMENSIONS];
 const OPEN = ["claim", "person", "practitioner"]; // what is open in the dialog
-const VIEW = ["tab", "by", "measure", ...OPEN]; // what is shown: the tab, its ranking, the dialog
+const VIEW = ["tab", "by", "measure", "columns", ...OPEN]; // what is shown: the tab, its ranking, the dialog
 const PART = ["after", "before", "offset"]; // which part of the table
 const LIST = ["sort", "count", ...PART]; // what concerns the table only
-const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...DRIVER_DEFAULTS, ...TAB_DEFAULTS };
+const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...DRIVER_DEFAULTS, ...TAB_DEFAULTS, ...TABLE_DEFAULTS };
 const LOOK_FOR_A_NEW_BUILD_MS = 10_000;
 const TYPING_PAUSE_MS = 350;
 
@@ -168,13 +168,16 @@ const PARTS = {
     show: showPipeline,
   },
   claims: {
-    subject: (parameters, filters) => `${listOf(parameters)} ${filters}`,
+    subject: (parameters, filters) => `${parameters.get("columns")} ${listOf(parameters)} ${filters}`,
     ask: (parameters, filters, signal) => {
       const listed = new URLSearchParams(parameters);
       VIEW.forEach((name) => listed.delete(name));
       return ask("/api/claims", { parameters: listed, signal });
     },
-    show: (claims, parameters) => showClaims(claims, sortOf(parameters)),
+    show: (claims, parameters) => {
+      showColumns(parameters.get("columns"));
+      showClaims(claims, sortOf(parameters));
+    },
   },
 };
 
@@ -423,8 +426,9 @@ detail.addEventListener("click", ({ target }) => {
 });
 
 document.getElementById("claims").addEventListener("click", ({ target }) => {
-  const { sort, page, patient, claim } = target.dataset ?? {};
+  const { sort, page, patient, claim, practitioner } = target.dataset ?? {};
   if (claim) changeView({ claim });
+  if (practitioner) changeView({ practitioner });
   if (sort) changeList({ sort });
   if (page && partAt(page)) {
     const part = partAt(page);
@@ -438,6 +442,8 @@ document.getElementById("claims").addEventListener("click", ({ target }) => {
 });
 
 onTab((tab) => changeView({ tab, ...NOTHING_OPEN }, { clearPart: true }));
+
+onColumns((columns) => changeView({ columns }));
 
 addEventListener("popstate", () => refresh({ isNavigation: true }));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

@@ -13,6 +13,7 @@ const codes = (all) => {
   return first ? [element("span", { title: first.label }, named(first)), more] : [];
 };
 
+// `isExtra`: shown only when it is chosen.
 const COLUMNS = [
   { title: "Claim", sort: "claim_id", kind: "id",
     show: (claim) => [element("button", { type: "button", className: "link", "data-claim": claim.claim_id,
@@ -26,17 +27,46 @@ const COLUMNS = [
       "data-key": claim.claim_id, title: `Only claims of ${claim.patient_id}` }, claim.patient_name)] },
   { title: "Charge", sort: "total_charge_amount", show: (claim) => [formatAmount(claim.total_charge_amount)], kind: "number" },
   { title: "Procedures", show: (claim) => codes(claim.procedures), kind: "code" },
-  { title: "Diagnoses", show: (claim) => codes(claim.diagnoses), kind: "code" },
+  { title: "Diagnoses", sort: "principal_diagnosis_code", show: (claim) => codes(claim.diagnoses), kind: "code" },
   { title: "Site of care", sort: "facility_state",
     show: (claim) => [element("span", { title: named(claim.place_of_service) }, `${claim.facility_city}, ${claim.facility_state}`)] },
+  { title: "Provider", sort: "practitioner_name", isExtra: true,
+    show: (claim) => [element("button", { type: "button", className: "link", "data-practitioner": claim.practitioner_id,
+      "data-key": `provider ${claim.claim_id}`, title: "Open the provider" }, claim.practitioner_name)] },
+  { title: "Specialty", sort: "specialty", isExtra: true, show: (claim) => [claim.specialty.replaceAll("_", " ")] },
+  { title: "Plan", isExtra: true, show: (claim) => [claim.plan_name ?? "–"] },
+  { title: "Payer", isExtra: true, show: (claim) => [claim.payer_name ?? "–"] },
 ];
+const slug = (title) => title.toLowerCase().replaceAll(" ", "-");
+const DEFAULT_COLUMNS = COLUMNS.filter((column) => !column.isExtra).map((column) => slug(column.title)).join(" ");
+const boxes = document.querySelector("#columns fieldset");
+let shown = [];
+
+export const TABLE_DEFAULTS = { columns: DEFAULT_COLUMNS };
+
+boxes.append(...COLUMNS.map(({ title }) => element("label", { className: "choice" },
+  element("input", { type: "checkbox", value: slug(title) }), title)));
+
+// Calls `open` with the columns that are ticked, as text for the address.
+export function onColumns(open) {
+  boxes.addEventListener("change", () => open([...boxes.querySelectorAll(":checked")].map((box) => box.value).join(" ")));
+}
+
+// Shows the headings of some columns, given as text; without any that exists those of the default.
+export function showColumns(text) {
+  const chosen = (text ?? DEFAULT_COLUMNS).split(" ");
+  const found = COLUMNS.filter(({ title }) => chosen.includes(slug(title)));
+  const now = found.length ? found : COLUMNS.filter((column) => !column.isExtra);
+  for (const box of boxes.querySelectorAll("input")) box.checked = now.some(({ title }) => slug(title) === box.value);
+  if (now.length === shown.length && now.every((column, index) => column === shown[index])) return;
+  shown = now;
+  table.tHead.rows[0].replaceChildren(...shown.map(({ title, sort, kind = "" }) =>
+    element("th", { scope: "col", className: kind }, sort ? element("button", { type: "button", "data-column": sort }, title) : title)));
+}
 
 let pages = {}; // name of a neighbouring part -> its address in the API
 
-// Headings stay and only change: a heading that has the focus keeps it.
-table.tHead.rows[0].replaceChildren(...COLUMNS.map(({ title, sort, kind = "" }) =>
-  element("th", { scope: "col", className: kind }, sort ? element("button", { type: "button", "data-column": sort }, title) : title)));
-
+// Headings stay and only change their order: a heading that has the focus keeps it.
 export function showClaims(page, sort) {
   for (const button of table.tHead.querySelectorAll("[data-column]")) {
     const { column } = button.dataset;
@@ -45,10 +75,10 @@ export function showClaims(page, sort) {
     button.parentElement.setAttribute("aria-sort", direction ?? "none");
   }
   const rows = page.items.map((claim) =>
-    element("tr", {}, ...COLUMNS.map(({ show, kind = "" }) => element("td", { className: kind }, ...show(claim)))));
+    element("tr", {}, ...shown.map(({ show, kind = "" }) => element("td", { className: kind }, ...show(claim)))));
   if (!rows.length) {
     const message = page.total ? "There are no more claims." : "No claims match the filters.";
-    rows.push(element("tr", {}, element("td", { colSpan: COLUMNS.length, className: "empty" }, message)));
+    rows.push(element("tr", {}, element("td", { colSpan: shown.length, className: "empty" }, message)));
   }
   keepingFocus(table.tBodies[0], () => table.tBodies[0].replaceChildren(...rows));
   range.textContent = rangeOf(page);
