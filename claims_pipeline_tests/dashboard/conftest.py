@@ -9,9 +9,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
+from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Lake
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import write_example_lake
 from claims_pipeline_tests.dashboard.chromium import chromium_path
+from claims_pipeline_tests.dashboard.generated_lake import END, FEED, START
 from claims_pipeline_tests.dashboard.running import client_of, running
 
 Start = Callable[..., httpx.Client]
@@ -34,6 +38,22 @@ def example_settings(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> S
     settings = Settings(home=tmp_path_factory.mktemp("home"), cache=cache)
     aggregate.build(write_example_lake(settings.lake_path), settings.analytics_path)
     return settings
+
+
+@pytest.fixture(scope="session")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The generated lake."""
+    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
+    generate_range(lake, FEED, start=START, end=END)
+    return lake
+
+
+@pytest.fixture(scope="session")
+def view(lake: Lake) -> View:
+    """The analytics of the generated lake."""
+    path = lake.root.with_name("analytics.duckdb")
+    aggregate.build(lake, path)
+    return Analytics(path).view()
 
 
 @pytest.fixture(scope="session")

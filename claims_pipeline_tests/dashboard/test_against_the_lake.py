@@ -1,7 +1,6 @@
 """Figures of the API against figures counted from the lake's Parquet with other means."""
 
 from datetime import date
-from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,31 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claims_pipeline import aggregate, schema
-from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline import schema
+from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.charts import CHARTS
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimPage, ClaimQuery, ClaimSort, claim_page
 from claims_pipeline.dashboard.stats import stats
-from claims_pipeline.generate import generate_range
-from claims_pipeline.lake import Feed, Lake
-
-START, END = date(2025, 1, 1), date(2025, 3, 31)
-FEED = Feed(seed=7, patients=60, claims=600, start_date=START, end_date=END)
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
-    generate_range(lake, FEED, start=START, end=END)
-    return lake
-
-
-@pytest.fixture(scope="module")
-def view(lake: Lake) -> View:
-    path: Path = lake.root.with_name("analytics.duckdb")
-    aggregate.build(lake, path)
-    return Analytics(path).view()
+from claims_pipeline.lake import Lake
+from claims_pipeline_tests.dashboard.generated_lake import latest
 
 
 @pytest.fixture(scope="module")
@@ -43,10 +25,8 @@ def current(lake: Lake) -> pl.DataFrame:
     practitioners = lake.read(schema.PRACTITIONERS).select(
         "practitioner_id", "specialty", practitioner_name=pl.format("{} {}", "first_name", "last_name")
     )
-    latest = lake.scan(schema.CLAIMS).sort("day").group_by("claim_id").last().collect()
-    return latest.join(practitioners, on="practitioner_id").with_columns(
-        principal_diagnosis_code=pl.col("diagnosis_codes").list.first()
-    )
+    claims = latest(lake, schema.CLAIMS).join(practitioners, on="practitioner_id")
+    return claims.with_columns(principal_diagnosis_code=pl.col("diagnosis_codes").list.first())
 
 
 def days() -> st.SearchStrategy[date | None]:

@@ -8,52 +8,32 @@ import httpx
 import polars as pl
 import pytest
 
-from claims_pipeline import aggregate, schema
-from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline import schema
+from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.breakdown import BreakdownQuery, breakdown
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimQuery, claim_page
 from claims_pipeline.dashboard.measures import MEASURES
 from claims_pipeline.dashboard.stats import stats
-from claims_pipeline.generate import generate_range
-from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.lake import Lake
 from claims_pipeline.reference import procedure_categories
+from claims_pipeline_tests.dashboard.generated_lake import latest
 
-START, END = date(2025, 1, 1), date(2025, 2, 28)
 every_dimension = pytest.mark.parametrize("dimension", DIMENSIONS.values(), ids=lambda one: one.name)
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
-    feed = Feed(seed=11, patients=80, claims=500, start_date=START, end_date=END)
-    generate_range(lake, feed, start=START, end=END)
-    return lake
-
-
-@pytest.fixture(scope="module")
-def view(lake: Lake) -> View:
-    path = lake.root.with_name("analytics.duckdb")
-    aggregate.build(lake, path)
-    return Analytics(path).view()
 
 
 @pytest.fixture(scope="module")
 def claims(lake: Lake) -> pl.DataFrame:
     """The latest version of each claim, with the columns that dimensions are made of."""
 
-    def latest(table: schema.Table) -> pl.DataFrame:
-        rows = lake.scan(table).sort("day").group_by(*table.key, maintain_order=True).last()
-        return rows.collect()
-
     def whole(table: schema.Table) -> pl.DataFrame:
         return pl.read_parquet(lake.path(table))
 
-    patients = latest(schema.PATIENTS).select("patient_id", "gender", "birth_date")
-    coverages = latest(schema.COVERAGES).select("coverage_id", "plan_name", "plan_type")
+    patients = latest(lake, schema.PATIENTS).select("patient_id", "gender", "birth_date")
+    coverages = latest(lake, schema.COVERAGES).select("coverage_id", "plan_name", "plan_type")
     doctors = whole(schema.PRACTITIONERS).select("practitioner_id", "specialty")
-    joined = latest(schema.CLAIMS).join(patients, on="patient_id").join(coverages, on="coverage_id")
+    joined = latest(lake, schema.CLAIMS).join(patients, on="patient_id").join(coverages, on="coverage_id")
     return joined.join(doctors, on="practitioner_id").join(whole(schema.PAYERS), on="payer_id")
 
 

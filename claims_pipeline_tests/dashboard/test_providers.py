@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
 from statistics import median
 from typing import Any
 
@@ -10,36 +9,20 @@ import httpx
 import polars as pl
 import pytest
 
-from claims_pipeline import aggregate, schema
-from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline import schema
+from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.concentration import concentration
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.providers import provider_detail
-from claims_pipeline.generate import generate_range
-from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.lake import Lake
 from claims_pipeline.reference import read_table
-
-START, END = date(2025, 1, 1), date(2025, 1, 31)
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
-    generate_range(lake, Feed(seed=6, patients=60, claims=400, start_date=START, end_date=END), start=START, end=END)
-    return lake
-
-
-@pytest.fixture(scope="module")
-def view(lake: Lake) -> View:
-    path = lake.root.with_name("analytics.duckdb")
-    aggregate.build(lake, path)
-    return Analytics(path).view()
+from claims_pipeline_tests.dashboard.generated_lake import latest
 
 
 @pytest.fixture(scope="module")
 def current(lake: Lake) -> list[dict[str, Any]]:
     doctors = pl.read_parquet(lake.path(schema.PRACTITIONERS)).select("practitioner_id", "specialty")
-    claims = lake.scan(schema.CLAIMS).sort("day").group_by("claim_id").last().collect()
+    claims = latest(lake, schema.CLAIMS)
     return claims.join(doctors, on="practitioner_id").to_dicts()
 
 

@@ -7,38 +7,20 @@ from statistics import median
 import polars as pl
 import pytest
 
-from claims_pipeline import aggregate, schema
-from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline import schema
+from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.anomalies import anomalies, unusual
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.outliers import OutlierQuery, cost_outliers
-from claims_pipeline.generate import generate_range
-from claims_pipeline.lake import Feed, Lake
-
-START, END = date(2025, 1, 1), date(2025, 2, 28)
-
-
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
-    generate_range(lake, Feed(seed=5, patients=80, claims=900, start_date=START, end_date=END), start=START, end=END)
-    return lake
-
-
-@pytest.fixture(scope="module")
-def view(lake: Lake) -> View:
-    path = lake.root.with_name("analytics.duckdb")
-    aggregate.build(lake, path)
-    return Analytics(path).view()
+from claims_pipeline.lake import Lake
+from claims_pipeline_tests.dashboard.generated_lake import latest
 
 
 def test_the_outliers_are_those_with_a_robust_z_above_the_limit(lake: Lake, view: View) -> None:
     doctors = pl.read_parquet(lake.path(schema.PRACTITIONERS)).select("practitioner_id", "specialty")
-    latest = (
-        lake.scan(schema.CLAIMS).sort("day").group_by("claim_id").last().collect().join(doctors, on="practitioner_id")
-    )
+    claims = latest(lake, schema.CLAIMS).join(doctors, on="practitioner_id")
     by_specialty: dict[str, dict[str, float]] = {}
-    for claim in latest.filter(pl.col("claim_status") == "active").to_dicts():
+    for claim in claims.filter(pl.col("claim_status") == "active").to_dicts():
         by_specialty.setdefault(claim["specialty"], {})[claim["claim_id"]] = log(claim["total_charge_amount"])
     expected: dict[str, float] = {}
     for logs in by_specialty.values():
