@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
 
+from claims_pipeline.aggregate import MODELS
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.days import Day
 
@@ -186,7 +187,8 @@ class Filters(_Dimensions):
 
         Only the latter has the column service_date.
         """
-        is_enough = not (self.patient or self._chosen or self.basis == "service")
+        is_by_day = all(dimension.column in _COLUMNS_BY_DAY for dimension, _ in self._chosen)
+        is_enough = is_by_day and not self.patient and self.basis == "received"
         return "claims_by_day" if is_enough else _CLAIMS
 
     @property
@@ -198,6 +200,8 @@ class Filters(_Dimensions):
 def _where(conditions: list[str]) -> str:
     return f"where {' and '.join(conditions)}" if conditions else ""
 
+
+_COLUMNS_BY_DAY = {column.name for model in MODELS if model.name == "claims_by_day" for column in model.columns}
 
 _CLAIMS = """(
     select *, claim_start_date as service_date, 1 as claim_count, total_charge_amount as charge_amount

@@ -262,6 +262,15 @@ def test_the_map_always_has_every_state_once(client: httpx.Client) -> None:
 
 
 @every_chart
+@pytest.mark.parametrize("query", ["state=TX", "gender=male", "state=TX&gender=female&status=draft"])
+def test_the_charts_of_a_state_or_gender_are_counted_by_day_as_from_the_claims(
+    client: httpx.Client, chart: Chart, query: str
+) -> None:
+    """A place of service, which all claims have, is not in the counts by day."""
+    assert spec(client, chart.name, query) == spec(client, chart.name, f"{query}&place_of_service=11")
+
+
+@every_chart
 def test_the_charts_of_some_patients_are_counted_as_those_of_all(client: httpx.Client, chart: Chart) -> None:
     """Those of all come from counts by day, those of some from the claims."""
     everyone_seen_by_then = "patient=n"  # Ana and Ben
