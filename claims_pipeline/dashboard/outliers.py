@@ -77,16 +77,19 @@ _CLAIMS = """
     select claim_id as value, patient_name as label, specialty, total_charge_amount::double as amount, 0 as claim_count
     from claims_current {where}"""
 
-_SCORED = f"""with compared as ({{compared}}
+_SCORED = f"""with compared as materialized ({{compared}}
 ),
-centers as (select specialty, median(ln(amount)) as center, count(*) as peer_count from compared group by specialty),
-spreads as (
-    select specialty, median(abs(ln(amount) - center)) as spread
-    from compared join centers using (specialty) group by specialty
+logs as (select *, ln(amount) as log_amount from compared),
+peers as (
+    select specialty, median(log_amount) as center, mad(log_amount) as spread, count(*) as peer_count
+    from logs group by specialty
+),
+scored as (
+    select *, 0.6745 * (log_amount - center) / spread as z from logs join peers using (specialty)
+    where peer_count >= {FEWEST_PEERS} and spread > 1e-9
 )
 select value, label, specialty, round(amount, 2) as amount, claim_count, round(exp(center), 2) as peer_amount,
-    peer_count, round(0.6745 * (ln(amount) - center) / spread, 1) as score
-from compared join centers using (specialty) join spreads using (specialty)
-where peer_count >= {FEWEST_PEERS} and spread > 1e-9 and abs(0.6745 * (ln(amount) - center) / spread) > {OUTLIER_SCORE}
-order by abs(0.6745 * (ln(amount) - center) / spread) desc, value
+    peer_count, round(z, 1) as score
+from scored where abs(z) > {OUTLIER_SCORE}
+order by abs(z) desc, value
 limit {{count}}"""
