@@ -1,8 +1,10 @@
 """What a model declares: its columns and what it reads. What it selects is in `sql/<name>.sql`, headed by its grain."""
 
+import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 
+from claims_pipeline.reference import read_table
 from claims_pipeline.schema import Column, Table
 
 
@@ -35,3 +37,9 @@ class Model:
         """The grain, and what else the head of the SQL file says."""
         head = [line for line in self.sql.splitlines() if line.startswith("--")]
         return " ".join(line.removeprefix("--").strip() for line in head)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what the model selects and of the reference tables that it reads."""
+        texts = [self.name, self.sql, *(read_table(name).write_csv() for name in self.references)]
+        return hashlib.sha256("\n".join(texts).encode()).hexdigest()

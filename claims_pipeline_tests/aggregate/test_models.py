@@ -16,6 +16,7 @@ from claims_pipeline.aggregate import MODELS, Model
 from claims_pipeline.aggregate.source import columns_of
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.reference import read_table
 from claims_pipeline_tests.aggregate.example_lake import (
     ANA,
     BEN,
@@ -196,6 +197,15 @@ def test_a_model_reads_what_it_declares(model: Model) -> None:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_a_model_is_headed_by_its_grain(model: Model) -> None:
     assert model.description.startswith("One row per ")
+
+
+def test_another_label_is_another_version_of_the_models_that_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {model.name: model.digest for model in MODELS}
+    other = read_table("procedures").with_columns(label=pl.lit("other"))
+    monkeypatch.setattr("claims_pipeline.aggregate.model.read_table", lambda _: other)
+    changed = {model.name for model in MODELS if model.digest != before[model.name]}
+    assert {"claim_lines", "procedures"} <= changed
+    assert "claims_current" not in changed
 
 
 def test_models_come_after_those_that_they_read() -> None:
