@@ -134,6 +134,8 @@ PRACTITIONERS = Table(
 _SPAN = (
     Column("coverage_id", TEXT, "Coverage: patient and first day"),
     Column("coverage_order", INTEGER, "1 for what pays first, 2 for Medicaid beside Medicare"),
+    Column("subscriber_id", TEXT, "Person who holds the policy"),
+    Column("relationship", TEXT, "Of the person to the subscriber: self, spouse or child"),
     Column("plan_id", TEXT, "Plan"),
     Column("coverage_start_date", DATE, "First day covered"),
     Column("coverage_end_date", DATE, "Last day covered"),
@@ -192,7 +194,7 @@ VISITS = Table(
 
 PATIENTS = Table(
     "patients",
-    "one row per patient whom a claim of the day names, as they were on that day",
+    "one row per patient whom a claim of the day names, or the coverage as subscriber, as they were on that day",
     ("patient_id",),
     (
         Column("patient_id", TEXT, "Patient"),
@@ -217,7 +219,10 @@ COVERAGES = Table(
         Column("plan_id", TEXT, "Plan"),
         Column("plan_name", TEXT, "Name of the plan"),
         Column("plan_type", TEXT, "As in plans"),
-        Column("member_id", TEXT, "The member's number with the payer"),
+        Column("member_id", TEXT, "The subscriber's number with the payer, that of the family too"),
+        Column("dependent_number", INTEGER, "Number of the member in the family: 0 for the subscriber"),
+        Column("subscriber_id", TEXT, "Patient who holds the policy"),
+        Column("relationship", TEXT, "Of the patient to the subscriber: self, spouse or child"),
         Column("coverage_order", INTEGER, "1 for what pays first, 2 for Medicaid beside Medicare"),
         Column("coverage_start_date", DATE, "First day covered"),
         Column("coverage_end_date", DATE, "Last day covered, as far as it is known"),

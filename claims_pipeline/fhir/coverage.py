@@ -52,9 +52,11 @@ COVERAGE: Template = {
         ),
         "text": escaped_text("plan_type_label"),
     },
+    "subscriber": reference("Patient", "subscriber_id"),
     "subscriberId": Optional(text("member_id")),
     "beneficiary": reference("Patient", "patient_id"),
-    "relationship": concept(f"{TERMINOLOGY}/subscriber-relationship", "self"),
+    "dependent": Optional(code("dependent")),
+    "relationship": concept(f"{TERMINOLOGY}/subscriber-relationship", code("relationship")),
     "period": {"start": date("coverage_start_date"), "end": Optional(date("coverage_end_date"))},
     "order": Optional(number("coverage_order")),
     "payor": [reference("Organization", "payer_id")],
@@ -71,7 +73,7 @@ _PROFILES = f'["{US_CORE}/us-core-coverage"]'
 
 
 def with_coverage_type(coverages: pl.DataFrame) -> pl.DataFrame:
-    """Add labels and codes of the plan's type, and the profiles that the coverage conforms to.
+    """Add labels and codes of the plan's type, a dependent's number, and the profiles that the coverage conforms to.
 
     A plan type that we do not know is its own label. US Core requires a member number (its invariant us-core-15), so a
     coverage without one declares no profile.
@@ -80,5 +82,6 @@ def with_coverage_type(coverages: pl.DataFrame) -> pl.DataFrame:
         plan_type_label=label("plan_type", PLAN_TYPE_LABELS).fill_null(escaped(pl.col("plan_type"))),
         coverage_type_code=label("plan_type", COVERAGE_TYPE_CODES),
         payment_source_code=label("plan_type", PAYMENT_SOURCE_CODES),
+        dependent=pl.when(pl.col("dependent_number") > 0).then(pl.col("dependent_number").cast(pl.String)),
         coverage_profiles=pl.when(pl.col("member_id").str.contains(NOT_BLANK)).then(pl.lit(_PROFILES)),
     )

@@ -20,6 +20,7 @@ _SOURCES: Mapping[str, tuple[str, ...]] = {
     "coverage_type_code": ("plan_type",),
     "payment_source_code": ("plan_type",),
     "coverage_profiles": ("member_id",),
+    "dependent": ("dependent_number",),
     "diagnosis_code": ("diagnosis_codes",),
     "diagnosis_label": ("diagnosis_codes",),
     "sequence": ("diagnosis_codes",),

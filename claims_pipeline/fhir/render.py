@@ -48,7 +48,7 @@ RENDERINGS: Mapping[str, Rendering] = MappingProxyType(
             "Coverage",
             "coverage_id",
             COVERAGE,
-            (("Patient", "patient_id"), ("Organization", "payer_id")),
+            (("Patient", "patient_id"), ("Patient", "subscriber_id"), ("Organization", "payer_id")),
             with_coverage_type,
         ),
         "claims": Rendering(

@@ -1,6 +1,7 @@
 """Measuring a lake: every figure of reference/data/calibration.csv."""
 
 from claims_pipeline.fidelity.charges import charge_ratios, concentration
+from claims_pipeline.fidelity.children import births, family_members, well_child_visits
 from claims_pipeline.fidelity.members import coded_conditions, coverage, enrolled_conditions, medicare_by_age
 from claims_pipeline.fidelity.movement import (
     deaths,
@@ -62,6 +63,9 @@ def measure(lake: Lake) -> FidelityReport:
         (19, new_conditions(members)),
         (30, telehealth(sample)),
         (20, dual_eligibles(members)),
+        (21, family_members(sample)),
+        (22, births(sample)),
+        (23, well_child_visits(sample)),
     ):
         figures[row, ""] = found
     figures[10, "Conditions among those 65 and over"] = enrolled_conditions(sample)

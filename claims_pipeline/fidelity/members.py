@@ -29,20 +29,20 @@ CONDITIONS = {
 
 
 def coverage(sample: Sample) -> Figures:
-    """Return the percentage of the population in each kind of coverage on the feed's first day."""
-    members = sample.members.with_columns(pl.col("plan_type").replace_strict(KINDS, default=None).alias("kind"))
+    """Return the percentage of adults in each kind of coverage on the feed's first day."""
+    members = sample.adults.with_columns(pl.col("plan_type").replace_strict(KINDS, default=None).alias("kind"))
     advantage = shares(members.filter(pl.col("kind") == "medicare"), "plan_type", ["medicare_advantage"])
     found = shares(members, "kind", ["employer", "medicare", "medicaid", "marketplace"])
     return found | {"Medicare Advantage of all Medicare": advantage["medicare_advantage"]}
 
 
 def medicare_by_age(sample: Sample) -> Figures:
-    """Return the percentage of the population with Medicare, by age."""
+    """Return the percentage of adults with Medicare, by age."""
     has_medicare = pl.col("plan_type").is_in(["medicare", "medicare_advantage"]).mean() * 100
     older = pl.col("age") >= 65
     return {
-        "65 and over": sample.members.filter(older).select(has_medicare).item(),
-        "below 65": sample.members.filter(~older).select(has_medicare).item(),
+        "65 and over": sample.adults.filter(older).select(has_medicare).item(),
+        "below 65": sample.adults.filter(~older).select(has_medicare).item(),
     }
 
 

@@ -12,8 +12,9 @@ from claims_pipeline.schema import CLAIMS, ENROLLMENT, PLANS, PRACTITIONERS
 
 PRIMARY_CARE_TAXONOMY = ("207Q00000X", "207R00000X")
 """Family medicine and internal medicine without a subspecialty (NUCC)."""
-OFFICE_VISIT = r"^(992(0[2-5]|1[1-5])|993(8[4-7]|9[4-7])|G043[89])$"
+OFFICE_VISIT = r"^(992(0[2-5]|1[1-5])|993(8[1-7]|9[1-7])|G043[89])$"
 EMERGENCY_VISIT = r"^9928[1-5]$"
+ADULT = 18
 OFFICE_PLACES = ("11", "10", "02")
 UNSCHEDULED_PLACES = ("20", "23")
 """Urgent care and emergency department."""
@@ -97,6 +98,11 @@ class Sample:
             .filter(pl.col("plan_id").is_not_null())
             .join(self.lake.read(PLANS).select("plan_id", "plan_type"), on="plan_id", how="left")
         )
+
+    @property
+    def adults(self) -> pl.DataFrame:
+        """The members of 18 and over."""
+        return self.members.filter(pl.col("age") >= ADULT)
 
 
 def sample_of(lake: Lake) -> Sample:

@@ -15,6 +15,7 @@ import polars as pl
 from claims_pipeline.generate.days import day_number, month_start, months_since_epoch, weekday_of, year_of, year_start
 from claims_pipeline.generate.draws import Floats, Integers
 from claims_pipeline.generate.in_turn import turns_a_year
+from claims_pipeline.generate.well_child import visits_a_year
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.reference.holidays import federal_holidays
@@ -122,13 +123,15 @@ def claim_counts(feed: Feed, first: int, last: int) -> Integers:
 
 
 def story_shares(feed: Feed) -> Floats:
-    """Return each story's share of the claims: at most as much as those who take turns in it need (turns.csv)."""
+    """Return each story's share of the claims: at most as much as those need who take turns or are due in it."""
     years = ((feed.end_date - feed.start_date).days + 1) / 365.25
     shares = []
     for story in read_table("stories").iter_rows(named=True):
         share = story["share"]
         if story["draw"] == "turn":
             share = min(share, turns_a_year(feed, story["story"]) * years / feed.claims)
+        if story["draw"] == "due":
+            share = min(share, visits_a_year(feed) * years / feed.claims)
         shares.append(share)
     return np.array(shares)
 

@@ -21,6 +21,8 @@ OLDEST_RISE = 90.0
 """Shares go on rising to this age as they do before the last mean age."""
 YOUNGEST = 3.0
 """Below this age nobody has a chronic condition."""
+ADULT = 18.0
+"""Below this age nobody has a condition that children of 9 do not have."""
 MONTHS = np.arange(130 * 12)
 FRAILTY = np.array([0.15, 0.35, 0.55, 0.80, 1.00, 1.30, 1.65, 2.20])
 """How much likelier a condition is at each level of frailty; levels are equally frequent, the mean is 1."""
@@ -167,6 +169,8 @@ def _chances() -> list[Floats]:
     """Return the chance to have each condition by group, frailty x 2 + sex (rows), and month of life."""
     table, pyramid = read_table("conditions"), read_table("age_pyramid")
     ages = np.array([YOUNGEST, *AGES.values(), OLDEST_RISE])
+    grown_up = 1 + list(AGES).index("from_18")
+    ages = np.insert(ages, grown_up, ADULT)
     women, men = (pyramid[sex].to_numpy() for sex in ("female", "male"))
     middle = (pyramid["from_age"] + pyramid["to_age"] + 1).to_numpy() / 2
     share = np.interp(ages, middle, women / (women + men))
@@ -174,6 +178,8 @@ def _chances() -> list[Floats]:
     for row in table.iter_rows(named=True):
         of_all = np.array([0.0, *(row[name] for name in AGES), 0.0])
         rise = (OLDEST_RISE - ages[-2]) / (ages[-2] - ages[-3])
+        of_adult = np.interp(ADULT, np.delete(ages, grown_up), of_all) if row["from_0"] else 0.0
+        of_all = np.insert(of_all, grown_up, of_adult)
         of_all[-1] = of_all[-2] + max(0.0, of_all[-2] - of_all[-3]) * rise
         of_men = of_all / (share * row["female_ratio"] + 1 - share)
         by_group = np.empty((len(FRAILTY) * 2, len(ages)))

@@ -1,6 +1,6 @@
 """Which plan covers a person on a day, from when to when.
 
-Coverage renews on January 1; Medicare begins on the first of the month of the 65th birthday.
+Coverage renews on January 1; Medicare begins on the first of the month of the 65th birthday, a newborn's at birth.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -12,6 +12,7 @@ from claims_pipeline.generate.days import year_of, year_start
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
 from claims_pipeline.generate.membership import KINDS, MEDICAID, MEDICARE
 from claims_pipeline.generate.population import population
+from claims_pipeline.generate.subscribers import policy_numbers, subscribers_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -27,6 +28,7 @@ class Spans:
 
     Attributes:
         plan: row of the plans table.
+        subscriber: number of the person who holds the policy.
         start: first day covered.
         end: last day covered.
         planned_end: last day covered as long as the person neither leaves nor dies.
@@ -34,6 +36,7 @@ class Spans:
     """
 
     plan: Integers
+    subscriber: Integers
     start: Integers
     end: Integers
     planned_end: Integers
@@ -52,7 +55,9 @@ def span_on(feed: Feed, *, people: Integers, days: Integers) -> Spans:
     )
     years, medicare = year_of(days), everyone.medicare[people]
     has_medicare = days >= medicare
-    kind = np.where(has_medicare, MEDICARE, everyone.kind[people])
+    subscriber, kind = subscribers_of(feed, people, years)
+    subscriber, kind = np.where(has_medicare, people, subscriber), np.where(has_medicare, MEDICARE, kind)
+    policy = np.where(has_medicare, people, policy_numbers(feed, subscriber))
     start = np.maximum(year_start(years), first)
     np.maximum(start, medicare, out=start, where=has_medicare)
     planned_end = year_start(years + 1) - 1
@@ -62,7 +67,8 @@ def span_on(feed: Feed, *, people: Integers, days: Integers) -> Spans:
     np.minimum(planned_end, gap_first - 1, out=planned_end, where=has_gap & (days < gap_first))
     end = np.minimum(planned_end, last)
     return Spans(
-        plan=_plan(feed, people, years, kind),
+        plan=_plan(feed, policy, years, kind),
+        subscriber=subscriber,
         start=start,
         end=end,
         planned_end=planned_end,
@@ -85,13 +91,13 @@ def second_span_on(feed: Feed, *, people: Integers, days: Integers) -> Spans:
     return replace(spans, plan=_plan(feed, people, year_of(days), medicaid), is_covered=spans.is_covered & is_dual)
 
 
-def _plan(feed: Feed, people: Integers, years: Integers, kind: Integers) -> Integers:
-    """Return the plan of a kind that a person has in a year: kept until they choose anew at a renewal."""
+def _plan(feed: Feed, policies: Integers, years: Integers, kind: Integers) -> Integers:
+    """Return the plan of a kind that a policy has in a year: kept until its holder chooses anew at a renewal."""
     draws, plans = Draws(feed.seed), read_table("plans")
-    chosen_in = np.zeros(len(people), dtype=np.int64)
+    chosen_in = np.zeros(len(policies), dtype=np.int64)
     for year in range(feed.start_date.year, int(years.max(initial=0)) + 1):
-        chooses = draws.uniform("person/plan change", pair(people, year)) < PLAN_CHANGES_A_YEAR
+        chooses = draws.uniform("person/plan change", pair(policies, year)) < PLAN_CHANGES_A_YEAR
         chosen_in[chooses & (years >= year)] = year
     kinds, share = plans["coverage_kind"].to_numpy(), plans["share"].to_numpy()
     choice = KeyedChoice(plans["plan_id"].to_list(), [np.where(kinds == name, share, 0.0) for name in KINDS])
-    return choice.choose(draws.bits("person/plan", pair(people, chosen_in)), kind)
+    return choice.choose(draws.bits("person/plan", pair(policies, chosen_in)), kind)

@@ -50,10 +50,16 @@ def weekday_of(days: Integers) -> Integers:
 
 def ages_on(birth_days: Integers, days: Integers) -> Integers:
     """Return the completed years of age on each day; arrays are broadcast. Born on February 29: a year on March 1."""
+    years: Integers = age_months_on(birth_days, days) // 12
+    return years
+
+
+def age_months_on(birth_days: Integers, days: Integers) -> Integers:
+    """Return the completed months of age on each day; arrays are broadcast."""
     birth_month, month = months_since_epoch(birth_days), months_since_epoch(days)
     is_before = days - month_start(month) < birth_days - month_start(birth_month)
     months: Integers = month - birth_month - is_before
-    return months // 12
+    return months
 
 
 def years_before(day: date, years: Integers) -> Integers:

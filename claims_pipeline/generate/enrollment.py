@@ -13,6 +13,7 @@ from claims_pipeline.generate.days import day_number, year_start
 from claims_pipeline.generate.draws import Draws, Integers, pair
 from claims_pipeline.generate.identifiers import coverage_ids, dates, known_dates, numbered
 from claims_pipeline.generate.population import conditions_on, population
+from claims_pipeline.generate.subscribers import RELATIONSHIPS, relationships
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import ENROLLMENT
@@ -50,6 +51,10 @@ def _members(feed: Feed, people: Integers) -> pl.DataFrame:
                 {
                     "coverage_id": coverage_ids(patient_ids.gather(place), spans.start, order),
                     "coverage_order": order.astype(np.int32),
+                    "subscriber_id": numbered("patient", spans.subscriber),
+                    "relationship": pl.Series(RELATIONSHIPS).gather(
+                        relationships(feed, people[place], spans.subscriber)
+                    ),
                     "plan_id": read_table("plans")["plan_id"].gather(spans.plan),
                     "coverage_start_date": dates(spans.start),
                     "coverage_end_date": dates(spans.end),
@@ -97,6 +102,7 @@ def _spans_of(feed: Feed, people: Integers) -> tuple[Integers, Spans, Integers]:
                 found.append(spans.at(is_new))
                 orders.append(np.full(is_new.sum(), order))
     place, starts, order_of = (np.concatenate(parts) for parts in (owners, [spans.start for spans in found], orders))
-    _, chosen = np.unique(pair(place, starts) * np.uint64(2) + order_of.astype(np.uint64), return_index=True)
+    since = starts - starts.min(initial=0)  # days before 1970 are negative, which `pair` does not hold
+    _, chosen = np.unique(pair(place, since) * np.uint64(2) + order_of.astype(np.uint64), return_index=True)
     columns = (np.concatenate([getattr(spans, field.name) for spans in found])[chosen] for field in fields(Spans))
     return place[chosen], Spans(*columns), order_of[chosen]

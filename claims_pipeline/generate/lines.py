@@ -12,7 +12,7 @@ from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, Diagnoses
 from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable
 from claims_pipeline.generate.providers import family_numbers
 from claims_pipeline.generate.reasons import NONE
-from claims_pipeline.generate.rules import ANY_VISIT, Rule, rules_of
+from claims_pipeline.generate.rules import ANY_VISIT, LAST_MONTH, Rule, rules_of
 from claims_pipeline.reference import read_table
 
 PATIENTS = ("established", "new", "emergency")
@@ -26,6 +26,7 @@ class Encounters:
         counter: the claim's counter for random draws.
         story: row of the stories table.
         ages: of the patient on the day of service.
+        months: the same in months.
         is_female: of the patient.
         is_medicare: whether the payer is Medicare, or a plan of Medicare Advantage.
         diagnoses: may gain those that lines bring with them.
@@ -39,6 +40,7 @@ class Encounters:
     counter: Bits
     story: Integers
     ages: Integers
+    months: Integers
     is_female: NDArray[np.bool_]
     is_medicare: NDArray[np.bool_]
     diagnoses: Diagnoses
@@ -105,6 +107,7 @@ class _StoryLines:
         self.visits, self.claims = visits, claims
         self.codes, self.count = visits.diagnoses.codes, visits.diagnoses.count
         self.counter, self.ages = visits.counter[claims], visits.ages[claims]
+        self.months = visits.months[claims]
         self.is_female, self.is_medicare = visits.is_female[claims], visits.is_medicare[claims]
         self.is_new, self.is_video = visits.is_new[claims], visits.is_video[claims]
         self.families = family_numbers()[self.codes[claims]]
@@ -138,13 +141,20 @@ class _StoryLines:
             applies &= self.is_medicare == (rule.payer == "medicare")
         if rule.sex:
             applies &= self.is_female == (rule.sex == "female")
-        if rule.from_age > 0 or rule.to_age < 120:
-            applies &= (self.ages >= rule.from_age) & (self.ages <= rule.to_age)
+        applies &= self._has_age(rule)
         if not rule.by_video:
             applies &= ~self.is_video
         if rule.adds != NONE:
             applies &= (self.count[self.claims] < MOST_DIAGNOSES) | (self.codes[self.claims] == rule.adds).any(axis=1)
         return applies
+
+    def _has_age(self, rule: Rule) -> NDArray[np.bool_]:
+        has: NDArray[np.bool_] = np.ones(len(self.ages), dtype=np.bool_)
+        if rule.from_age > 0 or rule.to_age < 120:
+            has = (self.ages >= rule.from_age) & (self.ages <= rule.to_age)
+        if rule.from_month > 0 or rule.to_month < LAST_MONTH:
+            has &= (self.months >= rule.from_month) & (self.months <= rule.to_month)
+        return has
 
     def _pointers(self, rule: Rule, at: Integers) -> Integers:
         """Return which diagnosis the lines are for, adding it where the rule brings one."""

@@ -14,8 +14,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Days, Masks, condition_names, draw_onsets, masks_on
-from claims_pipeline.generate.days import DAYS_A_YEAR, NEVER, ages_on, day_number, year_of, year_start, years_before
-from claims_pipeline.generate.draws import Draws, Floats, Integers, KeyedChoice
+from claims_pipeline.generate.days import DAYS_A_YEAR, NEVER, ages_on, day_number, year_of, year_start
+from claims_pipeline.generate.draws import Draws, Floats, Integers
+from claims_pipeline.generate.households import CHILD, Households, households_of
 from claims_pipeline.generate.membership import (
     OLDEST,
     Membership,
@@ -33,6 +34,7 @@ USE_LIMIT = 2.8
 """Propensities are cut at so many standard deviations."""
 ADHERENT = 0.72
 """Share of adults who go to routine checkups: about three quarters had one within the year (CDC BRFSS 2022)."""
+TODDLER = 4
 ATTEMPTS = 12
 """So many people are drawn for a day until one is covered on it; then it is the first person."""
 FIRST_PERSON = 0
@@ -46,9 +48,10 @@ class Population:
     Attributes:
         is_female: bool.
         birth_day: days since 1970-01-01.
-        age: in years on the feed's first day.
+        age: in years on the feed's first day; below 0 for those born later.
         onsets: day on which each chronic condition (rows) begins, NEVER where it does not.
-        kind: kind of coverage without Medicare, a position in membership.KINDS.
+        kind: kind of coverage of their own without Medicare, a position in membership.KINDS.
+        households: who belongs together.
         medicare: first day of Medicare.
         member: from when to when they are members, and when they die.
         propensity: how much care the person uses, with a long tail.
@@ -61,6 +64,7 @@ class Population:
     age: Integers
     onsets: Days
     kind: Integers
+    households: Households
     medicare: Integers
     member: Membership
     propensity: Floats
@@ -97,20 +101,22 @@ class Population:
 def population(feed: Feed) -> Population:
     """Return the people of a feed."""
     draws, people = Draws(feed.seed), np.arange(feed.patients)
-    pyramid = read_table("age_pyramid")
-    counts = np.concatenate([pyramid["female"].to_numpy(), pyramid["male"].to_numpy()])
-    bands = [f"{sex}/{age}" for sex in ("female", "male") for age in pyramid["from_age"]]
-    band = KeyedChoice(bands, counts).choose(draws.bits("person/age band", people))
-    is_female = band < pyramid.height
-    band %= pyramid.height
-    from_age, to_age = (pyramid[name].to_numpy() for name in ("from_age", "to_age"))
-    youngest, oldest = years_before(feed.start_date, from_age), years_before(feed.start_date, to_age + 1)
-    birth_day = youngest[band] - draws.below("person/age", people, (youngest - oldest)[band])
+    homes = households_of(feed)
+    is_female, birth_day, is_child = homes.is_female, homes.birth_day, homes.role == CHILD
     age = ages_on(birth_day, np.full(1, day_number(feed.start_date)))
     spread = np.clip(draws.normal("person/propensity", people), -USE_LIMIT, USE_LIMIT)
-    kind = kinds_below_65(draws, people, age)
-    medicare = medicare_starts(draws, people, birth_days=birth_day, kinds=kind)
-    member = memberships(feed, people, birth_days=birth_day, is_female=is_female, kinds=kind, medicare=medicare)
+    kind = np.where(is_child, kinds_below_65(draws, "person", people, age), homes.kind)
+    medicare = medicare_starts(draws, people, birth_days=birth_day, kinds=kind, is_child=is_child)
+    gets_own = (homes.own_from <= feed.end_date.year) | (birth_day > day_number(feed.start_date))
+    member = memberships(
+        feed,
+        people,
+        stays=homes.stays,
+        birth_days=birth_day,
+        is_female=is_female,
+        medicare=medicare,
+        has_no_gap=is_child & gets_own,
+    )
     years = (day_number(feed.start_date) - birth_day) / DAYS_A_YEAR
     onsets = draw_onsets(draws, people, birth_days=birth_day, ages=years, is_female=is_female)
     is_adherent = draws.uniform("person/adherent", people) < ADHERENT
@@ -118,8 +124,7 @@ def population(feed: Feed) -> Population:
     for name in FIRST_PERSON_HAS:
         onset = onsets[condition_names().index(name)]
         onset[FIRST_PERSON] = min(onset[FIRST_PERSON], first_day_known(feed))
-    member.first[FIRST_PERSON] = first_day_known(feed)
-    member.last[FIRST_PERSON] = member.gap_first[FIRST_PERSON] = member.death[FIRST_PERSON] = NEVER
+    member.last[FIRST_PERSON] = member.death[FIRST_PERSON] = NEVER
     return Population(
         feed=feed,
         is_female=is_female,
@@ -127,6 +132,7 @@ def population(feed: Feed) -> Population:
         age=age,
         onsets=onsets,
         kind=kind,
+        households=homes,
         medicare=medicare,
         member=member,
         propensity=np.exp(USE_SPREAD * spread),
@@ -200,6 +206,8 @@ def cumulative_weights(feed: Feed, profile: str, year: int) -> Floats:
     weight = by_mask[masks]
     weight *= everyone.propensity
     ages = ages_on(everyone.birth_day, np.array([january])).clip(0, OLDEST)
+    weight *= ages >= row["from_age"]
+    weight *= np.where(ages < TODDLER, row["below_4"], 1.0)
     weight *= np.exp(row["age_slope"] * (np.arange(OLDEST + 1) - 50) / 10)[ages]
     weight *= np.where(everyone.is_female, row["female_factor"], 1.0)
     weight *= (everyone.member.first <= december) & (everyone.member.last >= january)

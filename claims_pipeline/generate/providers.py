@@ -6,8 +6,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.days import ages_on
 from claims_pipeline.generate.directory import directory_of, practitioner_keys
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
+from claims_pipeline.generate.population import population
 from claims_pipeline.generate.reasons import NONE, Reasons
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.slots import Slots
@@ -17,6 +19,9 @@ from claims_pipeline.reference import read_table
 OWN_DOCTOR = "own_doctor"
 NEW_WITH_SPECIALIST = 0.15
 """Share of the follow-ups of a chronic condition with a specialist that are the first visit there: by judgement."""
+ADULT = 18
+WITH_PEDIATRICIAN = 0.92
+"""Share of children whose own doctor is a pediatrician; family medicine has the others: NAMCS 2019, rounded."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def providers_of(feed: Feed, slots: Slots, reasons: Reasons) -> Providers:
     option = choice.choose(draws.bits("claim/setting", slots.episode), row)
     specialty, new_chance = specialties[option], new_share[option]
     city = residence_on(feed, slots.person, slots.service).city
-    own = _own_specialty(draws, slots.person)
+    own = _own_specialty(feed, slots)
     specialty = np.where(specialty == NONE, own, specialty)
     (referred,) = np.nonzero(_is_referred(draws, slots, reasons))
     specialty[referred] = _condition_specialties()[0][reasons.condition[referred]]
@@ -104,11 +109,14 @@ def _settings() -> tuple[KeyedChoice, Integers, NDArray[np.float64]]:
     )
 
 
-def _own_specialty(draws: Draws, people: Integers) -> Integers:
-    """Return the specialty of each person's own doctor."""
-    specialties = read_table("specialties")
+def _own_specialty(feed: Feed, slots: Slots) -> Integers:
+    """Return the specialty of each patient's own doctor: a pediatrician for most of those below 18."""
+    draws, people, specialties = Draws(feed.seed), slots.person, read_table("specialties")
     choice = KeyedChoice(specialties["specialty"].to_list(), specialties["is_primary_care"].to_numpy())
-    return choice.choose(draws.bits("person/own doctor", people))
+    of_adults = choice.choose(draws.bits("person/own doctor", people))
+    is_child = ages_on(population(feed).birth_day[people], slots.service) < ADULT
+    is_child &= draws.uniform("person/own pediatrician", people) < WITH_PEDIATRICIAN
+    return np.where(is_child, specialties["specialty"].to_list().index("pediatrics"), of_adults)
 
 
 def _is_referred(draws: Draws, slots: Slots, reasons: Reasons) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from claims_pipeline.generate.conditions import Masks, code_conditions, conditio
 from claims_pipeline.generate.draws import Bits, Draws, Integers, KeyedChoice
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.slots import Slots
+from claims_pipeline.generate.well_child import STORY, newborn_reasons
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -51,6 +52,8 @@ def reasons_of(
     reason, _ = fits.at(following).principal(source_story[following], source_episode[following])
     shared = _options_of_stories()[slots.story[following], reason]
     principal[following[shared]] = reason[shared]
+    is_well_child = slots.story == read_table("stories")["story"].to_list().index(STORY)
+    principal = newborn_reasons(principal, is_well_child, slots.service - people.birth_day[slots.person])
     return Reasons(principal, condition)
 
 

@@ -8,6 +8,7 @@ from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.in_turn import NOBODY, anybody_in_turn, people_in_turn
 from claims_pipeline.generate.population import choose_people, population
 from claims_pipeline.generate.slots import Slots, with_anybody
+from claims_pipeline.generate.well_child import children_due
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -25,6 +26,8 @@ def redrawn(feed: Feed, slots: Slots, attempt: int) -> Slots:
         (mine,) = np.nonzero(slots.story == number)
         if attempt >= OF_THE_STORY:
             person[mine] = NOBODY
+        elif row["draw"] == "due":
+            person[mine] = children_due(feed, uniform[mine], service[mine])
         elif row["draw"] == "turn":
             person[mine] = _in_turn(feed, row["story"], uniform[mine], service[mine], attempt)
         else:

@@ -6,6 +6,7 @@ import numpy as np
 
 from claims_pipeline.generate.days import year_of, year_start
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
+from claims_pipeline.generate.households import CHILD
 from claims_pipeline.generate.population import population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -21,23 +22,28 @@ class Residence:
     """Homes as arrays.
 
     Attributes:
+        home: number of the person whose home it is: a household lives with its head, a child until it has coverage of
+            its own.
         city: row of the cities table.
-        moved_in: year of the latest move, 0 for the first home: with the person it names the address.
+        moved_in: year of the latest move, 0 for the first home: with `home` it names the address.
     """
 
+    home: Integers
     city: Integers
     moved_in: Integers
 
 
 def residence_on(feed: Feed, people: Integers, days: Integers) -> Residence:
     """Return where each person lives on a day; moves are known from the year before the feed's first day on."""
-    draws = Draws(feed.seed)
+    draws, homes = Draws(feed.seed), population(feed).households
+    has_left = (homes.role[people] == CHILD) & (homes.own_from[people] <= year_of(days))
+    home = np.where(has_left, people, homes.head[people])
     table = read_table("cities")
     cities = KeyedChoice(table["city"].to_list(), table["population_count"].to_numpy())
-    city = population(feed).remembered("home", people, lambda some: cities.choose(draws.bits("person/city", some)))
-    moved_in = np.zeros(len(people), dtype=np.int64)
+    city = population(feed).remembered("home", home, lambda some: cities.choose(draws.bits("person/city", some)))
+    moved_in = np.zeros(len(home), dtype=np.int64)
     for year in range(feed.start_date.year - 1, int(year_of(days).max(initial=0)) + 1):
-        key = pair(people, year)
+        key = pair(home, year)
         chance = draws.uniform("person/move", key)
         (movers,) = np.nonzero(chance < MOVES_A_YEAR)
         moved_on = year_start(np.array([year])) + draws.below("person/move day", key[movers], 365)
@@ -45,4 +51,4 @@ def residence_on(feed: Feed, people: Integers, days: Integers) -> Residence:
         moved_in[movers] = year
         away = movers[chance[movers] < MOVES_A_YEAR * MOVES_TO_ANOTHER_CITY]
         city[away] = cities.choose(draws.bits("person/new city", key[away]))
-    return Residence(city, moved_in)
+    return Residence(home, city, moved_in)

@@ -10,6 +10,7 @@ from claims_pipeline.reference import read_table
 
 OFFICE_VISIT, ANY_VISIT = -2, -3
 """Codes that follow from the level of the visit; ANY_VISIT is an emergency visit in an emergency department."""
+LAST_MONTH = 12 * 130
 ANYBODY = {"from_age": 0, "to_age": 120, "sex": None}
 _VISITS = {"office_visit": OFFICE_VISIT, "visit": ANY_VISIT}
 
@@ -22,6 +23,7 @@ class Rule:
         code: row of the procedures table, or OFFICE_VISIT or ANY_VISIT.
         principal, any_diagnosis: numbers of families.
         from_age, to_age: narrowed to those whom the code fits.
+        from_month, to_month: age in months.
         adds: row of the diagnosis that the line brings with it.
     """
 
@@ -41,6 +43,8 @@ class Rule:
     min_units: int
     max_units: int
     adds: int
+    from_month: int
+    to_month: int
 
 
 @cache
@@ -72,6 +76,8 @@ def rules_of(story: str) -> tuple[Rule, ...]:
                 min_units=row["min_units"],
                 max_units=row["max_units"],
                 adds=diagnoses.index(row["adds"]) if row["adds"] else NONE,
+                from_month=row["from_month"] or 0,
+                to_month=LAST_MONTH if row["to_month"] is None else row["to_month"],
             )
         )
     return tuple(rules)

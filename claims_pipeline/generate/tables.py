@@ -14,6 +14,7 @@ from claims_pipeline.generate.names import choose_first_names, choose_last_names
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.residence import residence_on
+from claims_pipeline.generate.subscribers import RELATIONSHIPS, relationships
 from claims_pipeline.generate.zip_codes import zip_codes
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -21,19 +22,24 @@ from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, Table
 
 MEMBER_NUMBERS, MEMBER_NUMBER_STEP = 900_000_000, 370_368_367
 """How many member numbers there are, and from one person's to the next one's: without a common divisor, so that no two
-people have one number with a payer."""
+subscribers have one number with a payer."""
+OWN_FAMILY_NAME = (0.0, 0.2, 0.08)
+"""Share of heads, spouses and children with a family name that is not the head's: by judgement; 14 percent of wives
+keep theirs (Pew Research Center 2023), 5 percent have both."""
 
 
 def patients_of(plan: Plan) -> pl.DataFrame:
-    """Return the people whom the plan's claims name, as they are on each day."""
+    """Return the people whom the plan's claims name, and their coverages' subscribers, as they are on each day."""
     if not len(plan.day):
         return _nothing(PATIENTS)
     feed, people = plan.feed, population(plan.feed)
-    day, person = unpair(np.unique(pair(plan.day, plan.person)))
+    subscriber = span_on(feed, people=plan.person, days=plan.service).subscriber
+    named = np.concatenate([pair(plan.day, plan.person), pair(plan.day, subscriber)])
+    day, person = unpair(np.unique(named))
     first, last = _names_of(feed, person)
     residence = residence_on(feed, person, day)
     cities = read_table("cities")[residence.city]
-    house = pair(person, residence.moved_in)
+    house = pair(residence.home, residence.moved_in)
     draws = Draws(feed.seed)
     streets = read_table("streets")["street"]
     street = KeyedChoice(streets.to_list(), np.ones(len(streets))).choose(draws.bits("address/street", house))
@@ -64,9 +70,19 @@ def _names_of(feed: Feed, person: Integers) -> tuple[Integers, Integers]:
         sexes, births = people.is_female[some], people.birth_day[some]
         return choose_first_names(draws, "patient", some, is_female=sexes, birth_days=births)
 
+    def family_names(some: Integers) -> Integers:
+        return choose_last_names(draws, "patient", _family(feed, some))
+
     first = people.remembered("first name", person, first_names)
-    last = people.remembered("last name", person, lambda some: choose_last_names(draws, "patient", some))
+    last = people.remembered("last name", person, family_names)
     return first, last
+
+
+def _family(feed: Feed, person: Integers) -> Integers:
+    """Return the number of the person whose family name each person has: most that of the head of the household."""
+    homes, draws = population(feed).households, Draws(feed.seed)
+    keeps = draws.uniform("person/own family name", person) < np.array(OWN_FAMILY_NAME)[homes.role[person]]
+    return np.where(keeps, person, homes.head[person])
 
 
 def coverages_of(plan: Plan, patients: pl.DataFrame) -> pl.DataFrame:
@@ -94,10 +110,15 @@ def _with_spans(
     known_end = np.where(spans.end <= day, spans.end, spans.planned_end)
     plans = read_table("plans")[spans.plan]
     of_payer = Draws(plan.feed.seed).below("payer/member numbers", _payer_keys()[spans.plan], MEMBER_NUMBERS)
-    member = (person * MEMBER_NUMBER_STEP + of_payer) % MEMBER_NUMBERS
+    member = (spans.subscriber * MEMBER_NUMBER_STEP + of_payer) % MEMBER_NUMBERS
+    is_dependent = spans.subscriber != person
+    place = population(plan.feed).households.place[person]
     return rows.with_columns(
         coverage_ids(rows["patient_id"], spans.start, np.full(rows.height, order)).alias("coverage_id"),
         pl.Series("coverage_order", np.full(rows.height, order)),
+        numbered("patient", spans.subscriber).alias("subscriber_id"),
+        pl.Series(RELATIONSHIPS).gather(relationships(plan.feed, person, spans.subscriber)).alias("relationship"),
+        pl.Series("dependent_number", np.where(is_dependent, place + 1, 0)),
         pl.Series("is_covered", spans.is_covered),
         *plans.select("payer_id", "plan_id", "plan_name", "plan_type"),
         pl.format("M{}", pl.lit(pl.Series(member + 100_000_000))).alias("member_id"),

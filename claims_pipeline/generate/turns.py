@@ -2,8 +2,8 @@
 
 Most people are drawn by how often they are seen, of those who are covered on the day of service. For checkups and
 courses of treatment that would let chance repeat what happens at an interval, so there the story's claims, numbered
-through the whole feed, take people in turn: checkups go round those who go to them (in_turn), a course's visits round a
-roster whose size is the rate times the interval.
+through the whole feed, take people in turn: adults' checkups go round those who go to them (in_turn), a course's visits
+round a roster whose size is the rate times the interval. Healthy children are seen when they are due (well_child).
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, pair
 from claims_pipeline.generate.in_turn import anybody_in_turn, people_in_turn
 from claims_pipeline.generate.population import choose_people, may_be_chosen, population
+from claims_pipeline.generate.well_child import children_of_weeks
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -76,6 +77,9 @@ def people_of(
             mine = mine[~population(feed).covers(person[mine], service[mine])]
             uniform = draws.uniform("claim/person", counter[mine])
             person[mine] = anybody_in_turn(feed, row["story"], uniform, service[mine])
+            continue
+        if row["draw"] == "due":
+            person[mine] = children_of_weeks(feed, draws.uniform("claim/person", counter[mine]), service[mine])
             continue
         if row["draw"] == "course":
             chance = draws.uniform(f"course/{row['story']}", turns.course[mine])

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.coverage import span_on
-from claims_pipeline.generate.days import ages_on, day_number
+from claims_pipeline.generate.days import age_months_on, ages_on, day_number
 from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
 from claims_pipeline.generate.directory import directory_of, places_of, practices_of
 from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
@@ -138,7 +138,7 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done) -> _Made:
         providers.practitioner,
         practices_of(feed)[providers.practitioner],
         slots.service,
-        providers.is_new,
+        providers.is_new | (people.birth_day[slots.person] >= day_number(feed.start_date)),
     )
     fits = ~seen_twice(visits, seen)
     is_new, is_early = new_patients(visits, seen, is_first_seen=day_number(feed.start_date) + NEW_AFTER)
@@ -153,6 +153,7 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done) -> _Made:
         counter=slots.counter,
         story=slots.story,
         ages=ages,
+        months=age_months_on(people.birth_day[slots.person], slots.service),
         is_female=people.is_female[slots.person],
         is_medicare=read_table("plans")["coverage_kind"].to_numpy()[plans] == "medicare",
         diagnoses=diagnoses,

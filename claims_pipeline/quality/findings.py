@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from claims_pipeline.lake import Lake
-from claims_pipeline.quality import coding, content, parties, structure, whole
+from claims_pipeline.quality import coding, content, families, parties, structure, whole
 from claims_pipeline.quality.chunk import FINDING, Chunk, read_chunk, read_directory
 from claims_pipeline.schema import CLAIMS
 
@@ -57,6 +57,7 @@ _WARNING = (
     content.codes_known,
     content.codes_fit_patient,
     parties.places_exist,
+    families.relationships_plausible,
     coding.diagnoses_followed,
     coding.diagnoses_together,
     coding.procedures_together,
@@ -65,7 +66,12 @@ _WARNING = (
     coding.procedures_fit_diagnoses,
     coding.procedures_fit_plan,
 )
-_OF_THE_WHOLE = (whole.coverages_apart, whole.member_numbers_unique, whole.claims_not_repeated)
+_OF_THE_WHOLE = (
+    whole.coverages_apart,
+    whole.member_numbers_unique,
+    whole.claims_not_repeated,
+    families.dependents_with_subscriber,
+)
 CHECKS: tuple[Check, ...] = (
     *(Check(find.__name__, find) for find in _BLOCKING),
     *(Check(find.__name__, find, blocks=False) for find in _WARNING),

@@ -25,10 +25,12 @@ def unique_ids(chunk: Chunk) -> pl.DataFrame:
 def closed_references(chunk: Chunk) -> pl.DataFrame:
     """References of a row are in the lake: people and coverages on the same day, the others in the directory."""
     directory, claims, coverages = chunk.directory, chunk.claims, chunk.coverages
+    subscribers = chunk.patients.rename({"patient_id": "subscriber_id"})
     same_day = (
         ("claims", claims, "claim_id", "patient_id", chunk.patients),
         ("claims", claims, "claim_id", "coverage_id", coverages),
         ("coverages", coverages, "coverage_id", "patient_id", chunk.patients),
+        ("coverages", coverages, "coverage_id", "subscriber_id", subscribers),
     )
     in_directory = (
         ("claims", claims, "claim_id", "payer_id", directory["payers"]),

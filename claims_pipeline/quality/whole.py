@@ -29,14 +29,18 @@ def coverages_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
 
 
 def member_numbers_unique(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
-    """No two people have one member number with a payer."""
+    """No two people have one member number with a payer, but as members of a family with numbers of their own in it."""
     coverages = lake.scan(COVERAGES, days).filter(pl.col("member_id").is_not_null())
     shared = (
-        coverages.group_by("payer_id", "member_id")
+        coverages.group_by("payer_id", "member_id", "dependent_number")
         .agg(pl.col("patient_id").n_unique().alias("people"))
         .filter(pl.col("people") > 1)
     )
-    rows = coverages.join(shared, on=["payer_id", "member_id"]).unique("coverage_id").collect(engine="streaming")
+    rows = (
+        coverages.join(shared, on=["payer_id", "member_id", "dependent_number"])
+        .unique("coverage_id")
+        .collect(engine="streaming")
+    )
     return found("member_numbers_unique", "coverages", rows, key="coverage_id", detail="member_id of another person")
 
 

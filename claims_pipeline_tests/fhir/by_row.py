@@ -141,11 +141,14 @@ def coverages(row: Row) -> Row:
         "status": "active",
         "type": kind,
         "beneficiary": {"reference": f"Patient/{row['patient_id']}"},
-        "relationship": concept(f"{TERMINOLOGY}/subscriber-relationship", "self"),
+        "subscriber": {"reference": f"Patient/{row['subscriber_id']}"},
+        "relationship": concept(f"{TERMINOLOGY}/subscriber-relationship", row["relationship"]),
         "period": period,
         "payor": [{"reference": f"Organization/{row['payer_id']}"}],
         "class": [plan],
     }
+    if row["dependent_number"]:
+        coverage["dependent"] = str(row["dependent_number"])
     if row["coverage_order"]:
         coverage["order"] = row["coverage_order"]
     if not is_given(row["member_id"]):

@@ -47,6 +47,8 @@ SPECIAL = {
     "plan_name": st.none() | st.just("  ") | WORDS,
     "member_id": st.none() | WORDS,
     "coverage_end_date": st.none() | DATES,
+    "relationship": st.sampled_from(["self", "spouse", "child"]),
+    "dependent_number": st.none() | st.integers(0, 9),
     "coverage_order": st.none() | st.integers(1, 2),
     "death_date": st.none() | DATES,
     "claim_status": st.sampled_from(["active", "cancelled", "draft"]),

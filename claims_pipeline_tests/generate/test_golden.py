@@ -12,18 +12,18 @@ from claims_pipeline.lake.feed import GENERATOR_VERSION
 from claims_pipeline.schema import TABLES
 
 FEED = Feed(seed=42, patients=50, claims=400, start_date=date(2025, 3, 1), end_date=date(2025, 4, 15))
-GOLDEN_VERSION = 3
+GOLDEN_VERSION = 4
 GOLDEN = {
     "payers": "2e17c9f60b760b20",
     "plans": "6e59c93700b5b72a",
     "organizations": "fab7d77abdc8ae6f",
     "locations": "138d5c0e4b1ff004",
-    "practitioners": "6c9ffe4f99ba5913",
-    "enrollment": "0b082ab5052c0270",
-    "visits": "f59c4d5380db55e9",
-    "patients": "e394721296869b35",
-    "coverages": "d465a768be0e11f5",
-    "claims": "e70e28a9f6030908",
+    "practitioners": "d51d813e962bec22",
+    "enrollment": "d325d4edd2db585a",
+    "visits": "3668615ce06aa7fb",
+    "patients": "6856cd0052c8688e",
+    "coverages": "d72d2cb68672777a",
+    "claims": "3c8d9e553c593277",
 }
 
 

@@ -141,7 +141,7 @@ def has_line(claims: pl.DataFrame) -> pl.Series:
         (
             {
                 "procedures": "99051,Evening visit,other,pfs,20.00,0,0,120,",
-                "story_lines": "acute,evening,99051,0,0.3,,,,,0,120,1,1,1,",
+                "story_lines": "acute,evening,99051,0,0.3,,,,,0,120,1,1,1,,,",
             },
             has_line,
         ),

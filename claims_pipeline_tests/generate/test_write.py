@@ -48,10 +48,10 @@ def test_every_partition_is_closed_under_references(lake: Lake) -> None:
     directory = {table.name: lake.read(table) for table in DIRECTORY}
     for day in DAYS:
         claims, patients, coverages = (lake.read(table, day) for table in (CLAIMS, PATIENTS, COVERAGES))
-        assert set(claims["patient_id"]) == set(patients["patient_id"])
+        assert set(claims["patient_id"]) | set(coverages["subscriber_id"]) == set(patients["patient_id"])
         first = coverages.filter(pl.col("coverage_order") == 1)
         assert set(claims["coverage_id"]) == set(first["coverage_id"])
-        assert set(coverages["patient_id"]) == set(patients["patient_id"])
+        assert set(coverages["patient_id"]) == set(claims["patient_id"])
         assert set(claims["practitioner_id"]) <= set(directory["practitioners"]["practitioner_id"])
         assert set(claims["location_id"]) <= set(directory["locations"]["location_id"])
         assert set(claims["organization_id"]) <= set(directory["organizations"]["organization_id"])

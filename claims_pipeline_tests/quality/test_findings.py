@@ -40,6 +40,12 @@ def first_claim(lake: Lake) -> str:
     return str(lake.read(CLAIMS, DAY)["claim_id"][0])
 
 
+def first_patient(lake: Lake) -> str:
+    """Return the first patient of the day whose own policy a coverage of the day is of."""
+    coverages = lake.read(COVERAGES, DAY)
+    return str(coverages.filter(pl.col("relationship") == "self")["patient_id"][0])
+
+
 def of_first(column: str, value: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """Return an edit that sets a column of the first row."""
     return lambda rows: rows.with_columns(
@@ -103,10 +109,10 @@ def test_a_claim_twice_in_a_day_is_found(lake: Lake) -> None:
 
 
 def test_a_patient_who_is_missing_on_the_day_is_found(lake: Lake) -> None:
-    gone = lake.read(PATIENTS, DAY)["patient_id"][0]
-    change(lake, PATIENTS, lambda rows: rows.slice(1))
+    gone = first_patient(lake)
+    change(lake, PATIENTS, lambda rows: rows.filter(pl.col("patient_id") != gone))
     details = quality.findings(lake)["detail"]
-    assert set(details) == {f"patient_id {gone}"}
+    assert set(details) == {f"patient_id {gone}", f"subscriber_id {gone}"}
 
 
 def test_a_coverage_that_ends_before_the_service_is_found(lake: Lake) -> None:
@@ -185,10 +191,11 @@ def test_coverages_that_overlap_are_found_but_for_dual_eligibles(lake: Lake, pla
 def test_a_member_number_of_two_people_is_found(lake: Lake) -> None:
     payer = lake.read(COVERAGES, DAY)["payer_id"].mode()[0]
     is_payer = pl.col("payer_id") == payer
-    edit = pl.when(is_payer).then(pl.lit("M1")).otherwise("member_id").alias("member_id")
-    change(lake, COVERAGES, lambda rows: rows.with_columns(edit))
+    edit = pl.when(is_payer & (pl.col("dependent_number") == 0)).then(pl.lit("M1")).otherwise("member_id")
+    change(lake, COVERAGES, lambda rows: rows.with_columns(member_id=edit))
     found = quality.findings(lake).filter(pl.col("check") == "member_numbers_unique")
-    assert set(found["id"]) == set(lake.read(COVERAGES, DAY).filter(is_payer)["coverage_id"])
+    subscribers = lake.read(COVERAGES, DAY).filter(is_payer, pl.col("dependent_number") == 0)
+    assert set(found["id"]) == set(subscribers["coverage_id"])
     assert found.height > 1
 
 
