@@ -192,6 +192,18 @@ VISITS = Table(
     is_yearly=True,
 )
 
+IRREGULARITIES = Table(
+    "irregularities",
+    "one row per irregularity that was planted in a claim; only in a feed with irregularities",
+    ("claim_id", "kind"),
+    (
+        Column("claim_id", TEXT, "Claim that is irregular"),
+        Column("kind", TEXT, "duplicate, frequency, new_patient, unbundling, missing_diagnosis or upcoding"),
+        Column("detail", TEXT, "What was changed"),
+    ),
+    is_yearly=True,
+)
+
 PATIENTS = Table(
     "patients",
     "one row per patient whom a claim of the day names, or the coverage as subscriber, as they were on that day",
@@ -286,6 +298,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             PRACTITIONERS,
             ENROLLMENT,
             VISITS,
+            IRREGULARITIES,
             PATIENTS,
             COVERAGES,
             CLAIMS,

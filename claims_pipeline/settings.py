@@ -24,6 +24,8 @@ EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 """Days that a feed may have: its people are born, and its claims change, within a calendar that every tool knows."""
 MOST_CLAIMS, MOST_PATIENTS = 10**9, 10**8
 """Counters of random draws hold numbers below 2**32, and a population must fit into memory."""
+MOST_IRREGULARITIES = 0.2
+"""Share of claims that may be made irregular: more, and a feed has too few regular claims to plant them in."""
 FEED_DAYS = 365
 CLAIMS_A_PERSON_AND_YEAR = 4.2
 """Claims at which the feed's members use care as often as people in the United States do (docs/generator.md)."""
@@ -50,8 +52,9 @@ def yesterday() -> date:
 class Settings(BaseSettings):
     """Settings of one installation, from `CLAIMS_*` environment variables.
 
-    `seed`, `claims`, `patients`, `start_date` and `end_date` are the feed of a lake that does not exist yet; one that
-    does keeps its own (`lake.requested_feed`). `end_date` is 365 days of feed unless set, yesterday at the latest.
+    `seed`, `claims`, `patients`, `start_date`, `end_date` and `irregularities` are the feed of a lake that does not
+    exist yet; one that does keeps its own (`lake.requested_feed`). `end_date` is 365 days of feed unless set, yesterday
+    at the latest.
     Whichever of `claims` and `patients` is not set follows from the other by `CLAIMS_A_PERSON_AND_YEAR`.
     `fhir_base_url` is the embedded server's address unless set.
     `fhir_wait_seconds`: how long a load waits for a server that is not ready. `fhir_request_seconds`: how long it
@@ -75,6 +78,7 @@ class Settings(BaseSettings):
     patients: int = Field(default=0, ge=1, le=MOST_PATIENTS, validate_default=False)
     start_date: Day = date(2025, 1, 1)
     end_date: Day = Field(default=date.min, validate_default=False)
+    irregularities: float = Field(default=0.0, ge=0, le=MOST_IRREGULARITIES)
 
     fhir_base_url: str = ""
     batch_size: int = Field(default=100, ge=1, le=1_000)

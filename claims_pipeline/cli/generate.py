@@ -27,6 +27,10 @@ def generate(
     seed: Annotated[
         int | None, typer.Option(min=0, show_default="20250101", help="Another seed gives other people and claims.")
     ] = None,
+    irregularities: Annotated[
+        float | None,
+        typer.Option(min=0, max=0.2, show_default="0", help="Share of claims to make irregular, each with a label."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(show_default="the lake of CLAIMS_HOME", help="Folder, or file x.json for one Bundle.")
     ] = None,
@@ -59,6 +63,7 @@ def generate(
         start_date=start_date,
         end_date=end_date,
         seed=seed,
+        irregularities=irregularities,
     )
     target = output.expanduser().absolute() if output else settings.lake_path
     chosen = form or ("json" if target.suffix == ".json" else "parquet")

@@ -69,7 +69,7 @@ RENDERINGS: Mapping[str, Rendering] = MappingProxyType(
 )
 """By table, in loading order: what a table refers to stands before it (loading_order.py checks that)."""
 
-NOT_IN_FHIR = frozenset({"plans", "enrollment", "visits"})
+NOT_IN_FHIR = frozenset({"plans", "enrollment", "visits", "irregularities"})
 """Tables that have no FHIR resource."""
 
 _SLICE_ROWS = 10_000

@@ -44,9 +44,20 @@ class Versions:
     status: Integers
 
 
+def last_statuses(draws: Draws, claims: Bits) -> Integers:
+    """Return the position in STATUSES of the last version of the claims with these counters."""
+    path = _paths(draws, claims)
+    last: Integers = _STATUS[path, _LENGTHS[path] - 1]
+    return last
+
+
+def _paths(draws: Draws, claims: Bits) -> Integers:
+    return WeightTable([share for share, _ in PATHS]).choose(draws.bits("claim/life cycle", claims))
+
+
 def versions_between(draws: Draws, claims: Bits, received: Integers, *, first: int, last: int) -> Versions:
     """Return the versions received on `first`..`last` of the claims with these counters."""
-    path = WeightTable([share for share, _ in PATHS]).choose(draws.bits("claim/life cycle", claims))
+    path = _paths(draws, claims)
     to_second = 1 + draws.below("claim/first change", claims, FIRST_CHANGE_WITHIN)
     to_third = to_second + 1 + draws.below("claim/later change", claims, LATER_CHANGE_WITHIN)
     found = []

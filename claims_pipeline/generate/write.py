@@ -12,12 +12,13 @@ from claims_pipeline.generate.calendar import claims_before
 from claims_pipeline.generate.days import day_number, day_of
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment
+from claims_pipeline.generate.irregularities import plant
 from claims_pipeline.generate.plan import Plan, days_received, plan_of
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
 from claims_pipeline.generate.years import YEARS_BEFORE, visits_of
 from claims_pipeline.lake import Feed, Lake, LakeWriter, require_feed, scan_partitions
-from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, PATIENTS, VISITS, Table
+from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, IRREGULARITIES, PATIENTS, VISITS, Table
 
 CLAIMS_A_CHUNK = 100_000
 """About this many claims are in memory at a time for each job."""
@@ -176,8 +177,11 @@ def _add_visits(writer: LakeWriter, feed: Feed, years: Iterable[int]) -> dict[in
     for year in sorted(set(years)):
         before = range(max(feed.start_date.year, year - YEARS_BEFORE), year)
         files = [writer.file(VISITS, date(earlier, 1, 1)) for earlier in before]
-        frame = visits_of(feed, year, [scan_partitions(VISITS, [file]).collect() for file in files])
+        earlier = [scan_partitions(VISITS, [file]).collect() for file in files]
+        frame, labels = plant(feed, visits_of(feed, year, earlier), earlier)
         writer.add(VISITS, frame, date(year, 1, 1))
+        if feed.irregularities:
+            writer.add(IRREGULARITIES, labels, date(year, 1, 1))
         rows[year] = frame.height
     return rows
 

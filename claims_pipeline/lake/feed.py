@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from claims_pipeline.days import Day
 from claims_pipeline.errors import ConfigError, DataError, FeedMismatch
 from claims_pipeline.files import write_atomically
-from claims_pipeline.settings import MOST_CLAIMS, MOST_PATIENTS, Settings
+from claims_pipeline.settings import MOST_CLAIMS, MOST_IRREGULARITIES, MOST_PATIENTS, Settings
 
 FEED_FILE = "feed.json"
-FEED_SETTINGS = ("seed", "patients", "claims", "start_date", "end_date")
+FEED_SETTINGS = ("seed", "patients", "claims", "start_date", "end_date", "irregularities")
 GENERATOR_VERSION = 4
 """Rises whenever the same feed would give other rows."""
 
@@ -22,7 +22,8 @@ class Feed(BaseModel):
     """Everything that the generated rows depend on.
 
     `claims` ids are spread over `start_date`..`end_date`; days after `end_date` go on at the same rate.
-    `patients` is the population; the people seen may be fewer.
+    `patients` is the population; the people seen may be fewer. `irregularities` is the share of claims that are made
+    irregular (generate/irregularities.py).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,6 +33,7 @@ class Feed(BaseModel):
     claims: int = Field(ge=1, le=MOST_CLAIMS)
     start_date: Day
     end_date: Day
+    irregularities: float = Field(default=0.0, ge=0, le=MOST_IRREGULARITIES)
     version: int = GENERATOR_VERSION
 
     @model_validator(mode="after")

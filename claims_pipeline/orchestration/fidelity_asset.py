@@ -38,6 +38,9 @@ CHECK_NAMES = {
     18: "deaths_by_age",
     19: "new_cases_of_diabetes",
     20: "dual_eligibles",
+    21: "families",
+    22: "births",
+    23: "well_child_visits",
     30: "visits_by_video",
 }
 """What each row of the calibration table measures, as the name of its check."""

@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from claims_pipeline.lake import Lake
-from claims_pipeline.quality import coding, content, families, parties, structure, whole
+from claims_pipeline.quality import coding, content, families, histories, parties, structure, whole
 from claims_pipeline.quality.chunk import FINDING, Chunk, read_chunk, read_directory
 from claims_pipeline.schema import CLAIMS
 
@@ -71,6 +71,9 @@ _OF_THE_WHOLE = (
     whole.member_numbers_unique,
     whole.claims_not_repeated,
     families.dependents_with_subscriber,
+    histories.new_patients_unknown,
+    histories.services_apart,
+    histories.visit_levels_like_peers,
 )
 CHECKS: tuple[Check, ...] = (
     *(Check(find.__name__, find) for find in _BLOCKING),

@@ -9,7 +9,8 @@ import polars as pl
 
 from claims_pipeline.lake import Lake
 from claims_pipeline.quality.findings import CHECKS, findings
-from claims_pipeline.reports import aligned
+from claims_pipeline.quality.scoring import Score, scores
+from claims_pipeline.reports import aligned, table
 from claims_pipeline.schema import CLAIMS
 
 EXAMPLES = 5
@@ -24,6 +25,7 @@ class QualityReport:
         versions: claim versions checked.
         counts: number of findings by check, including checks without any.
         examples: the first findings of each check, as rows.
+        scores: how many of the planted irregularities the checks found, in a lake that has some.
     """
 
     kind: ClassVar[str] = "quality"
@@ -33,6 +35,7 @@ class QualityReport:
     versions: int
     counts: tuple[tuple[str, int], ...]
     examples: tuple[dict[str, Any], ...]
+    scores: tuple[Score, ...] = ()
 
     @property
     def total(self) -> int:
@@ -46,6 +49,9 @@ class QualityReport:
         if self.examples:
             lines += ["", f"first {EXAMPLES} of each:"]
             lines += [_example(one) for one in self.examples]
+        if self.scores:
+            rows = [[one.kind, one.check, f"{one.planted:,}", f"{one.found:,}"] for one in self.scores]
+            lines += ["", table(["planted", "check", "claims", "found"], rows)]
         return "\n".join([*lines, "", f"{self.total:,} findings"])
 
     def to_json(self) -> dict[str, Any]:
@@ -56,6 +62,9 @@ class QualityReport:
             "claim_versions": self.versions,
             "findings": self.total,
             "checks": dict(self.counts),
+            "planted": {
+                one.kind: {"check": one.check, "claims": one.planted, "found": one.found} for one in self.scores
+            },
             "examples": [{**one, "day": one["day"] and str(one["day"])} for one in self.examples],
         }
 
@@ -79,5 +88,6 @@ def check(lake: Lake, days: Iterable[date] | None = None) -> QualityReport:
         days=len(chosen),
         versions=int(lake.scan(CLAIMS, chosen).select(pl.len()).collect().item()),
         counts=tuple((one.name, counts.get(one.name, 0)) for one in CHECKS),
+        scores=scores(lake, chosen, rows),
         examples=tuple(rows.group_by("check", maintain_order=True).head(EXAMPLES).iter_rows(named=True)),
     )

@@ -65,12 +65,12 @@ def claims_not_repeated(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     claims = (
         lake.scan(CLAIMS, days)
         .filter(~is_repeat.fill_null(False))
-        .select("day", "claim_id", "claim_status", "version_number", content=content)
+        .select("day", "claim_id", "claim_status", "version_number", "received_date", content=content)
         .collect(engine="streaming")
         .sort("day", "version_number")
         .unique("claim_id", keep="last", maintain_order=True)
         .filter(~pl.col("claim_status").is_in(["cancelled", "entered-in-error"]))
-        .sort("day", "claim_id")
+        .sort("received_date", "claim_id")  # the one received later is the repeat
     )
     repeated = claims.with_columns(pl.col("claim_id").first().over("content").alias("first")).filter(
         pl.col("claim_id") != pl.col("first")

@@ -1,0 +1,121 @@
+"""Checks of a patient's or practitioner's claims together: what no single claim shows.
+
+They look at the current version of claims that are not cancelled, over the days that are checked.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import polars as pl
+
+from claims_pipeline.lake import Lake
+from claims_pipeline.quality.chunk import found
+from claims_pipeline.reference import read_table
+from claims_pipeline.schema import CLAIMS, PRACTITIONERS
+
+NEW_PATIENT_CODES = ("99202", "99203", "99204", "99205", "99381", "99382", "99383", "99384", "99385", "99386", "99387")
+NEW_AFTER_DAYS = 1095
+"""A patient is new to a practice and specialty after three years (CPT, Evaluation and Management guidelines)."""
+
+VISIT_LEVELS = {"99211": 1, "99212": 2, "99213": 3, "99214": 4, "99215": 5}
+FEWEST_VISITS, FEWEST_PEERS = 20, 5
+LEVEL_SCORE, LEAST_HIGHEST_SHARE = 3.5, 0.6
+"""Robust z above which a mean level is far from the peers' (Iglewicz and Hoaglin), and a share of level 5 that no mix
+of patients explains: by judgement."""
+
+
+def new_patients_unknown(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
+    """A patient who is billed as new was not seen by the practice and specialty within three years."""
+    practices = _practitioners(lake).select("practitioner_id", practice=pl.struct("organization_id", "specialty"))
+    keys = ["patient_id", "practice"]
+    codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code").is_in(NEW_PATIENT_CODES)).list.any()
+    claims = (
+        _current(lake, days, pl.col("claim_start_date").alias("service_date"), codes.fill_null(False).alias("is_new"))
+        .join(practices, on="practitioner_id")
+        .sort(*keys, "service_date")
+        .with_columns(last=_before_the_day().over(keys))
+        .filter(pl.col("is_new") & ((pl.col("service_date") - pl.col("last")).dt.total_days() < NEW_AFTER_DAYS))
+    )
+    return found("new_patients_unknown", "claims", claims, key="claim_id", detail=pl.format("seen on {}", "last"))
+
+
+def _before_the_day() -> pl.Expr:
+    """Return the last day of service before that of each row; a day may have several rows."""
+    day = pl.col("service_date")
+    return pl.when(day != day.shift(1)).then(day.shift(1)).forward_fill()
+
+
+def services_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
+    """No service comes again before its interval of service_intervals.csv is over."""
+    intervals = (
+        read_table("service_intervals")
+        .rename({"days": "interval"})
+        .with_columns(hcpcs_code=pl.col("codes").str.split(" "))
+        .explode("hcpcs_code")
+        .select("service", "hcpcs_code", "interval")
+    )
+    line = pl.element().struct.field
+    wanted = pl.col("lines").list.eval(
+        line("hcpcs_code").filter(line("hcpcs_code").is_in(intervals["hcpcs_code"].implode()))
+    )
+    keys = ["patient_id", "service"]
+    services = (
+        _current(lake, days, pl.col("claim_start_date").alias("service_date"), wanted.alias("hcpcs_code"))
+        .explode("hcpcs_code", empty_as_null=False)
+        .join(intervals, on="hcpcs_code")
+        .sort(*keys, "service_date", "day", "claim_id")
+    )
+    gap = (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days().over(keys)
+    again = services.with_columns(gap=gap).filter(pl.col("gap") < pl.col("interval"))
+    detail = pl.format("{} after {} days, not {}", "hcpcs_code", "gap", "interval")
+    return found("services_apart", "claims", again, key="claim_id", detail=detail)
+
+
+def visit_levels_like_peers(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
+    """No practitioner bills established office visits at levels far above those of the specialty.
+
+    Far above: the mean level has a robust z, 0.6745 (mean - median) / median absolute deviation, beyond 3.5 among the
+    practitioners of the specialty with 20 visits or more, and six visits in ten are of the highest level.
+    """
+    line = pl.element().struct.field
+    levels = pl.col("lines").list.eval(line("hcpcs_code").replace_strict(VISIT_LEVELS, default=None)).list.max()
+    visits = _current(lake, days, levels.alias("level")).filter(pl.col("level").is_not_null())
+    mean = pl.col("level").mean()
+    center, spread = pl.col("mean").median(), (pl.col("mean") - pl.col("mean").median()).abs().median()
+    scored = (
+        visits.group_by("practitioner_id")
+        .agg(mean.alias("mean"), (pl.col("level") == 5).mean().alias("highest"), pl.len().alias("visits"))
+        .filter(pl.col("visits") >= FEWEST_VISITS)
+        .join(_practitioners(lake), on="practitioner_id")
+        .with_columns(
+            peers=pl.len().over("specialty"),
+            score=(0.6745 * (pl.col("mean") - center) / pl.max_horizontal(spread, pl.lit(0.01))).over("specialty"),
+        )
+        .filter(
+            (pl.col("peers") >= FEWEST_PEERS)
+            & (pl.col("score") > LEVEL_SCORE)
+            & (pl.col("highest") > LEAST_HIGHEST_SHARE)
+        )
+    )
+    detail = pl.format(
+        "mean level {} in {} visits, robust z {}", pl.col("mean").round(2), "visits", pl.col("score").round(1)
+    )
+    return found(
+        "visit_levels_like_peers", "practitioners", scored, key="practitioner_id", detail=detail, has_day=False
+    )
+
+
+def _practitioners(lake: Lake) -> pl.DataFrame:
+    return lake.read(PRACTITIONERS).select("practitioner_id", "organization_id", "specialty")
+
+
+def _current(lake: Lake, days: Sequence[date], *columns: pl.Expr) -> pl.DataFrame:
+    """Return the last version of each claim that is not cancelled: its day, ids, and some columns."""
+    return (
+        lake.scan(CLAIMS, days)
+        .select("day", "claim_id", "claim_status", "version_number", "patient_id", "practitioner_id", *columns)
+        .collect(engine="streaming")
+        .sort("day", "version_number")
+        .unique("claim_id", keep="last", maintain_order=True)
+        .filter(~pl.col("claim_status").is_in(["cancelled", "entered-in-error"]))
+    )

@@ -1,0 +1,110 @@
+"""Planted irregularities: labelled, found by the checks, and nothing else in the feed changes."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from claims_pipeline import generate, quality
+from claims_pipeline.errors import FeedMismatch
+from claims_pipeline.fhir import RENDERED_TABLES
+from claims_pipeline.generate.irregularities import plant
+from claims_pipeline.generate.years import visits_of
+from claims_pipeline.lake import Feed, Lake, read_feed, requested_feed
+from claims_pipeline.quality.scoring import FOUND_BY, labels
+from claims_pipeline.schema import CLAIMS, IRREGULARITIES, VISITS
+from claims_pipeline.settings import load_settings
+
+START, END = date(2025, 1, 1), date(2025, 12, 31)
+FEED = Feed(seed=8, patients=3_000, claims=12_000, start_date=START, end_date=END, irregularities=0.05)
+PLAIN = FEED.model_copy(update={"irregularities": 0.0})
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("irregular") / "lake")
+    generate.generate_range(lake, FEED, start=START, end=END, jobs=2)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def report(lake: Lake) -> quality.QualityReport:
+    return quality.check(lake)
+
+
+@pytest.mark.parametrize("kind", FOUND_BY)
+def test_the_checks_find_what_was_planted(report: quality.QualityReport, kind: str) -> None:
+    [score] = [score for score in report.scores if score.kind == kind]
+
+    assert score.planted > 20
+    assert score.found / score.planted >= 0.95
+
+
+def test_the_number_of_claims_stays_that_of_the_feed(lake: Lake) -> None:
+    assert lake.scan(CLAIMS).select(pl.col("claim_id").n_unique()).collect().item() == FEED.claims
+
+
+def test_no_row_is_one_that_must_not_be_loaded(report: quality.QualityReport) -> None:
+    blocking = {check.name for check in quality.CHECKS if check.blocks}
+
+    assert [name for name, count in report.counts if count and name in blocking] == []
+
+
+def test_all_other_visits_are_those_of_the_plain_feed(lake: Lake) -> None:
+    key = ["received_date", "claim_index"]
+    planted = lake.read(VISITS, START)
+    plain = visits_of(PLAIN, START.year)
+    changed = plain.join(planted, on=plain.columns, how="anti", nulls_equal=True).select(key)
+    ids = changed.select(
+        pl.format(
+            "claim-{}-{}",
+            pl.col("received_date").dt.strftime("%Y%m%d"),
+            (pl.col("claim_index") + 1).cast(pl.String).str.zfill(6),
+        )
+    ).to_series()
+
+    assert set(ids) == set(labels(lake)["claim_id"])
+
+
+def test_a_claim_is_irregular_in_one_way_and_all_labels_name_claims_of_the_feed(lake: Lake) -> None:
+    of_lake = lake.scan(CLAIMS).select(pl.col("claim_id").unique()).collect().to_series()
+    planted = labels(lake)["claim_id"]
+
+    assert planted.is_unique().all()
+    assert planted.is_in(of_lake.implode()).all()
+
+
+def test_a_plain_feed_has_no_label_and_no_file_for_them(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    generate.generate_range(lake, PLAIN, start=START, end=START)
+    visits = visits_of(PLAIN, START.year)
+
+    assert not (lake.root / IRREGULARITIES.name).exists()
+    assert quality.check(lake).scores == ()
+    assert plant(PLAIN, visits, [])[0] is visits
+
+
+def test_a_year_made_later_or_day_by_day_has_the_same_labels(lake: Lake, tmp_path: Path) -> None:
+    again = Lake(tmp_path / "lake")
+    generate.write_enrollment(again, FEED)
+    for day in (END, START + timedelta(days=40)):
+        generate.write_patients(again, FEED, [day])
+
+    assert again.digest(IRREGULARITIES, START) == lake.digest(IRREGULARITIES, START)
+
+
+def test_labels_are_not_loaded() -> None:
+    assert IRREGULARITIES.name not in {table.name for table in RENDERED_TABLES}
+
+
+def test_another_rate_belongs_to_another_lake(lake: Lake) -> None:
+    with pytest.raises(FeedMismatch, match=r"irregularities: the lake has 0\.05, wanted 0\.1"):
+        requested_feed(lake.root, load_settings(irregularities=0.1))
+    assert requested_feed(lake.root, load_settings()) == FEED
+
+
+def test_a_lake_of_before_has_none(tmp_path: Path) -> None:
+    (tmp_path / "feed.json").write_text(PLAIN.model_dump_json(exclude={"irregularities"}))
+
+    assert read_feed(tmp_path) == PLAIN
