@@ -134,7 +134,9 @@ def patient_page(view: View, query: PatientQuery) -> PatientPage:
     """Return a part of the list of patients."""
     condition, parameters = patient_condition(query.patient) if query.patient else ("", [])
     total = view.select_remembered(
-        f"select count(*) as n from patients_current {condition and f'where {condition}'}", *parameters
+        f"select count(*) as n from patients_current semi join patient_totals using (patient_id) "
+        f"{condition and f'where {condition}'}",
+        *parameters,
     )[0]["n"]
     part = part_of(query, key="patient_id", total=total)
     where = " and ".join(filter(None, [condition, part.condition]))

@@ -24,7 +24,8 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
     chosen = lake.days(CLAIMS) if days is None else list(days)
     claims = lake.scan(CLAIMS, chosen)
     first = claims.filter(pl.col("version_number") == 1)
-    seen = lake.scan(PATIENTS, chosen).group_by("patient_id").agg(pl.col("gender").last()).collect()
+    people = lake.scan(PATIENTS, chosen).group_by("patient_id").agg(pl.col("gender").last())
+    seen = people.join(claims, on="patient_id", how="semi").collect()  # others only hold the policy of somebody seen
     coverages = lake.scan(COVERAGES, chosen).select("coverage_id", "plan_type").unique()
     plans = first.group_by("coverage_id").len().join(coverages, on="coverage_id").group_by("plan_type")
     by_plan = plans.agg(pl.col("len").sum()).collect()

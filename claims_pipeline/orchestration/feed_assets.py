@@ -83,7 +83,7 @@ def visits(installation: Installation) -> dg.MaterializeResult[None]:
     metadata=table_metadata(schema.PATIENTS, schema.ENROLLMENT),
 )
 def patients(context: dg.AssetExecutionContext, installation: Installation) -> None:
-    """The patients whom the day's claims name, as they were on that day."""
+    """The patients whom the day's claims name, and the subscribers of their coverages, as they were on that day."""
     with failing_as_dagster():
         _write_what_is_missing(context, installation)
     _write_days(context, installation, schema.PATIENTS, generate.write_patients)

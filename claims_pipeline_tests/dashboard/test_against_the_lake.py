@@ -13,7 +13,7 @@ from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.charts import CHARTS
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.lists import ClaimPage, ClaimQuery, ClaimSort, claim_page
+from claims_pipeline.dashboard.lists import ClaimPage, ClaimQuery, ClaimSort, PatientQuery, claim_page, patient_page
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.lake import Lake
 from claims_pipeline_tests.dashboard.generated_lake import latest
@@ -121,3 +121,14 @@ def test_following_the_parts_leads_through_every_claim_once_in_both_directions(
 
 def _part(view: View, address: str) -> ClaimPage:
     return claim_page(view, ClaimQuery.model_validate(dict(parse_qsl(urlsplit(address).query))))
+
+
+def test_the_list_of_patients_holds_those_with_claims_and_not_subscribers_without(
+    view: View, lake: Lake, current: pl.DataFrame
+) -> None:
+    seen, named = set(current["patient_id"]), set(latest(lake, schema.PATIENTS)["patient_id"])
+    assert seen < named
+    page = patient_page(view, PatientQuery(count=500))
+    assert page.total == len(page.items) == len(seen)
+    for someone in sorted(named - seen):
+        assert patient_page(view, PatientQuery(patient=someone)).total == 0

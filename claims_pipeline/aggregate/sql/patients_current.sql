@@ -1,4 +1,4 @@
--- One row per patient whom a claim names, as they were on the greatest day.
+-- One row per patient whom a claim names, or a coverage of one as subscriber, as they were on the greatest day.
 with latest as (
     select patient_id, max(day) as day from lake.patients group by patient_id
 )
