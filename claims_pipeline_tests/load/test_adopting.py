@@ -96,6 +96,20 @@ def test_adopting_finds_what_a_restored_server_lacks_has_in_another_version_and_
     assert fake_server.names() == ["Patient/a", "Patient/new"]
 
 
+@pytest.mark.usefixtures("file")
+def test_a_new_version_with_the_same_content_is_looked_at_once(fake_server: FakeServer, fake_target: Settings) -> None:
+    def requests_of_a_comparison() -> int:
+        before = len(fake_server.requests)
+        assert reconcile(fake_target, deep=True, repair=True).is_equal
+        return len(fake_server.requests) - before
+
+    of_versions = requests_of_a_comparison()
+    fake_server.held["Patient/a"] = fake_server.held["Patient/a"]._replace(version=7)
+
+    assert requests_of_a_comparison() > of_versions
+    assert requests_of_a_comparison() == of_versions
+
+
 def test_a_reset_sends_everything_and_duplicates_nothing(
     fake_server: FakeServer, fake_target: Settings, file: Path
 ) -> None:
