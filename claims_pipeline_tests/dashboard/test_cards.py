@@ -49,6 +49,32 @@ def test_the_sql_of_a_breakdown_gives_its_figures(
     ]
 
 
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_sql_of_the_spread_of_charges_gives_its_shares(
+    client: httpx.Client, example_settings: Settings, query: str
+) -> None:
+    answer = client.get(f"/api/stats/concentration?{query}").json()
+    rows = run(example_settings, answer["sql"])
+    assert [(row[0], row[1], float(row[2])) for row in rows] == [
+        (one["top_percent"], one["patient_count"], one["charge_amount"]) for one in answer["items"]
+    ]
+
+
+def test_the_sql_of_a_provider_gives_the_panel(client: httpx.Client, example_settings: Settings) -> None:
+    answer = client.get("/api/providers/practitioner-0001").json()
+    rows = run(example_settings, answer["sql"])
+    assert {row[0]: row[1:] for row in rows} == {
+        one["name"]: (one["value"], one["peer_median"]) for one in answer["figures"]
+    }
+
+
+def test_the_sql_of_what_changed_gives_the_later_charges(client: httpx.Client, example_settings: Settings) -> None:
+    answer = client.get("/api/what-changed?by=state&received_from=2025-01-23&received_to=2025-02-03").json()
+    rows = run(example_settings, answer["sql"])
+    later = {one["value"]: one["after_amount"] for one in answer["items"] if one["after_amount"]}
+    assert {value: float(amount) for value, _, amount, _ in rows} == later
+
+
 def test_members_count_by_the_days_of_a_month_that_are_covered(client: httpx.Client) -> None:
     # Ana and Ben in January, from the 10th: 2 x 22/31; Ana, Ben and Cleo until February 3: 3 x 3/28
     months = 2 * 22 / 31 + 3 * 3 / 28

@@ -77,7 +77,7 @@ export function showClaims(page, sort) {
   const rows = page.items.map((claim) =>
     element("tr", {}, ...shown.map(({ show, kind = "" }) => element("td", { className: kind }, ...show(claim)))));
   if (!rows.length) {
-    const message = page.total ? "There are no more claims." : "No claims match the filters.";
+    const message = page.total ? "There are no more claims." : "No claims match the filters: clear them, or choose other days.";
     rows.push(element("tr", {}, element("td", { colSpan: shown.length, className: "empty" }, message)));
   }
   keepingFocus(table.tBodies[0], () => table.tBodies[0].replaceChildren(...rows));
