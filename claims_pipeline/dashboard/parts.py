@@ -34,7 +34,7 @@ class Place(NamedTuple):
         """Return the place from a text that `str` returned; raise ValueError for any other text."""
         try:
             value, key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except ValueError:
+        except (TypeError, ValueError):
             msg = "should be taken from the address of a neighbouring part"
             raise ValueError(msg) from None
         return cls(str(value), str(key))

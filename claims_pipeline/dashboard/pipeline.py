@@ -10,6 +10,9 @@ from pydantic import AwareDatetime, BaseModel, Field
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.settings import Settings, yesterday
 
+OTHER_SHAPES = (AttributeError, KeyError, TypeError, ValueError)
+"""What reading a report of another version of the program may raise; pydantic's errors are ValueErrors."""
+
 Kind = Literal["generate", "quality", "fidelity", "load", "reconcile", "aggregate"]
 KINDS: dict[Kind, tuple[str, str]] = {
     "generate": ("Days generated", "claims generate"),
@@ -57,21 +60,11 @@ def pipeline(view: View, settings: Settings) -> Pipeline:
     """Return the newest report of each kind, and the days by which the aggregates are behind."""
     newest = {kind: _newest(settings.runs_path, kind) for kind in KINDS}
     last_day = view.built_from.last_day
-    compared = newest["reconcile"] or {}
     return Pipeline(
         last_day=last_day,
         days_behind=max(0, (yesterday() - last_day).days),
         steps=[_step(kind, report) for kind, report in newest.items()],
-        held=[
-            Held(
-                resource_type=name,
-                ledger=counts["ledger"],
-                server=counts["server"],
-                missing=counts["missing"],
-                changed=counts["changed"],
-            )
-            for name, counts in sorted(compared.get("by_type", {}).items())
-        ],
+        held=_held(newest["reconcile"]),
         dagster_url=f"http://127.0.0.1:{settings.dagster_port}",
     )
 
@@ -94,16 +87,27 @@ def _step(kind: Kind, report: dict[str, Any] | None) -> Step:
         return Step(kind=kind, title=title, command=command, finished_at=None, state="never", summary="No report")
     try:
         is_good, summary = _SUMMARIES[kind](report)
-    except (KeyError, TypeError, ValueError):
-        is_good, summary = False, f"The report of another version cannot be read: {command}"
-    return Step(
-        kind=kind,
-        title=title,
-        command=command,
-        finished_at=report["finished_at"],
-        state="good" if is_good else "bad",
-        summary=summary,
-    )
+        return Step(
+            kind=kind,
+            title=title,
+            command=command,
+            finished_at=report["finished_at"],
+            state="good" if is_good else "bad",
+            summary=summary,
+        )
+    except OTHER_SHAPES:
+        unread = f"The report of another version cannot be read: {command}"
+        return Step(kind=kind, title=title, command=command, finished_at=None, state="bad", summary=unread)
+
+
+def _held(compared: dict[str, Any] | None) -> list[Held]:
+    """Return what a report of a comparison counts; nothing if there is none, or one of another version."""
+    try:
+        by_type = sorted((compared or {"by_type": {}})["by_type"].items())
+        names = ("ledger", "server", "missing", "changed")
+        return [Held(resource_type=name, **{one: counts[one] for one in names}) for name, counts in by_type]
+    except OTHER_SHAPES:
+        return []
 
 
 def _of_generate(report: dict[str, Any]) -> tuple[bool, str]:

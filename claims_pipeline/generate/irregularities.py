@@ -43,6 +43,7 @@ UNBUNDLED = {"80053": "80048", "81001": "81003", "93000": "93010", "94060": "940
 """Procedures and a part of each that is billed beside it (coding_rules.csv, not_with_procedure)."""
 
 Mask = NDArray[np.bool_]
+NO_ROWS: Integers = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,13 @@ class _Year:
     is_free: Mask
     labels: tuple[pl.DataFrame, ...] = ()
 
-    def with_(self, frame: pl.DataFrame, rows: Integers, kind: str, details: pl.Series) -> "_Year":
+    def with_(
+        self, frame: pl.DataFrame, rows: Integers, kind: str, details: pl.Series, kept: Integers | Mask = NO_ROWS
+    ) -> "_Year":
+        """Return the year with the visits at `rows` irregular; those at `kept` make them so and must stay."""
         is_free = self.is_free.copy()
         is_free[rows] = False
+        is_free[kept] = False
         received = frame["received_date"].to_physical().to_numpy()[rows]
         ids = claim_ids(received.astype(np.int64), frame["claim_index"].to_numpy()[rows].astype(np.int64))
         label = pl.DataFrame({"claim_id": ids, "kind": pl.repeat(kind, len(rows), eager=True), "detail": details})
@@ -141,7 +146,11 @@ def _called_new(year: _Year, wanted: float, known: Sequence[pl.DataFrame]) -> _Y
     is_new[rows] = True
     frame = _recoded(year.frame, rows, AS_NEW).with_columns(is_new_patient=pl.Series(is_new))
     details = pl.Series([f"{code} billed as {AS_NEW[code]}" for code in level[rows]], dtype=pl.String)
-    return year.with_(frame, rows, NEW_PATIENT, details)
+    before = days[rows].select("person", "practitioner", service_date="last").unique()
+    is_before = year.frame.select(keys).join(
+        before.with_columns(is_before=True), on=keys, how="left", maintain_order="left"
+    )
+    return year.with_(frame, rows, NEW_PATIENT, details, is_before["is_before"].fill_null(False).to_numpy())
 
 
 def _unbundled(year: _Year, wanted: float) -> _Year:
@@ -179,10 +188,11 @@ def _left_out(year: _Year, wanted: float) -> _Year:
     rows = _chosen(year, MISSING, must_be, wanted)
     left_out = _marks(year.frame.height, rows)
     shorter = pl.col("diagnosis_codes").list.head(pl.col("diagnosis_codes").list.len() - 1)
-    limited = pl.col("diagnosis_pointers").list.eval(pl.element())
     length = pl.col("diagnosis_codes").list.len().cast(pl.Int32) - 1
     pointers = (
-        year.frame.select(pl.int_range(pl.len()).alias("row"), length.alias("length"), limited.alias("pointer"))
+        year.frame.select(
+            pl.int_range(pl.len()).alias("row"), length.alias("length"), pl.col("diagnosis_pointers").alias("pointer")
+        )
         .explode("pointer", empty_as_null=False)
         .select(
             "row",
@@ -219,9 +229,8 @@ def _too_often(year: _Year, wanted: float, feed: Feed, is_paid: Mask) -> _Year:
     fits[sources] = False  # the source of another stays as it is
     rows = _chosen(year, FREQUENCY, fits, wanted)
     frame = _copied(year.frame, rows, source[rows], keep=("service_date",))
-    return year.with_(
-        frame, rows, FREQUENCY, _of_source("{} again, as in {}", pl.Series(code[source[rows]]), frame, source[rows])
-    )
+    details = _of_source("{} again, as in {}", pl.Series(code[source[rows]]), frame, source[rows])
+    return year.with_(frame, rows, FREQUENCY, details, kept=source[rows])
 
 
 def _repeated(year: _Year, wanted: float, is_paid: Mask) -> _Year:

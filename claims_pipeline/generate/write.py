@@ -162,14 +162,15 @@ def _write_days(
 
 
 def missing_years(lake: Lake, feed: Feed, days: Iterable[date]) -> list[int]:
-    """Return the years whose visits some days need and the lake has not, in order; a year needs those before it.
+    """Return the years whose visits, or labels, some days need and the lake has not; a year needs those before it.
 
     Raises:
         ConfigError: a day lies before the feed's first day.
     """
     last = max((_years(feed, [day])[-1] for day in set(days)), default=feed.start_date.year - 1)
     years = range(feed.start_date.year, last + 1)
-    return [year for year in years if not lake.path(VISITS, date(year, 1, 1)).exists()]
+    made = (VISITS, IRREGULARITIES) if feed.irregularities else (VISITS,)
+    return [year for year in years if not all(lake.path(table, date(year, 1, 1)).exists() for table in made)]
 
 
 def _add_visits(writer: LakeWriter, feed: Feed, years: Iterable[int]) -> dict[int, int]:

@@ -148,7 +148,9 @@ def test_the_last_part_of_a_list_is_one_step_away(client: httpx.Client) -> None:
     assert get(client, last["first"])["items"] == first["items"]
 
 
-@pytest.mark.parametrize("query", ["after=x", "before=eyJ9", "after=IjEi", "offset=1000001"])
+@pytest.mark.parametrize(
+    "query", ["after=x", "before=eyJ9", "after=IjEi", "after=NQ", "after=bnVsbA", "offset=1000001"]
+)
 def test_a_place_that_no_answer_named_is_refused(client: httpx.Client, query: str) -> None:
     assert client.get(f"/api/claims?{query}").status_code == 422
 

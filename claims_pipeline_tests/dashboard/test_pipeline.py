@@ -80,11 +80,27 @@ def test_a_dry_run_and_an_unreadable_file_are_passed_over(settings: Settings, cl
     assert {one["state"] for one in steps(client).values()} == {"never"}
 
 
-def test_the_report_of_another_version_is_no_error(settings: Settings, client: httpx.Client) -> None:
+FINISHED = "2025-02-04T00:00:00+00:00"
+OTHER_SHAPES: list[dict[str, Any]] = [
+    {"kind": "load", "finished_at": FINISHED},
+    {"kind": "load", "finished_at": FINISHED, "total": [1], "exit_code": 0},
+    {"kind": "generate", "start": "2025-01-01", "end": "2025-01-02", "new_claims": 3},
+    {"kind": "quality", "finished_at": "2025-02-04T00:00:00", "findings": 0, "claim_versions": 1, "checks": {}},
+    {"kind": "reconcile", "finished_at": FINISHED, "is_equal": True, "by_type": {"Claim": {"ledger": 1, "server": 1}}},
+    {"kind": "reconcile", "finished_at": FINISHED, "is_equal": True, "by_type": None},
+    {"kind": "fidelity", "finished_at": FINISHED, "measurements": 5, "misses": 0},
+]
+
+
+@pytest.mark.parametrize("report", OTHER_SHAPES)
+def test_the_report_of_another_version_is_no_error(
+    settings: Settings, client: httpx.Client, report: dict[str, Any]
+) -> None:
+    kind = report["kind"]
     settings.runs_path.mkdir(exist_ok=True)
-    old = {"kind": "load", "finished_at": "2025-02-04T00:00:00+00:00"}
-    (settings.runs_path / "20250204T000000Z-load-zz.json").write_text(json.dumps(old))
+    (settings.runs_path / f"20250204T000000Z-{kind}-zz.json").write_text(json.dumps(report))
 
-    load = steps(client)["load"]
+    step = steps(client)[kind]
 
-    assert (load["state"], load["summary"]) == ("bad", "The report of another version cannot be read: claims load")
+    assert (step["state"], step["summary"]) == ("bad", f"The report of another version cannot be read: claims {kind}")
+    assert client.get("/api/pipeline").json()["held"] == []

@@ -108,3 +108,26 @@ def test_a_lake_of_before_has_none(tmp_path: Path) -> None:
     (tmp_path / "feed.json").write_text(PLAIN.model_dump_json(exclude={"irregularities"}))
 
     assert read_feed(tmp_path) == PLAIN
+
+
+def test_the_source_of_an_irregularity_stays_as_it_is() -> None:
+    """At a high rate there are few claims that are neither irregular nor the reason why another one is."""
+    feed = FEED.model_copy(update={"irregularities": 0.2})
+    visits = visits_of(feed, START.year)
+    planted = plant(feed, visits, [])[1]
+    sources = planted.filter(pl.col("kind").is_in(["frequency", "duplicate"]))["detail"].str.extract(r"(claim-\S+)$")
+
+    assert planted.height > 1_000
+    assert set(sources).isdisjoint(planted["claim_id"])
+
+
+def test_labels_that_are_lost_are_made_again(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    generate.generate_range(lake, FEED, start=START, end=START)
+    file = lake.path(IRREGULARITIES, START)
+    made = file.read_bytes()
+    file.unlink()
+
+    generate.generate_range(lake, FEED, start=START, end=START)
+
+    assert file.read_bytes() == made
