@@ -6,6 +6,9 @@ do not shift when a new build adds items before them. `offset` skips items inste
 
 import base64
 import json
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any, NamedTuple, Self
 from urllib.parse import urlencode
 
@@ -38,6 +41,18 @@ class Place(NamedTuple):
             msg = "should be taken from the address of a neighbouring part"
             raise ValueError(msg) from None
         return cls(str(value), str(key))
+
+
+_TYPES = {
+    "received_date": "date",
+    "claim_start_date": "date",
+    "birth_date": "date",
+    "claim_count": "bigint",
+    "total_charge_amount": "decimal(18, 2)",
+    "active_charge_amount": "decimal(18, 2)",
+}
+"""SQL types of the columns that a list is sorted by; varchar for any other."""
+_READERS: Mapping[str, Callable[[str], object]] = {"date": date.fromisoformat, "bigint": int, "decimal(18, 2)": Decimal}
 
 
 def _require_place(text: str) -> str:
@@ -74,7 +89,18 @@ class ListQuery(BaseModel):
         if self.offset > MAX_OFFSET and not (self.after or self.before):
             msg = f"offset should be at most {MAX_OFFSET:,}; follow `next` to get farther"
             raise ValueError(msg)
+        place = self.after or self.before
+        if place not in ("", END):
+            _require_value(Place.parse(place).value, self.sort.removeprefix("-"))
         return self
+
+
+def _require_value(value: str, column: str) -> None:
+    try:
+        _READERS.get(_TYPES.get(column, ""), str)(value)
+    except (ValueError, ArithmeticError):
+        msg = f"after or before should be taken from a part that is sorted by {column}"
+        raise ValueError(msg) from None
 
 
 class Page(BaseModel):
@@ -135,16 +161,6 @@ def part_of(query: ListQuery, *, key: str, total: int) -> Part:
 def _typed(column: str) -> str:
     """Return SQL that casts the value of a place, which is text, to its column's type."""
     return f"?::{_TYPES.get(column, 'varchar')}"
-
-
-_TYPES = {
-    "received_date": "date",
-    "claim_start_date": "date",
-    "birth_date": "date",
-    "claim_count": "bigint",
-    "total_charge_amount": "decimal(18, 2)",
-    "active_charge_amount": "decimal(18, 2)",
-}
 
 
 def paging(path: str, query: ListQuery, rows: Rows, part: Part, *, key: str) -> dict[str, Any]:

@@ -155,6 +155,14 @@ def test_a_place_that_no_answer_named_is_refused(client: httpx.Client, query: st
     assert client.get(f"/api/claims?{query}").status_code == 422
 
 
+@pytest.mark.parametrize("query", ["sort=received_date", "sort=-total_charge_amount", "sort=claim_start_date"])
+def test_a_place_of_another_order_is_refused(client: httpx.Client, query: str) -> None:
+    place = get(client, "/api/claims?sort=patient_name&count=1")["next"].partition("after=")[2].partition("&")[0]
+    answer = client.get(f"/api/claims?{query}&after={place}")
+    assert answer.status_code == 422
+    assert "should be taken from a part that is sorted by" in answer.json()["message"]
+
+
 def test_patients_are_listed_in_parts(client: httpx.Client) -> None:
     address, seen = "/api/patients?count=2&sort=-active_charge_amount", []
     while address:
