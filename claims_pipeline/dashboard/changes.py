@@ -23,6 +23,7 @@ from claims_pipeline.dashboard.members import members
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
 CENT = Decimal("0.01")
+OF_PATIENTS = "A search for patients chooses no members, so its change has no parts."
 
 
 class Effects(BaseModel):
@@ -79,7 +80,9 @@ def what_changed(view: View, query: ChangeQuery) -> WhatChanged:
     """Return how the charges changed from the days before to the days compared, and by which effects."""
     compared = comparison(view, query)
     days = compared_days(view, compared)
-    if not compared.is_covered:
+    if query.patient and not days.reason:
+        days = days.model_copy(update={"reason": OF_PATIENTS})
+    if days.reason:
         return WhatChanged(by=query.by, compared=days, items=[], total=_total([]), sql="")
     current = query.within(compared.first, compared.last)
     after, labels, sql = _period(view, current, query.by)

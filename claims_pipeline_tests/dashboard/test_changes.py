@@ -78,3 +78,9 @@ def test_days_before_the_lake_are_no_comparison(client: httpx.Client) -> None:
     answer = client.get("/api/what-changed?received_from=2025-01-10&received_to=2025-02-03").json()
     assert "no claims from before 2025-01-10" in answer["compared"]["reason"]
     assert answer["items"] == []
+
+
+def test_the_change_under_a_search_for_patients_has_no_parts(client: httpx.Client) -> None:
+    answer = client.get("/api/what-changed?received_from=2025-01-23&received_to=2025-02-03&patient=brown").json()
+    assert "has no parts" in answer["compared"]["reason"]
+    assert answer["items"] == []

@@ -182,6 +182,7 @@ def test_the_link_that_is_copied_is_the_pages_address(page: Page) -> None:
     page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == page.url
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
 
 
 def test_paging_while_new_figures_are_awaited_announces_the_part(page: Page) -> None:

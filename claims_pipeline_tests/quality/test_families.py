@@ -1,34 +1,17 @@
 """Families that cannot be are found."""
 
-import shutil
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from claims_pipeline import quality
-from claims_pipeline.generate import generate_range
-from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.lake import Lake
 from claims_pipeline.schema import COVERAGES, PATIENTS
 from claims_pipeline_tests.lakes import rewrite
 
-FEED = Feed(seed=5, patients=60, claims=400, start_date=date(2025, 3, 3), end_date=date(2025, 3, 21))
 DAY = date(2025, 3, 12)
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("families") / "lake")
-    generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
-    return lake
-
-
-@pytest.fixture
-def lake(clean: Lake, tmp_path: Path) -> Lake:
-    shutil.copytree(clean.root, tmp_path / "lake")
-    return Lake(tmp_path / "lake")
 
 
 def first_of(lake: Lake, relationship: str) -> dict[str, Any]:

@@ -1,34 +1,17 @@
 """A generated lake has no finding; a planted fault is found, and nothing else."""
 
-import shutil
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import polars as pl
 import pytest
 
 from claims_pipeline import quality
-from claims_pipeline.generate import generate_range
-from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.lake import Lake
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, PRACTITIONERS, Table
 
-FEED = Feed(seed=5, patients=40, claims=300, start_date=date(2025, 3, 3), end_date=date(2025, 3, 21))
 DAY = date(2025, 3, 12)
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("quality") / "lake")
-    generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
-    return lake
-
-
-@pytest.fixture
-def lake(clean: Lake, tmp_path: Path) -> Lake:
-    shutil.copytree(clean.root, tmp_path / "lake")
-    return Lake(tmp_path / "lake")
 
 
 def change(lake: Lake, table: Table, edit: Callable[[pl.DataFrame], pl.DataFrame], day: date | None = DAY) -> None:

@@ -24,6 +24,7 @@ const LIST = ["sort", "count", ...PART]; // what concerns the table only
 const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...DRIVER_DEFAULTS, ...TAB_DEFAULTS, ...TABLE_DEFAULTS };
 const LOOK_FOR_A_NEW_BUILD_MS = 10_000;
 const TYPING_PAUSE_MS = 350;
+const COPIED_MS = 3_000;
 
 const form = document.getElementById("filters");
 const main = document.querySelector("main");
@@ -130,8 +131,8 @@ const PARTS = {
         ...["/api/cards", "/api/what-changed", "/api/anomalies", "/api/stats/cost-outliers"].map((path) =>
           ask(path, { parameters: filters, signal })), ask("/api/stats/cost-outliers", { parameters: ofClaims, signal })]);
     },
-    show: async ([specifications, cards, changes, anomalies, providers, claims]) => {
-      showCards(cards);
+    show: async ([specifications, cards, changes, anomalies, providers, claims], parameters) => {
+      showCards(cards, parameters.has("received_from") || parameters.has("received_to"));
       showChanges(changes);
       showWorthALook(anomalies, providers, claims);
       await drawCharts(specifications, claimCount > 0);
@@ -401,6 +402,7 @@ document.getElementById("copy").addEventListener("click", async () => {
     await navigator.clipboard.writeText(location.href);
     announce("The link is copied.");
     document.getElementById("copy").textContent = "Copied";
+    setTimeout(() => { document.getElementById("copy").textContent = "Copy link"; }, COPIED_MS);
   } catch {
     announce("The browser does not let the page copy: copy the address.");
   }

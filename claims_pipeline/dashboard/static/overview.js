@@ -29,7 +29,8 @@ function changeOf({ current, before, unit }) {
 export const comparedDays = (compared) => compared.reason
   || `Changes: ${daysOf(compared.first_day, compared.last_day)} against ${daysOf(compared.before_first_day, compared.before_last_day)}.`;
 
-export function showCards({ items, compared }) {
+// `hasDays`: days are chosen, so that the changes are those of the figures above them.
+export function showCards({ items, compared }, hasDays) {
   const [claims, charges] = ["claim_count", "charge_amount"].map((name) => items.find((one) => one.name === name));
   document.getElementById("compared").textContent = comparedDays(compared);
   keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => one !== claims && one !== charges).map((one) =>
@@ -40,7 +41,9 @@ export function showCards({ items, compared }) {
       element("dd", {}, sqlOf(one.sql, one.title))))));
   for (const one of [claims, charges]) {
     const place = document.querySelector(`#figures [data-change="${one.title}"]`);
-    place?.replaceChildren(element("span", {}, changeOf(one)), sparkline(one.course));
+    const days = (Date.parse(compared.last_day) - Date.parse(compared.first_day)) / 86_400_000 + 1;
+    const of = hasDays || compared.reason ? "" : ` in the last ${formatCount(days)} days`;
+    place?.replaceChildren(element("span", {}, changeOf(one) + of), sparkline(one.course));
   }
 }
 
@@ -113,11 +116,12 @@ function steps({ before_amount, after_amount, effects }) {
 }
 
 export function showWorthALook(anomalies, providers, claims) {
-  const days = anomalies.slice(0, SHOWN_OF_A_KIND).map((one) => [
+  const isFirstOfItsDays = (one, index) => index === anomalies.findIndex((other) => other.grain === one.grain && other.first_day === one.first_day);
+  const days = anomalies.filter(isFirstOfItsDays).slice(0, SHOWN_OF_A_KIND).map((one) => [
     one.grain === "day" ? formatDay(one.first_day) : `Week from ${formatDay(one.first_day)}`, one.reason,
     { "data-from": one.first_day, "data-to": one.last_day }]);
   const people = providers.slice(0, SHOWN_OF_A_KIND).map((one) => [one.label, one.reason,
-    { "data-dimension": "provider", "data-value": one.value }]);
+    { "data-practitioner": one.value }]);
   const singles = [...claims].sort((one, other) => other.score - one.score).slice(0, SHOWN_OF_A_KIND).map((one) => [one.value, one.reason, { "data-claim": one.value }]);
   const rows = [...days, ...people, ...singles].map(([title, reason, target]) => element("li", {},
     element("button", { type: "button", className: "link", "data-key": title, ...target }, title), ` ${reason}.`));

@@ -11,7 +11,7 @@ const SHOWN_VALUES = 15;
 
 const MEMBER_PANELS = [
   { place: "by-plan", figures: ["member_month_count", "patient_count", "claims_per_1000", "charge_pmpm", "charge_amount"] },
-  { place: "by-age-band", figures: ["member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
+  { place: "by-age-band", isByValue: true, figures: ["member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
   { place: "by-gender", figures: ["member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
 ];
 const CONDITION_FIGURES = ["patient_count", "claim_count", "charge_amount"];
@@ -32,7 +32,11 @@ export function askForMembers(filters, signal) {
 }
 
 export function showMembers(answers) {
-  MEMBER_PANELS.forEach(({ place, figures }, index) => showBreakdown(place, answers[index], figures));
+  MEMBER_PANELS.forEach(({ place, figures, isByValue }, index) => {
+    const answer = answers[index];
+    if (isByValue) answer.items.sort((one, other) => (one.value < other.value ? -1 : 1));
+    showBreakdown(place, answer, figures);
+  });
   const [conditions, spread] = answers.slice(MEMBER_PANELS.length);
   showBreakdown("by-diagnosis", conditions, CONDITION_FIGURES);
   const rows = spread.items.map((one) => [

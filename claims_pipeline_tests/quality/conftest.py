@@ -1,0 +1,25 @@
+"""A generated lake without a finding, and a copy of it to plant faults in."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline.generate import generate_range
+from claims_pipeline.lake import Feed, Lake
+
+FEED = Feed(seed=5, patients=60, claims=400, start_date=date(2025, 3, 3), end_date=date(2025, 3, 21))
+
+
+@pytest.fixture(scope="session")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("quality") / "lake")
+    generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
+    return lake
+
+
+@pytest.fixture
+def lake(clean: Lake, tmp_path: Path) -> Lake:
+    shutil.copytree(clean.root, tmp_path / "lake")
+    return Lake(tmp_path / "lake")
