@@ -55,7 +55,8 @@ class Settings(BaseSettings):
     `seed`, `claims`, `patients`, `start_date`, `end_date` and `irregularities` are the feed of a lake that does not
     exist yet; one that does keeps its own (`lake.requested_feed`). `end_date` is 365 days of feed unless set, yesterday
     at the latest.
-    Whichever of `claims` and `patients` is not set follows from the other by `CLAIMS_A_PERSON_AND_YEAR`.
+    Whichever of `claims` and `patients` is not set follows from the other by `CLAIMS_A_PERSON_AND_YEAR`; without both,
+    there are 10,000 claims for each 365 days.
     `fhir_base_url` is the embedded server's address unless set.
     `fhir_wait_seconds`: how long a load waits for a server that is not ready. `fhir_request_seconds`: how long it
     waits for one answer. `fhir_patience_seconds`: how long it sends a bundle again before it gives up.
@@ -169,10 +170,13 @@ class Settings(BaseSettings):
             object.__setattr__(self, "end_date", max(self.start_date, last))
         days = max(1, (self.end_date - self.start_date).days + 1)
         claims_a_person = CLAIMS_A_PERSON_AND_YEAR * days / FEED_DAYS
+        has_claims = "claims" in self.model_fields_set
+        if not self.patients and not has_claims:
+            object.__setattr__(self, "claims", max(1, round(self.claims * days / FEED_DAYS)))
         if not self.patients:
             patients = min(max(1, round(self.claims / claims_a_person)), MOST_PATIENTS)
             object.__setattr__(self, "patients", patients)
-        elif "claims" not in self.model_fields_set:
+        elif not has_claims:
             claims = min(max(1, round(self.patients * claims_a_person)), MOST_CLAIMS)
             object.__setattr__(self, "claims", claims)
         if not self.fhir_base_url:

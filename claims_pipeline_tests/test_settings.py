@@ -35,6 +35,8 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
     ("given", "claims", "patients"),
     [
         ({}, 10_000, 2_381),
+        ({"end_date": date(2025, 1, 1)}, 27, 2_346),
+        ({"end_date": date(2026, 12, 31)}, 20_000, 2_381),
         ({"claims": 4_200}, 4_200, 1_000),
         ({"patients": 1_000}, 4_200, 1_000),
         ({"patients": 1_000, "end_date": date(2026, 12, 31)}, 8_400, 1_000),

@@ -13,7 +13,7 @@ from claims_pipeline.cli.days import day_progress
 def generate(
     claims: Annotated[
         int | None,
-        typer.Option(min=1, show_default="10000, or 4.2 a year for each of --patients", help="Claims over the range."),
+        typer.Option(min=1, show_default="10000 a year, or 4.2 for each of --patients", help="Claims over the range."),
     ] = None,
     patients: Annotated[
         int | None,

@@ -9,7 +9,7 @@ from claims_pipeline.cli.app import JsonOption, app, finish, show
 Days = Annotated[int | None, typer.Option(min=1, help="Days of the feed, from CLAIMS_START_DATE.", show_default="365")]
 Claims = Annotated[
     int | None,
-    typer.Option(min=1, help="Claims over these days.", show_default="10000, or 4.2 a year for each of --patients"),
+    typer.Option(min=1, help="Claims over these days.", show_default="10000 a year, or 4.2 for each of --patients"),
 ]
 Patients = Annotated[int | None, typer.Option(min=1, help="People insured.", show_default="one for 4.2 claims a year")]
 Once = Annotated[bool, typer.Option("--once", help="End after the load: no dashboard, no Dagster UI.")]
