@@ -7,7 +7,6 @@ do not shift when a new build adds items before them. `offset` skips items inste
 import base64
 import json
 from collections.abc import Callable, Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple, Self
 from urllib.parse import urlencode
@@ -15,9 +14,12 @@ from urllib.parse import urlencode
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from claims_pipeline.dashboard.analytics import Rows
+from claims_pipeline.days import parse_day
 
 MAX_OFFSET = 1_000_000
 """A larger `offset` takes long: follow `next`, or request the last part or the reverse order."""
+MAX_ITEMS = 10**12
+"""No list is as long, and an `offset` beside `after` or `before` is no larger."""
 END = "end"
 """Value of `before` for the last part."""
 
@@ -37,10 +39,26 @@ class Place(NamedTuple):
         """Return the place from a text that `str` returned; raise ValueError for any other text."""
         try:
             value, key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except (TypeError, ValueError):
+            place = cls(str(value), str(key))
+            "".join(place).encode()  # JSON can escape half a surrogate pair, which the database does not take
+        except (TypeError, ValueError, RecursionError):
             msg = "should be taken from the address of a neighbouring part"
             raise ValueError(msg) from None
-        return cls(str(value), str(key))
+        return place
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not -(2**63) <= count < 2**63:
+        raise ValueError
+    return count
+
+
+def _amount(text: str) -> Decimal:
+    amount = Decimal(text)
+    if not (amount.is_finite() and abs(amount) < AMOUNTS_BELOW):
+        raise ValueError
+    return amount
 
 
 _TYPES = {
@@ -52,7 +70,9 @@ _TYPES = {
     "active_charge_amount": "decimal(18, 2)",
 }
 """SQL types of the columns that a list is sorted by; varchar for any other."""
-_READERS: Mapping[str, Callable[[str], object]] = {"date": date.fromisoformat, "bigint": int, "decimal(18, 2)": Decimal}
+AMOUNTS_BELOW = Decimal(10**15)
+"""A tenth of what decimal(18, 2) holds."""
+_READERS: Mapping[str, Callable[[str], object]] = {"date": parse_day, "bigint": _count, "decimal(18, 2)": _amount}
 
 
 def _require_place(text: str) -> str:
@@ -63,7 +83,10 @@ def _require_place(text: str) -> str:
 
 _COUNT = Field(default=50, ge=1, le=1_000, description="Items in one answer.")
 _OFFSET = Field(
-    default=0, ge=0, description=f"Items to skip, at most {MAX_OFFSET:,}; with after or before, only where the part is."
+    default=0,
+    ge=0,
+    le=MAX_ITEMS,
+    description=f"Items to skip, at most {MAX_OFFSET:,}; with after or before, only where the part is.",
 )
 _AFTER = Field(default="", description="Place of the item before the part, as in `next`.")
 _BEFORE = Field(
@@ -91,13 +114,14 @@ class ListQuery(BaseModel):
             raise ValueError(msg)
         place = self.after or self.before
         if place not in ("", END):
-            _require_value(Place.parse(place).value, self.sort.removeprefix("-"))
+            _value_of(Place.parse(place), self.sort.removeprefix("-"))
         return self
 
 
-def _require_value(value: str, column: str) -> None:
+def _value_of(place: Place, column: str) -> object:
+    """Return a place's value in the type of its column; raise ValueError for one that is not of that type."""
     try:
-        _READERS.get(_TYPES.get(column, ""), str)(value)
+        return _READERS.get(_TYPES.get(column, ""), str)(place.value)
     except (ValueError, ArithmeticError):
         msg = f"after or before should be taken from a part that is sorted by {column}"
         raise ValueError(msg) from None
@@ -129,7 +153,7 @@ class Part(NamedTuple):
     """
 
     condition: str
-    values: tuple[str, ...]
+    values: tuple[object, ...]
     order: str
     limit: int
     skip: int
@@ -152,14 +176,15 @@ def part_of(query: ListQuery, *, key: str, total: int) -> Part:
         size = (total % query.count or query.count) if total else query.count
         return Part("", (), order, size, 0, max(total - size, 0), total, is_backwards)
     if place := query.after or query.before:
-        value, item = Place.parse(place)
+        found = Place.parse(place)
+        value = _value_of(found, column)
         condition = f"({column} {sign} {_typed(column)} or ({column} = {_typed(column)} and {key} {sign} ?))"
-        return Part(condition, (value, value, item), order, query.count, 0, query.offset, total, is_backwards)
+        return Part(condition, (value, value, found.key), order, query.count, 0, query.offset, total, is_backwards)
     return Part("", (), order, query.count, query.offset, query.offset, total, is_backwards)
 
 
 def _typed(column: str) -> str:
-    """Return SQL that casts the value of a place, which is text, to its column's type."""
+    """Return SQL for the value of a place in its column's type."""
     return f"?::{_TYPES.get(column, 'varchar')}"
 
 

@@ -1,14 +1,25 @@
 """Every route of the OpenAPI description, asked with values of all kinds, never fails with a server error."""
 
+import base64
+import json
 import re
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from claims_pipeline.dashboard.lists import ClaimSort, PatientSort
+
+NUMBERS = st.one_of(
+    st.integers(-(10**40), 10**40),
+    st.floats(),
+    st.sampled_from(["NaN", "sNaN", "-Infinity", "1e400", "1e16", "9" * 400, "9223372036854775808", "1_000", "\u0661"]),
+)
 VALUES = st.one_of(
+    NUMBERS.map(str),
     st.text("aZ09é 中-,.%?;:'\"\n", max_size=12),
     st.sampled_from(
         ["", "0", "-1", "1e9", "2025-01-10", "2025-02-30", "9999-12-31", "0001-01-01", "active", "'", "?", "%", "TX",
@@ -37,3 +48,45 @@ def test_no_question_is_answered_with_a_server_error(client: httpx.Client, data:
     assert answer.status_code < 500, (path, query, answer.text)
     if answer.status_code >= 400:
         assert set(answer.json()) == {"message", "where", "fix", "parameters"}
+
+
+PLACES = st.recursive(
+    st.one_of(NUMBERS, st.none(), st.booleans(), st.text(max_size=8), st.sampled_from(["\ud800", "\0", "2025-01-10"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+SORTS = {"/api/claims": ClaimSort, "/api/patients": PatientSort}
+
+
+def place(*parts: object) -> str:
+    """Return a text in the form of a place in a list."""
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), value=PLACES, key=st.just("claim-20250110-000001") | PLACES)
+def test_any_place_in_a_list_is_answered_or_refused(
+    client: httpx.Client, data: st.DataObject, value: object, key: object
+) -> None:
+    route = data.draw(st.sampled_from(sorted(SORTS)))
+    sort = data.draw(st.sampled_from(get_args(SORTS[route])))
+    side = data.draw(st.sampled_from(["after", "before"]))
+    answer = client.get(route, params={"sort": sort, side: place(value, key)})
+    assert answer.status_code in {200, 422}, (route, sort, value, key, answer.text)
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e400", "1e16", "9" * 30, "-9223372036854775809", "1.5.2"])
+@pytest.mark.parametrize(
+    ("route", "sort"),
+    [("/api/claims", "total_charge_amount"), ("/api/patients", "claim_count"), ("/api/claims", "received_date")],
+)
+def test_a_place_that_no_column_can_hold_is_refused(client: httpx.Client, route: str, sort: str, value: str) -> None:
+    answer = client.get(route, params={"sort": sort, "after": place(value, "x")})
+    assert answer.status_code == 422
+    assert f"sorted by {sort}" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("text", [base64.b64encode(b"[" * 30_000).decode().rstrip("="), "10" * 300, "NaN"])
+def test_a_place_or_a_number_of_items_that_is_out_of_all_bounds_is_refused(client: httpx.Client, text: str) -> None:
+    for query in ({"after": text}, {"before": text}, {"count": text}, {"offset": text, "before": "end"}):
+        assert client.get("/api/claims", params=query).status_code == 422, query
