@@ -44,6 +44,9 @@ class ClaimDetail(Claim):
     """One claim with its lines and the history of its versions."""
 
     organization_id: str
+    organization_name: str
+    location_id: str
+    location_name: str
     coverage_id: str
     plan_type: str
     lines: list[Line]

@@ -79,8 +79,14 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 label_column="any_value(practitioner_name)",
             ),
             Dimension("specialty", "Specialty", "Specialty of the practitioner.", "specialty", specialty_labels),
-            Dimension("organization", "Organization", "Billing provider.", "organization_id"),
-            Dimension("location", "Location", "Site of care.", "location_id"),
+            Dimension(
+                "organization",
+                "Organization",
+                "Billing provider.",
+                "organization_id",
+                label_column="any_value(organization_name)",
+            ),
+            Dimension("location", "Location", "Site of care.", "location_id", label_column="any_value(location_name)"),
             Dimension(
                 "diagnosis",
                 "Diagnosis",

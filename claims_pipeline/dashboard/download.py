@@ -24,8 +24,10 @@ _TEXTS = (
     "payer_name",
     "plan_name",
     "plan_type",
+    "organization_name",
     "practitioner_name",
     "specialty",
+    "location_name",
     "facility_city",
     "facility_state",
 )

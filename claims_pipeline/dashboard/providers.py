@@ -72,6 +72,7 @@ class ProviderDetail(BaseModel):
     practitioner_name: str
     specialty: str
     organization_id: str
+    organization_name: str
     facility_city: str
     facility_state: str
     peer_count: int = Field(description="Providers of the specialty with a claim, this one included.")
@@ -89,7 +90,7 @@ def provider_detail(view: View, practitioner_id: str, *, fhir_base_url: str) -> 
         NotFound: the build has no claim of such a provider.
     """
     found = view.select(
-        """select practitioner_name, specialty, organization_id, facility_city, facility_state,
+        """select practitioner_name, specialty, organization_id, organization_name, facility_city, facility_state,
             (select count(distinct practitioner_id) from claims_current where specialty = own.specialty) as peer_count
         from claims_current as own where practitioner_id = ? order by received_date desc, claim_id limit 1""",
         practitioner_id,

@@ -45,6 +45,8 @@ DOCTOR = {
     "organization_id": "organization-0001",
     "location_id": "location-0001",
 }
+ORGANIZATION = {"organization_id": "organization-0001", "organization_name": "Lakeside Clinic"}
+LOCATION = {"location_id": "location-0001", "location_name": "Lakeside Clinic, Main St"}
 FEED = Feed(seed=1, patients=4, claims=5, start_date=JAN_10, end_date=FEB_3)
 
 
@@ -108,6 +110,8 @@ def write_directory(lake: Lake) -> None:
     with lake.writer() as writer:
         writer.add(schema.PAYERS, _frame(schema.PAYERS, payers))
         writer.add(schema.PLANS, _frame(schema.PLANS, plans))
+        writer.add(schema.ORGANIZATIONS, _frame(schema.ORGANIZATIONS, [ORGANIZATION]))
+        writer.add(schema.LOCATIONS, _frame(schema.LOCATIONS, [LOCATION]))
         writer.add(schema.PRACTITIONERS, _frame(schema.PRACTITIONERS, [DOCTOR]))
         writer.add(schema.ENROLLMENT, _frame(schema.ENROLLMENT, people))
 

@@ -39,12 +39,14 @@ select
     coalesce(coverages_current.plan_name, 'unknown') as plan_name,
     coalesce(coverages_current.plan_type, 'unknown') as plan_type,
     versions.organization_id,
+    coalesce(organizations.organization_name, versions.organization_id) as organization_name,
     versions.billing_npi,
     versions.practitioner_id,
     versions.rendering_npi,
     coalesce(concat_ws(' ', practitioners.first_name, practitioners.last_name), 'unknown') as practitioner_name,
     coalesce(practitioners.specialty, 'unknown') as specialty,
     versions.location_id,
+    coalesce(locations.location_name, versions.location_id) as location_name,
     versions.facility_city,
     versions.facility_state,
     versions.place_of_service_code,
@@ -86,4 +88,6 @@ join patient_numbers using (patient_id)
 left join patients_current using (patient_id)
 left join coverages_current using (coverage_id)
 left join lake.practitioners as practitioners using (practitioner_id)
+left join lake.organizations as organizations on organizations.organization_id = versions.organization_id
+left join lake.locations as locations on locations.location_id = versions.location_id
 order by versions.received_date, versions.claim_id
