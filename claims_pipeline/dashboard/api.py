@@ -84,7 +84,7 @@ def get_cost_outliers(view: CurrentView, query: Annotated[OutlierQuery, Query()]
 
 @router.get("/api/stats/concentration", tags=["figures"], summary="Charges of the costliest patients")
 def get_concentration(view: CurrentView, filters: Annotated[Filters, Query()]) -> Concentration:
-    """Return the share of the charges that the costliest 1, 5, 10, 20 and 50 % of the patients have."""
+    """Return the share of the charges that the costliest 1, 5, 10, 20 and 50% of the patients have."""
     return concentration(view, filters)
 
 

@@ -71,9 +71,9 @@ def cards(view: View, filters: Filters) -> Cards:
     items.append(
         Card(
             name="top_5_percent",
-            title="Share of the top 5 %",
+            title="Share of the top 5%",
             unit="%",
-            meaning="Share of the charges that the costliest 5 % of the patients with charges have.",
+            meaning="Share of the charges that the costliest 5% of the patients with charges have.",
             value=now["top_5_percent"],
             current=chosen.get("top_5_percent"),
             before=before.get("top_5_percent"),

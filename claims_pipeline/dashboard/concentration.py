@@ -39,7 +39,7 @@ class Concentration(BaseModel):
 
 
 def concentration(view: View, filters: Filters) -> Concentration:
-    """Return the shares of the charges that the costliest patients have, from the top 1 % to all of them."""
+    """Return the shares of the charges that the costliest patients have, from the top 1% to all of them."""
     sql = shares_sql(filters)
     rows = view.select_remembered(sql, *filters.parameters)
     return Concentration(items=[TopShare.model_validate(row) for row in rows], sql=shown_sql(sql, filters.parameters))

@@ -58,7 +58,7 @@ def cost_outliers(view: View, query: OutlierQuery) -> list[Outlier]:
 
 def _reason(row: dict[str, Any]) -> str:
     times = row["amount"] / row["peer_amount"]
-    compared = f"{times:.1f} times" if times >= 1 else f"{100 * times:.0f} % of"
+    compared = f"{times:.1f} times" if times >= 1 else f"{100 * times:.0f}% of"
     what = "for one patient" if row["claim_count"] else "on one claim"
     specialty = row["specialty"].replace("_", " ")
     return (

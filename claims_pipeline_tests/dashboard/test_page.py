@@ -84,11 +84,15 @@ def test_typing_a_name_filters_by_patient_and_clearing_shows_all(page: Page) -> 
     expect(page.get_by_role("combobox", name="Patient")).to_have_value("")
 
 
-def test_the_name_in_a_row_filters_by_that_patient(page: Page) -> None:
-    page.goto("/?tab=claims")
-    page.get_by_role("button", name="Cleo Chan").click()
+def test_the_name_in_a_row_opens_the_patient_whose_claims_are_one_click_farther(page: Page) -> None:
+    page.goto("/?tab=claims&received_from=2025-02-01")
+    expect_claims(page, 2)
+    page.get_by_role("button", name="Ben Brown").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Coverages that claims name")
+    assert page.url.endswith("&person=patient-000002")
+    page.get_by_role("button", name="Only this patient's claims").click()
     expect_claims(page, 1)
-    assert "patient=patient-000003" in page.url
+    assert page.url.endswith("?tab=claims&received_from=2025-02-01&patient=patient-000002")
 
 
 def test_the_table_is_sorted_from_the_keyboard(page: Page) -> None:

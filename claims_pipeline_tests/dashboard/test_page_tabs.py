@@ -1,5 +1,7 @@
 """The tabs of the page, and the pages about one patient and one provider, in a real browser."""
 
+import json
+import re
 import time
 
 from playwright.sync_api import Page, Request, Route, expect
@@ -56,6 +58,34 @@ def test_charts_that_were_hidden_while_the_window_changed_have_its_width(page: P
     assert page.evaluate("document.documentElement.scrollWidth") == 800
 
 
+def test_a_percentage_has_one_format(page: Page) -> None:
+    said = ""
+    for tab in ("overview", "drivers", "members", "providers", "quality"):
+        page.goto(f"/?tab={tab}&practitioner=practitioner-0001")
+        expect(page.get_by_role("dialog")).to_contain_text("Mix of services")
+        said += page.locator("body").inner_text()
+    assert "100.0%" in said
+    assert re.findall(r".{12}\d\s%", said) == []
+
+
+def test_a_practice_and_a_site_of_care_have_their_names(page: Page) -> None:
+    page.goto("/?tab=drivers&by=organization")
+    expect(page.locator("#bars")).to_contain_text("Lakeside Clinic")
+    page.get_by_label("Dimension").select_option("Location")
+    expect(page.locator("#bars")).to_contain_text("Lakeside Clinic, Main St")
+    for opened in ("claim=claim-20250110-000000", "practitioner=practitioner-0001"):
+        page.goto(f"/?{opened}")
+        expect(page.get_by_role("dialog")).to_contain_text("Lakeside Clinic")
+        expect(page.get_by_role("dialog")).not_to_contain_text("organization-0001")
+
+
+def test_the_name_of_a_provider_opens_the_provider_in_every_table(page: Page) -> None:
+    page.goto("/?tab=drivers&by=provider&received_from=2025-01-23&received_to=2025-02-03")
+    page.locator("#driven").get_by_role("button", name="Dora Diaz").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Mix of services")
+    assert page.url.endswith("&practitioner=practitioner-0001")
+
+
 def test_a_value_in_a_table_of_members_filters_everything(page: Page) -> None:
     page.goto("/?tab=members")
     expect_claims(page, 5)
@@ -100,6 +130,26 @@ def test_a_claim_shows_its_fhir_resource(page: Page) -> None:
     dialog.get_by_text("FHIR JSON").click()
     expect(dialog.locator(".fhir pre")).to_contain_text('"resourceType": "Claim"')
     expect(dialog.locator(".fhir pre")).to_contain_text('"status": "cancelled"')
+
+
+def test_the_fhir_resource_of_a_claim_is_copied_as_it_is_shown(page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto("/?claim=claim-20250110-000000")
+    fhir = page.get_by_role("dialog").locator(".fhir")
+    fhir.get_by_text("FHIR JSON").click()
+    fhir.get_by_role("button", name="Copy").click()
+    expect(fhir.get_by_role("button", name="Copied")).to_be_visible()
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert copied == page.request.get("/api/claims/claim-20250110-000000/fhir").json()
+
+
+def test_a_browser_that_does_not_let_the_page_copy_says_so(page: Page) -> None:
+    page.goto("/?claim=claim-20250110-000000")
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('denied')); }")
+    fhir = page.get_by_role("dialog").locator(".fhir")
+    fhir.get_by_text("FHIR JSON").click()
+    fhir.get_by_role("button", name="Copy").click()
+    expect(fhir.get_by_role("button", name="The browser does not allow it")).to_be_visible()
 
 
 def test_days_are_chosen_by_name_and_shown_so_again(page: Page) -> None:

@@ -23,7 +23,7 @@ COLUMNS = 11
 RAMP = ["rgba(47, 116, 208, 0.12)", "rgba(47, 116, 208, 0.75)"]
 """From the page's own colour towards ACCENT, so that few claims are pale on a light page and dim on a dark one.
 
-It ends at 75 %: the page's text has a contrast of at least 4.5 to 1 on every tile, light and dark (WCAG 1.4.3)."""
+It ends at 75%: the page's text has a contrast of at least 4.5 to 1 on every tile, light and dark (WCAG 1.4.3)."""
 
 GRID = {
     line[column : column + 2]: (column // 3, row)

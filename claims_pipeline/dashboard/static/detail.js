@@ -2,7 +2,7 @@
 
 import { ask, isAborted } from "./api.js";
 import { element, sqlOf, tableOf } from "./elements.js";
-import { formatAmount, formatCount, formatDay } from "./format.js";
+import { formatAmount, formatCount, formatDay, formatPercent } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
@@ -40,7 +40,8 @@ async function claimPage(id, signal) {
       ["Patient", opener("person", claim.patient_id, claim.patient_name), `, ${claim.patient_id}`],
       ["Coverage", `${claim.plan_name}, ${claim.payer_name}`],
       ["Provider", opener("practitioner", claim.practitioner_id, claim.practitioner_name), `, ${inWords(claim.specialty)}`],
-      ["Site of care", `${named(claim.place_of_service)}, ${claim.facility_city}, ${claim.facility_state}`],
+      ["Practice", claim.organization_name],
+      ["Site of care", `${claim.location_name}, ${named(claim.place_of_service)}, ${claim.facility_city}, ${claim.facility_state}`],
       ["Diagnoses", claim.diagnoses.map(named).join("; ")],
       ["Charges", formatAmount(claim.total_charge_amount)],
     ]),
@@ -88,12 +89,12 @@ async function patientPage(id, signal) {
 async function providerPage(id, signal) {
   const provider = await ask(`/api/providers/${id}`, { signal });
   const figure = (name, value) => (value === null ? "–" : name.endsWith("charge_amount") ? formatAmount(value) : formatCount(value));
-  const share = (value) => (value === null ? "–" : `${value} %`);
+  const share = (value) => (value === null ? "–" : formatPercent(value / 100));
   return [
     factsOf([
       ["Name", provider.practitioner_name],
       ["Specialty", inWords(provider.specialty)],
-      ["Practice", `${provider.organization_id}, ${provider.facility_city}, ${provider.facility_state}`],
+      ["Practice", `${provider.organization_name}, ${provider.facility_city}, ${provider.facility_state}`],
       ["Peers", `${formatCount(provider.peer_count)} providers of the specialty, this one included`],
     ]),
     filterBy("provider", provider.practitioner_id, "Only this provider's claims"),

@@ -1,7 +1,7 @@
 // The ranking of a dimension's values by a measure. A click filters by the value; chips show what is chosen.
 
 import { element, keepingFocus } from "./elements.js";
-import { formatAmount, formatCount } from "./format.js";
+import { formatCount, formatFigure, formatPercent } from "./format.js";
 
 const by = document.getElementById("by");
 const measure = document.getElementById("measure");
@@ -13,7 +13,6 @@ export const DIMENSIONS = [...by.options].map((option) => option.value);
 export const DRIVER_DEFAULTS = { by: by.value, measure: measure.value };
 
 export const titleOf = (dimension) => by.querySelector(`option[value="${dimension}"]`).textContent;
-const percent = new Intl.NumberFormat("en-US", { style: "percent", maximumFractionDigits: 1 });
 
 // Returns the dimension of the address; one that does not exist is the first.
 export const dimensionOf = (parameters) => (DIMENSIONS.includes(parameters.get("by")) ? parameters.get("by") : DRIVER_DEFAULTS.by);
@@ -28,18 +27,17 @@ export function driversPath(parameters) {
 
 export function showDrivers({ dimension, measure: name, items, total, value_count }) {
   const option = measure.querySelector(`option[value="${name}"]`);
-  const format = option.dataset.unit === "USD" ? formatAmount : (value) => (value === null ? "–" : formatCount(value));
   const most = Math.max(...items.map(({ figures }) => figures[name] ?? 0), 0);
   const isAdditive = option.dataset.additive === "true";
   keepingFocus(bars, () => bars.replaceChildren(...items.map(({ value, label, figures }) => {
     labels.set(`${dimension}=${value}`, label);
     const figure = figures[name];
-    const share = isAdditive && total[name] ? ` · ${percent.format(figure / total[name])}` : "";
+    const share = isAdditive && total[name] ? ` · ${formatPercent(figure / total[name])}` : "";
     const bar = element("span", { className: "measure" });
     bar.style.setProperty("--share", most ? Math.max(figure ?? 0, 0) / most : 0);
     return element("li", {}, element("button", { type: "button", "data-dimension": dimension, "data-value": value,
       "data-key": value, title: `Only claims with ${titleOf(dimension)} ${label}` },
-    element("span", { className: "name" }, label), bar, element("span", { className: "number" }, `${format(figure)}${share}`)));
+    element("span", { className: "name" }, label), bar, element("span", { className: "number" }, `${formatFigure(figure, option.dataset.unit)}${share}`)));
   })));
   const shown = value_count > items.length ? `The largest ${items.length} of ${formatCount(value_count)}. ` : "";
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;

@@ -39,3 +39,10 @@ export function tableOf(head, rows, { isNumeric = false, textColumns = 1, label 
       element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value, index) =>
         element("td", { className: className(index) }, value instanceof Node ? value : String(value))))))));
 }
+
+// A value in a table: a provider's name opens the provider, any other value filters by it.
+export function valueOf(dimension, value, label) {
+  const leads = dimension === "provider" ? { "data-practitioner": value, title: "Open the provider" }
+    : { "data-dimension": dimension, "data-value": value, title: `Only claims with ${label}` };
+  return element("button", { type: "button", className: "link", "data-key": value, ...leads }, label);
+}

@@ -17,6 +17,13 @@ export const formatDay = (value) => day.format(new Date(`${value}T00:00:00Z`));
 export const formatPercent = (value) => percent.format(value);
 export const formatMoment = (value) => moment.format(new Date(value));
 
+// A measure by its unit.
+export function formatFigure(value, unit) {
+  if (value === null) return "–";
+  if (unit === "USD") return formatAmount(value);
+  return unit === "%" ? formatPercent(value / 100) : formatCount(value);
+}
+
 // A value by the format that its chart gives it.
 export function formatAs(format, value) {
   if (value === null || value === undefined) return "–";

@@ -15,7 +15,9 @@ import { onFound } from "./search.js";
 import { onColumns, orderOf, partAt, rangeOf, showClaims, showColumns, TABLE_DEFAULTS } from "./table.js";
 import { onTab, showTab, TAB_DEFAULTS, tabOf } from "./tabs.js";
 
-const FIELDS = ["status", "received_from", "received_to", "patient", "basis", "compare"]; // of the form
+const DAYS = ["received_from", "received_to"];
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const FIELDS = ["status", ...DAYS, "patient", "basis", "compare"]; // of the form
 const FILTERS = [...FIELDS, ...DIMENSIONS];
 const OPEN = ["claim", "person", "practitioner"]; // what is open in the dialog
 const VIEW = ["tab", "by", "measure", "columns", ...OPEN]; // what is shown: the tab, its ranking, the dialog
@@ -73,11 +75,14 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
   running.abort();
   running = new AbortController();
   const { signal } = running;
-  const parameters = state();
-  showForm(parameters, isNavigation);
-  showTabOf(parameters);
+  showForm(state(), isNavigation);
+  showTabOf(state());
   main.setAttribute("aria-busy", "true");
+  let parameters = state();
+  let outside = [];
   try {
+    outside = await daysWithoutData(parameters, signal, everything);
+    parameters = without(parameters, outside);
     await show(parameters, signal, everything);
     isAway = false;
     problem.hidden = true;
@@ -86,7 +91,25 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
     if (error.status === 422) await showWithoutWrong(parameters, error, signal);
     else showProblem(error);
   }
-  if (!signal.aborted) main.removeAttribute("aria-busy");
+  if (signal.aborted) return;
+  for (const name of outside) {
+    sayWrong(name, `Claims were received from ${formatDay(build.first_day)} to ${formatDay(build.last_day)}: this day does not count.`);
+  }
+  main.removeAttribute("aria-busy");
+}
+
+// Returns the fields with a day of a year that the data do not have. Such a day does not count, typed or from a link.
+async function daysWithoutData(parameters, signal, everything) {
+  const days = DAYS.filter((name) => DAY.test(parameters.get(name) ?? "")); // the API says what is wrong with any other
+  if (days.length && (everything || !build)) ({ build } = await ask("/api/stats", { signal }));
+  return days.filter((name) => !isYearOfData(parameters.get(name)));
+}
+
+// Returns the parameters without some names; the place in the table belonged to those.
+function without(parameters, names) {
+  const rest = new URLSearchParams(parameters);
+  if (names.length) [...names, ...PART].forEach((name) => rest.delete(name));
+  return rest;
 }
 
 async function show(parameters, signal, everything) {
@@ -304,12 +327,7 @@ function changeList(changes) {
 // day of a year that the data have counts; Enter or leaving the field applies any other.
 function dayChanged(field, { isDone }) {
   if (field.value === (state().get(field.name) ?? "")) return;
-  if (!isDone && (!field.value || !isYearOfData(field.value))) return;
-  if (field.value && !isYearOfData(field.value)) {
-    sayWrong(field.name, `Claims were received from ${formatDay(build.first_day)} to ${formatDay(build.last_day)}: this day does not count.`);
-    return;
-  }
-  changeFilters();
+  if (isDone || (field.value && isYearOfData(field.value))) changeFilters();
 }
 
 function isYearOfData(day) {
@@ -419,7 +437,11 @@ document.getElementById("chips").addEventListener("click", ({ target }) => {
 
 const detail = document.getElementById("detail");
 const NOTHING_OPEN = Object.fromEntries(OPEN.map((name) => [name, ""]));
-detail.addEventListener("close", () => changeView(NOTHING_OPEN));
+detail.addEventListener("close", () => {
+  const focused = document.activeElement;
+  if (focused === document.body || detail.contains(focused)) main.focus({ preventScroll: true }); // what opened it is gone
+  changeView(NOTHING_OPEN);
+});
 detail.addEventListener("click", ({ target }) => {
   if (target === detail || "close" in target.dataset) detail.close(); // the dialog itself is what lies around its content
   const { open, id, only, value } = target.dataset;
@@ -428,18 +450,14 @@ detail.addEventListener("click", ({ target }) => {
 });
 
 document.getElementById("claims").addEventListener("click", ({ target }) => {
-  const { sort, page, patient, claim, practitioner } = target.dataset ?? {};
+  const { sort, page, person, claim, practitioner } = target.dataset ?? {};
   if (claim) changeView({ claim });
+  if (person) changeView({ person });
   if (practitioner) changeView({ practitioner });
   if (sort) changeList({ sort });
   if (page && partAt(page)) {
     const part = partAt(page);
     changeList(Object.fromEntries(PART.map((name) => [name, part.get(name)])));
-  }
-  if (patient) {
-    form.patient.value = patient;
-    changeFilters();
-    document.getElementById("claims").focus({ preventScroll: true }); // the button that was clicked goes away
   }
 });
 

@@ -1,7 +1,7 @@
 // What changed: the cards with their changes, the split of the change in charges, and what is worth a look.
 
-import { element, keepingFocus, sqlOf } from "./elements.js";
-import { formatAmount, formatCount, formatDay, formatPercent } from "./format.js";
+import { element, keepingFocus, sqlOf, valueOf } from "./elements.js";
+import { formatAmount, formatCount, formatDay, formatFigure, formatPercent } from "./format.js";
 
 const cards = document.getElementById("cards");
 const look = document.getElementById("look");
@@ -11,12 +11,6 @@ const EFFECTS = [
 ];
 const SHOWN_VALUES = 8;
 const SHOWN_OF_A_KIND = 4;
-
-export function formatFigure(value, unit) {
-  if (value === null) return "–";
-  if (unit === "USD") return formatAmount(value);
-  return unit === "%" ? `${formatCount(value)} %` : formatCount(value);
-}
 
 function changeOf({ current, before, unit }) {
   if (current === null || before === null || (!before && unit !== "%")) return "no comparison";
@@ -80,8 +74,7 @@ export function changesTable(place, { by, items, compared, sql }) {
   const head = ["Value", "Change", ...EFFECTS.map(([, title]) => title)];
   const shown = items.slice(0, SHOWN_VALUES);
   const rows = shown.map((one) => element("tr", {},
-    element("th", { scope: "row" }, element("button", { type: "button", className: "link", "data-dimension": by,
-      "data-value": one.value, "data-key": one.value, title: `Only claims with ${one.label}` }, one.label)),
+    element("th", { scope: "row" }, valueOf(by, one.value, one.label)),
     ...[one.after_amount - one.before_amount, ...EFFECTS.map(([name]) => one.effects[name])].map((value) =>
       element("td", { className: "number" }, signed(value)))));
   const more = items.length > shown.length ? `The ${shown.length} largest of ${items.length}` : "";

@@ -1,9 +1,8 @@
 // The tabs Members and Providers: tables of figures by the values of a dimension. A click on a value filters by it.
 
 import { ask } from "./api.js";
-import { element, keepingFocus, sqlOf, tableOf } from "./elements.js";
-import { formatCount, formatPercent } from "./format.js";
-import { formatFigure } from "./overview.js";
+import { element, keepingFocus, sqlOf, tableOf, valueOf } from "./elements.js";
+import { formatCount, formatFigure, formatPercent } from "./format.js";
 
 const measures = new Map([...document.getElementById("measure").options].map((option) =>
   [option.value, { title: option.textContent, unit: option.dataset.unit }]));
@@ -40,7 +39,7 @@ export function showMembers(answers) {
   const [conditions, spread] = answers.slice(MEMBER_PANELS.length);
   showBreakdown("by-diagnosis", conditions, CONDITION_FIGURES);
   const rows = spread.items.map((one) => [
-    one.top_percent === 100 ? "All patients" : `Costliest ${one.top_percent} %`, formatCount(one.patient_count),
+    one.top_percent === 100 ? "All patients" : `Costliest ${one.top_percent}%`, formatCount(one.patient_count),
     formatFigure(one.charge_amount, "USD"), one.charge_percent === null ? "–" : formatPercent(one.charge_percent / 100)]);
   fill("concentration", rows.length, tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true }), spread.sql, "the spread of charges");
 }
@@ -53,24 +52,17 @@ export function askForProviders(filters, signal) {
 
 export function showProviders([specialties, providers, outliers]) {
   showBreakdown("by-specialty", specialties, PROVIDER_FIGURES);
-  showBreakdown("by-provider", providers, PROVIDER_FIGURES, "practitioner");
-  const rows = outliers.map((one) => [opener("practitioner", one.value, one.label), one.specialty.replaceAll("_", " "),
+  showBreakdown("by-provider", providers, PROVIDER_FIGURES);
+  const rows = outliers.map((one) => [valueOf("provider", one.value, one.label), one.specialty.replaceAll("_", " "),
     formatFigure(one.amount, "USD"), formatFigure(one.peer_amount, "USD"), String(one.score)]);
   fill("outliers", rows.length, tableOf(["Provider", "Specialty", "Charges for each patient", "Median of peers", "Robust z"],
     rows, { isNumeric: true, textColumns: 2 }), outliers[0]?.sql, "the outliers");
 }
 
-// A button that opens a page about one thing.
-function opener(kind, value, label) {
-  return element("button", { type: "button", className: "link", [`data-${kind}`]: value, "data-key": `${kind} ${value}` }, label);
-}
-
-function showBreakdown(place, { dimension, items, value_count, sql }, names, opens = "") {
+function showBreakdown(place, { dimension, items, value_count, sql }, names) {
   const head = ["", ...names.map((name) => measures.get(name).title)];
   const rows = items.map(({ value, label, figures }) => [
-    opens ? opener(opens, value, label)
-      : element("button", { type: "button", className: "link", "data-dimension": dimension, "data-value": value,
-        "data-key": value, title: `Only claims with ${label}` }, label),
+    valueOf(dimension, value, label),
     ...names.map((name) => (figures[name] === undefined ? "–" : formatFigure(figures[name], measures.get(name).unit)))]);
   const more = value_count > items.length ? element("p", { className: "note" }, `The first ${items.length} of ${formatCount(value_count)}`) : "";
   fill(place, rows.length, element("div", {}, tableOf(head, rows, { isNumeric: true }), more), sql, place.replaceAll("-", " "));
