@@ -7,7 +7,6 @@ how many claims day D receives, of which stories, and when their services were.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -15,6 +14,7 @@ import polars as pl
 from claims_pipeline.generate.days import day_number, month_start, months_since_epoch, weekday_of, year_of, year_start
 from claims_pipeline.generate.draws import Floats, Integers
 from claims_pipeline.generate.in_turn import turns_a_year
+from claims_pipeline.generate.once import once
 from claims_pipeline.generate.well_child import visits_a_year
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -61,7 +61,7 @@ class Calendar:
     receipts: Floats
 
 
-@lru_cache(maxsize=4)
+@once(maxsize=4)
 def calendar(feed: Feed, last: int) -> Calendar:
     """Return the weights of receipts from the feed's first day to `last` and of the services behind them."""
     first = day_number(feed.start_date)
@@ -99,7 +99,7 @@ def horizon(feed: Feed, last: int) -> int:
     return int(year_start(year + 1)[0]) - 1
 
 
-@lru_cache(maxsize=4)
+@once(maxsize=4)
 def _cumulative_claims(feed: Feed, last: int) -> Floats:
     first, end = day_number(feed.start_date), day_number(feed.end_date)
     received = np.cumsum(calendar(feed, last).receipts, axis=0)

@@ -1,7 +1,7 @@
 """Modifiers and charges: fee of 2023 x rise x locality x what the practitioner asks, the same for a code all year."""
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from claims_pipeline.generate.days import year_of
 from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers
 from claims_pipeline.generate.lines import Lines
+from claims_pipeline.generate.once import once
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -97,7 +98,7 @@ def unit_charges(visits: Billed, lines: Lines, *, feed: Feed, modifiers: Integer
     return np.where(fee >= 20, np.rint(fee) * 100, np.rint(fee * 100)).astype(np.int64)
 
 
-@lru_cache(maxsize=2)
+@once(maxsize=2)
 def _markups(feed: Feed) -> Floats:
     """Return what each practitioner (rows) asks for a procedure, as a multiple of the fee."""
     draws = Draws(feed.seed)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.days import DAYS_A_YEAR, NEVER
 from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers, KeyedChoice, keys_of, pair
+from claims_pipeline.generate.once import once
 from claims_pipeline.reference import read_table
 
 AGES = {"from_0": 9.0, "from_18": 26.0, "from_35": 42.0, "from_50": 57.0, "from_65": 69.5, "from_75": 79.5}
@@ -146,7 +147,7 @@ def _stage_of(masks: Masks, condition: int) -> Integers:
     return stage
 
 
-@cache
+@once()
 def _onset_months() -> tuple[list[NDArray[np.int32]], list[NDArray[np.int32]]]:
     """Return for each condition its month of life of onset by group and level, and the levels below its share.
 

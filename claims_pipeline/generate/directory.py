@@ -4,7 +4,7 @@ Each city has practitioners of every specialty, more where more people live. The
 """
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import Draws, Integers, key_of, keys_of, pair
 from claims_pipeline.generate.identifiers import npis, numbered
 from claims_pipeline.generate.names import choose_first_names, choose_last_names
+from claims_pipeline.generate.once import once
 from claims_pipeline.generate.zip_codes import zip_codes
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -46,7 +47,7 @@ def directory(feed: Feed) -> dict[str, pl.DataFrame]:
     return dict(directory_of(feed).tables)
 
 
-@lru_cache(maxsize=2)
+@once(maxsize=2)
 def directory_of(feed: Feed) -> Directory:
     """Return the directory of a feed with its index."""
     cities, specialties = read_table("cities"), read_table("specialties")
@@ -70,7 +71,7 @@ def directory_of(feed: Feed) -> Directory:
     return Directory(tables, practitioners, first, counts)
 
 
-@lru_cache(maxsize=2)
+@once(maxsize=2)
 def places_of(feed: Feed) -> tuple[Integers, Integers]:
     """Return the row of the specialty and of the city of each practitioner of a feed."""
     practitioners = directory_of(feed).practitioners
@@ -79,7 +80,7 @@ def places_of(feed: Feed) -> tuple[Integers, Integers]:
     return specialty, practitioners["city_index"].to_numpy().astype(np.int64)
 
 
-@lru_cache(maxsize=2)
+@once(maxsize=2)
 def practices_of(feed: Feed) -> Integers:
     """Return for each practitioner of a feed a number that those of an organization and specialty share."""
     practitioners = directory_of(feed).practitioners

@@ -4,8 +4,10 @@ Nobody sees a doctor twice on a day, has a service again before its interval is 
 seen them within three years.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -38,14 +40,9 @@ class Seen:
     service: Integers
     is_new: Mask
 
-    def at(self, rows: Mask) -> "Seen":
+    def at(self, rows: Mask | Integers | slice) -> "Seen":
         """Return some of the visits."""
         return Seen(*(values[rows] for values in vars(self).values()))
-
-    def with_(self, other: "Seen") -> "Seen":
-        """Return these and other visits."""
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Seen(*(np.concatenate(pair) for pair in pairs))
 
 
 @dataclass(frozen=True)
@@ -56,19 +53,51 @@ class Done:
     code: Integers
     service: Integers
 
-    def at(self, rows: Mask) -> "Done":
+    def at(self, rows: Mask | Integers | slice) -> "Done":
         """Return some of the services."""
         return Done(*(values[rows] for values in vars(self).values()))
 
-    def with_(self, other: "Done") -> "Done":
-        """Return these and other services."""
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Done(*(np.concatenate(pair) for pair in pairs))
+
+_Columns = TypeVar("_Columns", Seen, Done)
+
+
+class History:
+    """The visits and services that stand, in runs that are ordered by person, so that those of some people are near."""
+
+    def __init__(self) -> None:
+        self._seen: list[Seen] = []
+        self._done: list[Done] = []
+
+    def add(self, seen: Seen, done: Done) -> None:
+        """Add visits and their services."""
+        self._seen.append(seen.at(np.argsort(seen.person, kind="stable")))
+        self._done.append(done.at(np.argsort(done.person, kind="stable")))
+
+    def of(self, people: Integers) -> tuple[Seen, Done]:
+        """Return the visits and services of some people, whose numbers may repeat."""
+        first, last = int(people.min()), int(people.max()) + 1
+        is_wanted = np.zeros(last - first, dtype=np.bool_)
+        is_wanted[people - first] = True
+        nothing = np.zeros(0, dtype=np.int64)
+        seen, done = [Seen(nothing, nothing, nothing, nothing, nothing > 0)], [Done(nothing, nothing, nothing)]
+        for visits in self._seen:
+            near = visits.at(slice(*np.searchsorted(visits.person, [first, last])))
+            seen.append(near.at(is_wanted[near.person - first]))
+        for services in self._done:
+            others = services.at(slice(*np.searchsorted(services.person, [first, last])))
+            done.append(others.at(is_wanted[others.person - first]))
+        return _joined(seen), _joined(done)
+
+
+def _joined(parts: Sequence[_Columns]) -> _Columns:
+    """Return the visits or services of all parts in one."""
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return type(parts[0])(*map(np.concatenate, columns))
 
 
 def seen_twice(visits: Seen, before: Seen) -> Mask:
     """Return which visits are with a doctor who sees the patient on that day already, among `before` or `visits`."""
-    both = before.with_(visits)
+    both = _joined([before, visits])
     repeats = pl.struct("person", "practitioner", "service").is_first_distinct().not_()
     columns = pl.DataFrame({name: getattr(both, name) for name in ("person", "practitioner", "service")})
     found: Mask = columns.select(repeats).to_series().to_numpy()[len(before.person) :]
@@ -83,7 +112,7 @@ def new_patients(visits: Seen, before: Seen, *, is_first_seen: int) -> tuple[Mas
         before: visits that stand.
         is_first_seen: day from which on all visits of three years before are known.
     """
-    both = before.with_(visits)
+    both = _joined([before, visits])
     stands = np.arange(len(both.person)) < len(before.person)
     order = np.lexsort((stands == 0, both.service, both.practice, both.person))
     person, practice, service = both.person[order], both.practice[order], both.service[order]

@@ -1,6 +1,5 @@
 """Stories in which people take turns (turns.csv): checkups, mammograms, vaccinations, diabetics' tests."""
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.conditions import condition_names
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import Draws, Floats, Integers
+from claims_pipeline.generate.once import once
 from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -19,7 +19,7 @@ ATTEMPTS = 24
 """So many people are drawn until one is covered on the day; then it is nobody."""
 
 
-@lru_cache(maxsize=16)
+@once(maxsize=16)
 def people_in_turn(feed: Feed, story: str) -> Integers:
     """Return the numbers of those who take turns in a story and are members on some day of the feed's range."""
     everyone, draws = population(feed), Draws(feed.seed)
@@ -38,7 +38,7 @@ def turns_a_year(feed: Feed, story: str) -> float:
     return float(sum(row["a_year"] * share[goes & _fits(feed, row)].sum() for row in _rows(story)))
 
 
-@lru_cache(maxsize=2)
+@once(maxsize=2)
 def _covered_share(feed: Feed) -> Floats:
     """Return the share of the days of the feed's range on which each person is covered."""
     member = population(feed).member
@@ -65,7 +65,7 @@ def anybody_in_turn(feed: Feed, story: str, uniform: Floats, days: Integers) -> 
     return person
 
 
-@lru_cache(maxsize=16)
+@once(maxsize=16)
 def _of_age_and_sex(feed: Feed, story: str) -> Integers:
     fits = np.array([_fits(feed, row) for row in _rows(story)]).any(axis=0)
     return np.flatnonzero(fits)

@@ -7,7 +7,7 @@ adult with diabetes, hypertension and kidney disease who is a member from before
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,7 @@ from claims_pipeline.generate.membership import (
     medicare_starts,
     memberships,
 )
+from claims_pipeline.generate.once import once
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -97,7 +98,7 @@ class Population:
         return np.flatnonzero(self.is_adherent & stays)
 
 
-@lru_cache(maxsize=1)
+@once(maxsize=1)
 def population(feed: Feed) -> Population:
     """Return the people of a feed."""
     draws, people = Draws(feed.seed), np.arange(feed.patients)
@@ -182,7 +183,7 @@ def conditions_on(feed: Feed, people: Integers, days: Integers) -> Masks:
     return masks_on(Draws(feed.seed), people, onsets, days, since=first_day_known(feed))
 
 
-@lru_cache(maxsize=2)
+@once(maxsize=2)
 def _conditions_at_new_year(feed: Feed, year: int) -> Masks:
     """Return the conditions of everybody on January 1, without stages."""
     masks = np.zeros(feed.patients, dtype=np.uint32)
@@ -191,7 +192,7 @@ def _conditions_at_new_year(feed: Feed, year: int) -> Masks:
     return masks
 
 
-@lru_cache(maxsize=32)
+@once(maxsize=32)
 def cumulative_weights(feed: Feed, profile: str, year: int) -> Floats:
     """Return the running sum over the people of how often those of a profile are seen in a year.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.days import ages_on
 from claims_pipeline.generate.directory import directory_of, practitioner_keys
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
+from claims_pipeline.generate.once import once
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.reasons import NONE, Reasons
 from claims_pipeline.generate.residence import residence_on
@@ -69,6 +70,7 @@ def providers_of(feed: Feed, slots: Slots, reasons: Reasons) -> Providers:
     )
 
 
+@cache
 def families() -> tuple[str, ...]:
     """Return the families of diagnoses, in the order of their numbers from 1 on."""
     return tuple(read_table("diagnoses")["family"].unique(maintain_order=True))
@@ -86,7 +88,7 @@ def family_numbers() -> Integers:
     return np.array([*(order.index(family) + 1 for family in read_table("diagnoses")["family"]), 0])
 
 
-@cache
+@once()
 def _settings() -> tuple[KeyedChoice, Integers, NDArray[np.float64]]:
     """Return the choice of a setting by story and family, and each setting's specialty and share of new patients."""
     stories, settings = read_table("stories")["story"].to_list(), read_table("story_settings")

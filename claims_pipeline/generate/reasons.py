@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names
 from claims_pipeline.generate.draws import Bits, Draws, Integers, KeyedChoice
+from claims_pipeline.generate.once import once
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.generate.well_child import STORY, newborn_reasons
@@ -104,7 +105,7 @@ def _options_of_stories() -> NDArray[np.bool_]:
     return allowed
 
 
-@cache
+@once()
 def _principal_choice() -> tuple[KeyedChoice, KeyedChoice, Integers]:
     """Return the choice with and without the patient's conditions, and the row of diagnoses for each option."""
     stories, rows, codes = (read_table(name) for name in ("stories", "story_diagnoses", "diagnoses"))
@@ -129,7 +130,7 @@ def _principal_choice() -> tuple[KeyedChoice, KeyedChoice, Integers]:
     return choice, other_choice, of_option
 
 
-@cache
+@once()
 def condition_choice() -> KeyedChoice:
     """Return the choice of one of the conditions of a mask, by how often each is the reason of a visit."""
     weights = read_table("conditions")["visit_weight"].to_numpy()

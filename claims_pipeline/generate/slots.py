@@ -3,7 +3,8 @@
 A pure function of the claim's counter (day received, index within the day) and of tables by day received.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -21,9 +22,11 @@ from claims_pipeline.generate.calendar import (
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Floats, Integers, KeyedChoice, WeightTable, pair
 from claims_pipeline.generate.in_turn import NOBODY
+from claims_pipeline.generate.parts import Run, parts_of
 from claims_pipeline.generate.population import choose_people
 from claims_pipeline.generate.turns import people_of, turns_of
 from claims_pipeline.generate.use import by_plan
+from claims_pipeline.generate.well_child import children_of_weeks
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -55,6 +58,13 @@ class Slots:
         """Return some of the visits."""
         return Slots(*(values[rows] for values in vars(self).values()))
 
+    @staticmethod
+    def joined(parts: Sequence["Slots"]) -> "Slots":
+        """Return the visits of all parts in one."""
+        return Slots(
+            *(np.concatenate(columns) for columns in zip(*(vars(part).values() for part in parts), strict=True))
+        )
+
 
 def with_anybody(
     feed: Feed, story: Integers, person: Integers, service: Integers, uniform: Floats
@@ -77,13 +87,15 @@ class ReceiptDays:
         feed: the feed.
         first: number of the first day.
         counts: new claims of each day.
+        run: calls a function for parts of the claims, `map` or that of a pool.
     """
 
-    def __init__(self, feed: Feed, first: int, last: int) -> None:
+    def __init__(self, feed: Feed, first: int, last: int, run: Run = map) -> None:
         start = day_number(feed.start_date)
         expected = cumulative_claims(feed, last)[first - start : last - start + 2]
         in_turn = (read_table("stories")["draw"] != "random").to_numpy()
         self.feed, self.first, self.counts = feed, first, claim_counts(feed, first, last)
+        self._run = run
         self._draws = Draws(feed.seed)
         self._in_turn = np.flatnonzero(in_turn)
         self._before = np.floor(expected[:, in_turn]).astype(np.int64)
@@ -99,24 +111,34 @@ class ReceiptDays:
     def slots(self, received: Integers, index: Integers) -> Slots:
         """Return what the claims with these days and indices are about.
 
-        A course is billed with one delay throughout, so that its visits keep their distance.
+        A course is billed with one delay throughout, so that its visits keep their distance. Children who are due come
+        last and at once, because no two claims of a week should take the same visit.
         """
+        parts = parts_of(len(received))
+        slots = Slots.joined(list(self._run(lambda part: self._drawn(received[part], index[part]), parts)))
+        (due,) = np.nonzero((read_table("stories")["draw"] == "due").to_numpy()[slots.story])
+        uniform = self._draws.uniform("claim/person", slots.counter[due])
+        person = children_of_weeks(self.feed, uniform, slots.service[due])
+        slots.story[due], slots.person[due] = self._somebody(slots.at(due), person)
+        return slots
+
+    def _somebody(self, slots: Slots, person: Integers) -> tuple[Integers, Integers]:
+        """Return story and person of claims, with somebody for those that have nobody yet, as often as plans ask."""
+        uniform = self._draws.uniform("claim/person", slots.counter)
+        story, person = with_anybody(self.feed, slots.story, person, slots.service, uniform)
+        return story, by_plan(self.feed, story, person, slots.service, slots.counter)
+
+    def _drawn(self, received: Integers, index: Integers) -> Slots:
+        """Return what claims are about, but for children who are due."""
         counter = pair(received, index)
         story, ordinal = self._stories(received, index)
         turns = turns_of(self.feed, story=story, ordinal=ordinal, counter=counter)
         lag_row = (received - self.first) * read_table("stories").height + story
         service = received - self._lag.choose(self._draws.bits("claim/lag", turns.episode), lag_row)
         person = people_of(self.feed, turns, story=story, ordinal=ordinal, counter=counter, service=service)
-        story, person = with_anybody(self.feed, story, person, service, self._draws.uniform("claim/person", counter))
-        person = by_plan(self.feed, story, person, service, counter)
-        return Slots(
-            counter=counter,
-            episode=turns.episode,
-            is_first=turns.is_first,
-            story=story,
-            person=person,
-            service=service,
-        )
+        slots = Slots(counter, turns.episode, turns.is_first, story, person, service)
+        story, person = self._somebody(slots, person)
+        return replace(slots, story=story, person=person)
 
     def _stories(self, received: Integers, index: Integers) -> tuple[Integers, Integers]:
         """Return each claim's story and its ordinal among the feed's claims of that story (-1 for a random one).

@@ -17,7 +17,6 @@ from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, pair
 from claims_pipeline.generate.in_turn import anybody_in_turn, people_in_turn
 from claims_pipeline.generate.population import choose_people, may_be_chosen, population
-from claims_pipeline.generate.well_child import children_of_weeks
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -61,7 +60,7 @@ def turns_of(feed: Feed, *, story: Integers, ordinal: Integers, counter: Bits) -
 def people_of(
     feed: Feed, turns: Turns, *, story: Integers, ordinal: Integers, counter: Bits, service: Integers
 ) -> Integers:
-    """Return whom each claim is about: someone who is covered on the day of service.
+    """Return whom each claim is about, but for stories of children who are due: someone covered on the day of service.
 
     Where the person whose turn it is is not, somebody else is seen, or in_turn.NOBODY.
     """
@@ -79,7 +78,6 @@ def people_of(
             person[mine] = anybody_in_turn(feed, row["story"], uniform, service[mine])
             continue
         if row["draw"] == "due":
-            person[mine] = children_of_weeks(feed, draws.uniform("claim/person", counter[mine]), service[mine])
             continue
         if row["draw"] == "course":
             chance = draws.uniform(f"course/{row['story']}", turns.course[mine])

@@ -1,12 +1,11 @@
 """How often people are seen by their plan: emergency visits by payer, fewer visits under a high deductible."""
 
-from functools import lru_cache
-
 import numpy as np
 
 from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.days import ages_on, months_since_epoch, year_of, year_start
 from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers
+from claims_pipeline.generate.once import once
 from claims_pipeline.generate.population import choose_people, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -49,7 +48,7 @@ def _chances(feed: Feed, person: Integers, service: Integers, column: Integers) 
     return chance
 
 
-@lru_cache(maxsize=8)
+@once(maxsize=8)
 def _rows_of_year(feed: Feed, year: int) -> Integers:
     """Return for each person the row of plan_use that they belong to in the middle of a year."""
     people, middle = np.arange(feed.patients), int(year_start(np.array([year]))[0]) + 181

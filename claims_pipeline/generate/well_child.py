@@ -1,6 +1,6 @@
 """Visits of healthy children by schedule (well_child.csv): who is due about a day, and how newborns' are coded."""
 
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.days import DAYS_A_YEAR, day_number, weekday_of, year_of, year_start
 from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.in_turn import NOBODY
+from claims_pipeline.generate.once import once
 from claims_pipeline.generate.population import population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -88,7 +89,7 @@ def newborn_reasons(principal: Integers, is_well_child: NDArray[np.bool_], age_d
     return of_visit
 
 
-@lru_cache(maxsize=8)
+@once(maxsize=8)
 def _due(feed: Feed, year: int) -> tuple[Integers, Integers]:
     """Return the days on which children are due in a year, in order, and the children; days around it included."""
     draws, everyone = Draws(feed.seed), population(feed)

@@ -98,7 +98,7 @@ def generate_range(
         feed: what to write; the lake must belong to it or to none.
         start: first day.
         end: last day, included.
-        jobs: chunks of days that are worked on at the same time (threads).
+        jobs: chunks of days, or parts of a year's visits, that are worked on at the same time (threads).
         on_progress: called after each chunk.
 
     Raises:
@@ -112,7 +112,7 @@ def generate_range(
         for table in DIRECTORY:
             writer.add(table, directory(feed)[table.name])
         writer.add(ENROLLMENT, enrollment(feed))
-        _add_visits(writer, feed, missing_years(lake, feed, days))
+        _add_visits(writer, feed, missing_years(lake, feed, days), jobs=jobs)
         chunks = list(_chunks(feed, days))
         run = pool.map if pool else map
         done = 0
@@ -173,13 +173,13 @@ def missing_years(lake: Lake, feed: Feed, days: Iterable[date]) -> list[int]:
     return [year for year in years if not all(lake.path(table, date(year, 1, 1)).exists() for table in made)]
 
 
-def _add_visits(writer: LakeWriter, feed: Feed, years: Iterable[int]) -> dict[int, int]:
+def _add_visits(writer: LakeWriter, feed: Feed, years: Iterable[int], *, jobs: int = 2) -> dict[int, int]:
     rows: dict[int, int] = {}
     for year in sorted(set(years)):
         before = range(max(feed.start_date.year, year - YEARS_BEFORE), year)
         files = [writer.file(VISITS, date(earlier, 1, 1)) for earlier in before]
         earlier = [scan_partitions(VISITS, [file]).collect() for file in files]
-        frame, labels = plant(feed, visits_of(feed, year, earlier), earlier)
+        frame, labels = plant(feed, visits_of(feed, year, earlier, jobs=jobs), earlier)
         writer.add(VISITS, frame, date(year, 1, 1))
         if feed.irregularities:
             writer.add(IRREGULARITIES, labels, date(year, 1, 1))

@@ -4,8 +4,10 @@ A pure function of (feed, year): of the years before it reads what they hold, an
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,9 @@ from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
 from claims_pipeline.generate.directory import directory_of, places_of, practices_of
 from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
 from claims_pipeline.generate.following import follow
-from claims_pipeline.generate.history import NEW_AFTER, Done, Seen, new_patients, seen_twice, too_soon
+from claims_pipeline.generate.history import NEW_AFTER, Done, History, Seen, new_patients, seen_twice, too_soon
 from claims_pipeline.generate.lines import Encounters, Lines, repeats_of, wanted_lines, without_repeats
+from claims_pipeline.generate.parts import Run, parts_by_person
 from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.generate.providers import providers_of
 from claims_pipeline.generate.reasons import NONE, reasons_of
@@ -51,7 +54,7 @@ class _Draft:
     source_story: Integers
     source_episode: NDArray[np.uint64]
 
-    def at(self, rows: NDArray[np.bool_]) -> "_Draft":
+    def at(self, rows: NDArray[np.bool_] | Integers) -> "_Draft":
         return _Draft(self.row[rows], self.slots.at(rows), self.source_story[rows], self.source_episode[rows])
 
 
@@ -66,7 +69,7 @@ class _Made:
     fits: NDArray[np.bool_]
 
 
-def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = ()) -> pl.DataFrame:
+def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jobs: int = 2) -> pl.DataFrame:
     """Return one row a claim that the payer receives first in a year, in the order of day and index, as schema has it.
 
     The year begins with the feed's first day at the earliest, and goes on after its last day.
@@ -75,48 +78,59 @@ def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = ()) -> pl
         feed: the feed.
         year: the year of receipt.
         earlier: the visits of the years before it, `YEARS_BEFORE` at least if the feed has them.
+        jobs: parts of the claims that are worked on at the same time (threads).
     """
-    received, index, draft = _drafts(feed, year)
-    seen, done = _history(feed, earlier)
+    with ThreadPoolExecutor(jobs) as pool:
+        return _visits_of(feed, year, earlier, pool.map if jobs > 1 else map).frame()
+
+
+def _visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> Visits:
+    received, index, draft = _drafts(feed, year, run)
+    history = _history(feed, earlier)
     made: list[_Made] = []
     for attempt in range(ATTEMPTS):
-        people = np.zeros(feed.patients, dtype=np.bool_)
-        people[draft.slots.person] = True
-        found = _made(feed, draft, seen.at(people[seen.person]), done.at(people[done.person]))
+        found = list(run(partial(_made_of_part, feed, history, draft), parts_by_person(draft.slots.person)))
         if attempt == ATTEMPTS - 1:
-            found = replace(found, fits=np.ones_like(found.fits))
-        made.append(found)
-        if found.fits.all():
+            found = [replace(part, fits=np.ones_like(part.fits)) for part in found]
+        made += found
+        fits = np.zeros(len(received), dtype=np.bool_)
+        for part in found:
+            fits[part.draft.row[part.fits]] = True
+            history.add(part.seen.at(part.fits), _done(part))
+        draft = draft.at(~fits[draft.row])
+        if not len(draft.row):
             break
-        seen, done = seen.with_(found.seen.at(found.fits)), done.with_(_done(found))
-        draft = _redrawn(feed, draft.at(~found.fits), attempt)
-    return _assembled(feed, received, index, made).frame()
+        draft = _redrawn(feed, draft, attempt)
+    return _assembled(feed, received, index, made)
 
 
-def _drafts(feed: Feed, year: int) -> tuple[Integers, Integers, _Draft]:
+def _drafts(feed: Feed, year: int, run: Run) -> tuple[Integers, Integers, _Draft]:
     """Return day received, index and draft of each claim of a year."""
     first, last = day_number(max(date(year, 1, 1), feed.start_date)), day_number(date(year, 12, 31))
-    receipts = ReceiptDays(feed, first, last)
+    receipts = ReceiptDays(feed, first, last, run)
     received, index = receipts.claims()
     slots = receipts.slots(received, index)
     source_story, source_episode = follow(receipts, slots, received)
     return received, index, _Draft(np.arange(len(received)), slots, source_story, source_episode)
 
 
-def _history(feed: Feed, earlier: Sequence[pl.DataFrame]) -> tuple[Seen, Done]:
+def _history(feed: Feed, earlier: Sequence[pl.DataFrame]) -> History:
     """Return the visits and services of the years before."""
-    nothing = np.zeros(0, dtype=np.int64)
-    seen = Seen(nothing, nothing, nothing, nothing, nothing > 0)
-    done = Done(nothing, nothing, nothing)
-    practices = practices_of(feed)
+    history, practices = History(), practices_of(feed)
     for frame in earlier:
         visits = visits_from(frame)
         practice = practices[visits.practitioner]
-        seen = seen.with_(Seen(visits.person, visits.practitioner, practice, visits.service, visits.is_new))
-        done = done.with_(
-            Done(visits.person[visits.lines.claim], visits.lines.code, visits.service[visits.lines.claim])
+        history.add(
+            Seen(visits.person, visits.practitioner, practice, visits.service, visits.is_new),
+            Done(visits.person[visits.lines.claim], visits.lines.code, visits.service[visits.lines.claim]),
         )
-    return seen, done
+    return history
+
+
+def _made_of_part(feed: Feed, history: History, draft: _Draft, rows: Integers) -> _Made:
+    """Return the claims at some positions of a draft, with all of their patients that are in it among them."""
+    part = draft.at(rows)
+    return _made(feed, part, *history.of(part.slots.person))
 
 
 def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done) -> _Made:

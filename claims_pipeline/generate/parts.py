@@ -1,0 +1,27 @@
+"""Claims in parts, so that memory stays flat as their number grows and several threads can work on them."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from claims_pipeline.generate.draws import Integers
+
+CLAIMS_A_PART = 50_000
+"""About this many claims are worked on at a time in each thread. What comes out does not depend on it."""
+
+Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""Calls a function with each of some parts and returns the results in their order: `map`, or that of a pool."""
+
+
+def parts_of(count: int) -> list[slice]:
+    """Return the positions of `count` claims in consecutive parts; there is one at least."""
+    return [slice(begin, begin + CLAIMS_A_PART) for begin in range(0, max(count, 1), CLAIMS_A_PART)]
+
+
+def parts_by_person(person: Integers) -> list[Integers]:
+    """Return the positions of claims in parts with all claims of a person, in the order of people and of positions."""
+    order = np.argsort(person, kind="stable")
+    of_person = person[order]
+    cuts = np.unique(np.searchsorted(of_person, of_person[CLAIMS_A_PART::CLAIMS_A_PART]))
+    return np.split(order, cuts[cuts > 0])
