@@ -25,7 +25,9 @@ class Breakdown(BaseModel):
     """Figures by the values of a dimension."""
 
     dimension: str
-    measure: str = Field(description="The figure by which the values are ordered, the largest first.")
+    measure: str = Field(
+        description="The figure by which the values are ordered, the largest first; periods are ordered by time."
+    )
     items: list[BreakdownRow]
     total: dict[str, float | int | None] = Field(
         description="The figures of all claims, or lines; a claim with several procedures counts once in it."
@@ -51,12 +53,13 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
     }
     table, where = ("claim_lines", query.where_of_lines) if dimension.is_of_lines else ("claims_current", query.where)
     figures = ", ".join(f"{sql} as {name}" for name, sql in measures.items())
-    order = query.measure if query.measure in measures else next(iter(measures))
+    measure = query.measure if query.measure in measures else next(iter(measures))
+    order = "value desc" if dimension.grain else f"{measure} desc nulls last, value"
     by_value, overall = members(view, query, dimension), members(view, query)
     sql = (
         f"{by_value.with_clause}\n"
         f"select {dimension.column} as value, {dimension.label_column or 'null'} as label, {figures}\n"
-        f"from {table} {by_value.join}\n{where}\ngroup by value order by {order} desc nulls last, value"
+        f"from {table} {by_value.join}\n{where}\ngroup by value order by {order}"
     )
     rows = view.select_remembered(sql, *by_value.parameters, *query.parameters)
     total = view.select_remembered(
@@ -66,7 +69,7 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
     )
     return Breakdown(
         dimension=dimension.name,
-        measure=order,
+        measure=measure,
         items=_items(rows[: query.count], dimension),
         total=_figures(total[0]),
         value_count=len(rows),
@@ -75,11 +78,11 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
 
 
 def _items(rows: Rows, dimension: Dimension) -> list[BreakdownRow]:
-    labels = dimension.labels()
+    label_of = dimension.labeller()
     return [
         BreakdownRow(
             value=str(row["value"]),
-            label=row["label"] or labels.get(row["value"], str(row["value"]).replace("_", " ")),
+            label=row["label"] or label_of(str(row["value"])),
             figures=_figures(row),
         )
         for row in rows

@@ -10,14 +10,14 @@ goes to the largest effect, so the effects of each value, and of all, add up to 
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import expm1, log
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import RUN_AS_IT_IS, Amount
 from claims_pipeline.dashboard.comparison import ComparedDays, compared_days, comparison
-from claims_pipeline.dashboard.dimensions import DIMENSIONS, DimensionName
+from claims_pipeline.dashboard.dimensions import DIMENSIONS, FilteringName
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.members import members
 from claims_pipeline.dashboard.shown_sql import shown_sql
@@ -58,7 +58,7 @@ class WhatChanged(BaseModel):
 class ChangeQuery(Filters):
     """Filters, and the dimension whose values share the change."""
 
-    by: DimensionName = Field(default="category", description="Dimension whose values share the change.")
+    by: FilteringName = Field(default="category", description="Dimension whose values share the change.")
 
 
 class Part(NamedTuple):
@@ -134,7 +134,7 @@ def _log_ratio(before: float, after: float) -> float | None:
     return log(after) - log(before) if before > 0 and after > 0 else None
 
 
-def _period(view: View, filters: Filters, by: DimensionName) -> tuple[Period, dict[str, str], str]:
+def _period(view: View, filters: Filters, by: FilteringName) -> tuple[Period, dict[str, str], str]:
     dimension = DIMENSIONS[by]
     table, where, amount = (
         ("claim_lines", filters.where_of_lines, "charge_amount")
@@ -149,16 +149,13 @@ def _period(view: View, filters: Filters, by: DimensionName) -> tuple[Period, di
     rows = view.select_remembered(sql, *filters.parameters)
     joined = members(view, filters)
     months = view.select_remembered(f"{joined.with_clause} select member_months from members", *joined.parameters)
-    labels = dimension.labels()
     parts = {str(row["value"]): Part(row["charge_amount"], row["unit_count"]) for row in rows}
     period = Period(
         (months[0]["member_months"] if months else 0) or 0.0, sum(part.units for part in parts.values()), parts
     )
-    return period, {str(row["value"]): _label(row, labels) for row in rows}, shown_sql(sql, filters.parameters)
-
-
-def _label(row: dict[str, Any], labels: dict[str, str]) -> str:
-    return row["label"] or labels.get(row["value"], str(row["value"]).replace("_", " "))
+    label_of = dimension.labeller()
+    labels = {str(row["value"]): row["label"] or label_of(str(row["value"])) for row in rows}
+    return period, labels, shown_sql(sql, filters.parameters)
 
 
 def _total(items: list[ChangedValue]) -> ChangedValue:

@@ -1,13 +1,16 @@
 """Dimensions by which claims are filtered and broken down, each declared once for the API, OpenAPI and the docs.
 
-A new dimension is one entry of `DIMENSIONS`; its name is also a filter of every route with figures.
+A new dimension is one entry of `DIMENSIONS`; its name is also a filter of every route with figures, unless another
+filter selects its values.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from claims_pipeline.dashboard.grains import Grain, name_of
 from claims_pipeline.reference import (
     diagnosis_labels,
     place_of_service_labels,
@@ -33,6 +36,8 @@ class Dimension:
         label_column: SQL for the label of a value, where the data have it.
         is_of_lines: it divides service lines: a claim counts under each of its values.
         is_of_members: it divides members too, by the column of the same name in `member_months`.
+        grain: it divides days of receipt, each value is the first day of such a period.
+        filtered_by: the filter that selects its values, where that is not one of its own name.
     """
 
     name: str
@@ -43,11 +48,25 @@ class Dimension:
     label_column: str = ""
     is_of_lines: bool = False
     is_of_members: bool = False
+    grain: Grain | None = None
+    filtered_by: Literal["status", "days", ""] = ""
 
     @property
     def path(self) -> str:
         """Its name in addresses."""
         return self.name.replace("_", "-")
+
+    def labeller(self) -> Callable[[str], str]:
+        """Return a function from a value to its label, which is the value itself where there is none."""
+        grain, labels = self.grain, self.labels()
+
+        def label_of(value: str) -> str:
+            if grain:
+                name = name_of(grain, date.fromisoformat(value))
+                return f"{name[:1].upper()}{name[1:]}"
+            return labels.get(value, value.replace("_", " "))
+
+        return label_of
 
     @property
     def condition(self) -> str:
@@ -56,6 +75,11 @@ class Dimension:
             return f"{self.column} in (select unnest(?::varchar[]))"
         lines = f"select claim_number from claim_lines where {self.column} in (select unnest(?::varchar[]))"
         return f"claim_number in ({lines})"
+
+
+def _of_time(grain: Grain, meaning: str) -> Dimension:
+    column = f"date_trunc('{grain}', received_date)::date"
+    return Dimension(grain, grain.capitalize(), meaning, column, grain=grain, filtered_by="days")
 
 
 DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
@@ -119,11 +143,20 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "age_band", "Age", "Age of the patient on the first day of service.", "age_band", is_of_members=True
             ),
             Dimension("gender", "Gender", "Gender of the patient.", "gender", is_of_members=True),
+            Dimension("status", "Status", "Current status of the claim.", "claim_status", filtered_by="status"),
+            _of_time("month", "Month of receipt, by its first day; the latest first."),
+            _of_time("week", "Week of receipt, by its Monday; the latest first."),
+            _of_time("day", "Day of receipt; the latest first."),
         )
     }
 )
 
+FILTERING: Mapping[str, Dimension] = MappingProxyType(
+    {name: dimension for name, dimension in DIMENSIONS.items() if not dimension.filtered_by}
+)
+"""Those whose names are filters."""
+
 if TYPE_CHECKING:
-    DimensionName = str
+    FilteringName = str
 else:
-    DimensionName = Literal[tuple(DIMENSIONS)]
+    FilteringName = Literal[tuple(FILTERING)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
 
 from claims_pipeline.aggregate import MODELS
-from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
+from claims_pipeline.dashboard.dimensions import FILTERING, Dimension
 from claims_pipeline.days import Day
 
 ClaimStatus = Literal["active", "cancelled", "draft"]
@@ -45,7 +45,7 @@ else:  # a field for each dimension, so that a new dimension is one declaration
         "_Dimensions",
         **{
             name: (Values, Field(default_factory=list, description=dimension.meaning))
-            for name, dimension in DIMENSIONS.items()
+            for name, dimension in FILTERING.items()
         },
     )
 
@@ -53,7 +53,7 @@ else:  # a field for each dimension, so that a new dimension is one declaration
 class Filters(_Dimensions):
     """Filters that select the claims to count; one that is not given selects all.
 
-    Each dimension is one too, by its name: a list of values.
+    Each dimension of FILTERING is one too, by its name: a list of values.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -134,7 +134,7 @@ class Filters(_Dimensions):
     @property
     def _chosen(self) -> list[tuple[Dimension, list[str]]]:
         """The dimensions that are filtered by, with their values."""
-        given = ((dimension, getattr(self, name)) for name, dimension in DIMENSIONS.items())
+        given = ((dimension, getattr(self, name)) for name, dimension in FILTERING.items())
         return [(dimension, values) for dimension, values in given if values]
 
     @property

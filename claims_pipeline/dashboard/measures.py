@@ -9,7 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-Unit = Literal["claims", "lines", "patients", "months", "USD", "days", "%"]
+Unit = Literal["claims", "lines", "patients", "members", "months", "USD", "days", "%"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Measure:
         unit: of the figure.
         meaning: one sentence for the documentation.
         sql: over `claims_current`; `{charged}` is the filter that selects the claims whose charges count. The column
-            `member_months` holds the member months of the days and members that are chosen, the same in each row.
+            `member_months` holds the member months of the days and members that are chosen, the same in each row;
+            `months_chosen` says how many months the days are.
         sql_of_lines: the same over `claim_lines`, for a breakdown of lines; empty if it has no meaning there.
         why_not_additive: why the figures of the values of a dimension of claims do not add up to the figure of all;
             empty if they do.
@@ -43,7 +44,8 @@ class Measure:
 
 
 _AVERAGE = "An average of averages weighs small groups as much as large ones."
-_PER_MEMBER = "By payer, plan, plan type, age and gender each value is divided by its own member months."
+_OF_MEMBERS = "Only payer, plan, plan type, age, gender and periods divide members; others share all."
+_PER_MEMBER = "By payer, plan, plan type, age, gender and period each value is divided by its own member months."
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
@@ -115,13 +117,22 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 why_not_additive=_AVERAGE,
             ),
             Measure(
+                "member_count",
+                "Members",
+                "members",
+                "Members of the plans in an average month of the days.",
+                "round(any_value(member_months / months_chosen), 1)",
+                "round(any_value(member_months / months_chosen), 1)",
+                why_not_additive=_OF_MEMBERS,
+            ),
+            Measure(
                 "member_month_count",
                 "Member months",
                 "months",
                 "Members of the plans, once for each month with a day of coverage.",
                 "round(any_value(member_months), 1)",
                 "round(any_value(member_months), 1)",
-                why_not_additive="Only payer, plan, plan type, age and gender divide members; others share all.",
+                why_not_additive=_OF_MEMBERS,
             ),
             Measure(
                 "charge_pmpm",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.dimensions import Dimension
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.grains import calendar, months_between
 
 _SHARE_OF_MONTH = """greatest(
     least(last_day(month_start), last_day_chosen) - greatest(month_start, first_day_chosen) + 1, 0
@@ -29,8 +30,8 @@ class Members(NamedTuple):
     """A `with` clause that defines `members`, and how a table of claims is joined to it.
 
     Attributes:
-        with_clause: it has the columns member_value and member_months.
-        join: gives each claim the column member_months.
+        with_clause: it has the columns member_value, member_months and months_chosen.
+        join: gives each claim the columns member_months and months_chosen.
         parameters: values for the placeholders in `with_clause`.
     """
 
@@ -51,6 +52,10 @@ def members(view: View, filters: Filters, dimension: Dimension | None = None) ->
     value = dimension.column if dimension and dimension.is_of_members else "'all'"
     join = f"left join members on member_value = {value}"
     first, last = days_chosen(view, filters)
+    if dimension and dimension.grain and first <= last:
+        periods = calendar(dimension.grain, first, last)
+        buckets = [Bucket(begin, max(begin, first), min(end, last)) for begin, end in periods]
+        return members_by_bucket(filters, buckets, dimension.column)
     return _members(filters, [Bucket(first, first, last)], value, join)
 
 
@@ -60,12 +65,15 @@ def members_by_bucket(filters: Filters, buckets: Sequence[Bucket], claim_bucket:
 
 
 def _members(filters: Filters, buckets: Sequence[Bucket], value: str, join: str) -> Members:
-    rows = ", ".join(f"(date '{one.start}', date '{one.first}', date '{one.last}')" for one in buckets)
+    rows = ", ".join(
+        f"(date '{one.start}', date '{one.first}', date '{one.last}', {months_between(one.first, one.last)})"
+        for one in buckets
+    )
     # a search for patients chooses persons, not members: per member has no meaning then
     months = "null" if filters.patient else f"nullif(sum(member_count * {_SHARE_OF_MONTH}), 0)"
     with_clause = f"""with members as (
-    select {value} as member_value, {months} as member_months
-    from member_months, (values {rows}) as buckets (bucket_start, first_day_chosen, last_day_chosen)
+    select {value} as member_value, {months} as member_months, any_value(months_chosen) as months_chosen
+    from member_months, (values {rows}) as buckets (bucket_start, first_day_chosen, last_day_chosen, months_chosen)
     where month_start <= last_day_chosen and last_day(month_start) >= first_day_chosen{filters.where_of_members}
     group by member_value
 )"""

@@ -24,7 +24,8 @@ def render_page(template: str) -> str:
 
 def _dimension_option(dimension: Dimension) -> str:
     selected = " selected" if dimension.name == FIRST_DIMENSION else ""
-    return f'<option value="{dimension.name}"{selected}>{escape(dimension.title)}</option>'
+    filtered_by = f' data-filtered-by="{dimension.filtered_by}"' if dimension.filtered_by else ""
+    return f'<option value="{dimension.name}"{filtered_by}{selected}>{escape(dimension.title)}</option>'
 
 
 def _measure_option(measure: Measure) -> str:

@@ -1,7 +1,7 @@
 """Each measure by each dimension, against the same counted from the lake's Parquet with other means."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -11,14 +11,14 @@ import pytest
 from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.breakdown import BreakdownQuery, breakdown
-from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
+from claims_pipeline.dashboard.dimensions import DIMENSIONS, FILTERING, Dimension
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimQuery, claim_page
 from claims_pipeline.dashboard.measures import MEASURES
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import procedure_categories
-from claims_pipeline_tests.dashboard.generated_lake import latest
+from claims_pipeline_tests.dashboard.generated_lake import END, START, latest
 
 every_dimension = pytest.mark.parametrize("dimension", DIMENSIONS.values(), ids=lambda one: one.name)
 
@@ -77,6 +77,10 @@ VALUES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "place_of_service": lambda claim: claim["place_of_service_code"],
     "age_band": _age_band,
     "gender": lambda claim: claim["gender"],
+    "status": lambda claim: claim["claim_status"],
+    "month": lambda claim: claim["received_date"].replace(day=1),
+    "week": lambda claim: claim["received_date"] - timedelta(days=claim["received_date"].weekday()),
+    "day": lambda claim: claim["received_date"],
     "procedure": lambda line: line["hcpcs_code"],
     "category": lambda line: procedure_categories()[line["hcpcs_code"]],
 }
@@ -113,11 +117,26 @@ def member_months(lake: Lake) -> pl.DataFrame:
                 plan = plans[spans[-1]["plan_id"]]
                 claim = {"birth_date": person["birth_date"], "claim_start_date": month}
                 rows.append({"plan": plan["plan_name"], "plan_type": plan["plan_type"], "gender": person["gender"],
-                             "payer": payers[plan["payer_id"]], "age_band": _age_band(claim)})  # fmt: skip
+                             "payer": payers[plan["payer_id"]], "age_band": _age_band(claim),
+                             "month": month.month})  # fmt: skip
     return pl.DataFrame(rows)
 
 
-def _figures(rows: pl.DataFrame, months: int, *, is_of_lines: bool) -> dict[str, Any]:
+def _member_months(member_months: pl.DataFrame, dimension: Dimension, value: str) -> tuple[float, float]:
+    """Return the member months of a value, and how many months its days are; each day is its share of its month."""
+    if dimension.is_of_members:
+        return member_months.filter(pl.col(dimension.name) == value).height, 2
+    lengths = {1: 31, 2: 28}
+    everyone = dict(member_months.group_by("month").len().rows())
+    all_days = [START + timedelta(days=number) for number in range((END - START).days + 1)]
+    days = [
+        day for day in all_days if not dimension.grain or str(VALUES[dimension.name]({"received_date": day})) == value
+    ]
+    months = sum(everyone[day.month] / lengths[day.month] for day in days)
+    return months, sum(1 / lengths[day.month] for day in days)
+
+
+def _figures(rows: pl.DataFrame, months: float, months_chosen: float, *, is_of_lines: bool) -> dict[str, Any]:
     charged = rows.filter(pl.col("claim_status") == "active")
     amount = "charge_amount" if is_of_lines else "total_charge_amount"
     amounts = charged[amount].cast(pl.Float64)
@@ -127,8 +146,9 @@ def _figures(rows: pl.DataFrame, months: int, *, is_of_lines: bool) -> dict[str,
         "charged_claim_count": charged["claim_id"].n_unique(),
         "patient_count": rows["patient_id"].n_unique(),
         "line_count": rows.height if is_of_lines else rows["lines"].list.len().sum(),
+        "member_count": months / months_chosen if months else None,
         "member_month_count": months or None,
-        "charge_pmpm": amounts.sum() / months if months else None,
+        "charge_pmpm": float(amounts.sum()) / months if months else None,
         "claims_per_1000": rows["claim_id"].n_unique() * 12_000 / months if months else None,
     }
     if is_of_lines:
@@ -152,10 +172,8 @@ def test_each_measure_of_each_value_is_that_of_the_lake(
     assert answer.value_count == len(answer.items)
     for item in answer.items:
         own = rows.filter(pl.col("value").cast(pl.String) == item.value)
-        members = (
-            member_months.filter(pl.col(dimension.name) == item.value) if dimension.is_of_members else member_months
-        )
-        expected = _figures(own, members.height, is_of_lines=dimension.is_of_lines)
+        members = _member_months(member_months, dimension, item.value)
+        expected = _figures(own, *members, is_of_lines=dimension.is_of_lines)
         assert item.figures == pytest.approx(expected, abs=0.051)
         assert item.label
 
@@ -168,7 +186,7 @@ def test_the_values_of_a_dimension_of_claims_add_up_to_all(view: View, dimension
             assert sum(item.figures[name] or 0 for item in answer.items) == pytest.approx(answer.total[name])
 
 
-@every_dimension
+@pytest.mark.parametrize("dimension", FILTERING.values(), ids=lambda one: one.name)
 def test_a_value_is_also_a_filter_of_figures_charts_and_claims(view: View, dimension: Dimension) -> None:
     first = breakdown(view, dimension, BreakdownQuery(measure="claim_count", count=1)).items[0]
     chosen = {dimension.name: [first.value]}
@@ -180,8 +198,34 @@ def test_a_value_is_also_a_filter_of_figures_charts_and_claims(view: View, dimen
         assert [item.value for item in again.items] == [first.value]
 
 
-def test_every_dimension_is_a_filter() -> None:
-    assert set(DIMENSIONS) <= set(Filters.model_fields)
+def test_every_dimension_is_a_filter_but_those_whose_values_another_filter_selects() -> None:
+    assert set(DIMENSIONS) - set(Filters.model_fields) == {"month", "week", "day"}
+    assert {one.name for one in DIMENSIONS.values() if one.filtered_by} == {"status", "month", "week", "day"}
+
+
+def test_periods_are_in_order_of_time_the_latest_first_and_have_names(client: httpx.Client) -> None:
+    names = {
+        path: [item["label"] for item in client.get(f"/api/stats/by-{path}").json()["items"]]
+        for path in ("month", "week", "day", "status")
+    }
+    assert names == {
+        "month": ["February 2025", "January 2025"],
+        "week": ["Week from Feb 3, 2025", "Week from Jan 6, 2025"],
+        "day": ["Feb 3, 2025", "Jan 11, 2025", "Jan 10, 2025"],
+        "status": ["active", "cancelled", "draft"],
+    }
+
+
+def test_members_of_days_are_those_of_an_average_month(client: httpx.Client) -> None:
+    """Ana and Ben are members in January, Cleo from February 1 on."""
+    for query, members in {"received_to=2025-01-10": 2, "received_from=2025-02-01": 3}.items():
+        total = client.get(f"/api/stats/by-status?{query}").json()["total"]
+        assert total["member_count"] == members
+
+
+def test_a_breakdown_by_day_of_no_days_is_empty(client: httpx.Client) -> None:
+    answer = client.get("/api/stats/by-day?received_from=2031-01-01").json()
+    assert (answer["items"], answer["total"]["claim_count"]) == ([], 0)
 
 
 def test_the_largest_values_come_first(client: httpx.Client) -> None:

@@ -38,7 +38,7 @@ def test_the_sql_of_a_card_gives_its_figure(client: httpx.Client, example_settin
 
 
 @pytest.mark.parametrize("query", QUERIES)
-@pytest.mark.parametrize("dimension", ["state", "plan-type", "category"])
+@pytest.mark.parametrize("dimension", ["state", "plan-type", "category", "month", "week", "status"])
 def test_the_sql_of_a_breakdown_gives_its_figures(
     client: httpx.Client, example_settings: Settings, dimension: str, query: str
 ) -> None:

@@ -12,8 +12,9 @@ from claims_pipeline import aggregate
 from claims_pipeline.dashboard.analytics import Analytics, View
 from claims_pipeline.dashboard.charts import CHARTS, Chart
 from claims_pipeline.dashboard.charts.geography import GRID, RAMP
-from claims_pipeline.dashboard.charts.periods import Grain, grain_of, start_of
+from claims_pipeline.dashboard.charts.periods import grain_of
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.grains import Grain, start_of
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.settings import Settings

@@ -178,6 +178,22 @@ def test_the_ranking_shows_what_changed_by_its_dimension(page: Page) -> None:
     expect(page.locator("#driven tbody tr")).to_have_count(2)
 
 
+def test_a_month_in_the_ranking_chooses_its_days_and_a_status_its_claims(page: Page) -> None:
+    page.goto("/?tab=drivers&by=month&measure=member_count")
+    expect(page.locator("#bars button")).to_contain_text(["February 2025", "January 2025"])
+    expect(page.locator("#driven-title")).to_be_hidden()
+    page.locator("#bars").get_by_role("button", name="January 2025").click()
+    expect_claims(page, 3)
+    expect(page.get_by_label("Received from")).to_have_value("2025-01-01")
+    assert "received_from=2025-01-01&received_to=2025-01-31" in page.url
+    page.get_by_label("Dimension").select_option("Status")
+    page.locator("#bars").get_by_role("button", name="cancelled").click()
+    expect_claims(page, 1)
+    expect(page.get_by_role("checkbox", name="Cancelled")).to_be_checked()
+    page.get_by_label("Dimension").select_option("State")
+    expect(page.locator("#driven-title")).to_have_text("What changed by state")
+
+
 def test_a_chart_is_saved_as_a_picture(page: Page) -> None:
     page.goto("/")
     chart = page.locator("[data-chart=status]")

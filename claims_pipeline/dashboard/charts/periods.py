@@ -1,15 +1,12 @@
 """The time axis of the charts: days, weeks or months, whichever fits the range that is shown."""
 
-from calendar import monthrange
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Filters
-
-Grain = Literal["day", "week", "month"]
+from claims_pipeline.dashboard.grains import Grain, calendar, name_of
 
 LONGEST_BY_DAY, LONGEST_BY_WEEK = 45, 200
 """Days that a chart shows day by day, and week by week; a longer range is shown month by month."""
@@ -61,10 +58,7 @@ class Period:
     @property
     def name(self) -> str:
         """As in "May 2025 (7 of 31 days)"; the days only if they are not all of them."""
-        text = (
-            f"{self.first:%B %Y}" if self.grain == "month" else f"{self.first:%b} {self.first.day}, {self.first.year}"
-        )
-        text = f"week from {text}" if self.grain == "week" else text
+        text = name_of(self.grain, self.first)
         return text if self.shown_day_count == self.day_count else f"{text} ({self.days} days)"
 
     @property
@@ -162,33 +156,3 @@ def _changing_days(view: View, filters: Filters) -> int:
         "from claims_current"
     )[0]["days"]
     return CHANGES_FOR_DAYS + int(lag)
-
-
-def calendar(grain: Grain, first: date, last: date) -> Iterator[tuple[date, date]]:
-    """Yield the first and last day of each period that has a day from `first` to `last`."""
-    begin = start_of(grain, first)
-    while begin <= last:
-        end = _end_of(grain, begin)
-        yield begin, end
-        begin = end + timedelta(days=1)
-
-
-def start_of(grain: Grain, day: date) -> date:
-    """Return the first day of the period that a day is in, as DuckDB's date_trunc does."""
-    match grain:
-        case "day":
-            return day
-        case "week":
-            return day - timedelta(days=day.weekday())
-        case "month":
-            return day.replace(day=1)
-
-
-def _end_of(grain: Grain, begin: date) -> date:
-    match grain:
-        case "day":
-            return begin
-        case "week":
-            return begin + timedelta(days=6)
-        case "month":
-            return begin.replace(day=monthrange(begin.year, begin.month)[1])

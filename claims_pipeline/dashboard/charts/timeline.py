@@ -10,7 +10,6 @@ from claims_pipeline.dashboard.charts.periods import (
     GAP,
     Period,
     axis,
-    calendar,
     grain_of,
     in_tooltip,
     periods,
@@ -28,6 +27,7 @@ from claims_pipeline.dashboard.charts.registry import (
 )
 from claims_pipeline.dashboard.comparison import comparison
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.grains import calendar
 
 SHADE = {
     "mark": {

@@ -9,13 +9,24 @@ const bars = document.getElementById("bars");
 const chips = document.getElementById("chips");
 const labels = new Map(); // "dimension=value" -> label, as far as an answer has named it
 
-export const DIMENSIONS = [...by.options].map((option) => option.value);
+const DIMENSIONS = [...by.options].map((option) => option.value);
+// Those whose names are filters; the values of the others are chosen by status or by days of receipt.
+export const FILTERING = [...by.options].filter((option) => !option.dataset.filteredBy).map((option) => option.value);
 export const DRIVER_DEFAULTS = { by: by.value, measure: measure.value };
 
 export const titleOf = (dimension) => by.querySelector(`option[value="${dimension}"]`).textContent;
 
 // Returns the dimension of the address; one that does not exist is the first.
 export const dimensionOf = (parameters) => (DIMENSIONS.includes(parameters.get("by")) ? parameters.get("by") : DRIVER_DEFAULTS.by);
+
+// Returns the parameters that choose a value: the filter of the dimension's name, or the days of a period.
+export function filterOf(dimension, value) {
+  if (!["day", "week", "month"].includes(dimension)) return { [dimension]: value };
+  const last = new Date(`${value}T00:00:00Z`);
+  if (dimension === "week") last.setUTCDate(last.getUTCDate() + 6);
+  if (dimension === "month") last.setUTCMonth(last.getUTCMonth() + 1, 0);
+  return { received_from: value, received_to: last.toISOString().slice(0, 10) };
+}
 
 export function driversPath(parameters) {
   const dimension = dimensionOf(parameters);
@@ -45,7 +56,7 @@ export function showDrivers({ dimension, measure: name, items, total, value_coun
 }
 
 export function showChips(parameters) {
-  const chosen = [...parameters].filter(([name]) => DIMENSIONS.includes(name));
+  const chosen = [...parameters].filter(([name]) => FILTERING.includes(name));
   chips.hidden = !chosen.length;
   keepingFocus(chips, () => chips.replaceChildren(...chosen.map(([name, value]) => {
     const text = `${titleOf(name)}: ${labels.get(`${name}=${value}`) ?? value}`;

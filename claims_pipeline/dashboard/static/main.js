@@ -3,7 +3,7 @@
 import { ask, isAborted } from "./api.js";
 import { askForCharts, drawCharts, forgetDrawings } from "./charts.js";
 import { showDetail } from "./detail.js";
-import { DIMENSIONS, dimensionOf, DRIVER_DEFAULTS, driversPath, showChips, showDrivers, titleOf } from "./drivers.js";
+import { dimensionOf, DRIVER_DEFAULTS, driversPath, FILTERING, filterOf, showChips, showDrivers, titleOf } from "./drivers.js";
 import { element } from "./elements.js";
 import { showBuild, showFigures } from "./figures.js";
 import { formatCount, formatDay } from "./format.js";
@@ -18,7 +18,7 @@ import { onTab, showTab, TAB_DEFAULTS, tabOf } from "./tabs.js";
 const DAYS = ["received_from", "received_to"];
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const FIELDS = ["status", ...DAYS, "patient", "basis", "compare"]; // of the form
-const FILTERS = [...FIELDS, ...DIMENSIONS];
+const FILTERS = [...FIELDS, ...FILTERING];
 const OPEN = ["claim", "person", "practitioner"]; // what is open in the dialog
 const VIEW = ["tab", "by", "measure", "columns", ...OPEN]; // what is shown: the tab, its ranking, the dialog
 const PART = ["after", "before", "offset"]; // which part of the table
@@ -137,7 +137,10 @@ async function show(parameters, signal, everything) {
 
 const sortOf = (parameters) => parameters.get("sort") ?? DEFAULTS.sort;
 
+// `changes` is null for a dimension whose values are periods or statuses: the days are compared as a whole.
 function showChangesBy(changes) {
+  document.getElementById("driven").closest("section").hidden = !changes;
+  if (!changes) return;
   document.getElementById("driven-title").textContent = `What changed by ${titleOf(changes.by).toLowerCase()}`;
   document.getElementById("driven-note").textContent = comparedDays(changes.compared);
   changesTable(document.getElementById("driven"), changes);
@@ -169,7 +172,8 @@ const PARTS = {
       ranked.set("measure", measure);
       const changed = new URLSearchParams(filters);
       changed.set("by", dimensionOf(parameters));
-      return Promise.all([ask(path, { parameters: ranked, signal }), ask("/api/what-changed", { parameters: changed, signal })]);
+      return Promise.all([ask(path, { parameters: ranked, signal }),
+        FILTERING.includes(dimensionOf(parameters)) ? ask("/api/what-changed", { parameters: changed, signal }) : null]);
     },
     show: ([drivers, changes]) => {
       showDrivers(drivers);
@@ -402,7 +406,7 @@ for (const name of ["by", "measure"]) {
 for (const place of document.querySelectorAll("[data-of=overview], [data-of=drivers], [data-of=members], [data-of=providers]")) {
   place.addEventListener("click", ({ target }) => {
     const { dimension, value, claim, practitioner, from, to } = target.closest("button")?.dataset ?? {};
-    if (dimension) changeView({ [dimension]: value }, { clearPart: true });
+    if (dimension) changeView(filterOf(dimension, value), { clearPart: true });
     if (claim) changeView({ claim });
     if (practitioner) changeView({ practitioner });
     if (from) changeView({ received_from: from, received_to: to }, { clearPart: true });

@@ -9,9 +9,9 @@ const measures = new Map([...document.getElementById("measure").options].map((op
 const SHOWN_VALUES = 15;
 
 const MEMBER_PANELS = [
-  { place: "by-plan", figures: ["member_month_count", "patient_count", "claims_per_1000", "charge_pmpm", "charge_amount"] },
-  { place: "by-age-band", isByValue: true, figures: ["member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
-  { place: "by-gender", figures: ["member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
+  { place: "by-plan", figures: ["member_count", "member_month_count", "patient_count", "claims_per_1000", "charge_pmpm", "charge_amount"] },
+  { place: "by-age-band", isByValue: true, figures: ["member_count", "member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
+  { place: "by-gender", figures: ["member_count", "member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
 ];
 const CONDITION_FIGURES = ["patient_count", "claim_count", "charge_amount"];
 const PROVIDER_FIGURES = ["charge_amount", "claim_count", "patient_count", "average_charge_amount", "median_charge_amount"];
