@@ -178,6 +178,8 @@ VISITS = Table(
     (
         Column("received_date", DATE, "Day of the first version"),
         Column("claim_index", INTEGER, "Number of the claim within the day received, from 0"),
+        Column("replaced_date", DATE, "Day of the first version of the claim that this one replaces", nullable=True),
+        Column("replaced_index", INTEGER, "Number of that claim within its day, from 0", nullable=True),
         Column("person", INTEGER, "Number of the patient, from 0"),
         Column("service_date", DATE, "Day of service"),
         Column("story", TEXT, "Why the patient is seen: stories.csv"),
@@ -265,6 +267,8 @@ CLAIMS = Table(
         Column("claim_id", TEXT, "Claim: day of the first version and index"),
         Column("claim_status", TEXT, "active, cancelled or draft"),
         Column("version_number", INTEGER, "1 for the first version of the claim"),
+        Column("claim_frequency_code", TEXT, "1 original, 7 replacement of another claim, 8 void (X12 837 CLM05-3)"),
+        Column("replaced_claim_id", TEXT, "Claim that this one replaces", nullable=True),
         Column("received_date", DATE, "Day of the first version"),
         Column("claim_start_date", DATE, "First day of service"),
         Column("claim_end_date", DATE, "Last day of service"),

@@ -11,7 +11,9 @@ from claims_pipeline import schema
 
 
 def default(column: schema.Column) -> Any:
-    """Return the value that a column has in tests that do not mention it; a list is empty."""
+    """Return the value that a column has in tests that do not mention it: none if that may be, else a list is empty."""
+    if column.nullable:
+        return None
     if isinstance(column.dtype, pl.List):
         return []
     of_type: dict[Any, Any] = {

@@ -130,6 +130,8 @@ def claim(shape: Shape, day: date, index: int, patient_id: str, **values: Any) -
         "claim_id": f"{shape.prefix}-claim-{day:%Y%m%d}-{index:06d}",
         "claim_status": "active",
         "version_number": 1,
+        "claim_frequency_code": "1",
+        "replaced_claim_id": None,
         "received_date": day,
         "claim_start_date": day,
         "claim_end_date": day,

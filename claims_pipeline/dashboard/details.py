@@ -49,6 +49,9 @@ class ClaimDetail(Claim):
     location_name: str
     coverage_id: str
     plan_type: str
+    claim_frequency_code: str = Field(description="1 original, 7 replacement of another claim, 8 void.")
+    replaced_claim_id: str | None = Field(description="The claim that this one replaces.")
+    replacing_claim_id: str | None = Field(description="The claim that replaces this one.")
     lines: list[Line]
     versions: list[Version]
     fhir_url: str = Field(description="The claim on the FHIR server, if it is loaded.")
@@ -92,6 +95,7 @@ def claim_detail(view: View, claim_id: str, *, fhir_base_url: str) -> ClaimDetai
     procedures, places = procedure_labels(), place_of_service_labels()
     lines = view.select("select * from claim_lines where claim_id = ? order by claim_line_number", claim_id)
     versions = view.select("select * from claim_versions where claim_id = ? order by version_number", claim_id)
+    replacing = view.select("select claim_id from claims_current where replaced_claim_id = ?", claim_id)
     detail = with_labels(found)[0] | {
         "lines": [
             line
@@ -102,6 +106,7 @@ def claim_detail(view: View, claim_id: str, *, fhir_base_url: str) -> ClaimDetai
             for line in lines
         ],
         "versions": versions,
+        "replacing_claim_id": replacing[0]["claim_id"] if replacing else None,
         "fhir_url": f"{fhir_base_url}/Claim/{claim_id}",
     }
     return ClaimDetail.model_validate(detail)

@@ -19,20 +19,20 @@ TOP = 10
 def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> dict[str, Any]:
     """Return the statistics of some days of a lake (default: all).
 
-    Each claim counts once, in its latest status; each patient and coverage once, in its latest state.
+    Each claim counts once, in its latest version; each patient and coverage once, in its latest state.
     """
     chosen = lake.days(CLAIMS) if days is None else list(days)
     claims = lake.scan(CLAIMS, chosen)
-    first = claims.filter(pl.col("version_number") == 1)
+    versions = claims.select(pl.col("claim_id").hash()).collect()["claim_id"]
+    superseded = pl.LazyFrame({"row": (~versions.is_last_distinct()).arg_true()})
+    latest = claims.with_row_index("row").join(superseded, on="row", how="anti")
     people = lake.scan(PATIENTS, chosen).group_by("patient_id").agg(pl.col("gender").last())
     seen = people.join(claims, on="patient_id", how="semi").collect()  # others only hold the policy of somebody seen
     coverages = lake.scan(COVERAGES, chosen).select("coverage_id", "plan_type").unique()
-    plans = first.group_by("coverage_id").len().join(coverages, on="coverage_id").group_by("plan_type")
+    plans = latest.group_by("coverage_id").len().join(coverages, on="coverage_id").group_by("plan_type")
     by_plan = plans.agg(pl.col("len").sum()).collect()
-    status = claims.select(pl.col("claim_id").hash(), "claim_status").collect()
-    latest = status.filter(status["claim_id"].is_last_distinct())
-    by_state = first.group_by("facility_state").len().collect()
-    totals = first.select(pl.len().alias("claims"), pl.col("total_charge_amount").sum().cast(pl.String)).collect()
+    by_state = latest.group_by("facility_state").len().collect()
+    totals = latest.select(pl.len().alias("claims"), pl.col("total_charge_amount").sum().cast(pl.String)).collect()
     codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code"))
     return {
         "feed": feed.model_dump(mode="json"),
@@ -42,12 +42,12 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
         "charge_amount": totals["total_charge_amount"].item(),
         "population": feed.patients,
         "patients_seen": seen.height,
-        "status": _shares(latest.group_by("claim_status").len()),
+        "status": _shares(latest.group_by("claim_status").len().collect()),
         "gender": _shares(seen.group_by("gender").len()),
         "plan_type": _shares(by_plan),
         "state": _shares(by_state),
-        "top_procedures": _top(first.select(codes.alias("code")), procedure_labels()),
-        "top_diagnoses": _top(first.select(pl.col("diagnosis_codes").alias("code")), diagnosis_labels()),
+        "top_procedures": _top(latest.select(codes.alias("code")), procedure_labels()),
+        "top_diagnoses": _top(latest.select(pl.col("diagnosis_codes").alias("code")), diagnosis_labels()),
     }
 
 

@@ -1,6 +1,8 @@
 """A claim of the lake as FHIR Claim.
 
 Diagnoses and items are rendered one row an element, then joined to arrays, so that the claim's own template stays flat.
+A replacement names the claim that it replaces by its number, as a payer receives it, not by a literal reference: each
+partition can be loaded alone, before the one that the other claim is in. R4 has no element for the frequency code.
 """
 
 import json
@@ -60,6 +62,17 @@ CLAIM: Template = {
     "provider": reference("Organization", "organization_id"),
     "priority": concept(f"{TERMINOLOGY}/processpriority", "normal"),
     "facility": reference("Location", "location_id"),
+    "related": Optional(
+        [
+            {
+                "claim": {
+                    "type": "Claim",
+                    "identifier": {"system": CLAIM_NUMBER, "value": code("replaced_claim_id", ID_PATTERN)},
+                },
+                "relationship": concept(f"{TERMINOLOGY}/ex-relatedclaimrelationship", "prior"),
+            }
+        ]
+    ),
     "careTeam": [
         {
             "sequence": 1,

@@ -11,7 +11,7 @@ from claims_pipeline.fidelity.movement import (
     new_conditions,
     turnover,
 )
-from claims_pipeline.fidelity.receipt import completeness, final_status
+from claims_pipeline.fidelity.receipt import completeness, corrections, final_status
 from claims_pipeline.fidelity.report import FidelityReport, Measurement, Verdict, is_large_enough
 from claims_pipeline.fidelity.sample import sample_of
 from claims_pipeline.fidelity.visits import (
@@ -57,6 +57,7 @@ def measure(lake: Lake) -> FidelityReport:
         (13, weekends(sample)),
         (14, completeness(sample)),
         (15, final_status(sample)),
+        (24, corrections(sample)),
         (16, turnover(members)),
         (17, gaps(members)),
         (18, deaths(members)),

@@ -14,7 +14,7 @@ SETTLED_DAYS = 60
 
 
 def completeness(sample: Sample) -> Figures:
-    """Return the percentage of claims received by 0..3 calendar months after the service.
+    """Return the percentage of claims received by 0..3 calendar months after the service, but for replacements.
 
     It covers service months from the lake's first complete one, if at least four months of receipts follow them.
     """
@@ -24,12 +24,25 @@ def completeness(sample: Sample) -> Figures:
     last_whole = sample.end + timedelta(days=1)
     last = last_whole.year * 12 + last_whole.month - 1 - RUN_OUT_MONTHS
     waited = (
-        sample.claims.select(month.alias("month"), (received - month).alias("waited"))
+        sample.first_versions.filter(pl.col("replaced_claim_id").is_null())
+        .select(month.alias("month"), (received - month).alias("waited"))
         .filter(pl.col("month") >= first, pl.col("month") <= last)
         .collect()
     )
     shares_of = {f"month {months}": (pl.col("waited") <= months).mean() * 100 for months in range(4)}
     return waited.select(**shares_of).row(0, named=True)
+
+
+def corrections(sample: Sample) -> Figures:
+    """Return the percentage of claims that a replacement or a further active version puts right, once settled."""
+    until = sample.end - timedelta(days=SETTLED_DAYS)
+    versions = sample.lake.scan(CLAIMS).select("claim_id", "claim_status", "received_date", "replaced_claim_id")
+    replaced = versions.select(claim_id="replaced_claim_id").drop_nulls().unique()
+    settled = versions.filter(pl.col("received_date") <= until)
+    corrected = settled.filter(pl.col("claim_status") == "active").group_by("claim_id").len().filter(pl.col("len") > 1)
+    changed = pl.concat([replaced, corrected.select("claim_id")]).unique()
+    counts = settled.select("claim_id").unique().join(changed.with_columns(is_changed=True), on="claim_id", how="left")
+    return {"claims": counts.select(pl.col("is_changed").is_not_null().mean() * 100).collect().item()}
 
 
 def final_status(sample: Sample) -> Figures:

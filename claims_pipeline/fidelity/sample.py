@@ -22,23 +22,25 @@ UNSCHEDULED_PLACES = ("20", "23")
 
 @dataclass(frozen=True)
 class Sample:
-    """The claims of a lake as lazy frames, each claim once.
+    """The claims of a lake as lazy frames, each claim once, and what is billed once too.
 
     Attributes:
         start, end: first and last day of receipt in the lake.
-        claims: the first version of each claim: dates, patient, practitioner, diagnoses, lines, amounts.
+        first_versions: the first version of each claim: dates, patient, practitioner, diagnoses, lines, amounts.
+        claims: the same without claims that are replaced.
     """
 
     lake: Lake
     feed: Feed
     start: date
     end: date
+    first_versions: pl.LazyFrame
     claims: pl.LazyFrame
 
     @cached_property
     def claim_count(self) -> int:
         """Number of claims in the lake."""
-        return int(self.claims.select(pl.len()).collect().item())
+        return int(self.first_versions.select(pl.len()).collect().item())
 
     @property
     def first_year(self) -> pl.LazyFrame:
@@ -114,9 +116,11 @@ def sample_of(lake: Lake) -> Sample:
     feed = read_feed(lake.root)
     if feed is None:
         raise DataError("there is no generated lake here", where=str(lake.root), fix="claims generate")
-    claims = lake.scan(CLAIMS).filter(pl.col("version_number") == 1)
+    first_versions = lake.scan(CLAIMS).filter(pl.col("version_number") == 1)
+    replaced = first_versions.select(claim_id="replaced_claim_id").drop_nulls().collect()
+    claims = first_versions.join(replaced.lazy(), on="claim_id", how="anti")
     days = lake.days(CLAIMS)
-    return Sample(lake=lake, feed=feed, start=days[0], end=days[-1], claims=claims)
+    return Sample(lake=lake, feed=feed, start=days[0], end=days[-1], first_versions=first_versions, claims=claims)
 
 
 def shares(frame: pl.DataFrame, column: str, parts: list[str]) -> dict[str, float | None]:

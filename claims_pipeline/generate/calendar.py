@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from claims_pipeline.generate.days import day_number, month_start, months_since_epoch, weekday_of, year_of, year_start
 from claims_pipeline.generate.draws import Floats, Integers
@@ -161,6 +162,12 @@ def _between_months(by_month: Floats, days: Integers) -> Floats:
     share = (days - middle) / (other_middle - middle)
     values: Floats = by_month[months % 12] * (1 - share) + by_month[other % 12] * share
     return values
+
+
+def open_days(days: Integers) -> NDArray[np.bool_]:
+    """Return on which consecutive days most offices are open."""
+    is_open: NDArray[np.bool_] = _receipt_openness(days) > 0.5
+    return is_open
 
 
 def _receipt_openness(days: Integers) -> Floats:

@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.days import year_of
 from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers
 from claims_pipeline.generate.lines import Lines
@@ -78,7 +77,7 @@ def modifiers_of(visits: Billed, lines: Lines) -> Integers:
     return modifier
 
 
-def unit_charges(visits: Billed, lines: Lines, *, feed: Feed, modifiers: Integers, service: Integers) -> Integers:
+def unit_charges(visits: Billed, lines: Lines, *, feed: Feed, modifiers: Integers, year: Integers) -> Integers:
     """Return the charge of one unit of each line in cents.
 
     Args:
@@ -86,12 +85,12 @@ def unit_charges(visits: Billed, lines: Lines, *, feed: Feed, modifiers: Integer
         lines: their lines.
         feed: whose practitioners charge.
         modifiers: row of MODIFIERS of each line.
-        service: day of service of each claim.
+        year: year of the price list of each claim.
     """
     procedures, cities = read_table("procedures"), read_table("cities")
     practitioner = visits.practitioner[lines.claim]
     fee = procedures["medicare_fee_amount"].to_numpy()[lines.code].astype(np.float64)
-    fee *= (1 + YEARLY_INCREASE) ** (year_of(service)[lines.claim] - FEE_YEAR)
+    fee *= (1 + YEARLY_INCREASE) ** (year[lines.claim] - FEE_YEAR)
     fee *= (cities["cost_factor"].to_numpy() ** LOCALITY)[visits.city][lines.claim]
     fee *= _parts()[modifiers, lines.code]
     fee *= _markups(feed)[practitioner, lines.code]

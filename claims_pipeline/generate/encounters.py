@@ -5,12 +5,14 @@ import polars as pl
 
 from claims_pipeline.generate.arrow import lists, money
 from claims_pipeline.generate.charges import MODIFIERS, Billed, modifiers_of, unit_charges
+from claims_pipeline.generate.days import year_of
 from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES
 from claims_pipeline.generate.directory import directory_of, places_of
 from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.identifiers import dates
 from claims_pipeline.generate.line_modifiers import complete_modifiers
 from claims_pipeline.generate.lines import Lines
+from claims_pipeline.generate.mistakes import mistakes_of
 from claims_pipeline.generate.plan import Plan
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import LINE
@@ -51,7 +53,10 @@ def encounters_of(plan: Plan) -> pl.DataFrame:
         specialty=visits.specialty,
         diagnoses=diagnoses.codes,
     )
-    unit_cents = unit_charges(visits, lines, feed=plan.feed, modifiers=modifiers, service=plan.service)
+    mistakes = mistakes_of(plan, modifiers)
+    lines, diagnoses, modifiers = mistakes.lines, mistakes.diagnoses, mistakes.modifiers
+    year = year_of(plan.service) - mistakes.price_age
+    unit_cents = unit_charges(visits, lines, feed=plan.feed, modifiers=modifiers, year=year)
     cents = unit_cents * lines.units
     counts = np.bincount(lines.claim, minlength=len(plan.story))
     codes = read_table("diagnoses")["diagnosis_code"].gather(

@@ -87,7 +87,7 @@ def plant(feed: Feed, visits: pl.DataFrame, earlier: Sequence[pl.DataFrame]) -> 
     counter = pair(received, visits["claim_index"].to_numpy().astype(np.int64))
     draws = Draws(feed.seed)
     is_paid = last_statuses(draws, counter) != CANCELLED  # a cancelled claim may be billed again
-    year = _Year(draws, visits, counter, is_paid)
+    year = _Year(draws, visits, counter, is_paid & visits["replaced_date"].is_null().to_numpy())
     wanted = feed.irregularities * visits.height / OF_CLAIMS
     year = _upcoded(year, feed)
     year = _left_out(year, wanted)

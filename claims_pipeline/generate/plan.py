@@ -9,13 +9,24 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
-from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, versions_between
+from claims_pipeline.generate.lifecycle import (
+    CANCELLED,
+    LONGEST_CYCLE,
+    are_mistaken,
+    are_replaced,
+    versions_between,
+)
 from claims_pipeline.generate.visits import Visits, visits_from
 from claims_pipeline.lake import Feed
+
+FREQUENCIES = ("1", "7", "8")
+ORIGINAL, REPLACEMENT, VOID = range(3)
+"""Claim frequency codes (X12 837 CLM05-3): an original claim, a replacement of another, the void of a claim."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +34,12 @@ class Plan(Visits):
     """Claim versions as arrays of equal length, ordered by partition day, day received and index.
 
     Attributes:
-        counter: the claim's counter for random draws.
+        counter: the counter for random draws of what is billed: the claim's, or of the claim that it replaces.
         day: partition: the day on which the payer receives this version.
         version: 1 for the first version.
         status: position in lifecycle.STATUSES.
+        frequency: position in FREQUENCIES.
+        is_mistaken: whether the version has a mistake that is corrected later.
     """
 
     feed: Feed
@@ -34,6 +47,8 @@ class Plan(Visits):
     day: Integers
     version: Integers
     status: Integers
+    frequency: Integers
+    is_mistaken: NDArray[np.bool_]
 
 
 def days_received(feed: Feed, days: Sequence[date]) -> tuple[int, int]:
@@ -52,14 +67,19 @@ def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
     visits = visits_from(rows)
     counter = pair(visits.received, visits.index)
     first, last = day_number(min(days)), day_number(max(days))
-    versions = versions_between(Draws(feed.seed), counter, visits.received, first=first, last=last)
+    draws = Draws(feed.seed)
+    versions = versions_between(draws, counter, visits.received, first=first, last=last)
     order = np.lexsort((visits.index[versions.claim], visits.received[versions.claim], versions.day))
-    claim = versions.claim[order]
+    claim, version, status = versions.claim[order], versions.number[order], versions.status[order]
+    counter, replaces = counter[claim], visits.replaces[claim]
+    is_voided = (status == CANCELLED) & ~are_replaced(draws, counter)
     return Plan(
         **visits.at(claim),  # type: ignore[arg-type]
         feed=feed,
-        counter=counter[claim],
+        counter=np.where(replaces == 0, counter, replaces),
         day=versions.day[order],
-        version=versions.number[order],
-        status=versions.status[order],
+        version=version,
+        status=status,
+        frequency=np.select([replaces != 0, is_voided], [REPLACEMENT, VOID], ORIGINAL),
+        is_mistaken=are_mistaken(draws, counter, version),
     )

@@ -5,6 +5,7 @@ A pure function of the claim's counter (day received, index within the day) and 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,7 @@ from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Floats, Integer
 from claims_pipeline.generate.in_turn import NOBODY
 from claims_pipeline.generate.parts import Run, parts_of
 from claims_pipeline.generate.population import choose_people
+from claims_pipeline.generate.replacements import replaced_claims
 from claims_pipeline.generate.turns import people_of, turns_of
 from claims_pipeline.generate.use import by_plan
 from claims_pipeline.generate.well_child import children_of_weeks
@@ -108,6 +110,19 @@ class ReceiptDays:
         received = np.repeat(np.arange(self.first, self.first + len(self.counts)), self.counts)
         return received, np.arange(len(received)) - np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
 
+    @cached_property
+    def replaces(self) -> Bits:
+        """The counter of the cancelled claim that each of `claims` replaces, 0 for none; people's turns stay."""
+        received, index = self.claims()
+        is_free = self._places(received, index) >= self._until[received - self.first, -1]
+        return replaced_claims(self.feed, received, pair(received, index), is_free)
+
+    def are_replacements(self, received: Integers, index: Integers) -> NDArray[np.bool_]:
+        """Return which claims replace another."""
+        row = (np.cumsum(self.counts) - self.counts)[received - self.first] + index
+        found: NDArray[np.bool_] = self.replaces[row] != 0
+        return found
+
     def slots(self, received: Integers, index: Integers) -> Slots:
         """Return what the claims with these days and indices are about.
 
@@ -146,10 +161,7 @@ class ReceiptDays:
         A day's first places belong to the stories in which people take turns, as many as their expected number passes
         whole numbers on that day; the other places are drawn. Places are scattered over the day's indices.
         """
-        row = received - self.first
-        shift = self._draws.bits("day/places", received) >> np.uint64(32)
-        size = self.counts[row].astype(np.uint64)
-        place = ((index.astype(np.uint64) * SCATTER + shift) % size).astype(np.int64)
+        row, place = received - self.first, self._places(received, index)
         story = self._random_story.choose(self._draws.bits("claim/story", pair(received, index)), row)
         ordinal = np.full(len(row), -1)
         for column, position in enumerate(self._in_turn):
@@ -158,6 +170,12 @@ class ReceiptDays:
             story[mine] = position
             ordinal[mine] = (self._before[row, column] + place - begin)[mine]
         return story, ordinal
+
+    def _places(self, received: Integers, index: Integers) -> Integers:
+        """Return the place within its day of each claim: its index, scattered."""
+        shift = self._draws.bits("day/places", received) >> np.uint64(32)
+        size = self.counts[received - self.first].astype(np.uint64)
+        return ((index.astype(np.uint64) * SCATTER + shift) % size).astype(np.int64)
 
 
 def _lag_choice(feed: Feed, first: int, last: int) -> WeightTable:

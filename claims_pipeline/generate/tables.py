@@ -11,7 +11,7 @@ from claims_pipeline.generate.encounters import encounters_of
 from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, dates, known_dates, numbered
 from claims_pipeline.generate.lifecycle import STATUSES
 from claims_pipeline.generate.names import choose_first_names, choose_last_names
-from claims_pipeline.generate.plan import Plan
+from claims_pipeline.generate.plan import FREQUENCIES, Plan
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.subscribers import RELATIONSHIPS, relationships
@@ -156,6 +156,8 @@ def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl
             claim_ids(plan.received, plan.index),
             pl.Series(STATUSES).gather(plan.status).alias("claim_status"),
             pl.Series("version_number", plan.version),
+            pl.Series(FREQUENCIES).gather(plan.frequency).alias("claim_frequency_code"),
+            pl.when(pl.Series(plan.replaces != 0)).then(claim_ids(*unpair(plan.replaces))).alias("replaced_claim_id"),
             dates(plan.received).alias("received_date"),
             dates(plan.service).alias("claim_start_date"),
             dates(plan.service).alias("claim_end_date"),

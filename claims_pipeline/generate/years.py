@@ -27,6 +27,7 @@ from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.generate.providers import providers_of
 from claims_pipeline.generate.reasons import NONE, reasons_of
 from claims_pipeline.generate.redraws import redrawn
+from claims_pipeline.generate.replacements import with_replacements
 from claims_pipeline.generate.slots import ReceiptDays, Slots
 from claims_pipeline.generate.visits import Visits, visits_from
 from claims_pipeline.lake import Feed
@@ -45,7 +46,7 @@ class _Draft:
     """Claims of which it is not yet known that they fit: arrays with one element a claim.
 
     Attributes:
-        row: position among the claims of the year.
+        row: position among the claims of the year that replace no other.
         source_story, source_episode: of the visit that it follows; NONE where it follows none.
     """
 
@@ -81,11 +82,15 @@ def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jo
         jobs: parts of the claims that are worked on at the same time (threads).
     """
     with ThreadPoolExecutor(jobs) as pool:
-        return _visits_of(feed, year, earlier, pool.map if jobs > 1 else map).frame()
+        receipts, drawn = _drawn(feed, year, earlier, pool.map if jobs > 1 else map)
+    visits = drawn.frame()
+    before = earlier[-1] if earlier else visits.clear()
+    return with_replacements(visits, before, *receipts.claims(), receipts.replaces)
 
 
-def _visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> Visits:
-    received, index, draft = _drafts(feed, year, run)
+def _drawn(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> tuple[ReceiptDays, Visits]:
+    """Return the days of a year, and the visits behind their claims but for replacements."""
+    receipts, received, index, draft = _drafts(feed, year, run)
     history = _history(feed, earlier)
     made: list[_Made] = []
     for attempt in range(ATTEMPTS):
@@ -101,17 +106,18 @@ def _visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run)
         if not len(draft.row):
             break
         draft = _redrawn(feed, draft, attempt)
-    return _assembled(feed, received, index, made)
+    return receipts, _assembled(feed, received, index, made)
 
 
-def _drafts(feed: Feed, year: int, run: Run) -> tuple[Integers, Integers, _Draft]:
-    """Return day received, index and draft of each claim of a year."""
+def _drafts(feed: Feed, year: int, run: Run) -> tuple[ReceiptDays, Integers, Integers, _Draft]:
+    """Return the days of a year; day received, index and draft of each of their claims but for replacements."""
     first, last = day_number(max(date(year, 1, 1), feed.start_date)), day_number(date(year, 12, 31))
     receipts = ReceiptDays(feed, first, last, run)
-    received, index = receipts.claims()
+    is_drawn = receipts.replaces == 0
+    received, index = (values[is_drawn] for values in receipts.claims())
     slots = receipts.slots(received, index)
     source_story, source_episode = follow(receipts, slots, received)
-    return received, index, _Draft(np.arange(len(received)), slots, source_story, source_episode)
+    return receipts, received, index, _Draft(np.arange(len(received)), slots, source_story, source_episode)
 
 
 def _history(feed: Feed, earlier: Sequence[pl.DataFrame]) -> History:
@@ -247,6 +253,7 @@ def _assembled(feed: Feed, received: Integers, index: Integers, made: Sequence[_
     return Visits(
         received=received,
         index=index,
+        replaces=np.zeros(len(received), dtype=np.uint64),
         person=column([one.seen.person for one in made]),
         service=column([one.seen.service for one in made]),
         story=story,

@@ -41,6 +41,7 @@ CHECK_NAMES = {
     21: "families",
     22: "births",
     23: "well_child_visits",
+    24: "corrected_claims",
     30: "visits_by_video",
 }
 """What each row of the calibration table measures, as the name of its check."""

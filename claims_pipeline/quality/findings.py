@@ -7,7 +7,7 @@ from datetime import date
 import polars as pl
 
 from claims_pipeline.lake import Lake
-from claims_pipeline.quality import coding, content, families, histories, parties, structure, whole
+from claims_pipeline.quality import coding, content, families, histories, parties, replacements, structure, whole
 from claims_pipeline.quality.chunk import FINDING, Chunk, read_chunk, read_directory
 from claims_pipeline.schema import CLAIMS
 
@@ -58,6 +58,7 @@ _WARNING = (
     content.codes_fit_patient,
     parties.places_exist,
     families.relationships_plausible,
+    replacements.frequency_fits_claim,
     coding.diagnoses_followed,
     coding.diagnoses_together,
     coding.procedures_together,
@@ -71,6 +72,7 @@ _OF_THE_WHOLE = (
     whole.member_numbers_unique,
     whole.claims_not_repeated,
     families.dependents_with_subscriber,
+    replacements.replaced_claims_cancelled,
     histories.new_patients_unknown,
     histories.services_apart,
     histories.visit_levels_like_peers,

@@ -139,6 +139,7 @@ def claim(
         "claim_id": claim_id,
         "claim_status": "active",
         "version_number": 1,
+        "claim_frequency_code": "1",
         "received_date": received_date,
         "claim_start_date": received_date,
         "claim_end_date": received_date,

@@ -12,7 +12,7 @@ import pytest
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.aggregate.example_lake import BEN, claim, write_day, write_example_lake
+from claims_pipeline_tests.aggregate.example_lake import ANA, BEN, claim, write_day, write_example_lake
 from claims_pipeline_tests.dashboard.conftest import Start
 
 
@@ -28,6 +28,26 @@ def test_a_claim_comes_with_its_lines_and_the_history_of_its_versions(client: ht
     ]
     assert (detail["claim_status"], detail["practitioner_name"]) == ("cancelled", "Dora Diaz")
     assert detail["fhir_url"].endswith("/fhir/Claim/claim-20250110-000000")
+
+
+def test_a_claim_names_the_one_that_it_replaces_and_the_one_that_replaces_it(
+    tmp_path_factory: pytest.TempPathFactory, start: Start
+) -> None:
+    settings = Settings(home=tmp_path_factory.mktemp("home"))
+    lake = write_example_lake(settings.lake_path)
+    day, cancelled, of_other = date(2025, 2, 4), "claim-20250110-000000", "claim-20250111-000000"
+    replacement = claim("claim-20250204-000000", ANA, "TX", {"99213": "150.00"}, received_date=day)
+    write_day(lake, day, [replacement | {"claim_frequency_code": "7", "replaced_claim_id": cancelled}])
+    aggregate.build(lake, settings.analytics_path)
+    client = start(create_app(settings))
+
+    def relations(claim_id: str) -> tuple[str, str | None, str | None]:
+        detail = client.get(f"/api/claims/{claim_id}").json()
+        return detail["claim_frequency_code"], detail["replaced_claim_id"], detail["replacing_claim_id"]
+
+    assert relations("claim-20250204-000000") == ("7", cancelled, None)
+    assert relations(cancelled) == ("1", None, "claim-20250204-000000")
+    assert relations(of_other) == ("1", None, None)
 
 
 def test_a_patient_comes_with_the_coverages_that_claims_name(client: httpx.Client) -> None:

@@ -189,6 +189,14 @@ def claims(row: Row) -> Row:
         "insurance": [{"sequence": 1, "focal": True, "coverage": {"reference": f"Coverage/{row['coverage_id']}"}}],
         "total": money(row["total_charge_amount"]),
     }
+    if row["replaced_claim_id"] is not None:
+        number = {"system": f"{OURS}/claim-number", "value": row["replaced_claim_id"]}
+        claim["related"] = [
+            {
+                "claim": {"type": "Claim", "identifier": number},
+                "relationship": concept(f"{TERMINOLOGY}/ex-relatedclaimrelationship", "prior"),
+            }
+        ]
     if row["diagnosis_codes"]:
         claim["diagnosis"] = [diagnosis(number, code) for number, code in enumerate(row["diagnosis_codes"], 1)]
     if row["lines"]:

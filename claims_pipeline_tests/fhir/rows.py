@@ -52,6 +52,7 @@ SPECIAL = {
     "coverage_order": st.none() | st.integers(1, 2),
     "death_date": st.none() | DATES,
     "claim_status": st.sampled_from(["active", "cancelled", "draft"]),
+    "replaced_claim_id": st.none() | IDS,
     "patient_name": st.none() | WORDS,
     "facility_city": st.none() | WORDS,
     "facility_state": st.none() | WORDS,

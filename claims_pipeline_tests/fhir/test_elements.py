@@ -13,6 +13,7 @@ from claims_pipeline.fhir.elements import elements_of
         (schema.COVERAGES, "plan_type", ["Coverage.type.coding.code", "Coverage.type.text"]),
         (schema.CLAIMS, "patient_id", ["Claim.patient.reference"]),
         (schema.CLAIMS, "total_charge_amount", ["Claim.total.value"]),
+        (schema.CLAIMS, "replaced_claim_id", ["Claim.related.claim.identifier.value"]),
         (schema.CLAIMS, "lines.line_service_date", ["Claim.item.servicedDate"]),
         (schema.CLAIMS, "facility_state", ["Claim.item.locationCodeableConcept.text"]),
         (schema.CLAIMS, "lines.modifiers", ["Claim.item.modifier.coding.code", "Claim.item.modifier.coding.system"]),

@@ -22,6 +22,8 @@ CLAIM: dict[str, Any] = {
     "claim_id": "claim-20250105-000042",
     "claim_status": "active",
     "version_number": 1,
+    "claim_frequency_code": "1",
+    "replaced_claim_id": None,
     "received_date": date(2025, 1, 5),
     "claim_start_date": date(2025, 1, 2),
     "claim_end_date": date(2025, 1, 2),

@@ -12,7 +12,7 @@ from claims_pipeline.lake.feed import GENERATOR_VERSION
 from claims_pipeline.schema import TABLES
 
 FEED = Feed(seed=42, patients=50, claims=400, start_date=date(2025, 3, 1), end_date=date(2025, 4, 15))
-GOLDEN_VERSION = 4
+GOLDEN_VERSION = 5
 GOLDEN = {
     "payers": "2e17c9f60b760b20",
     "plans": "6e59c93700b5b72a",
@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "d51d813e962bec22",
     "enrollment": "d325d4edd2db585a",
-    "visits": "3668615ce06aa7fb",
-    "patients": "6856cd0052c8688e",
-    "coverages": "d72d2cb68672777a",
-    "claims": "3c8d9e553c593277",
+    "visits": "f6c1668974f61a3d",
+    "patients": "702d12a9dc520c15",
+    "coverages": "21f298008402f9aa",
+    "claims": "56b323c5a0d954b2",
 }
 
 

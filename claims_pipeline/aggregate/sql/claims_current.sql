@@ -18,6 +18,8 @@ select
     versions.claim_id,
     versions.claim_status,
     versions.version_number,
+    versions.claim_frequency_code,
+    versions.replaced_claim_id,
     versions.received_date,
     versions.claim_start_date,
     versions.claim_end_date,

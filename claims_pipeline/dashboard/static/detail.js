@@ -34,7 +34,8 @@ async function claimPage(id, signal) {
   const claim = await ask(`/api/claims/${id}`, { signal });
   return [
     factsOf([
-      ["Status", claim.claim_status],
+      ["Status", claim.claim_frequency_code === "8" ? `${claim.claim_status}, void` : claim.claim_status],
+      ...relationsOf(claim),
       ["Received", formatDay(claim.received_date)],
       ["Service", `${formatDay(claim.claim_start_date)} to ${formatDay(claim.claim_end_date)}`],
       ["Patient", opener("person", claim.patient_id, claim.patient_name), `, ${claim.patient_id}`],
@@ -56,6 +57,10 @@ async function claimPage(id, signal) {
     onServer(claim.fhir_url),
   ];
 }
+
+// The claims that this one replaces and that replaces it, as facts.
+const relationsOf = (claim) => [["Replaces", claim.replaced_claim_id], ["Replaced by", claim.replacing_claim_id]]
+  .filter(([, id]) => id).map(([name, id]) => [name, opener("claim", id, id)]);
 
 async function patientPage(id, signal) {
   const ofPatient = (more) => new URLSearchParams({ patient: decodeURIComponent(id), ...more });

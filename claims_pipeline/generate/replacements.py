@@ -1,0 +1,107 @@
+"""Replacement claims: a payer receives them in place of claims that are cancelled then (frequency code 7).
+
+Which claims replace which follows from the counters of claims alone: a cancelled claim waits for the next day on which
+offices are open, and takes the place of a regular claim of that day. So the number of claims stays what the feed says.
+"""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.calendar import claim_counts, open_days
+from claims_pipeline.generate.days import day_number
+from claims_pipeline.generate.draws import Bits, Draws, Integers, pair, unpair
+from claims_pipeline.generate.identifiers import dates
+from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, are_replaced, days_settled, stay_active
+from claims_pipeline.lake import Feed
+from claims_pipeline.schema import VISITS
+
+LONGEST_WAIT = 7
+"""Days until offices are open, at most."""
+
+
+def replaced_claims(feed: Feed, received: Integers, counter: Bits, is_free: NDArray[np.bool_]) -> Bits:
+    """Return the counter of the cancelled claim that each claim replaces, 0 for none.
+
+    Args:
+        feed: the feed.
+        received: day of receipt of all claims of some consecutive days, in order.
+        counter: the counters of these claims.
+        is_free: which of them may be replacements.
+    """
+    found = np.zeros(len(counter), dtype=np.uint64)
+    if not len(received):
+        return found
+    first, days = received[0], received[-1] - received[0] + 1
+    waiting, row = _waiting(feed, received, counter)
+    (places,) = np.nonzero(is_free & stay_active(Draws(feed.seed), counter))
+    row_of_place = received[places] - first
+    free, wanted = np.bincount(row_of_place, minlength=days), np.bincount(row, minlength=days)
+    taken = np.minimum(free, wanted)
+    ordinal = _ordinals(row_of_place, free)
+    share, size = taken[row_of_place], free[row_of_place]
+    is_taken = (ordinal + 1) * share // size > ordinal * share // size  # evenly over the day
+    found[places[is_taken]] = waiting[_ordinals(row, wanted) < taken[row]]
+    return found
+
+
+def _waiting(feed: Feed, received: Integers, counter: Bits) -> tuple[Bits, Integers]:
+    """Return the cancelled claims that are to be replaced on some days, with the number of that day, in its order."""
+    draws, first, last = Draws(feed.seed), int(received[0]), int(received[-1])
+    before = max(day_number(feed.start_date), first - LONGEST_CYCLE - LONGEST_WAIT)
+    if before < first:
+        counts = claim_counts(feed, before, first - 1)
+        earlier = np.repeat(np.arange(before, first), counts)
+        counter = np.concatenate([pair(earlier, _ordinals(earlier - before, counts)), counter])
+        received = np.concatenate([earlier, received])
+    replaced = are_replaced(draws, counter)
+    counter, received = counter[replaced], received[replaced]
+    day = _next_open(days_settled(draws, counter, received), before, last)
+    order = np.argsort(day, kind="stable")
+    order = order[(day[order] >= first) & (day[order] <= last)]
+    return counter[order], day[order] - first
+
+
+def _next_open(days: Integers, first: int, last: int) -> Integers:
+    """Return the first day on which offices are open, of each day and those after it."""
+    every = np.arange(first, last + LONGEST_CYCLE + 2 * LONGEST_WAIT)
+    opened = np.where(open_days(every), every, every[-1])
+    following: Integers = np.minimum.accumulate(opened[::-1])[::-1]
+    return following[days - first]
+
+
+def _ordinals(rows: Integers, counts: Integers) -> Integers:
+    """Return the number of each element within its row, from 0; rows are in order, and have so many elements."""
+    ordinals: Integers = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
+    return ordinals
+
+
+def with_replacements(
+    visits: pl.DataFrame, before: pl.DataFrame, received: Integers, index: Integers, replaces: Bits
+) -> pl.DataFrame:
+    """Return the visits of a year with those of its replacement claims: the visits of the claims that they replace.
+
+    Args:
+        visits: the year's other visits, in the order of day and index.
+        before: the visits of the year before.
+        received: day of receipt of all claims of the year.
+        index: their numbers within the day.
+        replaces: what `replaced_claims` returns for them.
+    """
+    (rows,) = np.nonzero(replaces)
+    if not len(rows):
+        return visits
+    pool = pl.concat([before, visits])
+    day, number = unpair(replaces[rows])
+    copies = pool[np.searchsorted(_counters(pool), replaces[rows])].with_columns(
+        received_date=dates(received[rows]),
+        claim_index=pl.Series(index[rows]),
+        replaced_date=dates(day),
+        replaced_index=pl.Series(number),
+    )
+    both = pl.concat([visits, copies.cast(VISITS.polars_schema)])
+    return both[np.argsort(_counters(both))]
+
+
+def _counters(visits: pl.DataFrame) -> Bits:
+    return pair(visits["received_date"].to_physical().to_numpy(), visits["claim_index"].to_numpy())
