@@ -42,10 +42,14 @@ def in_coding_order(
         is_new &= (place == 0) | (count + size <= most)
         ordered[rows[is_new], count[is_new]] = code[is_new]
         count += is_new
-        for condition in range(len(condition_names())):
-            (at,) = np.nonzero(is_new & (missing >> condition & 1 == 1))
-            ordered[at, count[at]] = code_conditions(draws, people[at], conditions[at], np.full(len(at), condition))
+        (at,) = np.nonzero(is_new & (missing != 0))
+        while len(at):
+            next_one = missing[at] & -missing[at]
+            condition = np.bitwise_count(next_one - 1).astype(np.int64)
+            ordered[at, count[at]] = code_conditions(draws, people[at], conditions[at], condition)
             count[at] += 1
+            missing[at] ^= next_one
+            at = at[missing[at] != 0]
     return _parents_first(ordered), count
 
 

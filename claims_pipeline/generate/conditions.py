@@ -121,7 +121,12 @@ def _stages(
 
 
 def _counter(people: Integers, condition: Integers | int) -> Bits:
-    return pair(people, keys_of(condition_names())[condition])
+    return pair(people, _keys()[condition])
+
+
+@cache
+def _keys() -> Integers:
+    return keys_of(condition_names())
 
 
 @cache

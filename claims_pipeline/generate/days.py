@@ -28,6 +28,11 @@ def year_of(days: Integers) -> Integers:
     return days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
 
 
+def years_in(years: Integers) -> range:
+    """Return the years from the first to the last of some, nothing if there is none."""
+    return range(int(years.min()), int(years.max()) + 1) if len(years) else range(0)
+
+
 def months_since_epoch(days: Integers) -> Integers:
     """Return the calendar month of each day, counted from January 1970."""
     return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)

@@ -99,7 +99,7 @@ class KeyedChoice:
     def __init__(self, keys: Sequence[str], weights: ArrayLike) -> None:
         by_key = np.argsort(np.array(keys, dtype=np.str_))
         table = np.atleast_2d(np.asarray(weights, dtype=np.float64))[:, by_key]
-        self._counts = np.count_nonzero(table, axis=1)
+        self._counts = np.count_nonzero(table, axis=1).astype(np.int16)  # sorted by radix
         first_possible = np.argsort(table == 0, axis=1, kind="stable")[:, : self._counts.max()]
         with np.errstate(divide="ignore"):
             self._seconds = 1 / np.take_along_axis(table, first_possible, axis=1)
@@ -116,13 +116,23 @@ class KeyedChoice:
     def _first(self, bits: Bits, rows: Integers) -> Integers:
         clocks, best = _clocks(), np.full(len(bits), np.inf)
         winner = np.zeros(len(bits), dtype=np.int64)
-        for place in range(self._options.shape[1]):
-            rings = clocks[_mixed(bits ^ self._keys[rows, place])]
-            rings *= self._seconds[rows, place]
-            is_first = rings < best
-            np.copyto(best, rings, where=is_first)
-            np.copyto(winner, place, where=is_first)
-        return self._options[rows, winner]
+        if rows.ndim == 0:
+            left = np.full(self._options.shape[1], len(bits))
+        else:  # those with the most options come first, so that at each place those that have one are in front
+            order = np.argsort(-self._counts[rows], kind="stable")
+            bits, rows = bits[order], rows[order]
+            left = np.searchsorted(-self._counts[rows], -np.arange(self._options.shape[1], dtype=np.int16))
+        for place, size in enumerate(left):
+            row = rows if rows.ndim == 0 else rows[:size]
+            rings = clocks[_mixed(bits[:size] ^ self._keys[row, place])]
+            rings *= self._seconds[row, place]
+            is_first = rings < best[:size]
+            np.copyto(best[:size], rings, where=is_first)
+            np.copyto(winner[:size], place, where=is_first)
+        chosen = self._options[rows, winner]
+        if rows.ndim:
+            chosen[order] = chosen.copy()
+        return chosen
 
 
 BLOCK = 16_384

@@ -114,9 +114,10 @@ def new_patients(visits: Seen, before: Seen, *, is_first_seen: int) -> tuple[Mas
     """
     both = _joined([before, visits])
     stands = np.arange(len(both.person)) < len(before.person)
-    order = np.lexsort((stands == 0, both.service, both.practice, both.person))
-    person, practice, service = both.person[order], both.practice[order], both.service[order]
-    same = (person[1:] == person[:-1]) & (practice[1:] == practice[:-1])
+    series = both.person * (both.practice.max(initial=0) + 1) + both.practice
+    order = np.argsort(_in_time(series, both.service), kind="stable")  # those that stand are before the others
+    series, service = series[order], both.service[order]
+    same = series[1:] == series[:-1]
     is_recent = np.r_[False, same & (service[1:] - service[:-1] < NEW_AFTER)]
     is_new = ~is_recent & (both.is_new[order] | (service >= is_first_seen))
     begins = np.flatnonzero(np.r_[True, ~same])
@@ -144,20 +145,39 @@ def too_soon(services: Done, before: Done, rank: Integers) -> Mask:
         group = np.concatenate([other[theirs], groups[mine]])
         person = np.concatenate([before.person[theirs], services.person[mine]])
         service = np.concatenate([before.service[theirs], services.service[mine]])
-        order = np.lexsort((np.r_[np.full(len(theirs), -1), rank[mine]], service, group, person))
+        series = person * len(days) + group
+        near = np.flatnonzero(_has_close(series, service, days[group]))
+        place_of_rank = np.r_[np.full(len(theirs), -1), rank[mine]][near]
+        order = near[np.lexsort((place_of_rank, service[near], series[near]))]
         stands = order < len(theirs)
-        dropped = _greedy(person[order], group[order], service[order], days[group[order]], stands)
+        dropped = _greedy(series[order], service[order], days[group[order]], stands)
         refused[mine[order[dropped & ~stands] - len(theirs)]] = True
     return refused
 
 
-def _greedy(person: Integers, group: Integers, service: Integers, days: Integers, stands: Mask) -> Mask:
-    """Return which of the sorted services are left out to keep the intervals; those that stand stay."""
-    dropped = np.zeros(len(person), dtype=np.bool_)
-    left = np.arange(len(person))
+def _has_close(series: Integers, service: Integers, days: Integers) -> Mask:
+    """Return which services belong to a series in which two are closer than its interval."""
+    order = np.argsort(_in_time(series, service))
+    of_series, on = series[order], service[order]
+    is_close = (of_series[1:] == of_series[:-1]) & (on[1:] - on[:-1] < days[order[1:]])
+    return np.isin(series, of_series[1:][is_close])
+
+
+def _in_time(series: Integers, service: Integers) -> Integers:
+    """Return numbers in the order of series and days: one sort of them is faster than one by each."""
+    if not len(series):
+        return series
+    first, last = int(service.min()), int(service.max())
+    return series * (last + 1 - first) + service - first
+
+
+def _greedy(series: Integers, service: Integers, days: Integers, stands: Mask) -> Mask:
+    """Return which of the sorted services are left out to keep the intervals of their series; those that stand stay."""
+    dropped = np.zeros(len(series), dtype=np.bool_)
+    left = np.arange(len(series))
     while len(left) > 1:
         after, before = left[1:], left[:-1]
-        close = (person[after] == person[before]) & (group[after] == group[before])
+        close = series[after] == series[before]
         close &= service[after] - service[before] < days[after]
         close &= ~(stands[after] & stands[before])
         later = close & ~stands[after]

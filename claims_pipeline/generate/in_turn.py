@@ -58,6 +58,8 @@ def anybody_in_turn(feed: Feed, story: str, uniform: Floats, days: Integers) -> 
     people, draws = _of_age_and_sex(feed, story), Draws(feed.seed)
     person, wanted, bits = np.full(len(days), NOBODY), np.arange(len(days)), uniform.view(np.uint64)
     for attempt in range(ATTEMPTS if len(people) else 0):
+        if not len(wanted):
+            break
         found = people[draws.below(f"person/in turn {attempt}", bits[wanted], len(people))]
         is_covered = population(feed).covers(found, days[wanted])
         person[wanted[is_covered]] = found[is_covered]

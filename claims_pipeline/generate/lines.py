@@ -117,7 +117,7 @@ class _StoryLines:
         """Return claim, order, code, pointer and units of the lines that the rules give."""
         found: list[tuple[Integers, ...]] = []
         for rule in rules:
-            (at,) = np.nonzero(self._applies(rule))
+            at = self._where(rule)
             if len(at):
                 pointer = self._pointers(rule, at)
                 size, claims = len(at), self.claims[at]
@@ -126,35 +126,36 @@ class _StoryLines:
                 )
         return found
 
-    def _applies(self, rule: Rule) -> NDArray[np.bool_]:
+    def _where(self, rule: Rule) -> Integers:
+        """Return the positions of the claims that a rule applies to: each condition is asked of those that are left."""
         if rule.slot not in self.shares:
             self.shares[rule.slot] = self.visits.draws.uniform(f"line/{rule.slot}", self.counter)
         share = self.shares[rule.slot]
-        applies = (share >= rule.from_share) & (share < rule.to_share)
+        at = self._with_patient(rule, np.flatnonzero((share >= rule.from_share) & (share < rule.to_share)))
         if rule.principal != NONE:
-            applies &= self.families[:, 0] == rule.principal
+            at = at[self.families[at, 0] == rule.principal]
         if rule.any_diagnosis != NONE:
-            applies &= (self.families == rule.any_diagnosis).any(axis=1)
-        if rule.patient:
-            applies &= self.is_new == (rule.patient == "new")
-        if rule.payer:
-            applies &= self.is_medicare == (rule.payer == "medicare")
-        if rule.sex:
-            applies &= self.is_female == (rule.sex == "female")
-        applies &= self._has_age(rule)
+            at = at[(self.families[at] == rule.any_diagnosis).any(axis=1)]
         if not rule.by_video:
-            applies &= ~self.is_video
+            at = at[~self.is_video[at]]
         if rule.adds != NONE:
-            applies &= (self.count[self.claims] < MOST_DIAGNOSES) | (self.codes[self.claims] == rule.adds).any(axis=1)
-        return applies
+            claims = self.claims[at]
+            at = at[(self.count[claims] < MOST_DIAGNOSES) | (self.codes[claims] == rule.adds).any(axis=1)]
+        return at
 
-    def _has_age(self, rule: Rule) -> NDArray[np.bool_]:
-        has: NDArray[np.bool_] = np.ones(len(self.ages), dtype=np.bool_)
+    def _with_patient(self, rule: Rule, at: Integers) -> Integers:
+        """Return those of some positions at which the patient is one of the rule's."""
+        if rule.patient:
+            at = at[self.is_new[at] == (rule.patient == "new")]
+        if rule.payer:
+            at = at[self.is_medicare[at] == (rule.payer == "medicare")]
+        if rule.sex:
+            at = at[self.is_female[at] == (rule.sex == "female")]
         if rule.from_age > 0 or rule.to_age < 120:
-            has = (self.ages >= rule.from_age) & (self.ages <= rule.to_age)
+            at = at[(self.ages[at] >= rule.from_age) & (self.ages[at] <= rule.to_age)]
         if rule.from_month > 0 or rule.to_month < LAST_MONTH:
-            has &= (self.months >= rule.from_month) & (self.months <= rule.to_month)
-        return has
+            at = at[(self.months[at] >= rule.from_month) & (self.months[at] <= rule.to_month)]
+        return at
 
     def _pointers(self, rule: Rule, at: Integers) -> Integers:
         """Return which diagnosis the lines are for, adding it where the rule brings one."""

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Days, Masks, condition_names, draw_onsets, masks_on
-from claims_pipeline.generate.days import DAYS_A_YEAR, NEVER, ages_on, day_number, year_of, year_start
+from claims_pipeline.generate.days import DAYS_A_YEAR, NEVER, ages_on, day_number, year_of, year_start, years_in
 from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.households import CHILD, Households, households_of
 from claims_pipeline.generate.membership import (
@@ -155,11 +155,13 @@ def choose_people(feed: Feed, profile: str, uniform: Floats, days: Integers) -> 
     bits = uniform.view(np.uint64)
     wanted = np.arange(len(days))
     for attempt in range(ATTEMPTS):
+        if not len(wanted):
+            break
         chance = draws.uniform(f"person/attempt {attempt}", bits[wanted]) if attempt else uniform
         found = np.full(len(wanted), FIRST_PERSON)
-        for year in np.unique(years[wanted]):
+        for year in years_in(years[wanted]):
             mine = years[wanted] == year
-            sums = cumulative_weights(feed, profile, int(year))
+            sums = cumulative_weights(feed, profile, year)
             found[mine] = np.searchsorted(sums, chance[mine] * sums[-1], side="right").clip(0, len(sums) - 1)
         is_covered = everyone.covers(found, days[wanted])
         person[wanted[is_covered]] = found[is_covered]
@@ -170,9 +172,9 @@ def choose_people(feed: Feed, profile: str, uniform: Floats, days: Integers) -> 
 def may_be_chosen(feed: Feed, profile: str, people: Integers, days: Integers) -> NDArray[np.bool_]:
     """Return whether people of a profile are seen and covered on a day."""
     years, may = year_of(days), population(feed).covers(people, days)
-    for year in np.unique(years):
+    for year in years_in(years):
         mine = years == year
-        sums = cumulative_weights(feed, profile, int(year))
+        sums = cumulative_weights(feed, profile, year)
         may[mine] &= sums[people[mine]] > np.where(people[mine] > 0, sums[people[mine] - 1], 0)
     return may
 

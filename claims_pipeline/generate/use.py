@@ -3,7 +3,7 @@
 import numpy as np
 
 from claims_pipeline.generate.coverage import span_on
-from claims_pipeline.generate.days import ages_on, months_since_epoch, year_of, year_start
+from claims_pipeline.generate.days import ages_on, months_since_epoch, year_of, year_start, years_in
 from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers
 from claims_pipeline.generate.once import once
 from claims_pipeline.generate.population import choose_people, population
@@ -40,9 +40,9 @@ def _chances(feed: Feed, person: Integers, service: Integers, column: Integers) 
     table = read_table("plan_use").select(EMERGENCY, *QUARTERS).to_numpy()
     quarter = months_since_epoch(service) % 12 // 3 + 1
     years, chance = year_of(service), np.ones(len(person))
-    for year in np.unique(years):
+    for year in years_in(years):
         mine = years == year
-        rows = _rows_of_year(feed, int(year))[person[mine]]
+        rows = _rows_of_year(feed, year)[person[mine]]
         chance[mine] = table[rows, np.where(column[mine] == 0, 0, quarter[mine])]
     chance /= table.max()
     return chance

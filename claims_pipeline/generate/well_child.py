@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.days import DAYS_A_YEAR, day_number, weekday_of, year_of, year_start
+from claims_pipeline.generate.days import DAYS_A_YEAR, day_number, weekday_of, year_of, year_start, years_in
 from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.in_turn import NOBODY
 from claims_pipeline.generate.once import once
@@ -56,8 +56,8 @@ def children_due(feed: Feed, uniform: Floats, days: Integers) -> Integers:
     draws, everyone, years = Draws(feed.seed), population(feed), year_of(days)
     person, wanted, bits = np.full(len(days), NOBODY), np.arange(len(days)), uniform.view(np.uint64)
     for attempt in range(ATTEMPTS):
-        for year in np.unique(years[wanted]):
-            due, children = _due(feed, int(year))
+        for year in years_in(years[wanted]):
+            due, children = _due(feed, year)
             mine = wanted[years[wanted] == year]
             begin = np.searchsorted(due, days[mine] - LATE)
             count = np.searchsorted(due, days[mine] + EARLY, side="right") - begin

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.coverage import span_on
-from claims_pipeline.generate.days import age_months_on, ages_on, day_number
+from claims_pipeline.generate.days import age_months_on, day_number
 from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
 from claims_pipeline.generate.directory import directory_of, places_of, practices_of
 from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
@@ -143,7 +143,8 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done) -> _Made:
     """Return claims with their providers, diagnoses and lines, given the visits and services that stand."""
     draws, people, slots = Draws(feed.seed), population(feed), draft.slots
     conditions = conditions_on(feed, slots.person, slots.service)
-    ages = ages_on(people.birth_day[slots.person], slots.service)
+    months = age_months_on(people.birth_day[slots.person], slots.service)
+    ages = months // 12
     reasons = reasons_of(
         feed,
         slots,
@@ -173,7 +174,7 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done) -> _Made:
         counter=slots.counter,
         story=slots.story,
         ages=ages,
-        months=age_months_on(people.birth_day[slots.person], slots.service),
+        months=months,
         is_female=people.is_female[slots.person],
         is_medicare=read_table("plans")["coverage_kind"].to_numpy()[plans] == "medicare",
         diagnoses=diagnoses,
