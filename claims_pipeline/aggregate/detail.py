@@ -49,6 +49,7 @@ DETAIL: tuple[Model, ...] = (
             *_columns_of(schema.CLAIMS, "lines", until="patient_name"),
             Column("gender", TEXT, "Gender of the patient; unknown where the patient is"),
             Column("age_band", TEXT, "Age of the patient on the first day of service, in years"),
+            Column("patient_state", TEXT, "State where the patient lived on the last day that names them"),
             *_columns_of(schema.CLAIMS, "lines", after="patient_name", until="payer_id"),
             Column("payer_name", TEXT, "Name of the payer"),
             Column("plan_name", TEXT, "Name of the plan"),
@@ -117,6 +118,9 @@ DETAIL: tuple[Model, ...] = (
             Column("patient_id", TEXT, "Member"),
             Column("gender", TEXT, "Gender of the member"),
             Column("birth_date", DATE, "Date of birth"),
+            Column(
+                "patient_state", TEXT, "State of the member; unknown for one whom no claim or coverage of a claim names"
+            ),
             Column("coverage_id", TEXT, "Coverage"),
             Column("plan_id", TEXT, "Plan of that coverage"),
             Column("plan_name", TEXT, "Name of the plan"),
@@ -128,6 +132,6 @@ DETAIL: tuple[Model, ...] = (
             Column("month_count", COUNT, "Months from first_month to last_month"),
         ),
         tables=(schema.ENROLLMENT, schema.PLANS, schema.PAYERS),
-        models=("claims_current",),
+        models=("claims_current", "patients_current"),
     ),
 )

@@ -22,7 +22,7 @@ _LABEL = Column("label", TEXT, "Our own short label; empty where we have none")
 TOTALS: tuple[Model, ...] = (
     Model(
         "member_months",
-        ("month_start", "payer_name", "plan_name", "plan_type", "gender", "age_band"),
+        ("month_start", "payer_name", "plan_name", "plan_type", "gender", "age_band", "patient_state"),
         (
             Column("month_start", DATE, "First day of the month"),
             _PAYER_NAME,
@@ -30,6 +30,7 @@ TOTALS: tuple[Model, ...] = (
             _PLAN_TYPE,
             Column("gender", TEXT, "Gender of the members"),
             Column("age_band", TEXT, "Age of the members on the first day of the month, in years"),
+            Column("patient_state", TEXT, "State of the members; unknown where no claim names them"),
             Column("member_count", COUNT, "Members"),
         ),
         models=("member_spans",),
@@ -48,12 +49,13 @@ TOTALS: tuple[Model, ...] = (
     ),
     Model(
         "claims_by_day",
-        ("received_date", "claim_status", "gender", "facility_state"),
+        ("received_date", "claim_status", "gender", "facility_state", "patient_state"),
         (
             RECEIVED,
             STATUS,
             Column("gender", TEXT, "Gender of the patient"),
             Column("facility_state", TEXT, "State of the site of care"),
+            Column("patient_state", TEXT, "State of the patient"),
             Column("claim_count", COUNT, "Claims"),
             _CHARGES,
         ),

@@ -143,6 +143,13 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "age_band", "Age", "Age of the patient on the first day of service.", "age_band", is_of_members=True
             ),
             Dimension("gender", "Gender", "Gender of the patient.", "gender", is_of_members=True),
+            Dimension(
+                "patient_state",
+                "Patient's state",
+                "State where the patient lives; unknown for members whom no claim names.",
+                "patient_state",
+                is_of_members=True,
+            ),
             Dimension("status", "Status", "Current status of the claim.", "claim_status", filtered_by="status"),
             _of_time("month", "Month of receipt, by its first day; the latest first."),
             _of_time("week", "Week of receipt, by its Monday; the latest first."),

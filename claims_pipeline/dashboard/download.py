@@ -21,6 +21,7 @@ _TEXTS = (
     "patient_name",
     "gender",
     "age_band",
+    "patient_state",
     "payer_name",
     "plan_name",
     "plan_type",

@@ -44,8 +44,10 @@ class Measure:
 
 
 _AVERAGE = "An average of averages weighs small groups as much as large ones."
-_OF_MEMBERS = "Only payer, plan, plan type, age, gender and periods divide members; others share all."
-_PER_MEMBER = "By payer, plan, plan type, age, gender and period each value is divided by its own member months."
+_OF_MEMBERS = "Only payer, plan, plan type, age, gender, patient's state and periods divide members; others share all."
+_PER_MEMBER = (
+    "By payer, plan, plan type, age, gender, patient's state and period each value is divided by its own member months."
+)
 
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {

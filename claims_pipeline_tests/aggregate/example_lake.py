@@ -10,7 +10,8 @@ Three patients, five claims, six versions, on three days of January and February
 | claim-20250203-000000 | Feb 3 | draft | draft | Cleo | TX | 99213 140.00 |
 | claim-20250203-000001 | Feb 3 | active | active | Ben | CA | 99213 130.00, 85025 20.50 |
 
-Ana moves from Austin to Dallas before February 3. Ben changes from a marketplace plan to Medicare on January 16.
+Ana moves from Austin to Dallas before February 3. Ben lives in California. He changes
+from a marketplace plan to Medicare on January 16.
 The population has a fourth person, whom no claim names.
 """
 
@@ -172,8 +173,8 @@ def patient(patient_id: str, day: date) -> dict[str, Any]:
         "birth_date": date(1960, 1, 1),
         "death_date": None,
         "address_line": "1 Main St",
-        "city": "Dallas" if patient_id == ANA and day >= FEB_3 else "Austin",
-        "state": "TX",
+        "city": "Fresno" if patient_id == BEN else "Dallas" if patient_id == ANA and day >= FEB_3 else "Austin",
+        "state": "CA" if patient_id == BEN else "TX",
         "zip_code": "73301",
     }
 

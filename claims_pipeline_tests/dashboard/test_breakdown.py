@@ -30,7 +30,7 @@ def claims(lake: Lake) -> pl.DataFrame:
     def whole(table: schema.Table) -> pl.DataFrame:
         return pl.read_parquet(lake.path(table))
 
-    patients = latest(lake, schema.PATIENTS).select("patient_id", "gender", "birth_date")
+    patients = latest(lake, schema.PATIENTS).select("patient_id", "gender", "birth_date", patient_state="state")
     coverages = latest(lake, schema.COVERAGES).select("coverage_id", "plan_name", "plan_type")
     doctors = whole(schema.PRACTITIONERS).select("practitioner_id", "specialty")
     joined = latest(lake, schema.CLAIMS).join(patients, on="patient_id").join(coverages, on="coverage_id")
@@ -77,6 +77,7 @@ VALUES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "place_of_service": lambda claim: claim["place_of_service_code"],
     "age_band": _age_band,
     "gender": lambda claim: claim["gender"],
+    "patient_state": lambda claim: claim["patient_state"],
     "status": lambda claim: claim["claim_status"],
     "month": lambda claim: claim["received_date"].replace(day=1),
     "week": lambda claim: claim["received_date"] - timedelta(days=claim["received_date"].weekday()),
@@ -98,7 +99,7 @@ def _rows(claims: pl.DataFrame, dimension: Dimension) -> pl.DataFrame:
 _MADE_OF = (
     "received_date", "claim_start_date", "birth_date", "gender", "payer_name", "plan_name", "plan_type", "specialty",
     "practitioner_id", "organization_id", "location_id", "diagnosis_codes", "facility_state", "facility_city",
-    "place_of_service_code", "lines",
+    "place_of_service_code", "patient_state", "lines",
 )  # fmt: skip
 
 
@@ -107,6 +108,7 @@ def member_months(lake: Lake) -> pl.DataFrame:
     """One row a member and month of the two months that the lake covers."""
     plans = {row["plan_id"]: row for row in pl.read_parquet(lake.path(schema.PLANS)).to_dicts()}
     payers = {row["payer_id"]: row["payer_name"] for row in pl.read_parquet(lake.path(schema.PAYERS)).to_dicts()}
+    states = dict(latest(lake, schema.PATIENTS).select("patient_id", "state").rows())
     rows = []
     for person in pl.read_parquet(lake.path(schema.ENROLLMENT)).to_dicts():
         for month in (date(2025, 1, 1), date(2025, 2, 1)):
@@ -118,7 +120,8 @@ def member_months(lake: Lake) -> pl.DataFrame:
                 claim = {"birth_date": person["birth_date"], "claim_start_date": month}
                 rows.append({"plan": plan["plan_name"], "plan_type": plan["plan_type"], "gender": person["gender"],
                              "payer": payers[plan["payer_id"]], "age_band": _age_band(claim),
-                             "month": month.month})  # fmt: skip
+                             "month": month.month,
+                             "patient_state": states.get(person["patient_id"], "unknown")})  # fmt: skip
     return pl.DataFrame(rows)
 
 

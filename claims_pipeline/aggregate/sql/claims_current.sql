@@ -1,5 +1,5 @@
 -- One row per claim id: its version with the greatest day, with what claims are broken down by.
--- Patient, coverage and practitioner are those that the claim names, as they are now; the age is that on the first day
+-- Patient, coverage and practitioner are those that the claim names, as they are now (so is the patient's state); the age is that on the first day
 -- of service. Numbers are those of this file. Chapters are those of ICD-10-CM, of the principal diagnosis.
 with latest as (
     select
@@ -35,6 +35,7 @@ select
         when date_sub('year', patients_current.birth_date, versions.claim_start_date) < 75 then '65-74'
         else '75+'
     end as age_band,
+    coalesce(patients_current.state, 'unknown') as patient_state,
     versions.coverage_id,
     versions.payer_id,
     coalesce(coverages_current.payer_name, versions.payer_id) as payer_name,

@@ -1,4 +1,4 @@
--- One row per month, plan, gender and age band: how many members it has.
+-- One row per month, plan, gender, age band and state: how many members it has.
 -- A member counts once a month, in the plan of the span that the month belongs to; the age is that on its first day.
 with months as (
     select
@@ -22,6 +22,7 @@ select
         when date_sub('year', birth_date, month_start) < 75 then '65-74'
         else '75+'
     end as age_band,
+    patient_state,
     count(*) as member_count
 from months
 group by all

@@ -2,6 +2,7 @@
 -- A member counts in each month with a covered day, once: a month of two spans belongs to the later one. So the member
 -- months of a period are the sum, over the spans, of the months that they share with it.
 -- What pays second beside another coverage adds no months.
+-- The lake has the state of a person whom a claim names, or a coverage of one as subscriber; that of others is unknown.
 -- From the month of the earliest service to the last day that the lake has a claim for.
 with period as (
     select
@@ -37,8 +38,9 @@ months as (
 
 select
     patient_id,
-    coalesce(gender, 'unknown') as gender,
-    birth_date,
+    coalesce(months.gender, 'unknown') as gender,
+    months.birth_date,
+    coalesce(patients_current.state, 'unknown') as patient_state,
     span.coverage_id,
     span.plan_id,
     coalesce(plan_name, 'unknown') as plan_name,
@@ -51,5 +53,6 @@ select
 from months
 left join lake.plans on plans.plan_id = span.plan_id
 left join lake.payers on payers.payer_id = plans.payer_id
+left join patients_current using (patient_id)
 where first_month <= last_month
 order by patient_id, first_month

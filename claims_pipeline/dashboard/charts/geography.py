@@ -1,10 +1,13 @@
-"""Charts of where care took place."""
+"""Charts of where patients live."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.charts.registry import Spec, charged, chart, counted, specification, whole_ticks
+from claims_pipeline.dashboard.dimensions import DIMENSIONS
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.members import members
 
 TILES = (
     "AK                            ME",
@@ -35,20 +38,28 @@ GRID = {
 
 @chart(title="Geography", place=6, width="half", plot_height=346)
 def geography(view: View, filters: Filters) -> Spec:
-    """Claims by state of the site of care."""
+    """Charges PMPM by the patient's state, of members whose state is known; the figures have the claims."""
+    joined = members(view, filters, DIMENSIONS["patient_state"])
     rows = view.select_remembered(
-        f"select facility_state, sum(claim_count)::bigint as claim_count, {filters.charges} as charge_amount "
-        f"from {filters.claims_by_day} {filters.where} group by all",
+        f"{joined.with_clause} select patient_state, sum(claim_count)::bigint as claim_count, "
+        f"{filters.charges} as charge_amount, any_value(member_months) as member_months "
+        f"from {filters.claims_by_day} {joined.join} {filters.where} group by all",
+        *joined.parameters,
         *filters.parameters,
     )
-    found = {row["facility_state"]: (row["claim_count"], float(row["charge_amount"])) for row in rows}
-    most = max((count for count, _ in found.values()), default=0)
-    elsewhere = sum(count for state, (count, _) in found.items() if state not in GRID)
-    outside = f"; {elsewhere:,} outside the states" if elsewhere else ""
+    found = {row["patient_state"]: row for row in rows}
+    is_per_member = not filters.patient  # a search chooses persons, not members
+    shown = "charge_pmpm" if is_per_member else "claim_count"
+    values = _tiles(found)
+    most = max(value[shown] or 0 for value in values)
+    elsewhere = sum(row["claim_count"] for state, row in found.items() if state not in GRID)
+    outside = f"; {elsewhere:,} claims outside the states" if elsewhere else ""
+    what = f"For each member and month, {charged(filters)}," if is_per_member else f"Number of {counted(filters)}"
+    rest = f"; the figures have {counted(filters)}" if is_per_member else f"; the figures have {charged(filters)}"
     return specification(
         "Geography",
-        f"Number of {counted(filters)} by state of the site of care{outside}; the figures have {charged(filters)}",
-        _tiles(found),
+        f"{what} by the patient's state{outside}{rest}",
+        values,
         height=300,
         encoding={
             "x": _position("column", COLUMNS),
@@ -57,24 +68,26 @@ def geography(view: View, filters: Filters) -> Spec:
                 {"field": "state", "title": "State"},
                 {"field": "claim_count", "type": "quantitative", "title": "Claims", "format": ",d"},
                 {"field": "charge_amount", "type": "quantitative", "title": "Charges", "format": "$,.2f"},
+                {"field": "charge_pmpm", "type": "quantitative", "title": "PMPM", "format": "$,.2f"},
+                {"field": "claims_per_1000", "type": "quantitative", "title": "Claims per 1,000", "format": ",.1f"},
             ],
         },
         layer=[
             {
-                "mark": {"type": "rect", "cornerRadius": 3},
+                "mark": {"type": "rect", "cornerRadius": 3, "invalid": "show"},
                 "encoding": {
                     "color": {
-                        "condition": {"test": "datum.claim_count === 0", "value": "#8b93a12e"},
-                        "field": "claim_count",
+                        "condition": {"test": f"!datum.{shown}", "value": "#8b93a12e"},
+                        "field": shown,
                         "type": "quantitative",
-                        "scale": {"range": RAMP, "domainMin": 0, "domainMax": max(most, 1)},
+                        "scale": {"range": RAMP, "domainMin": 0, "domainMax": most or 1},
                         "legend": {
                             "title": None,
                             "orient": "bottom",
-                            "format": ",d",
+                            "format": "$,.0f" if is_per_member else ",d",
                             "gradientLength": 160,
                         }
-                        | whole_ticks(most),
+                        | ({} if is_per_member else whole_ticks(int(most))),
                     }
                 },
             },
@@ -86,20 +99,26 @@ def geography(view: View, filters: Filters) -> Spec:
     )
 
 
-def _tiles(found: dict[str, tuple[int, float]]) -> Rows:
-    """Return a row for each tile from the claims and charges of the states that have some."""
+def _tiles(found: Mapping[str, dict[str, Any]]) -> Rows:
+    """Return a row for each tile from the claims, charges and member months of the states that have some."""
     return [
-        {
-            "state": state,
-            "column": column,
-            "row": row,
-            "claim_count": count,
-            "charge_amount": amount,
-            "description": f"{state}: {count:,} claims, ${amount:,.2f}",
-        }
+        {"state": state, "column": column, "row": row, **_figures(state, found.get(state))}
         for state, (column, row) in GRID.items()
-        for count, amount in [found.get(state, (0, 0.0))]
     ]
+
+
+def _figures(state: str, found: dict[str, Any] | None) -> dict[str, Any]:
+    count, amount = (found["claim_count"], float(found["charge_amount"])) if found else (0, 0.0)
+    months = found["member_months"] if found else None
+    pmpm = round(amount / months, 2) if months else None
+    said = f", ${pmpm:,.2f} PMPM" if pmpm is not None else ""
+    return {
+        "claim_count": count,
+        "charge_amount": amount,
+        "charge_pmpm": pmpm,
+        "claims_per_1000": round(count * 12_000 / months, 1) if months else None,
+        "description": f"{state}: {count:,} claims, ${amount:,.2f}{said}",
+    }
 
 
 def _position(field: str, tile_count: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 // Figures and days as people read them. The API's days are plain dates: they are never moved to a time zone.
 
 const integer = new Intl.NumberFormat("en-US");
+const oneDecimal = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
 const shortDollars = new Intl.NumberFormat("en-US", {
   style: "currency", currency: "USD", notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 2,
@@ -30,6 +31,7 @@ export function formatAs(format, value) {
   if (!format) return String(value);
   if (format.startsWith("$")) return dollars.format(value);
   if (format.endsWith("d")) return integer.format(value);
+  if (format.endsWith("f")) return oneDecimal.format(value);
   if (format.endsWith("%")) return percent.format(value);
   return (format.includes("%d") ? day : month).format(new Date(`${value}T00:00:00Z`));
 }
