@@ -3,7 +3,8 @@
 Generates a year of claims, builds the analytics, starts `claims dashboard` and asks as the page does. `new` asks under
 filters that no one has asked for before, `again` the same question a second time; "other days" and "other state" are
 all that a tab of the page asks after a filter change, over six connections as a browser does. Prints a Markdown table:
-medians, and the slowest, over the rounds.
+medians, and the slowest, over the rounds. Then, in Chromium if there is one: the time until a tab has its figures and
+charts, with an empty cache of the browser and with a full one, and how much moves meanwhile (cumulative layout shift).
 
 With `--readers`, that many clients ask at the same time for `--seconds` while the file is published `--publishes`
 times; the exit code is 1 if an answer was a server error. `--home` keeps the lake for another time.
@@ -31,10 +32,13 @@ from pathlib import Path
 
 import httpx
 import psutil
+from playwright.sync_api import BrowserContext, sync_playwright
 
 from benchmarks.embedded import FIRST_YEAR, make_lake
 from claims_pipeline import aggregate
 from claims_pipeline.ports import free_port
+from claims_pipeline_tests.dashboard.chromium import HOW_TO_GET_IT, chromium_path
+from claims_pipeline_tests.dashboard.pages import SHIFTS
 
 CONNECTIONS = 6
 """What a browser opens to one host."""
@@ -208,6 +212,46 @@ def measure(dashboard: Dashboard, rounds: int) -> None:
     print(f"Load average at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.")
 
 
+def measure_page(dashboard: Dashboard, rounds: int) -> None:
+    """Print the time until each tab has its figures, and its layout shift, at two widths."""
+    if chromium_path() is None:
+        print(f"\nThe page was not measured: {HOW_TO_GET_IT}")
+        return
+    print("\n| tab | cold ms | warm ms | layout shift, wide | on a phone |\n| --- | ---: | ---: | ---: | ---: |")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        for tab in ("overview", *TABS, "quality"):
+            address = f"{dashboard.client.base_url}/?tab={tab}".replace("//?", "/?")
+            cold, warm, shifts = [], [], {}
+            for _ in range(rounds):
+                with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+                    cold.append(_open(context, address)[0])
+                    seconds, shifts[1440] = _open(context, address)
+                    warm.append(seconds)
+            with browser.new_context(viewport={"width": 390, "height": 800}) as context:
+                _, shifts[390] = _open(context, address)
+            print(
+                f"| {tab} | {1000 * statistics.median(cold):,.0f} | {1000 * statistics.median(warm):,.0f} "
+                f"| {shifts[1440]:.3f} | {shifts[390]:.3f} |",
+                flush=True,
+            )
+        browser.close()
+
+
+def _open(context: BrowserContext, address: str) -> tuple[float, float]:
+    """Return the seconds until a page has its figures and charts, and how much moved."""
+    page = context.new_page()
+    page.add_init_script(SHIFTS)
+    began = time.perf_counter()
+    page.goto(address)
+    page.locator("main:not([aria-busy])").wait_for()
+    seconds = time.perf_counter() - began
+    page.wait_for_load_state("networkidle")
+    shift: float = page.evaluate("window.shift")
+    page.close()
+    return seconds, shift
+
+
 async def _read(dashboard: Dashboard, path: Path, *, readers: int, publishes: int, seconds: float) -> Counter[str]:
     """Let readers ask while the file is published anew; return the answers by status."""
     statuses: Counter[str] = Counter()
@@ -256,6 +300,7 @@ def main() -> None:
         with running(home) as dashboard:
             if not wanted.readers:
                 measure(dashboard, wanted.rounds)
+                measure_page(dashboard, wanted.rounds)
                 return
             statuses = asyncio.run(
                 _read(dashboard, path, readers=wanted.readers, publishes=wanted.publishes, seconds=wanted.seconds)
