@@ -22,7 +22,7 @@ from claims_pipeline.dashboard.download import claims_csv, claims_parquet
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimPage, ClaimQuery, PatientPage, PatientQuery, claim_page, patient_page
 from claims_pipeline.dashboard.outliers import Outlier, OutlierQuery, cost_outliers
-from claims_pipeline.dashboard.pipeline import Pipeline, pipeline
+from claims_pipeline.dashboard.pipeline import CheckResult, Pipeline, model_checks, pipeline
 from claims_pipeline.dashboard.providers import ProviderDetail, provider_detail
 from claims_pipeline.dashboard.search import Found, SearchQuery, search
 from claims_pipeline.dashboard.stats import Stats, build_of, stats
@@ -92,6 +92,12 @@ def get_concentration(view: CurrentView, filters: Annotated[Filters, Query()]) -
 def get_pipeline(request: Request, view: CurrentView) -> Pipeline:
     """Return the newest report of each kind of run, the days behind, and what the FHIR server holds."""
     return pipeline(view, request.app.state.settings)
+
+
+@router.get("/api/pipeline/model-checks", tags=["service"], summary="Checks of the tables of this build")
+def get_model_checks(view: CurrentView) -> list[CheckResult]:
+    """Run the checks of the tables, which Dagster runs too: unique keys, sums that agree, ids that exist."""
+    return model_checks(view)
 
 
 @router.get("/api/anomalies", tags=["figures"], summary="Unusual days and weeks")

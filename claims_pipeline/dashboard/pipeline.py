@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from claims_pipeline import quality
+from claims_pipeline.aggregate import CHECKS
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.settings import Settings, yesterday
 
@@ -46,12 +48,23 @@ class Held(BaseModel):
     changed: int | None = Field(description="Null unless each resource was looked at.")
 
 
+class CheckResult(BaseModel):
+    """What one check found."""
+
+    name: str
+    of: str = Field(description="What is checked: rows of the lake, or a table of analytics.duckdb.")
+    meaning: str
+    finding_count: int = Field(description="Rows that fail it.")
+    blocks: bool = Field(description="Whether a row of the lake that fails is kept from the FHIR server.")
+
+
 class Pipeline(BaseModel):
     """What the pipeline did last, and how far the data reach."""
 
     last_day: date = Field(description="Last day that the aggregates have.")
     days_behind: int = Field(description="From there to yesterday.")
     steps: list[Step]
+    checks: list[CheckResult] = Field(description="Of the newest `claims quality`, those with findings first.")
     held: list[Held] = Field(description="Of the newest `claims reconcile`; empty where there is none.")
     dagster_url: str
 
@@ -64,6 +77,7 @@ def pipeline(view: View, settings: Settings) -> Pipeline:
         last_day=last_day,
         days_behind=max(0, (yesterday() - last_day).days),
         steps=[_step(kind, report) for kind, report in newest.items()],
+        checks=_checks(newest["quality"]),
         held=_held(newest["reconcile"]),
         dagster_url=f"http://127.0.0.1:{settings.dagster_port}",
     )
@@ -98,6 +112,34 @@ def _step(kind: Kind, report: dict[str, Any] | None) -> Step:
     except OTHER_SHAPES:
         unread = f"The report of another version cannot be read: {command}"
         return Step(kind=kind, title=title, command=command, finished_at=None, state="bad", summary=unread)
+
+
+def _checks(report: dict[str, Any] | None) -> list[CheckResult]:
+    """Return what a report of the checks of the lake's rows counts; a check that it does not know is left out."""
+    counts = (report or {}).get("checks")
+    if not isinstance(counts, dict):
+        return []
+    results = [
+        CheckResult(name=one.name, of="lake", meaning=one.meaning, finding_count=counts[one.name], blocks=one.blocks)
+        for one in quality.CHECKS
+        if isinstance(counts.get(one.name), int)
+    ]
+    return sorted(results, key=lambda one: -one.finding_count)
+
+
+def model_checks(view: View) -> list[CheckResult]:
+    """Return what the checks of the build's tables find, the same that Dagster runs, those with findings first."""
+    results = [
+        CheckResult(
+            name=one.name,
+            of=one.model,
+            meaning=one.meaning,
+            finding_count=view.select_remembered(f"select count(*) as n from ({one.sql})")[0]["n"],
+            blocks=False,
+        )
+        for one in CHECKS
+    ]
+    return sorted(results, key=lambda one: -one.finding_count)
 
 
 def _held(compared: dict[str, Any] | None) -> list[Held]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import httpx
 import pytest
 
@@ -69,6 +70,32 @@ def test_the_newest_report_of_each_kind_counts(settings: Settings, client: httpx
         "missing": 0,
         "changed": 1,
     }
+
+
+def test_the_checks_of_the_newest_report_are_listed_those_with_findings_first(
+    settings: Settings, client: httpx.Client
+) -> None:
+    counts = (("unique_ids", 0), ("total_is_sum", 2), ("codes_known", 1), ("of_another_version", 5))
+    save_report(QualityReport("lake", 3, 6, counts, ()), settings.runs_path)
+
+    checks = client.get("/api/pipeline").json()["checks"]
+
+    assert [(one["name"], one["finding_count"], one["blocks"]) for one in checks] == [
+        ("total_is_sum", 2, True),
+        ("codes_known", 1, False),
+        ("unique_ids", 0, True),
+    ]
+    assert all(one["meaning"] for one in checks)
+
+
+def test_the_checks_of_the_tables_run_on_the_build_that_is_shown(settings: Settings, client: httpx.Client) -> None:
+    with duckdb.connect(settings.analytics_path) as connection:
+        connection.execute("insert into plans select * from plans where claim_count > 0 limit 1")
+
+    failing = {one["name"]: one["finding_count"] for one in client.get("/api/pipeline/model-checks").json()}
+
+    assert {name for name, count in failing.items() if count} == {"plans_has_unique_keys", "plans_adds_up"}
+    assert len(failing) == len(aggregate.CHECKS)
 
 
 def test_a_dry_run_and_an_unreadable_file_are_passed_over(settings: Settings, client: httpx.Client) -> None:

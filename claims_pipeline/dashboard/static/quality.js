@@ -1,11 +1,12 @@
 // The tab Pipeline and quality: what the pipeline did last, and what the FHIR server holds.
 
+import { ask } from "./api.js";
 import { element, keepingFocus, tableOf } from "./elements.js";
-import { formatCount, formatDay, formatMoment } from "./format.js";
+import { capitalised, formatCount, formatDay, formatMoment, inWords } from "./format.js";
 
 const STATES = { good: "Good", bad: "Look at it", never: "No report" };
 
-export function showPipeline({ last_day, days_behind, steps, held, dagster_url }) {
+export function showPipeline({ last_day, days_behind, steps, checks, held, dagster_url }) {
   document.getElementById("behind").textContent = days_behind
     ? `The figures reach to ${formatDay(last_day)}: ${formatCount(days_behind)} ${days_behind === 1 ? "day" : "days"} behind yesterday.`
     : `The figures reach to ${formatDay(last_day)}; nothing is behind.`;
@@ -14,6 +15,8 @@ export function showPipeline({ last_day, days_behind, steps, held, dagster_url }
     element("code", {}, command)]);
   const place = document.getElementById("steps");
   keepingFocus(place, () => place.replaceChildren(tableOf(["Step", "State", "Finished", "Result", "Command"], rows)));
+  document.getElementById("row-checks").replaceChildren(checks.length ? tableOfChecks(checks)
+    : element("p", { className: "empty" }, "The lake's rows were not checked yet: run ", element("code", {}, "claims quality"), "."));
   const counted = (value) => (value === null ? "–" : formatCount(value));
   document.getElementById("held").replaceChildren(held.length
     ? tableOf(["Resource type", "Loaded", "On the server", "Missing", "Changed"], held.map((one) =>
@@ -21,3 +24,25 @@ export function showPipeline({ last_day, days_behind, steps, held, dagster_url }
     : element("p", { className: "empty" }, "The FHIR server was not compared yet: run ", element("code", {}, "claims reconcile --deep"), "."));
   document.getElementById("dagster").href = dagster_url;
 }
+
+function tableOfChecks(checks) {
+  const state = (one) => (one.finding_count ? element("span", { className: `state ${one.blocks ? "bad" : "warn"}` }, one.blocks ? "Fails" : "Warning")
+    : element("span", { className: "state good" }, "Passes"));
+  return tableOf(["Check", "State", "Rows that fail", "Of", "Rule"], checks.map((one) =>
+    [inWords(one.name), state(one), formatCount(one.finding_count), inWords(one.of), one.meaning.replace(/\s+/g, " ")]));
+}
+
+// The checks of the tables take a second or more: they run when a person asks for them.
+const run = document.getElementById("run-model-checks");
+run.addEventListener("click", async () => {
+  const place = document.getElementById("model-checks");
+  run.disabled = true;
+  place.replaceChildren(element("p", { className: "empty" }, "The checks run."));
+  try {
+    place.replaceChildren(tableOfChecks(await ask("/api/pipeline/model-checks")));
+  } catch (error) {
+    place.replaceChildren(element("p", { className: "empty" }, `${capitalised(error.message)}.`));
+  }
+  run.disabled = false;
+  place.focus({ preventScroll: true });
+});
