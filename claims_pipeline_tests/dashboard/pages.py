@@ -10,6 +10,14 @@ needs_chromium = [
     pytest.mark.skipif(chromium_path() is None, reason=HOW_TO_GET_IT),
 ]
 
+SHIFTS = """
+window.shift = 0;
+new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) if (!one.hadRecentInput) window.shift += one.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+"""A script that adds up in `window.shift` how much moves while the page fills (cumulative layout shift)."""
+
 
 def figure(page: Page, name: str) -> str:
     return page.locator("#figures div", has=page.get_by_text(name, exact=True)).locator(".figure").inner_text()

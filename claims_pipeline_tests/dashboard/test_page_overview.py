@@ -1,5 +1,6 @@
 """The overview in a real browser: search, changes, what is worth a look."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
@@ -52,6 +53,29 @@ def test_the_change_in_charges_is_split_to_the_cent_and_follows_the_comparison(p
     expect(page.locator("#compared")).to_contain_text("nothing to compare with")
     assert "compare=year" in page.url
     expect(page.locator("#waterfall li")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("chart", "mark", "query", "count"),
+    [
+        ("claims-timeline", "Jan 11, 2025: 1 active claims", "received_from=2025-01-11&received_to=2025-01-11", 1),
+        ("status", "Cancelled: 1 claims, 20.0%", "status=cancelled", 1),
+        ("cost-trend", "Feb 3, 2025: $150.50, 1 claims", "received_from=2025-02-03&received_to=2025-02-03", 2),
+        ("gender", "Male: 2 claims, 40.0%", "gender=male", 2),
+        ("top-procedures", "85025 Complete blood count", "procedure=85025", 2),
+        ("geography", "CA: 2 claims", "patient_state=CA", 2),
+    ],
+)
+def test_a_click_on_a_mark_of_a_chart_shows_only_its_claims(
+    page: Page, chart: str, mark: str, query: str, count: int
+) -> None:
+    page.goto("/")
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    page.locator(f"[data-chart={chart}] svg").get_by_label(mark).first.click(force=True)  # a label may lie over it
+    expect_claims(page, count)
+    assert page.url.endswith(f"/?{query}")
+    page.go_back()
+    expect_claims(page, 5)
 
 
 def test_a_card_shows_its_sql(page: Page) -> None:

@@ -38,6 +38,24 @@ def test_a_phone_scrolls_only_downwards(page: Page, scheme: Literal["light", "da
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+def test_on_a_phone_the_filters_fold_and_a_claim_is_a_card(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 740})
+    page.goto("/?tab=claims&received_from=2025-01-11")
+    expect_claims(page, 3)
+    fold = page.get_by_role("button", name="Filters (1)", exact=True)
+    expect(page.get_by_label("Received from")).to_be_hidden()
+    fold.click()
+    expect(page.get_by_label("Received from")).to_have_value("2025-01-11")
+    page.get_by_role("checkbox", name="Draft").check()
+    expect_claims(page, 1)
+    cell = page.get_by_role("cell", name="Cleo Chan")
+    cell.scroll_into_view_if_needed()
+    expect(cell).to_be_in_viewport(ratio=1)
+    assert page.locator("#claims .scroll").evaluate("one => one.scrollWidth <= one.clientWidth")
+    page.get_by_role("columnheader", name="Charge").get_by_role("button").click()
+    expect(page.get_by_role("columnheader", name="Charge")).to_have_attribute("aria-sort", "ascending")
+
+
 def test_a_wrong_link_says_what_is_wrong(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address)
     page.goto("/?status=denied")

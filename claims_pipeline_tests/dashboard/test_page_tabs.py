@@ -6,6 +6,7 @@ import time
 
 from playwright.sync_api import Page, Request, Route, expect
 
+from claims_pipeline.aggregate import CHECKS
 from claims_pipeline_tests.aggregate.example_lake import ANA
 from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
 
@@ -238,7 +239,17 @@ def test_the_pipeline_says_how_far_the_figures_reach_and_what_was_never_done(pag
     expect(page.locator("#steps tbody tr")).to_have_count(6)
     expect(page.locator("#steps")).to_contain_text("claims load")
     expect(page.locator("#held")).to_contain_text("claims reconcile --deep")
+    expect(page.locator("#row-checks")).to_contain_text("claims quality")
     expect(page.locator("#figures")).to_be_hidden()
+
+
+def test_the_checks_of_the_tables_run_when_a_person_asks(page: Page) -> None:
+    page.goto("/?tab=quality")
+    page.get_by_role("button", name="Run them now").click()
+    expect(page.locator("#model-checks tbody tr")).to_have_count(len(CHECKS))
+    expect(page.locator("#model-checks")).to_contain_text("No two rows have the same claim_id")
+    expect(page.locator("#model-checks").get_by_text("Passes").first).to_be_visible()
+    assert page.evaluate("document.activeElement.id") == "model-checks"
 
 
 def test_the_link_that_is_copied_is_the_pages_address(page: Page) -> None:

@@ -60,6 +60,7 @@ def geography(view: View, filters: Filters) -> Spec:
         "Geography",
         f"{what} by the patient's state{outside}{rest}",
         values,
+        chooses=("patient_state", "state"),
         height=300,
         encoding={
             "x": _position("column", COLUMNS),

@@ -23,6 +23,7 @@ def top_procedures(view: View, filters: Filters) -> Spec:
         "Top procedures",
         f"Service lines of {counted(filters)}; the figures have {charged(filters)}",
         _bars(rows, procedure_labels()),
+        chooses=("procedure", "hcpcs_code"),
         height=34 * max(len(rows), 1),  # a height by steps makes Vega-Lite warn on the console
         encoding={
             "y": {"field": "hcpcs_code", "type": "nominal", "sort": None, "axis": None},

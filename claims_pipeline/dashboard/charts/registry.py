@@ -66,7 +66,9 @@ def registered() -> tuple[Chart, ...]:
     return tuple(sorted(_REGISTERED.values(), key=lambda chart: chart.place))
 
 
-def specification(title: str, subtitle: str, values: Rows, *, encoding: Spec, **rest: Any) -> Spec:
+def specification(
+    title: str, subtitle: str, values: Rows, *, encoding: Spec, chooses: tuple[str, str] | None = None, **rest: Any
+) -> Spec:
     """Return a Vega-Lite specification that is complete in itself.
 
     Args:
@@ -74,6 +76,7 @@ def specification(title: str, subtitle: str, values: Rows, *, encoding: Spec, **
         subtitle: which claims are counted and charged.
         values: the rows; `description` is what a screen reader says for the row's mark.
         encoding: channels of all marks; the tooltip's are also the columns of the page's table of figures.
+        chooses: the dimension of the marks and the column with its value, by which a click on the page filters.
         rest: mark or layer, and the height.
     """
     return {
@@ -83,6 +86,7 @@ def specification(title: str, subtitle: str, values: Rows, *, encoding: Spec, **
         "width": "container",
         "data": {"name": "rows", "values": values},
         "encoding": {"description": {"field": "description"}} | encoding,
+        **({"usermeta": {"chooses": {"dimension": chooses[0], "column": chooses[1]}}} if chooses else {}),
         **({"height": 220} | rest),
     }
 

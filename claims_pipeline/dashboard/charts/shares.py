@@ -16,6 +16,7 @@ def status(view: View, filters: Filters) -> Spec:
         view,
         filters,
         column="claim_status",
+        dimension="status",
         title="Status",
         labels=STATUSES,
         color={"field": "label", "type": "nominal", "scale": colors, "legend": None},
@@ -26,12 +27,25 @@ def status(view: View, filters: Filters) -> Spec:
 def gender(view: View, filters: Filters) -> Spec:
     """Claims by the gender of the patient."""
     return _shares(
-        view, filters, column="gender", title="Gender of the patient", labels=GENDERS, color={"value": ACCENT}
+        view,
+        filters,
+        column="gender",
+        dimension="gender",
+        title="Gender of the patient",
+        labels=GENDERS,
+        color={"value": ACCENT},
     )
 
 
 def _shares(
-    view: View, filters: Filters, *, column: str, title: str, labels: dict[str, str], color: dict[str, object]
+    view: View,
+    filters: Filters,
+    *,
+    column: str,
+    dimension: str,
+    title: str,
+    labels: dict[str, str],
+    color: dict[str, object],
 ) -> Spec:
     rows = view.select_remembered(
         f"select {column} as category, sum(claim_count)::bigint as claim_count "
@@ -48,6 +62,7 @@ def _shares(
         title,
         f"Number and share of {counted(filters)}",
         _bars(rows, labels),
+        chooses=(dimension, "category"),
         height=68 * max(len(rows), 1),  # a height by steps makes Vega-Lite warn on the console
         encoding={
             "y": position,
@@ -78,6 +93,7 @@ def _bars(rows: Rows, labels: dict[str, str]) -> Rows:
     counts = {row["category"]: row["claim_count"] for row in rows}
     return [
         {
+            "category": category,
             "label": label,
             "claim_count": counts[category],
             "share_ratio": counts[category] / total,

@@ -27,7 +27,7 @@ from claims_pipeline.dashboard.charts.registry import (
 )
 from claims_pipeline.dashboard.comparison import comparison
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.grains import calendar
+from claims_pipeline.dashboard.grains import Grain, calendar
 
 SHADE = {
     "mark": {
@@ -67,6 +67,7 @@ def claims_timeline(view: View, filters: Filters) -> Spec:
         f"Number of {counted(filters)} by {grain} of {_BASIS[filters.basis]}, by their status today"
         f"{_notes(shown, partial='faint')}",
         values,
+        chooses=_chooses(filters, grain),
         encoding={"x": axis(grain), "tooltip": [*in_tooltip(grain), *_TIMELINE_TOOLTIP]},
         layer=[
             SHADE,
@@ -110,6 +111,7 @@ def cost_trend(view: View, filters: Filters) -> Spec:
         "Cost trend",
         f"By {grain} of {_BASIS[filters.basis]}, {charged(filters)}{compared}{_notes(shown, partial='hollow')}",
         values,
+        chooses=_chooses(filters, grain),
         layer=[
             SHADE,
             *([_GREY] if compared else []),
@@ -142,6 +144,11 @@ def cost_trend(view: View, filters: Filters) -> Spec:
             ],
         },
     )
+
+
+def _chooses(filters: Filters, grain: Grain) -> tuple[str, str] | None:
+    """Return what a click on a period chooses: its days of receipt; days of service are no filter."""
+    return (grain, "period") if filters.basis == "received" else None
 
 
 _BASIS = {"received": "receipt", "service": "service"}

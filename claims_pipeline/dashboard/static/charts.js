@@ -5,6 +5,13 @@ import { element, keepingFocus } from "./elements.js";
 import { formatAs } from "./format.js";
 
 const drawn = new Map(); // chart name -> { view, shape }
+let choose = () => {};
+
+// Calls `listener` with the dimension and value of a mark that is clicked.
+export function onMark(listener) {
+  choose = listener;
+}
+
 const cards = [...document.querySelectorAll("#charts [data-chart]")].map((card) => ({
   name: card.dataset.chart,
   href: `/api/charts/${card.dataset.chart}`,
@@ -54,11 +61,19 @@ async function draw(name, plot, specification) {
   }
   before?.view.finalize();
   // ast: expressions are interpreted, because the page's policy forbids making code from text
-  const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config: theme() });
+  const chooses = specification.usermeta?.chooses; // which dimension the marks are of, and which column has its value
+  const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config: theme(chooses) });
+  if (chooses) view.addEventListener("click", (event, item) => { if (item?.datum?.[chooses.column]) choose(chooses.dimension, valueOf(item, chooses)); });
   drawn.set(name, { view, shape });
 }
 
-function theme() {
+// A time unit turns a day into a moment.
+function valueOf(item, { column }) {
+  const value = item.datum[column];
+  return typeof value === "string" ? value : new Date(value).toISOString().slice(0, 10);
+}
+
+function theme(hasChoices) {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
   const labels = { labelColor: color("muted"), titleColor: color("muted"), labelFontSize: 12 };
@@ -70,6 +85,7 @@ function theme() {
     legend: labels,
     text: { color: color("ink"), fontSize: 12 },
     view: { stroke: null },
+    mark: hasChoices ? { cursor: "pointer" } : {},
   };
 }
 

@@ -2,14 +2,13 @@
 
 import { ask, isAborted } from "./api.js";
 import { element, sqlOf, tableOf } from "./elements.js";
-import { formatAmount, formatCount, formatDay, formatPercent } from "./format.js";
+import { formatAmount, formatCount, formatDay, formatPercent, inWords } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
 const SHOWN_CLAIMS = 100;
 
 const named = ({ code, label }) => (label ? `${code} ${label}` : code);
-const inWords = (name) => name.replaceAll("_", " ");
 const PAGES = { claim: claimPage, person: patientPage, practitioner: providerPage };
 
 // Shows what the address opens: the first of claim, person and practitioner that it names.

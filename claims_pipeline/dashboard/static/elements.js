@@ -10,6 +10,11 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+// Says a text to a screen reader.
+export function announce(text) {
+  document.getElementById("announcement").textContent = text;
+}
+
 // Replaces what a place holds, and gives the focus back: to what stands where the focused element stood, else to the place.
 export function keepingFocus(place, replace) {
   const focused = document.activeElement;

@@ -11,6 +11,8 @@ const day = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeZone: "U
 const month = new Intl.DateTimeFormat("en-US", { year: "numeric", month: "long", timeZone: "UTC" });
 const moment = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeStyle: "short" });
 
+export const capitalised = (text) => `${text[0].toUpperCase()}${text.slice(1)}`;
+export const inWords = (name) => name.replaceAll("_", " ");
 export const formatCount = (value) => integer.format(value);
 export const formatAmount = (value) => (value === null ? "–" : dollars.format(value));
 export const formatLargeAmount = (value) => (value < 1_000_000 ? dollars : shortDollars).format(value);
@@ -22,7 +24,8 @@ export const formatMoment = (value) => moment.format(new Date(value));
 export function formatFigure(value, unit) {
   if (value === null) return "–";
   if (unit === "USD") return formatAmount(value);
-  return unit === "%" ? formatPercent(value / 100) : formatCount(value);
+  if (unit === "%") return formatPercent(value / 100);
+  return formatCount(unit === "members" ? Math.round(value) : value);
 }
 
 // A value by the format that its chart gives it.

@@ -1,34 +1,22 @@
-// The page's state is its address: filters, order and part of the table. Everything shown follows from it.
+// The page: shows what the address asks for, and goes to the address of what a person chooses.
 
 import { ask, isAborted } from "./api.js";
-import { askForCharts, drawCharts, forgetDrawings } from "./charts.js";
+import { forgetDrawings, onMark } from "./charts.js";
 import { showDetail } from "./detail.js";
-import { dimensionOf, DRIVER_DEFAULTS, driversPath, FILTERING, filterOf, showChips, showDrivers, titleOf } from "./drivers.js";
-import { element } from "./elements.js";
+import { showChips } from "./drivers.js";
+import { announce, element } from "./elements.js";
 import { showBuild, showFigures } from "./figures.js";
-import { formatCount, formatDay } from "./format.js";
-import { changesTable, comparedDays, showCards, showChanges, showWorthALook } from "./overview.js";
-import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
-import { daysOf, onPreset, showPreset } from "./presets.js";
-import { showPipeline } from "./quality.js";
+import { choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, showDays, showForm } from "./form.js";
+import { capitalised, formatCount, formatDay } from "./format.js";
+import { PARTS } from "./parts.js";
 import { onFound } from "./search.js";
-import { onColumns, orderOf, partAt, rangeOf, showClaims, showColumns, TABLE_DEFAULTS } from "./table.js";
-import { onTab, showTab, TAB_DEFAULTS, tabOf } from "./tabs.js";
+import { change, DEFAULTS, FILTERS, filtersOf, NOTHING_OPEN, onAddress, OPEN, PART, sortOf, state, without } from "./state.js";
+import { onColumns, orderOf, partAt, rangeOf } from "./table.js";
+import { onTab, showTab, tabOf } from "./tabs.js";
 
-const DAYS = ["received_from", "received_to"];
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
-const FIELDS = ["status", ...DAYS, "patient", "basis", "compare"]; // of the form
-const FILTERS = [...FIELDS, ...FILTERING];
-const OPEN = ["claim", "person", "practitioner"]; // what is open in the dialog
-const VIEW = ["tab", "by", "measure", "columns", ...OPEN]; // what is shown: the tab, its ranking, the dialog
-const PART = ["after", "before", "offset"]; // which part of the table
-const LIST = ["sort", "count", ...PART]; // what concerns the table only
-const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...DRIVER_DEFAULTS, ...TAB_DEFAULTS, ...TABLE_DEFAULTS };
 const LOOK_FOR_A_NEW_BUILD_MS = 10_000;
-const TYPING_PAUSE_MS = 350;
 const COPIED_MS = 3_000;
 
-const form = document.getElementById("filters");
 const main = document.querySelector("main");
 const problem = document.getElementById("problem");
 const count = document.getElementById("count");
@@ -39,50 +27,21 @@ let shownTab = null;
 let shownBuild = null;
 let claimCount = 0;
 let isPaging = false; // the person asked for another part or order of the table
-let build = null; // which days there are
-let isTyping = false;
 let isAway = false; // the dashboard, or its figures: worth asking again, unlike a wrong filter
-
-// What the address asks for. A parameter that the page does not know, such as utm_source, is somebody else's.
-function state() {
-  const known = new URLSearchParams();
-  for (const [name, value] of new URLSearchParams(location.search)) {
-    if ([...FILTERS, ...LIST, ...VIEW].includes(name) && value.trim() && value !== DEFAULTS[name]) known.append(name, value.trim());
-  }
-  return known;
-}
-
-function filtersOf(parameters) {
-  const filters = new URLSearchParams(parameters);
-  [...LIST, ...VIEW].forEach((name) => filters.delete(name));
-  return filters;
-}
-
-function listOf(parameters) {
-  const list = new URLSearchParams(parameters);
-  [...FILTERS, ...VIEW].forEach((name) => list.delete(name));
-  return list.toString();
-}
-
-function go(parameters, { replace = false } = {}) {
-  const query = parameters.toString();
-  if (query === state().toString()) return;
-  history[replace ? "replaceState" : "pushState"](null, "", query ? `?${query}` : location.pathname);
-  refresh();
-}
 
 async function refresh({ everything = false, isNavigation = false } = {}) {
   running.abort();
   running = new AbortController();
   const { signal } = running;
-  showForm(state(), isNavigation);
-  showTabOf(state());
-  main.setAttribute("aria-busy", "true");
   let parameters = state();
   let outside = [];
+  showForm(parameters, isNavigation);
+  count.value = parameters.get("count") ?? DEFAULTS.count;
+  showTabOf(parameters);
+  main.setAttribute("aria-busy", "true");
   try {
     outside = await daysWithoutData(parameters, signal, everything);
-    parameters = without(parameters, outside);
+    if (outside.length) parameters = without(parameters, [...outside, ...PART]);
     await show(parameters, signal, everything);
     isAway = false;
     problem.hidden = true;
@@ -92,24 +51,8 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
     else showProblem(error);
   }
   if (signal.aborted) return;
-  for (const name of outside) {
-    sayWrong(name, `Claims were received from ${formatDay(build.first_day)} to ${formatDay(build.last_day)}: this day does not count.`);
-  }
+  outside.forEach(sayDayWithoutData);
   main.removeAttribute("aria-busy");
-}
-
-// Returns the fields with a day of a year that the data do not have. Such a day does not count, typed or from a link.
-async function daysWithoutData(parameters, signal, everything) {
-  const days = DAYS.filter((name) => DAY.test(parameters.get(name) ?? "")); // the API says what is wrong with any other
-  if (days.length && (everything || !build)) ({ build } = await ask("/api/stats", { signal }));
-  return days.filter((name) => !isYearOfData(parameters.get(name)));
-}
-
-// Returns the parameters without some names; the place in the table belonged to those.
-function without(parameters, names) {
-  const rest = new URLSearchParams(parameters);
-  if (names.length) [...names, ...PART].forEach((name) => rest.delete(name));
-  return rest;
 }
 
 async function show(parameters, signal, everything) {
@@ -124,10 +67,11 @@ async function show(parameters, signal, everything) {
     shownSubjects.get(tab) === subject ? null : part.ask(parameters, filters, signal)]);
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
   if (stats) showStats(stats, filters);
-  if (answers) await part.show(answers, parameters, filters);
+  if (answers) await part.show(answers, parameters, claimCount);
+  for (const place of document.querySelectorAll(`[data-of=${tab}].waiting`)) place.classList.remove("waiting");
   showChips(parameters);
   for (const kind of ["csv", "parquet"]) document.getElementById(kind).href = `/api/export.${kind}?${filters}`;
-  showPreset(parameters.get("received_from") ?? "", parameters.get("received_to") ?? "", build);
+  showDays(parameters, stats?.build);
   await showDetail(parameters, signal);
   if (isPaging && tab === "claims" && answers) announce(`Claims ${rangeOf(answers)}, ${orderOf(sortOf(parameters))}`);
   isPaging = false;
@@ -135,86 +79,11 @@ async function show(parameters, signal, everything) {
   main.classList.remove("stale");
 }
 
-const sortOf = (parameters) => parameters.get("sort") ?? DEFAULTS.sort;
-
-// `changes` is null for a dimension whose values are periods or statuses: the days are compared as a whole.
-function showChangesBy(changes) {
-  document.getElementById("driven").closest("section").hidden = !changes;
-  if (!changes) return;
-  document.getElementById("driven-title").textContent = `What changed by ${titleOf(changes.by).toLowerCase()}`;
-  document.getElementById("driven-note").textContent = comparedDays(changes.compared);
-  changesTable(document.getElementById("driven"), changes);
-}
-
-// What each tab asks and shows; `subject` is what its answers depend on.
-const PARTS = {
-  overview: {
-    subject: (parameters, filters) => filters,
-    ask: (parameters, filters, signal) => {
-      const ofClaims = new URLSearchParams(filters);
-      ofClaims.set("of", "claims");
-      return Promise.all([askForCharts(filters, signal),
-        ...["/api/cards", "/api/what-changed", "/api/anomalies", "/api/stats/cost-outliers"].map((path) =>
-          ask(path, { parameters: filters, signal })), ask("/api/stats/cost-outliers", { parameters: ofClaims, signal })]);
-    },
-    show: async ([specifications, cards, changes, anomalies, providers, claims], parameters) => {
-      showCards(cards, parameters.has("received_from") || parameters.has("received_to"));
-      showChanges(changes);
-      showWorthALook(anomalies, providers, claims);
-      await drawCharts(specifications, claimCount > 0);
-    },
-  },
-  drivers: {
-    subject: (parameters, filters) => `${driversPath(parameters).path} ${driversPath(parameters).measure} ${filters}`,
-    ask: (parameters, filters, signal) => {
-      const { path, measure } = driversPath(parameters);
-      const ranked = new URLSearchParams(filters);
-      ranked.set("measure", measure);
-      const changed = new URLSearchParams(filters);
-      changed.set("by", dimensionOf(parameters));
-      return Promise.all([ask(path, { parameters: ranked, signal }),
-        FILTERING.includes(dimensionOf(parameters)) ? ask("/api/what-changed", { parameters: changed, signal }) : null]);
-    },
-    show: ([drivers, changes]) => {
-      showDrivers(drivers);
-      showChangesBy(changes);
-    },
-  },
-  members: {
-    subject: (parameters, filters) => filters,
-    ask: (parameters, filters, signal) => askForMembers(filters, signal),
-    show: showMembers,
-  },
-  providers: {
-    subject: (parameters, filters) => filters,
-    ask: (parameters, filters, signal) => askForProviders(filters, signal),
-    show: showProviders,
-  },
-  quality: {
-    subject: () => Date.now(), // what the pipeline did last is asked each time
-    ask: (parameters, filters, signal) => ask("/api/pipeline", { signal }),
-    show: showPipeline,
-  },
-  claims: {
-    subject: (parameters, filters) => `${parameters.get("columns")} ${listOf(parameters)} ${filters}`,
-    ask: (parameters, filters, signal) => {
-      const listed = new URLSearchParams(parameters);
-      VIEW.forEach((name) => listed.delete(name));
-      return ask("/api/claims", { parameters: listed, signal });
-    },
-    show: (claims, parameters) => {
-      showColumns(parameters.get("columns"));
-      showClaims(claims, sortOf(parameters));
-    },
-  },
-};
-
 // A wrong field never blanks the page: it is said at the field, and the rest of the filters counts.
 async function showWithoutWrong(parameters, { parameters: wrong, message }, signal) {
-  const rest = new URLSearchParams(parameters);
   const names = Object.keys(wrong).map((name) => name.split(".")[0]);
-  (names.length ? names : [...parameters.keys()]).forEach((name) => rest.delete(name));
-  for (const name of PART) if (names.some((one) => FILTERS.includes(one)) || !names.length) rest.delete(name);
+  const isOfFilters = !names.length || names.some((one) => FILTERS.includes(one));
+  const rest = without(parameters, [...(names.length ? names : parameters.keys()), ...(isOfFilters ? PART : [])]);
   try {
     if (rest.toString() === parameters.toString()) throw new Error(message);
     await show(rest, signal, false);
@@ -224,31 +93,7 @@ async function showWithoutWrong(parameters, { parameters: wrong, message }, sign
     return;
   }
   if (!names.length) sayWrong("received_to", "The first day is later than the last: the days do not count.");
-  for (const [name, reason] of Object.entries(wrong)) sayWrong(name.split(".")[0], `${capitalised(inWords(name, reason))}.`);
-}
-
-function inWords(name, reason) {
-  const value = state().get(name.split(".")[0]);
-  if (name.startsWith("status")) return `there is no status ${JSON.stringify(state().getAll("status").find(
-    (one) => !["active", "cancelled", "draft"].includes(one)))}: it does not count`;
-  if (name.startsWith("received")) return `${JSON.stringify(value)} is not a day, such as 2025-01-31: it does not count`;
-  return `${reason}: it does not count`;
-}
-
-const capitalised = (text) => `${text[0].toUpperCase()}${text.slice(1)}`;
-
-function sayWrong(name, text) {
-  const place = document.getElementById(`wrong-${name}`) ?? document.getElementById("wrong-status");
-  place.textContent = text;
-  place.hidden = false;
-  const field = form.elements[name];
-  if (field instanceof Element) field.setAttribute("aria-invalid", "true");
-  announce(text);
-}
-
-function forgetWrong() {
-  for (const place of form.querySelectorAll(".wrong")) { place.hidden = true; place.textContent = ""; }
-  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+  sayAllWrong(wrong);
 }
 
 function showStats(stats, filters) {
@@ -260,20 +105,6 @@ function showStats(stats, filters) {
   shownFilters = filters.toString();
   shownSubjects.delete("overview"); // its changes stood beside the figures that are replaced
   shownBuild = stats.build.built_at;
-  build = stats.build;
-}
-
-function showTabOf(parameters) {
-  const kept = new URLSearchParams(parameters);
-  ["tab", ...OPEN, ...PART].forEach((name) => kept.delete(name));
-  const tab = tabOf(parameters);
-  showTab(tab, kept);
-  if (shownTab && tab !== shownTab) dispatchEvent(new Event("resize")); // charts that were hidden take the page's width
-  shownTab = tab;
-}
-
-function announce(text) {
-  document.getElementById("announcement").textContent = text;
 }
 
 function announceCount({ claim_count, build: { first_day, last_day } }) {
@@ -284,16 +115,11 @@ function announceCount({ claim_count, build: { first_day, last_day } }) {
   if (!claim_count) document.getElementById("scope").textContent = text;
 }
 
-// Never writes into the field that a person is in, but for back and forward in the history.
-function showForm(parameters, isNavigation) {
-  forgetWrong();
-  for (const box of form.elements.status) box.checked = parameters.getAll("status").includes(box.value);
-  for (const name of ["received_from", "received_to", "patient"]) {
-    if (isNavigation || document.activeElement !== form[name]) form[name].value = parameters.get(name) ?? "";
-  }
-  form.basis.value = parameters.get("basis") === "service" ? "service" : DEFAULTS.basis;
-  form.compare.value = parameters.get("compare") === "year" ? "year" : DEFAULTS.compare;
-  count.value = parameters.get("count") ?? DEFAULTS.count;
+function showTabOf(parameters) {
+  const tab = tabOf(parameters);
+  showTab(tab, without(parameters, ["tab", ...OPEN, ...PART]));
+  if (shownTab && tab !== shownTab) dispatchEvent(new Event("resize")); // charts that were hidden take the page's width
+  shownTab = tab;
 }
 
 function showProblem(error) {
@@ -302,121 +128,38 @@ function showProblem(error) {
   if (error.where) lines.push(element("span", { className: "note" }, error.where));
   problem.replaceChildren(...lines);
   problem.hidden = false;
-  main.classList.toggle("stale", shownFilters === null || error.status === 0 || error.status >= 500);
   isAway = error.status === 0 || error.status >= 500;
+  main.classList.toggle("stale", shownFilters === null || isAway);
   if (!(error.where || error.fix)) console.error(error);
-}
-
-function changeFilters({ replace = false } = {}) {
-  const parameters = state();
-  [...FIELDS, ...PART].forEach((name) => parameters.delete(name));
-  for (const [name, value] of new FormData(form)) {
-    if (value.trim() && value !== DEFAULTS[name]) parameters.append(name, value.trim());
-  }
-  go(parameters, { replace });
 }
 
 function changeList(changes) {
   isPaging = true;
-  const parameters = state();
-  PART.forEach((name) => parameters.delete(name));
-  for (const [name, value] of Object.entries(changes)) {
-    if (value && value !== DEFAULTS[name]) parameters.set(name, value);
-    else parameters.delete(name);
-  }
-  go(parameters);
-}
-
-// A date field reports each digit of the year as a day of its own: 0002, 0020, 0202, 2025. While a person is in it only a
-// day of a year that the data have counts; Enter or leaving the field applies any other.
-function dayChanged(field, { isDone }) {
-  if (field.value === (state().get(field.name) ?? "")) return;
-  if (isDone || (field.value && isYearOfData(field.value))) changeFilters();
-}
-
-function isYearOfData(day) {
-  const year = Number(day.slice(0, 4));
-  return !build || (year >= Number(build.first_day.slice(0, 4)) && year <= Number(build.last_day.slice(0, 4)));
-}
-
-for (const field of [form.received_from, form.received_to]) {
-  field.addEventListener("change", () => dayChanged(field, { isDone: document.activeElement !== field }));
-  field.addEventListener("blur", () => dayChanged(field, { isDone: true }));
-  field.addEventListener("keydown", (event) => { if (event.key === "Enter") dayChanged(field, { isDone: true }); });
-}
-
-onPreset((preset) => {
-  if (!build) return;
-  const [received_from, received_to] = daysOf(preset, build);
-  changeView({ received_from, received_to }, { clearPart: true });
-});
-
-let pause;
-form.patient.addEventListener("input", () => {
-  clearTimeout(pause);
-  pause = setTimeout(async () => {
-    changeFilters({ replace: isTyping }); // one step in the history for one name, not one for each letter
-    isTyping = true;
-    await suggestPatients(form.patient.value.trim());
-  }, TYPING_PAUSE_MS);
-});
-form.patient.addEventListener("blur", () => { isTyping = false; });
-form.addEventListener("change", ({ target }) => { if (target.type === "checkbox" || [form.basis, form.compare].includes(target)) changeFilters(); });
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const isDay = document.activeElement?.type === "date"; // its own listener has dealt with Enter
-  if (!isDay) changeFilters();
-});
-form.addEventListener("reset", (event) => {
-  event.preventDefault();
-  clearTimeout(pause);
-  const kept = state();
-  [...FILTERS, ...PART].forEach((name) => kept.delete(name));
-  for (const name of ["received_from", "received_to", "patient"]) form[name].value = "";
-  forgetWrong();
-  if (kept.toString() === state().toString()) refresh({ everything: shownFilters === null });
-  go(kept);
-});
-count.addEventListener("change", () => changeList({ count: count.value }));
-
-async function suggestPatients(text) {
-  if (!text) return;
-  const parameters = new URLSearchParams({ patient: text, count: 8 });
-  const { items } = await ask("/api/patients", { parameters }).catch(() => ({ items: [] })); // the list says what is wrong
-  document.getElementById("patients").replaceChildren(...items.map((one) =>
-    element("option", { value: one.patient_id }, `${one.first_name} ${one.last_name}, ${one.city}, ${one.state}`)));
-}
-
-function changeView(changes, { clearPart = false } = {}) {
-  const parameters = state();
-  if (clearPart) PART.forEach((name) => parameters.delete(name));
-  for (const [name, value] of Object.entries(changes)) {
-    if (value && value !== DEFAULTS[name]) parameters.set(name, value);
-    else parameters.delete(name);
-  }
-  go(parameters);
+  change(changes, { clearPart: true });
 }
 
 for (const name of ["by", "measure"]) {
   const field = document.getElementById(name);
-  field.addEventListener("change", () => changeView({ [name]: field.value }));
+  field.addEventListener("change", () => change({ [name]: field.value }));
 }
 
 // What a button in a figure, ranking or list leads to: a filter, other days, or the dialog.
 for (const place of document.querySelectorAll("[data-of=overview], [data-of=drivers], [data-of=members], [data-of=providers]")) {
   place.addEventListener("click", ({ target }) => {
     const { dimension, value, claim, practitioner, from, to } = target.closest("button")?.dataset ?? {};
-    if (dimension) changeView(filterOf(dimension, value), { clearPart: true });
-    if (claim) changeView({ claim });
-    if (practitioner) changeView({ practitioner });
-    if (from) changeView({ received_from: from, received_to: to }, { clearPart: true });
+    if (dimension) choose(dimension, value);
+    if (claim) change({ claim });
+    if (practitioner) change({ practitioner });
+    if (from) change({ received_from: from, received_to: to }, { clearPart: true });
   });
 }
 
+onMark(choose);
+
 const KINDS_OF_PAGES = { claim: "claim", patient: "person", provider: "practitioner" };
 onFound((kind, value) => {
-  if (kind in KINDS_OF_PAGES) changeView({ [KINDS_OF_PAGES[kind]]: value });
-  else changeView({ [kind]: value }, { clearPart: true });
+  if (kind in KINDS_OF_PAGES) change({ [KINDS_OF_PAGES[kind]]: value });
+  else change({ [kind]: value }, { clearPart: true });
 });
 
 document.getElementById("copy").addEventListener("click", async () => {
@@ -430,56 +173,43 @@ document.getElementById("copy").addEventListener("click", async () => {
   }
 });
 
-document.getElementById("chips").addEventListener("click", ({ target }) => {
-  const { remove, value } = target.closest("button")?.dataset ?? {};
-  if (!remove) return;
-  const parameters = state();
-  [remove, ...PART].forEach((name) => parameters.delete(name));
-  for (const one of state().getAll(remove)) if (one !== value) parameters.append(remove, one);
-  go(parameters);
-});
-
 const detail = document.getElementById("detail");
-const NOTHING_OPEN = Object.fromEntries(OPEN.map((name) => [name, ""]));
 detail.addEventListener("close", () => {
   const focused = document.activeElement;
   if (focused === document.body || detail.contains(focused)) main.focus({ preventScroll: true }); // what opened it is gone
-  changeView(NOTHING_OPEN);
+  change(NOTHING_OPEN);
 });
 detail.addEventListener("click", ({ target }) => {
   if (target === detail || "close" in target.dataset) detail.close(); // the dialog itself is what lies around its content
   const { open, id, only, value } = target.dataset;
-  if (open) changeView({ ...NOTHING_OPEN, [open]: id });
-  if (only) changeView({ ...NOTHING_OPEN, [only]: value, tab: "claims" }, { clearPart: true });
+  if (open) change({ ...NOTHING_OPEN, [open]: id });
+  if (only) change({ ...NOTHING_OPEN, [only]: value, tab: "claims" }, { clearPart: true });
 });
 
 document.getElementById("claims").addEventListener("click", ({ target }) => {
   const { sort, page, person, claim, practitioner } = target.dataset ?? {};
-  if (claim) changeView({ claim });
-  if (person) changeView({ person });
-  if (practitioner) changeView({ practitioner });
+  if (claim) change({ claim });
+  if (person) change({ person });
+  if (practitioner) change({ practitioner });
   if (sort) changeList({ sort });
   if (page && partAt(page)) {
     const part = partAt(page);
     changeList(Object.fromEntries(PART.map((name) => [name, part.get(name)])));
   }
 });
+count.addEventListener("change", () => changeList({ count: count.value }));
 
-onTab((tab) => changeView({ tab, ...NOTHING_OPEN }, { clearPart: true }));
+onTab((tab) => change({ tab, ...NOTHING_OPEN }, { clearPart: true }));
 
-onColumns((columns) => changeView({ columns }));
+onColumns((columns) => change({ columns }));
 
-addEventListener("popstate", () => refresh({ isNavigation: true }));
+onClear(() => refresh({ everything: shownFilters === null }));
+
+onAddress(refresh);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   forgetDrawings();
   refresh({ everything: true });
 });
-
-// The filters stay in sight while the page scrolls: what the focus goes to must not end up behind them.
-new ResizeObserver(() => {
-  const isSticky = getComputedStyle(form).position === "sticky";
-  document.documentElement.style.scrollPaddingTop = isSticky ? `${form.offsetHeight + 12}px` : "";
-}).observe(form);
 
 setInterval(async () => {
   if (document.hidden) return;

@@ -61,7 +61,7 @@ export function showColumns(text) {
   if (now.length === shown.length && now.every((column, index) => column === shown[index])) return;
   shown = now;
   table.tHead.rows[0].replaceChildren(...shown.map(({ title, sort, kind = "" }) =>
-    element("th", { scope: "col", className: kind }, sort ? element("button", { type: "button", "data-column": sort }, title) : title)));
+    element("th", { role: "columnheader", scope: "col", className: kind }, sort ? element("button", { type: "button", "data-column": sort }, title) : title)));
 }
 
 let pages = {}; // name of a neighbouring part -> its address in the API
@@ -75,10 +75,11 @@ export function showClaims(page, sort) {
     button.parentElement.setAttribute("aria-sort", direction ?? "none");
   }
   const rows = page.items.map((claim) =>
-    element("tr", {}, ...shown.map(({ show, kind = "" }) => element("td", { className: kind }, ...show(claim)))));
+    element("tr", { role: "row" }, ...shown.map(({ title, show, kind = "" }) =>
+      element("td", { role: "cell", className: kind, "data-title": title }, ...show(claim)))));
   if (!rows.length) {
     const message = page.total ? "There are no more claims." : "No claims match the filters: clear them, or choose other days.";
-    rows.push(element("tr", {}, element("td", { colSpan: shown.length, className: "empty" }, message)));
+    rows.push(element("tr", { role: "row" }, element("td", { role: "cell", colSpan: shown.length, className: "empty" }, message)));
   }
   keepingFocus(table.tBodies[0], () => table.tBodies[0].replaceChildren(...rows));
   range.textContent = rangeOf(page);

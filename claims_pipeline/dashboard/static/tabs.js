@@ -14,6 +14,7 @@ export function tabOf(parameters) {
 // Shows the parts of a tab. `kept` is what the other tabs' addresses take over.
 export function showTab(name, kept) {
   document.body.dataset.tab = name;
+  document.querySelector("main").classList.remove("unready");
   for (const part of document.querySelectorAll("[data-of]")) part.hidden = part.dataset.of !== name;
   for (const link of links) {
     const address = new URLSearchParams(kept);

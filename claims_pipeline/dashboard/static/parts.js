@@ -1,0 +1,80 @@
+// What each tab asks the API, and how it shows the answers.
+
+import { ask } from "./api.js";
+import { askForCharts, drawCharts } from "./charts.js";
+import { dimensionOf, driversPath, FILTERING, showDrivers, titleOf } from "./drivers.js";
+import { changesTable, comparedDays, showCards, showChanges, showWorthALook } from "./overview.js";
+import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
+import { showPipeline } from "./quality.js";
+import { claimsOf, DAYS, listOf, sortOf } from "./state.js";
+import { showClaims, showColumns } from "./table.js";
+
+// By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them.
+export const PARTS = {
+  overview: {
+    subject: (parameters, filters) => filters,
+    ask: (parameters, filters, signal) => {
+      const ofClaims = withOthers(filters, { of: "claims" });
+      return Promise.all([askForCharts(filters, signal),
+        ...["/api/cards", "/api/what-changed", "/api/anomalies", "/api/stats/cost-outliers"].map((path) =>
+          ask(path, { parameters: filters, signal })), ask("/api/stats/cost-outliers", { parameters: ofClaims, signal })]);
+    },
+    show: async ([specifications, cards, changes, anomalies, providers, claims], parameters, claimCount) => {
+      showCards(cards, DAYS.some((name) => parameters.has(name)));
+      showChanges(changes);
+      showWorthALook(anomalies, providers, claims);
+      await drawCharts(specifications, claimCount > 0);
+    },
+  },
+  drivers: {
+    subject: (parameters, filters) => `${driversPath(parameters).path} ${driversPath(parameters).measure} ${filters}`,
+    ask: (parameters, filters, signal) => {
+      const { path, measure } = driversPath(parameters);
+      const by = dimensionOf(parameters);
+      return Promise.all([ask(path, { parameters: withOthers(filters, { measure }), signal }),
+        FILTERING.includes(by) ? ask("/api/what-changed", { parameters: withOthers(filters, { by }), signal }) : null]);
+    },
+    show: ([drivers, changes]) => {
+      showDrivers(drivers);
+      showChangesBy(changes);
+    },
+  },
+  members: {
+    subject: (parameters, filters) => filters,
+    ask: (parameters, filters, signal) => askForMembers(filters, signal),
+    show: showMembers,
+  },
+  providers: {
+    subject: (parameters, filters) => filters,
+    ask: (parameters, filters, signal) => askForProviders(filters, signal),
+    show: showProviders,
+  },
+  quality: {
+    subject: () => Date.now(), // what the pipeline did last is asked each time
+    ask: (parameters, filters, signal) => ask("/api/pipeline", { signal }),
+    show: showPipeline,
+  },
+  claims: {
+    subject: (parameters, filters) => `${parameters.get("columns")} ${listOf(parameters)} ${filters}`,
+    ask: (parameters, filters, signal) => ask("/api/claims", { parameters: claimsOf(parameters), signal }),
+    show: (claims, parameters) => {
+      showColumns(parameters.get("columns"));
+      showClaims(claims, sortOf(parameters));
+    },
+  },
+};
+
+function withOthers(filters, others) {
+  const parameters = new URLSearchParams(filters);
+  for (const [name, value] of Object.entries(others)) parameters.set(name, value);
+  return parameters;
+}
+
+// `changes` is null for a dimension whose values are periods or statuses: the days are compared as a whole.
+function showChangesBy(changes) {
+  document.getElementById("driven").closest("section").hidden = !changes;
+  if (!changes) return;
+  document.getElementById("driven-title").textContent = `What changed by ${titleOf(changes.by).toLowerCase()}`;
+  document.getElementById("driven-note").textContent = comparedDays(changes.compared);
+  changesTable(document.getElementById("driven"), changes);
+}
