@@ -2,11 +2,19 @@
 
 from claims_pipeline.fidelity.charges import charge_ratios, concentration
 from claims_pipeline.fidelity.children import births, family_members, well_child_visits
-from claims_pipeline.fidelity.members import coded_conditions, coverage, enrolled_conditions, medicare_by_age
+from claims_pipeline.fidelity.members import (
+    coded_conditions,
+    colorectal_screening,
+    coverage,
+    disabled_use,
+    enrolled_conditions,
+    medicare_by_age,
+)
 from claims_pipeline.fidelity.movement import (
     deaths,
     dual_eligibles,
     gaps,
+    member_months,
     members_of_first_day,
     new_conditions,
     turnover,
@@ -15,6 +23,8 @@ from claims_pipeline.fidelity.receipt import completeness, corrections, final_st
 from claims_pipeline.fidelity.report import FidelityReport, Measurement, Verdict, is_large_enough
 from claims_pipeline.fidelity.sample import sample_of
 from claims_pipeline.fidelity.visits import (
+    asthma_emergencies,
+    asthma_seasons,
     cities,
     holiday_weeks,
     lines_per_claim,
@@ -58,6 +68,11 @@ def measure(lake: Lake) -> FidelityReport:
         (14, completeness(sample)),
         (15, final_status(sample)),
         (24, corrections(sample)),
+        (25, asthma_seasons(sample)),
+        (26, asthma_emergencies(sample)),
+        (27, disabled_use(sample)),
+        (28, colorectal_screening(sample)),
+        (29, member_months(sample)),
         (16, turnover(members)),
         (17, gaps(members)),
         (18, deaths(members)),

@@ -15,6 +15,8 @@ KINDS = {
     "medicare_advantage": "medicare",
     "medicaid": "medicaid",
 }
+SCREENED_AGES = (45, 75)
+COLONOSCOPY, STOOL_TEST = r"^(45(37[89]|38[0-9]|39[0-8])|G01(05|21))$", r"^(82270|82274|G0328)$"
 CONDITIONS = {
     "hypertension": r"^I1[0-3]",
     "hyperlipidemia": r"^E78",
@@ -26,6 +28,36 @@ CONDITIONS = {
     "heart failure": r"^I(50|11\.0|13\.[02])",
 }
 """ICD-10-CM codes of the conditions, after the CMS Chronic Conditions algorithms (2019)."""
+
+
+def disabled_use(sample: Sample) -> Figures:
+    """Return how many claims a year those have who have Medicare below 65, for one of the other members."""
+    claims = sample.first_year.group_by("patient_id").len().collect()
+    members = sample.members.join(claims, on="patient_id", how="left").with_columns(pl.col("len").fill_null(0))
+    is_disabled = pl.col("plan_type").is_in(["medicare", "medicare_advantage"]) & (pl.col("age") < 65)
+    mean, of_others = (members.filter(which)["len"].mean() for which in (is_disabled, ~is_disabled))
+    return {"claims": mean / of_others if isinstance(mean, float) and isinstance(of_others, float) else None}
+
+
+def colorectal_screening(sample: Sample) -> Figures:
+    """Return the percentage of members of 45 to 75 who would be screened if all years were like the first.
+
+    A colonoscopy counts for ten years and a stool test for one, as in HEDIS's COL.
+    """
+    members = sample.members.filter(pl.col("age").is_between(*SCREENED_AGES)).select("patient_id").lazy()
+    codes = sample.first_year.select(
+        "patient_id", code=pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code"))
+    )
+    services = codes.explode("code").unique().join(members, on="patient_id", how="semi")
+    counts = services.group_by("code").len().collect()
+    people = members.select(pl.len()).collect().item()
+    if not people:
+        return {"45 to 75": None}
+    of_colonoscopy, of_test = (
+        counts.filter(pl.col("code").str.contains(pattern))["len"].sum() / people
+        for pattern in (COLONOSCOPY, STOOL_TEST)
+    )
+    return {"45 to 75": 100 * (1 - max(0.0, 1 - 10 * of_colonoscopy) * (1 - of_test))}
 
 
 def coverage(sample: Sample) -> Figures:

@@ -1,6 +1,7 @@
 """Figures about how members change within a year: leaving, gaps, deaths, new conditions."""
 
-from datetime import date
+import itertools
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -66,6 +67,36 @@ def turnover(members: pl.DataFrame) -> Figures:
 def gaps(members: pl.DataFrame) -> Figures:
     """Return the percentage of members with Medicaid who lose coverage and have it again within a year."""
     return {"medicaid": members.filter(pl.col("kind") == "medicaid").select(pl.col("had_gap").mean() * 100).item()}
+
+
+def member_months(sample: Sample) -> Figures:
+    """Return the member days of the second year in percent of the first, and who is a member for part of the first."""
+    start = sample.feed.start_date
+    years = [start, _year_after(start), _year_after(_year_after(start))]
+    spans = (
+        sample.lake.read(ENROLLMENT)
+        .select("patient_id", "spans")
+        .explode("spans")
+        .unnest("spans")
+        .filter(pl.col("coverage_order") == 1)
+    )
+    first, second = (_days_between(spans, *bounds) for bounds in itertools.pairwise(years))
+    is_whole = pl.col("days") == (years[1] - years[0]).days
+    has_two = sample.feed.end_date >= years[2] - timedelta(days=1)
+    return {
+        "second year against the first": 100 * int(second["days"].sum()) / int(first["days"].sum())
+        if has_two
+        else None,
+        "members for part of the first year": first.select(100 - is_whole.mean() * 100).item(),
+    }
+
+
+def _days_between(spans: pl.DataFrame, first: date, until: date) -> pl.DataFrame:
+    """Return the `days` on which each person is covered from `first` to the day before `until`, if there are some."""
+    start = pl.max_horizontal("coverage_start_date", pl.lit(first))
+    end = pl.min_horizontal("coverage_end_date", pl.lit(until - timedelta(days=1)))
+    days = spans.select("patient_id", days=(end - start).dt.total_days() + 1).filter(pl.col("days") > 0)
+    return days.group_by("patient_id").agg(pl.col("days").sum())
 
 
 def dual_eligibles(members: pl.DataFrame) -> Figures:

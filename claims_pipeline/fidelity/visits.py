@@ -16,6 +16,7 @@ SEASONS = {12: "winter", 1: "winter", 2: "winter", 3: "spring", 4: "spring", 5: 
 }  # fmt: skip
 RESPIRATORY_INFECTION = r"^J(0[02-6]|2[0-2])"
 """Acute infections of the airways without sinusitis, which the source counts apart."""
+ASTHMA = "J45"
 TELEHEALTH = ("02", "10")
 """Places of service of visits by video."""
 WEEK_NEIGHBOURS = 3
@@ -53,6 +54,22 @@ def respiratory_infections(sample: Sample) -> Figures:
     infected = pl.col("principal").str.contains(RESPIRATORY_INFECTION).mean() * 100
     found = dict(visits.group_by("season").agg(infected).iter_rows())
     return {season: found.get(season) for season in ("summer", "winter")}
+
+
+def asthma_seasons(sample: Sample) -> Figures:
+    """Return how many visits for asthma there are in winter and in fall for one in summer."""
+    visits = _with_season(sample.visits.filter(pl.col("principal").str.starts_with(ASTHMA)))
+    counts = dict(visits.group_by("season").len().iter_rows())
+    summer = counts.get("summer")
+    return {
+        f"{season} against summer": counts.get(season, 0) / summer if summer else None for season in ("winter", "fall")
+    }
+
+
+def asthma_emergencies(sample: Sample) -> Figures:
+    """Return the percentage of emergency visits that are for asthma."""
+    emergency = sample.visits.filter(pl.col("code").str.contains(EMERGENCY_VISIT))
+    return {"asthma": emergency.select(pl.col("principal").str.starts_with(ASTHMA).mean() * 100).item()}
 
 
 def holiday_weeks(sample: Sample) -> Figures:

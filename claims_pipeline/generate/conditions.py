@@ -258,3 +258,11 @@ def code_conditions(draws: Draws, people: Integers, masks: Masks, conditions: In
 def _is_at_least(masks: Masks, condition: int, stage: int) -> NDArray[np.bool_]:
     is_advanced: NDArray[np.bool_] = _stage_of(masks, condition) >= stage
     return is_advanced
+
+
+@cache
+def worse_codes() -> Integers:
+    """Return for each row of diagnoses the row of the same condition when it is worse: the same one where none is."""
+    codes = read_table("diagnoses")["diagnosis_code"].to_list()
+    worse = dict(read_table("condition_codes").select("diagnosis_code", "worse_code").drop_nulls().iter_rows())
+    return np.array([codes.index(worse.get(code, code)) for code in codes])

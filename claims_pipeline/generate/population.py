@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Days, Masks, condition_names, draw_onsets, masks_on
-from claims_pipeline.generate.days import DAYS_A_YEAR, NEVER, ages_on, day_number, year_of, year_start, years_in
+from claims_pipeline.generate.days import ALWAYS, DAYS_A_YEAR, NEVER, ages_on, day_number, year_of, year_start, years_in
 from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.households import CHILD, Households, households_of
 from claims_pipeline.generate.membership import (
@@ -31,6 +31,9 @@ from claims_pipeline.reference import read_table
 
 USE_SPREAD = 1.05
 """Standard deviation of the logarithm of the propensity to use care: its long tail."""
+DISABLED_USE = 1.5
+"""How much more often those who have Medicare by disability are seen than others of their age and conditions, beside
+plan_use.csv: set so that they have about twice as many claims as other members."""
 USE_LIMIT = 2.8
 """Propensities are cut at so many standard deviations."""
 ADHERENT = 0.72
@@ -136,7 +139,7 @@ def population(feed: Feed) -> Population:
         households=homes,
         medicare=medicare,
         member=member,
-        propensity=np.exp(USE_SPREAD * spread),
+        propensity=np.exp(USE_SPREAD * spread) * np.where(medicare == ALWAYS, DISABLED_USE, 1.0),
         is_adherent=is_adherent,
     )
 

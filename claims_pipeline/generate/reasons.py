@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names
+from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names, worse_codes
 from claims_pipeline.generate.draws import Bits, Draws, Integers, KeyedChoice
 from claims_pipeline.generate.once import once
 from claims_pipeline.generate.population import population
@@ -85,7 +85,10 @@ class _Patients:
         (chronic,) = np.nonzero(principal == NONE)
         which = condition_choice().choose(self.draws.bits("claim/condition", episode[chronic]), eligible[chronic])
         condition[chronic] = which
-        principal[chronic] = code_conditions(self.draws, self.person[chronic], self.conditions[chronic], which)
+        code = code_conditions(self.draws, self.person[chronic], self.conditions[chronic], which)
+        share = read_table("stories")["worse"].to_numpy()[story[chronic]]
+        is_worse = self.draws.uniform("claim/worse", episode[chronic]) < share
+        principal[chronic] = np.where(is_worse, worse_codes()[code], code)
         return principal, condition
 
 

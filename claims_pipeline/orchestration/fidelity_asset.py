@@ -42,6 +42,11 @@ CHECK_NAMES = {
     22: "births",
     23: "well_child_visits",
     24: "corrected_claims",
+    25: "asthma_by_season",
+    26: "emergency_visits_for_asthma",
+    27: "use_by_disability",
+    28: "colorectal_screening",
+    29: "member_months_by_year",
     30: "visits_by_video",
 }
 """What each row of the calibration table measures, as the name of its check."""

@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "d51d813e962bec22",
     "enrollment": "d325d4edd2db585a",
-    "visits": "f6c1668974f61a3d",
-    "patients": "702d12a9dc520c15",
-    "coverages": "21f298008402f9aa",
-    "claims": "56b323c5a0d954b2",
+    "visits": "0192cc787be3da2e",
+    "patients": "a8239cb8ff37c739",
+    "coverages": "453f40371e37b6e4",
+    "claims": "b08416e915cf760e",
 }
 
 

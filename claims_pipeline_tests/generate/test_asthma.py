@@ -1,0 +1,46 @@
+"""Asthma: severities, visits on which it is worse, and its season."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from claims_pipeline.generate.years import visits_of
+from claims_pipeline.lake import Feed
+
+FEED = Feed(seed=5, patients=6_000, claims=25_000, start_date=date(2024, 1, 1), end_date=date(2024, 12, 31))
+WORSE = {"J45.20": "J45.21", "J45.30": "J45.31", "J45.40": "J45.41", "J45.50": "J45.51", "J45.909": "J45.901"}
+
+
+@pytest.fixture(scope="module")
+def visits() -> pl.DataFrame:
+    """Return the visits for asthma, by the first diagnosis."""
+    everything = visits_of(FEED, 2024).with_columns(code=pl.col("diagnosis_codes").list.first())
+    return everything.filter(pl.col("code").str.starts_with("J45"))
+
+
+def test_asthma_is_coded_in_every_severity_as_usual_and_as_worse(visits: pl.DataFrame) -> None:
+    assert {*WORSE, *WORSE.values()} == set(visits["code"])
+    of_story = visits.filter(pl.col("story") == "asthma")
+    assert of_story["code"].is_in(list(WORSE.values())).mean() == pytest.approx(0.6, abs=0.08)
+
+
+def test_a_patients_asthma_keeps_its_severity_when_it_is_worse(visits: pl.DataFrame) -> None:
+    usual = {worse: code for code, worse in WORSE.items()}
+    own = visits.filter(pl.col("story").is_in(["asthma", "chronic_care"]))
+    severities = own.group_by("person").agg(pl.col("code").replace(usual).n_unique())
+    assert severities["code"].max() == 1
+
+
+def test_asthma_is_rare_in_summer_and_frequent_in_fall_and_winter(visits: pl.DataFrame) -> None:
+    by_month = dict(visits.group_by(pl.col("service_date").dt.month()).len().iter_rows())
+    winter, summer, fall = (
+        sum(by_month.get(month, 0) for month in months) for months in ((12, 1, 2), (6, 7, 8), (9, 10, 11))
+    )
+    assert winter > 1.3 * summer
+    assert fall > 1.4 * summer
+
+
+def test_worse_asthma_stands_beside_no_other_code_of_asthma(visits: pl.DataFrame) -> None:
+    codes = pl.col("diagnosis_codes").list.eval(pl.element().str.starts_with("J45")).list.sum()
+    assert visits.select(codes.max()).item() == 1
