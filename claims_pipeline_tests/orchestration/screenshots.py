@@ -11,8 +11,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import dagster as dg
 import httpx
@@ -25,15 +26,28 @@ from claims_pipeline.processes import wait_until
 from claims_pipeline.settings import load_settings
 from claims_pipeline_tests.dashboard.chromium import chromium_path
 
-FEED = Feed(seed=3, patients=500, claims=3_000, start_date=date(2025, 1, 1), end_date=date(2025, 2, 20))
-FAULTY = FEED.end_date
+FAULTY = datetime.now(UTC).date() - timedelta(days=1)
+"""The last day of the feed, and of Dagster's partitions: a plot shows the last 120 partitions, made or not."""
+FEED = Feed(seed=3, patients=500, claims=3_000, start_date=FAULTY - timedelta(days=50), end_date=FAULTY)
 WAIT_MILLISECONDS = 30_000
+
+
+class Picture(NamedTuple):
+    """A page of the UI, a text that it shows when it is complete, and the button to click then."""
+
+    address: str
+    text: str
+    button: str | None = None
+
+
 PICTURES = {
-    "dagster-lineage.png": ("/assets/fhir_load?view=lineage&lineageScope=upstream&lineageDepth=4", "enrollment"),
-    "dagster-partition.png": ("/assets/claims?view=partitions&partition=2025-02-18", "dagster/partition_row_count"),
-    "dagster-check.png": ("/assets/claims?view=checks&checkDetail=total_is_sum", "first_ids"),
+    "dagster-lineage.png": Picture("/assets/fhir_load?view=lineage&lineageScope=upstream&lineageDepth=4", "enrollment"),
+    "dagster-partition.png": Picture(
+        f"/assets/claims?view=partitions&partition={FAULTY - timedelta(days=2)}", "dagster/partition_row_count"
+    ),
+    "dagster-plots.png": Picture("/assets/claims", "dagster/partition_row_count", "Plots"),
+    "dagster-check.png": Picture("/assets/claims?view=checks&checkDetail=total_is_sum", "first_ids"),
 }
-"""Page of the UI behind each picture, and a text that it shows when it is complete."""
 
 
 def record_runs() -> None:
@@ -79,11 +93,15 @@ def answers(address: str) -> bool:
         return False
 
 
-def take(page: Page, address: str, text: str, path: Path) -> None:
-    """Write one picture of a page that shows a text; without it, of the page as it is after a while."""
-    page.goto(address)
+def take(page: Page, address: str, picture: Picture, path: Path) -> None:
+    """Write one picture of a page that shows its text; without it, of the page as it is after a while."""
+    page.goto(address + picture.address)
     with suppress(NotInTime):
-        page.get_by_text(text, exact=False).first.wait_for(timeout=WAIT_MILLISECONDS)
+        page.get_by_text(picture.text, exact=False).first.wait_for(timeout=WAIT_MILLISECONDS)
+    if picture.button:
+        button = page.get_by_text(picture.button, exact=True)
+        button.click()
+        button.evaluate("button => button.scrollIntoView({block: 'start'})")
     page.wait_for_timeout(3_000)  # the graph is laid out, and plots are drawn, after the last answer
     page.screenshot(path=path)
 
@@ -102,8 +120,8 @@ def main() -> None:
         with webserver() as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": given.width, "height": given.height}, color_scheme="light")
-            for name, (path, text) in PICTURES.items():
-                take(page, address + path, text, given.folder / name)
+            for name, picture in PICTURES.items():
+                take(page, address, picture, given.folder / name)
             browser.close()
 
 
