@@ -70,10 +70,16 @@ Rule = Callable[[Request], Response | httpx.RequestError | Awaitable[Response | 
 
 
 class Stored(NamedTuple):
-    """A resource that the server holds, and its version."""
+    """A resource that the server holds, its version, and the "Type/id" of what it refers to."""
 
     version: int
     resource: dict[str, Any]
+    targets: frozenset[str]
+
+
+def stored(version: int, resource: dict[str, Any]) -> Stored:
+    """Return a resource with the targets of its references."""
+    return Stored(version, resource, frozenset(REFERENCE.findall(json.dumps(resource))))
 
 
 @dataclass
@@ -209,7 +215,7 @@ class FakeServer:
         return Response(200, bundle)
 
     def _with_meta(self, name: str) -> dict[str, Any]:
-        version, resource = self.held[name]
+        version, resource, _ = self.held[name]
         return resource | {"meta": resource.get("meta", {}) | {"versionId": str(version)}}
 
     def _transaction(self, request: Request) -> Response:
@@ -234,8 +240,8 @@ class FakeServer:
 
     def _one(self, method: str, name: str, resource: dict[str, Any], *, checked: bool = True) -> Response:
         if method == "DELETE":
-            if checked and self.has_integrity and (referrer := self._referrer(name, {name})):
-                return _still_referenced(name, referrer)
+            if checked and self.has_integrity and (problem := self._still_referenced({name})):
+                return problem
             if name in self.held:
                 self.deleted[name] = self.held.pop(name).version + 1
             return Response(204)
@@ -247,26 +253,25 @@ class FakeServer:
         if known is not None and known.resource == resource:
             return Response(200, NO_CHANGE, {"etag": f'W/"{known.version}"'})
         version = (known.version if known else self.deleted.pop(name, 0)) + 1
-        self.held[name] = Stored(version, resource)
+        self.held[name] = stored(version, resource)
         return Response(200 if known else 201, resource, {"etag": f'W/"{version}"'})
 
     def _broken_reference(self, request: Request) -> Response | None:
         if not self.has_integrity:
             return None
-        gone = {name for method, name, _ in request.entries if method == "DELETE"}
-        for name in gone:
-            if referrer := self._referrer(name, gone):
-                return _still_referenced(name, referrer)
-        for method, name, resource in request.entries:
-            for target in REFERENCE.findall(json.dumps(resource)) if method == "PUT" else ():
-                if target not in self.held:
-                    path = name.partition("/")[0]
-                    return outcome(400, f"HAPI-1094: Resource {target} not found, specified in path: {path}.x")
+        if problem := self._still_referenced({name for method, name, _ in request.entries if method == "DELETE"}):
+            return problem
+        for name in [name for method, name, _ in request.entries if method == "PUT"]:
+            for target in sorted(self.held[name].targets - self.held.keys()):
+                path = name.partition("/")[0]
+                return outcome(400, f"HAPI-1094: Resource {target} not found, specified in path: {path}.x")
         return None
 
-    def _referrer(self, name: str, besides: set[str]) -> str:
-        mark = f'"reference": "{name}"'
-        return next((n for n, s in self.held.items() if n not in besides and mark in json.dumps(s.resource)), "")
+    def _still_referenced(self, gone: set[str]) -> Response | None:
+        for referrer, held in self.held.items():
+            if referrer not in gone and (targets := held.targets & gone):
+                return _still_referenced(min(targets), referrer)
+        return None
 
 
 def outcome(status: int, text: str, headers: dict[str, str] | None = None) -> Response:

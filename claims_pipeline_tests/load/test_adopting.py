@@ -9,7 +9,7 @@ from claims_pipeline.errors import FhirError, LedgerMismatch
 from claims_pipeline.load import Counts, LoadOptions, LoadReport, OnMismatch, Vanished, load_files, reconcile
 from claims_pipeline.load.reconciling.marker import MARKER_PATH
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.load.fake_server import FakeServer, Stored, about
+from claims_pipeline_tests.load.fake_server import FakeServer, Stored, about, stored
 from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
 
 
@@ -28,12 +28,12 @@ def load(target: Settings, file: Path, on_mismatch: OnMismatch = OnMismatch.REFU
 
 def change_marker(server: FakeServer, *, generation: int = 0, ledger_id: str = "") -> None:
     """Add to the generation that the marker says, or let it name another ledger."""
-    version, marker = server.held[MARKER_PATH]
+    version, marker, _ = server.held[MARKER_PATH]
     changed = json.loads(json.dumps(marker))
     changed["extension"][0]["valueInteger"] += generation
     if ledger_id:
         changed["identifier"][0]["value"] = f"urn:uuid:{ledger_id}"
-    server.held[MARKER_PATH] = Stored(version, changed)
+    server.held[MARKER_PATH] = stored(version, changed)
 
 
 def restore(server: FakeServer, backup: dict[str, Stored]) -> None:

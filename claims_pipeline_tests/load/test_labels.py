@@ -13,7 +13,7 @@ from claims_pipeline.load import Counts, load_files, load_lake, reconcile
 from claims_pipeline.load.resource import labels_in, labels_of_bodies, parameters_to_take_off
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
-from claims_pipeline_tests.load.fake_server import FakeServer, Request, Response, Stored, outcome
+from claims_pipeline_tests.load.fake_server import FakeServer, Request, Response, outcome, stored
 from claims_pipeline_tests.load.sources.samples import ndjson, patient
 from claims_pipeline_tests.server_state import put, read
 
@@ -63,12 +63,12 @@ def merging(server: FakeServer, *, takes_meta_delete: bool) -> None:
         if not takes_meta_delete:
             return outcome(404, "unknown operation")
         name = request.path.removesuffix("/$meta-delete")
-        version, resource = server.held[name]
+        version, resource, _ = server.held[name]
         gone = json.loads(request.body)["parameter"][0]["valueMeta"]
         left = {
             kind: [one for one in values if one not in gone.get(kind, [])] for kind, values in resource["meta"].items()
         }
-        server.held[name] = Stored(version, resource | {"meta": left})
+        server.held[name] = stored(version, resource | {"meta": left})
         return Response(200, {"resourceType": "Parameters"})
 
     server.behave(rule)
@@ -150,9 +150,9 @@ def test_a_label_that_somebody_added_is_found_and_repaired(
     file.write_text(ndjson(labelled("a", tags="x"), patient("b")))
     load_files([str(file)], fake_target)
     for resource_id in "ab":
-        version, resource = fake_server.held[f"Patient/{resource_id}"]
+        version, resource, _ = fake_server.held[f"Patient/{resource_id}"]
         added = labelled(resource_id, tags="xz" if resource_id == "a" else "z")
-        fake_server.held[f"Patient/{resource_id}"] = Stored(version, resource | added)  # as $meta-add: the same version
+        fake_server.held[f"Patient/{resource_id}"] = stored(version, resource | added)  # as $meta-add: the same version
 
     assert reconcile(fake_target, repair=True).by_type["Patient"].changed == 2
     assert load_files([str(file)], fake_target).total.updated == 2
@@ -163,8 +163,8 @@ def test_labels_of_a_lakes_resources_are_compared_too(fake_server: FakeServer, f
     load_lake(tiny_lake(fake_target.lake_path, Shape("lake", days=1)), fake_target)
     assert reconcile(fake_target, deep=True).is_equal
     name = fake_server.names("Patient")[0]
-    version, resource = fake_server.held[name]
-    fake_server.held[name] = Stored(version, resource | {"meta": {}})
+    version, resource, _ = fake_server.held[name]
+    fake_server.held[name] = stored(version, resource | {"meta": {}})
 
     assert reconcile(fake_target, deep=True).differing == (name,)
 

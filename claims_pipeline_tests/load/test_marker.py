@@ -22,7 +22,7 @@ from claims_pipeline.load.reconciling.marker import (
 )
 from claims_pipeline.load.sending.client import connect
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.load.fake_server import FakeServer, Stored, everything, outcome
+from claims_pipeline_tests.load.fake_server import FakeServer, everything, outcome, stored
 
 HERE, ELSEWHERE = "http://here/fhir", "http://elsewhere/fhir"
 OURS = "the-id-of-this-ledger"
@@ -113,7 +113,7 @@ def test_a_generation_is_on_disk_before_the_server_has_it(
 def test_a_lost_answer_leaves_both_acceptable(
     fake_server: FakeServer, fake_target: Settings, ledger: Ledger, is_done: bool
 ) -> None:
-    fake_server.held[MARKER_PATH] = Stored(1, Marker(OURS, 4).to_fhir())
+    fake_server.held[MARKER_PATH] = stored(1, Marker(OURS, 4).to_fhir())
 
     def lose(request: object) -> httpx.RequestError:
         if is_done:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from claims_pipeline.load import LoadOptions, LoadReport, Vanished, load_files, reconcile, remove
 from claims_pipeline.load.sending import client
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Stored
+from claims_pipeline_tests.load.fake_server import BASE, FakeServer, stored
 from claims_pipeline_tests.load.sources.samples import ndjson
 
 FEW = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
@@ -45,7 +45,7 @@ def resources(graph: Graph, tag: str = "") -> list[dict[str, Any]]:
 def installation() -> Iterator[tuple[FakeServer, Settings, Path]]:
     """A server in memory with a resource of somebody else, settings for it, and an empty folder."""
     server = FakeServer()
-    server.held["Patient/theirs"] = Stored(1, {"resourceType": "Patient", "id": "theirs"})
+    server.held["Patient/theirs"] = stored(1, {"resourceType": "Patient", "id": "theirs"})
     with (
         tempfile.TemporaryDirectory() as home,
         patch.object(client, "transport", lambda _: httpx.ASGITransport(server)),

@@ -10,7 +10,7 @@ from claims_pipeline.load.ledger.store import holding_lock, open_ledger
 from claims_pipeline.load.reconciling.marker import MARKER_PATH, Marker
 from claims_pipeline.load.reconciling.reconcile import TypeComparison
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.load.fake_server import FakeServer, Request, Stored
+from claims_pipeline_tests.load.fake_server import FakeServer, Request, Stored, stored
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def raise_generation(server: FakeServer, settings: Settings) -> None:
         info = ledger.info()
         generation = int(info["generation"]) + 1
         ledger.remember(pending_generation=str(generation), generation=str(generation))
-    server.held[MARKER_PATH] = Stored(generation, Marker(info["ledger_id"], generation).to_fhir())
+    server.held[MARKER_PATH] = stored(generation, Marker(info["ledger_id"], generation).to_fhir())
 
 
 def test_a_load_that_begins_meanwhile_is_not_taken_for_a_restored_server(

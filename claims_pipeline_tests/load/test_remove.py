@@ -12,7 +12,7 @@ from claims_pipeline.load import Progress, load_files, load_lake, remove
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.clinical_set import write_clinical_set
-from claims_pipeline_tests.load.fake_server import FakeServer, Stored, about
+from claims_pipeline_tests.load.fake_server import FakeServer, about, stored
 from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
 from claims_pipeline_tests.server_state import ids, put
 
@@ -121,7 +121,7 @@ def test_what_a_resource_that_stays_refers_to_stays_without_being_tried(
     (folder / "all.ndjson").write_text(ndjson(*chain, patient("other")))
     load_files([str(folder)], fake_target)
     of_others = observation("theirs", "Patient/p", hasMember=[_to("Observation/o")])
-    fake_server.held["Observation/theirs"] = Stored(1, of_others)
+    fake_server.held["Observation/theirs"] = stored(1, of_others)
     fake_server.requests.clear()
 
     report = remove(fake_target)
@@ -179,9 +179,9 @@ def test_a_server_that_another_ledger_fills_is_left_alone(
 ) -> None:
     (folder / "Patient.ndjson").write_text(ndjson(patient("a")))
     load_files([str(folder)], fake_target)
-    version, marker = fake_server.held[MARKER]
+    version, marker, _ = fake_server.held[MARKER]
     theirs = json.loads(json.dumps(marker).replace(marker["identifier"][0]["value"], "urn:uuid:another"))
-    fake_server.held[MARKER] = Stored(version, theirs)
+    fake_server.held[MARKER] = stored(version, theirs)
 
     with pytest.raises(LedgerMismatch):
         remove(fake_target)
