@@ -103,7 +103,8 @@ class Spool:
         with self.translated():
             self.connection = duckdb.connect(str(folder / "keys.duckdb"))
             self.connection.execute(
-                f"SET memory_limit = '{_MEMORY}'; SET threads = 2; SET preserve_insertion_order = false"
+                f"SET memory_limit = '{_MEMORY}'; SET threads = 2; SET preserve_insertion_order = false;"
+                "PRAGMA disable_checkpoint_on_shutdown"  # the file is deleted when the load ends
             )
             self.connection.execute(_TABLES)
 
