@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
@@ -36,6 +37,9 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ["CLAIMS_HOME"] = str(Path(tempfile.gettempdir()) / "no-installation")
     os.environ[RUN] = run
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background of a script ignores it
+    hypothesis.settings.register_profile("without a clock", deadline=None)
+    hypothesis.settings.load_profile("without a clock")
 
 
 def pytest_unconfigure() -> None:

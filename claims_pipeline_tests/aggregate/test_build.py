@@ -169,7 +169,7 @@ def test_a_folder_with_quotes_and_glob_characters_is_read(tmp_path: Path) -> Non
     assert report.row_counts["claims_current"] == 5
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(days=st.permutations([JAN_10, JAN_11, FEB_3]))
 def test_the_order_in_which_days_are_written_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, days: list[date]

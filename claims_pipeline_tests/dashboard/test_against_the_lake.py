@@ -61,7 +61,7 @@ def chosen(current: pl.DataFrame, given: dict[str, Any]) -> pl.DataFrame:
     return claims
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(given=filters())
 def test_figures_and_charts_add_up_to_the_lake(view: View, current: pl.DataFrame, given: dict[str, Any]) -> None:
     claims = chosen(current, given)
@@ -81,7 +81,7 @@ def test_figures_and_charts_add_up_to_the_lake(view: View, current: pl.DataFrame
     assert [(row["hcpcs_code"], row["line_count"]) for row in drawn["top-procedures"]] == most.rows()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(given=filters(), count=st.integers(1, 700), offset=st.integers(0, 700))
 def test_a_page_is_a_slice_of_the_sorted_claims(
     view: View, current: pl.DataFrame, given: dict[str, Any], count: int, offset: int

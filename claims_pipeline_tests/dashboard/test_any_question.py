@@ -37,7 +37,7 @@ def _operations(client: httpx.Client) -> list[tuple[str, list[str]]]:
     ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_question_is_answered_with_a_server_error(client: httpx.Client, data: st.DataObject) -> None:
     path, names = data.draw(st.sampled_from(_operations(client)))

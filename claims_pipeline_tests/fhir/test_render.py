@@ -58,7 +58,7 @@ CLAIM: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("table", RENDERED, ids=lambda table: table.name)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_rendering_by_columns_equals_a_dict_a_row(table: schema.Table, data: st.DataObject) -> None:
     drawn = data.draw(rows(table))
@@ -75,7 +75,7 @@ def test_rendering_by_columns_equals_a_dict_a_row(table: schema.Table, data: st.
 
 
 @pytest.mark.parametrize("table", RENDERED, ids=lambda table: table.name)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_fhir_never_gets_a_null_or_an_empty_value(table: schema.Table, data: st.DataObject) -> None:
     bodies = render(table, frame(table, data.draw(rows(table))))["body"]

@@ -17,7 +17,7 @@ from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import BASE, FakeServer, stored
 from claims_pipeline_tests.load.sources.samples import ndjson
 
-FEW = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=6, suppress_health_check=list(HealthCheck))
 IDS = "abcdef"
 
 Graph = dict[str, set[str]]

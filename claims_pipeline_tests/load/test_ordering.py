@@ -23,7 +23,7 @@ def list_resource(number: int, targets: set[int]) -> dict[str, object]:
     return resource | ({"entry": entries} if entries else {})
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(links=LINKS)
 def test_every_target_comes_earlier_or_in_the_same_circle(tmp_path: Path, links: list[tuple[int, int]]) -> None:
     targets = {number: {to for source, to in links if source == number} for number in range(12)}
@@ -183,7 +183,7 @@ def test_what_a_resource_refers_to_is_known(tmp_path: Path) -> None:
         assert order.targets_of(first) == {"Patient/p": "Observation/o"}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     edges=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=25),
     lake=st.sets(st.integers(0, 11), max_size=3),

@@ -12,7 +12,7 @@ from math import ceil, log2
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from claims_pipeline.load.resource import LOADED, Resource, Result
@@ -97,7 +97,6 @@ def ids_of(results: Sequence[Result], *outcomes: str) -> list[str]:
     return sorted(result.resource.resource_id for result in results if result.outcome in outcomes)
 
 
-@settings(deadline=None)
 @given(culprits_among)
 def test_exactly_the_refused_ones_are_rejected_in_a_bounded_number_of_requests(
     drawn: tuple[int, set[int]],
@@ -116,7 +115,6 @@ def test_exactly_the_refused_ones_are_rejected_in_a_bounded_number_of_requests(
     assert further <= 2 * count - 2
 
 
-@settings(deadline=None)
 @given(culprits_among, st.integers(1, 40), st.lists(PASSING, max_size=12))
 def test_whatever_passes_on_the_way_each_resource_has_one_end_and_no_neighbour_is_harmed(
     drawn: tuple[int, set[int]], size: int, faults: list[str]

@@ -79,7 +79,7 @@ def test_the_status_says_what_runs_in_words_and_as_json(fhir_server: Settings) -
 @pytest.mark.server  # it needs the Java archives
 def test_a_server_that_cannot_boot_says_why_and_leaves_nothing_running(elsewhere: Settings) -> None:
     starved = elsewhere.model_copy(update={"fhir_memory": "1m"})
-    with pytest.raises(ServiceError, match=r"HAPI FHIR ended while it booted: .*heap") as caught:
+    with pytest.raises(ServiceError, match="heap") as caught:
         server.start(starved)
     assert caught.value.where == str(server.log_files(elsewhere)["hapi"])
     assert server.status(elsewhere).state == "stopped"
