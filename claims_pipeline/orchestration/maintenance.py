@@ -6,12 +6,14 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.storage.event_log.base import AssetEntry
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from claims_pipeline.orchestration.partitions import days_of_run
+
+if TYPE_CHECKING:
+    from dagster._core.storage.event_log.base import AssetEntry
 
 KEPT_DAYS = 30
 
@@ -33,7 +35,7 @@ def purge(instance: dg.DagsterInstance, *, before: datetime) -> int:
     return len(purged)
 
 
-def _latest_runs(asset: AssetEntry) -> Iterator[str]:
+def _latest_runs(asset: "AssetEntry") -> Iterator[str]:
     """Yield the run that last planned or made an asset, and the one that last made it."""
     if asset.last_run_id:
         yield asset.last_run_id
@@ -43,6 +45,9 @@ def _latest_runs(asset: AssetEntry) -> Iterator[str]:
 
 def _delete_file(instance: dg.DagsterInstance, run_id: str) -> None:
     """Delete a run's own SQLite file: Dagster empties it and leaves it there."""
+    # imported here: it brings SQLAlchemy and Alembic, an eighth of the time in which the definitions are imported
+    from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
     storage = instance.event_log_storage
     if isinstance(storage, SqliteEventLogStorage):
         for suffix in ("", "-wal", "-shm"):
