@@ -6,7 +6,7 @@ from claims_pipeline.aggregate.detail import COUNT, DATE, RECEIVED, STATUS, TEXT
 from claims_pipeline.aggregate.model import Model
 from claims_pipeline.schema import Column
 
-TOTAL_USD = pl.Decimal(18, 2)
+TOTAL_USD, DOUBLE = pl.Decimal(18, 2), pl.Float64()
 _CLAIM_COUNT = Column("claim_count", COUNT, "Claims of every status")
 _ACTIVE_CHARGES = Column("active_charge_amount", TOTAL_USD, "Charges of the active claims", unit="USD")
 _CHARGES = Column("charge_amount", TOTAL_USD, "Charges", unit="USD")
@@ -18,6 +18,11 @@ _PAYER_NAME = Column("payer_name", TEXT, "Name of the payer")
 _PLAN_NAME = Column("plan_name", TEXT, "Name of the plan")
 _PLAN_TYPE = Column("plan_type", TEXT, "As in plans")
 _LABEL = Column("label", TEXT, "Our own short label; empty where we have none")
+_OF_PEERS = (
+    Column("peer_amount", DOUBLE, "Median of the peers, by the logarithm", unit="USD"),
+    Column("peer_count", COUNT, "Peers in the specialty, this one included"),
+    Column("score", DOUBLE, "Robust z of the logarithm"),
+)
 
 TOTALS: tuple[Model, ...] = (
     Model(
@@ -159,6 +164,31 @@ TOTALS: tuple[Model, ...] = (
             _ACTIVE_CHARGES,
             Column("claim_count_until_then", COUNT, "Claims received in that month or earlier"),
             Column("active_charge_amount_until_then", TOTAL_USD, "Their charges, of the active claims", unit="USD"),
+        ),
+        models=("claims_current",),
+    ),
+    Model(
+        "provider_outliers",
+        ("practitioner_id",),
+        (
+            Column("practitioner_id", TEXT, "Rendering provider"),
+            Column("practitioner_name", TEXT, "Name; unknown where the directory has none"),
+            Column("specialty", TEXT, "Specialty"),
+            Column("amount", DOUBLE, "Charges for one patient", unit="USD"),
+            Column("claim_count", COUNT, "Active claims"),
+            *_OF_PEERS,
+        ),
+        models=("claims_current",),
+    ),
+    Model(
+        "claim_outliers",
+        ("claim_id",),
+        (
+            Column("claim_id", TEXT, "Claim"),
+            Column("patient_name", TEXT, "Name of the patient"),
+            Column("specialty", TEXT, "Specialty of the rendering provider"),
+            Column("amount", DOUBLE, "Charges of the claim", unit="USD"),
+            *_OF_PEERS,
         ),
         models=("claims_current",),
     ),

@@ -1,23 +1,20 @@
 """Providers and claims whose charges are far from those of their specialty.
 
-The score is the robust z of the logarithm: 0.6745 (ln x - median) / MAD over the peers of the same specialty, where MAD
-is the median distance from the median. Above 3.5 a value is an outlier (Iglewicz and Hoaglin, How to Detect and Handle
-Outliers, 1993). A specialty with fewer than `FEWEST_PEERS` peers, or whose peers are all alike, has no outliers.
+The models provider_outliers and claim_outliers have those of all claims, and say what the score is. Under filters the
+statement of the model runs over the claims that the filters select.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from claims_pipeline.aggregate import MODELS
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import RUN_AS_IT_IS
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.shown_sql import shown_sql
-
-OUTLIER_SCORE = 3.5
-FEWEST_PEERS = 8
-FEWEST_CLAIMS = 10
-"""A provider with fewer claims is not compared: one expensive patient would make an outlier of them."""
 
 
 class Outlier(BaseModel):
@@ -47,13 +44,41 @@ class OutlierQuery(Filters):
 
 def cost_outliers(view: View, query: OutlierQuery) -> list[Outlier]:
     """Return the providers or claims that charge far more or less than their peers."""
-    compared = _PROVIDERS if query.of == "providers" else _CLAIMS
-    where = f"{query.where} {'and' if query.where else 'where'} {query.charged} and total_charge_amount > 0"
-    sql = _SCORED.format(compared=compared.format(where=where), count=query.count)
+    kind, columns = _KINDS[query.of]
+    sql = (
+        f"{_chosen_claims(query)}select {columns}, specialty, round(amount, 2) as amount, "
+        f"round(peer_amount, 2) as peer_amount, peer_count, round(score, 1) as score\n"
+        f"from {_outliers(f'{kind}_outliers', query)}\norder by abs(outliers.score) desc, value\nlimit {query.count}"
+    )
     rows = view.select_remembered(sql, *query.parameters)
     shown = shown_sql(sql, query.parameters)
-    return [Outlier(kind="provider" if query.of == "providers" else "claim", reason=_reason(row), sql=shown, **row)
-            for row in rows]  # fmt: skip
+    return [Outlier(kind=kind, reason=_reason(row), sql=shown, **row) for row in rows]
+
+
+_KINDS: Mapping[str, tuple[Literal["provider", "claim"], str]] = MappingProxyType(
+    {
+        "providers": ("provider", "practitioner_id as value, practitioner_name as label, claim_count"),
+        "claims": ("claim", "claim_id as value, patient_name as label, 0 as claim_count"),
+    }
+)
+
+
+def _chosen_claims(query: OutlierQuery) -> str:
+    """Return a `with` clause in which `claims_current` are the claims that the filters select.
+
+    The models compare active claims. With a status filter all of the claims count, so they are called active here.
+    """
+    if not query.where:
+        return ""
+    columns = "* replace ('active' as claim_status)" if query.status else "*"
+    return f"with claims_current as (\nselect {columns} from main.claims_current\n{query.where}\n)\n"
+
+
+def _outliers(model: str, query: OutlierQuery) -> str:
+    return f"(\n{_STATEMENTS[model]}) as outliers" if query.where else f"{model} as outliers"
+
+
+_STATEMENTS = {model.name: model.sql for model in MODELS if model.name.endswith("_outliers")}
 
 
 def _reason(row: dict[str, Any]) -> str:
@@ -65,31 +90,3 @@ def _reason(row: dict[str, Any]) -> str:
         f"${row['amount']:,.2f} {what}, {compared} the median of {row['peer_count']:,} peers in {specialty} "
         f"(${row['peer_amount']:,.2f})"
     )
-
-
-_PROVIDERS = f"""
-    select practitioner_id as value, any_value(practitioner_name) as label, specialty,
-        (sum(total_charge_amount) / count(distinct patient_number))::double as amount, count(*) as claim_count
-    from claims_current {{where}}
-    group by practitioner_id, specialty having count(*) >= {FEWEST_CLAIMS}"""
-
-_CLAIMS = """
-    select claim_id as value, patient_name as label, specialty, total_charge_amount::double as amount, 0 as claim_count
-    from claims_current {where}"""
-
-_SCORED = f"""with compared as materialized ({{compared}}
-),
-logs as (select *, ln(amount) as log_amount from compared),
-peers as (
-    select specialty, median(log_amount) as center, mad(log_amount) as spread, count(*) as peer_count
-    from logs group by specialty
-),
-scored as (
-    select *, 0.6745 * (log_amount - center) / spread as z from logs join peers using (specialty)
-    where peer_count >= {FEWEST_PEERS} and spread > 1e-9
-)
-select value, label, specialty, round(amount, 2) as amount, claim_count, round(exp(center), 2) as peer_amount,
-    peer_count, round(z, 1) as score
-from scored where abs(z) > {OUTLIER_SCORE}
-order by abs(z) desc, value
-limit {{count}}"""

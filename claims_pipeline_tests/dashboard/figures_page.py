@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from claims_pipeline.aggregate import MODELS
-from claims_pipeline.dashboard import anomalies, comparison, outliers
+from claims_pipeline.dashboard import anomalies, comparison
 from claims_pipeline.dashboard.cards import SHOWN
 from claims_pipeline.dashboard.charts import CHARTS, periods
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
@@ -84,9 +84,6 @@ def _limits() -> str:
         ("longest range by day, in days", f"{periods.LONGEST_BY_DAY}"),
         ("longest range by week, in days", f"{periods.LONGEST_BY_WEEK}"),
         ("days that are compared where none are chosen", f"{comparison.DEFAULT_DAYS}"),
-        ("score beyond which a provider or claim is an outlier", f"{outliers.OUTLIER_SCORE:g}"),
-        ("fewest peers in a specialty", f"{outliers.FEWEST_PEERS}"),
-        ("fewest claims of a provider", f"{outliers.FEWEST_CLAIMS}"),
         ("score beyond which a day or week is an anomaly", f"{anomalies.ANOMALY_SCORE:g}"),
         ("weeks before that a day or week is compared with", f"{anomalies.WEEKS_BEFORE}"),
         ("fewest of them", f"{anomalies.FEWEST_BEFORE}"),

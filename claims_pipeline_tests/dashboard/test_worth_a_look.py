@@ -35,6 +35,25 @@ def test_the_outliers_are_those_with_a_robust_z_above_the_limit(lake: Lake, view
     assert all("peers in" in one.reason for one in found)
 
 
+def test_the_outliers_of_all_claims_are_those_of_the_model_and_of_a_filter_that_selects_all(view: View) -> None:
+    from_the_model = cost_outliers(view, OutlierQuery(of="claims", count=1000))
+    chosen = cost_outliers(view, OutlierQuery(of="claims", count=1000, received_from=date(2025, 1, 1)))
+    assert from_the_model
+    assert "with" not in from_the_model[0].sql
+    assert [one.model_dump(exclude={"sql"}) for one in chosen] == [
+        one.model_dump(exclude={"sql"}) for one in from_the_model
+    ]
+
+
+def test_a_status_filter_decides_which_charges_are_compared(lake: Lake, view: View) -> None:
+    claims = latest(lake, schema.CLAIMS)
+    statuses = dict(claims.select("claim_id", "claim_status").rows())
+    found = cost_outliers(view, OutlierQuery(of="claims", count=1000, status=["cancelled", "draft"]))
+    assert {statuses[one.value] for one in found} <= {"cancelled", "draft"}
+    everyone = cost_outliers(view, OutlierQuery(of="claims", count=1000, status=["active", "cancelled", "draft"]))
+    assert {statuses[one.value] for one in everyone} > {"active"}
+
+
 def test_a_provider_with_few_claims_is_no_outlier(view: View) -> None:
     assert all(one.claim_count >= 10 for one in cost_outliers(view, OutlierQuery()))
 
