@@ -7,6 +7,7 @@ Money is Decimal(12, 2) in US dollars, never a float.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import polars as pl
@@ -47,7 +48,7 @@ class Table:
     is_daily: bool = False
     is_yearly: bool = False
 
-    @property
+    @cached_property
     def polars_schema(self) -> pl.Schema:
         """Column names and types, in file order."""
         return pl.Schema({column.name: column.dtype for column in self.columns})

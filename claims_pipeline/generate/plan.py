@@ -6,12 +6,14 @@ A pure function of (feed, day): a claim's counter is (day received, index within
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.errors import ConfigError
+from claims_pipeline.generate.coverage import Spans, span_on
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
 from claims_pipeline.generate.lifecycle import (
@@ -49,6 +51,11 @@ class Plan(Visits):
     status: Integers
     frequency: Integers
     is_mistaken: NDArray[np.bool_]
+
+    @cached_property
+    def spans(self) -> Spans:
+        """The span of coverage that pays first, on the day of service of each version."""
+        return span_on(self.feed, people=self.person, days=self.service)
 
 
 def days_received(feed: Feed, days: Sequence[date]) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from claims_pipeline.generate.coverage import may_have_two, second_span_on, span_on
+from claims_pipeline.generate.coverage import may_have_two, second_span_on
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, keys_of, pair, unpair
 from claims_pipeline.generate.encounters import encounters_of
 from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, dates, known_dates, numbered
@@ -33,8 +33,7 @@ def patients_of(plan: Plan) -> pl.DataFrame:
     if not len(plan.day):
         return _nothing(PATIENTS)
     feed, people = plan.feed, population(plan.feed)
-    subscriber = span_on(feed, people=plan.person, days=plan.service).subscriber
-    named = np.concatenate([pair(plan.day, plan.person), pair(plan.day, subscriber)])
+    named = np.concatenate([pair(plan.day, plan.person), pair(plan.day, plan.spans.subscriber)])
     day, person = unpair(np.unique(named))
     first, last = _names_of(feed, person)
     residence = residence_on(feed, person, day)
@@ -99,14 +98,14 @@ def _with_spans(
     plan: Plan, patients: pl.DataFrame, *, order: int = 1, at: Integers | slice = slice(None)
 ) -> pl.DataFrame:
     """Return one row for each claim version at some positions, with the coverage that pays first or second."""
-    day, person, service = plan.day[at], plan.person[at], plan.service[at]
+    day, person = plan.day[at], plan.person[at]
     rows = pl.DataFrame({"day": dates(day), "patient_id": numbered("patient", person)}).join(
         patients.select("day", "patient_id", "birth_date"),
         on=["day", "patient_id"],
         how="left",
         maintain_order="left",
     )
-    spans = (span_on, second_span_on)[order - 1](plan.feed, people=person, days=service)
+    spans = plan.spans if order == 1 else second_span_on(plan.feed, people=person, days=plan.service[at])
     known_end = np.where(spans.end <= day, spans.end, spans.planned_end)
     plans = read_table("plans")[spans.plan]
     of_payer = Draws(plan.feed.seed).below("payer/member numbers", _payer_keys()[spans.plan], MEMBER_NUMBERS)
@@ -138,9 +137,10 @@ def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl
     if not len(plan.day):
         return _nothing(CLAIMS)
     names = pl.concat_str("first_name", "last_name", separator=" ").alias("patient_name")
-    spans = _with_spans(plan, patients)
+    patient_ids = numbered("patient", plan.person)
+    coverage = coverage_ids(patient_ids, plan.spans.start, np.ones_like(plan.person))
     frame = (
-        spans.select("day", "patient_id", "coverage_id")
+        pl.DataFrame({"day": dates(plan.day), "patient_id": patient_ids, "coverage_id": coverage})
         .join(patients.select("day", "patient_id", names), on=["day", "patient_id"], how="left", maintain_order="left")
         .join(
             coverages.select("day", "coverage_id", "payer_id"),

@@ -10,11 +10,13 @@ from itertools import count
 from pathlib import Path
 from threading import Barrier
 
+import polars as pl
 import pytest
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.files import temporary_name
 from claims_pipeline.lake import Lake
+from claims_pipeline.lake.writer import parquet_bytes
 from claims_pipeline.schema import CLAIMS, DAILY, ENROLLMENT, PATIENTS, PAYERS
 from claims_pipeline_tests.lake.test_store import DAY, NEXT_DAY, patients
 
@@ -200,3 +202,11 @@ def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
             writer.add(PATIENTS, patients(1, 2, 3), date(2025, 3, 1))
 
     assert one.digest(PATIENTS, date(2025, 3, 1)) == other.digest(PATIENTS, date(2025, 3, 1))
+
+
+def test_the_bytes_of_rows_with_lists_do_not_depend_on_the_rows_around_them() -> None:
+    """Parquet splits a column in pages of about 1 MiB."""
+    codes = pl.Series("codes", [[str(number % 977), "b"] for number in range(60_000)])
+    around = pl.DataFrame({"codes": codes})
+    alone = pl.DataFrame({"codes": codes[1_000:3_000].to_list()})
+    assert parquet_bytes(around.slice(1_000, 2_000)) == parquet_bytes(alone)
