@@ -27,13 +27,21 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
     superseded = pl.LazyFrame({"row": (~versions.is_last_distinct()).arg_true()})
     latest = claims.with_row_index("row").join(superseded, on="row", how="anti")
     people = lake.scan(PATIENTS, chosen).group_by("patient_id").agg(pl.col("gender").last())
-    seen = people.join(claims, on="patient_id", how="semi").collect()  # others only hold the policy of somebody seen
+    seen = people.join(claims, on="patient_id", how="semi")  # others only hold the policy of somebody seen
     coverages = lake.scan(COVERAGES, chosen).select("coverage_id", "plan_type").unique()
     plans = latest.group_by("coverage_id").len().join(coverages, on="coverage_id").group_by("plan_type")
-    by_plan = plans.agg(pl.col("len").sum()).collect()
-    by_state = latest.group_by("facility_state").len().collect()
-    totals = latest.select(pl.len().alias("claims"), pl.col("total_charge_amount").sum().cast(pl.String)).collect()
     codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code"))
+    totals, genders, by_plan, states, statuses, procedures, diagnoses = pl.collect_all(
+        [
+            latest.select(pl.len().alias("claims"), pl.col("total_charge_amount").sum().cast(pl.String)),
+            seen.group_by("gender").len(),
+            plans.agg(pl.col("len").sum()),
+            latest.group_by("facility_state").len(),
+            latest.group_by("claim_status").len(),
+            _counts(latest.select(codes.alias("code"))),
+            _counts(latest.select(pl.col("diagnosis_codes").alias("code"))),
+        ]
+    )
     return {
         "feed": feed.model_dump(mode="json"),
         "start_date": str(min(chosen)),
@@ -41,13 +49,13 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
         "claims": totals["claims"].item(),
         "charge_amount": totals["total_charge_amount"].item(),
         "population": feed.patients,
-        "patients_seen": seen.height,
-        "status": _shares(latest.group_by("claim_status").len().collect()),
-        "gender": _shares(seen.group_by("gender").len()),
+        "patients_seen": int(genders["len"].sum()),
+        "status": _shares(statuses),
+        "gender": _shares(genders),
         "plan_type": _shares(by_plan),
-        "state": _shares(by_state),
-        "top_procedures": _top(latest.select(codes.alias("code")), procedure_labels()),
-        "top_diagnoses": _top(latest.select(pl.col("diagnosis_codes").alias("code")), diagnosis_labels()),
+        "state": _shares(states),
+        "top_procedures": _top(procedures, procedure_labels()),
+        "top_diagnoses": _top(diagnoses, diagnosis_labels()),
     }
 
 
@@ -66,9 +74,13 @@ def _shares(counts: pl.DataFrame) -> dict[str, dict[str, float]]:
     return {name: {"count": count, "share": round(count / total, 4)} for name, count in ordered.iter_rows()}
 
 
-def _top(codes: pl.LazyFrame, labels: dict[str, str]) -> list[dict[str, Any]]:
+def _counts(codes: pl.LazyFrame) -> pl.LazyFrame:
+    """Return how often each code is there."""
+    return codes.explode("code").group_by("code").len()
+
+
+def _top(counts: pl.DataFrame, labels: dict[str, str]) -> list[dict[str, Any]]:
     """Return the most frequent codes with their share of all."""
-    counts = codes.explode("code").group_by("code").len().collect()
     total = counts["len"].sum() or 1
     top = counts.sort([pl.col("len"), pl.col("code")], descending=[True, False]).head(TOP)
     return [
