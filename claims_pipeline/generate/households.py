@@ -5,8 +5,10 @@ of their sizes says who is in which. In some only the children are members: they
 insured with a payer of the feed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cache
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,6 +23,8 @@ from claims_pipeline.reference import read_table
 HEAD, SPOUSE, CHILD = range(3)
 NOBODY = -1
 MOST_CHILDREN = 4
+HOUSEHOLDS_A_PART = 25_000
+"""So many households are drawn at a time."""
 PARENTS = ("couple", "single_mother", "single_father", "children_only")
 COUPLE, SINGLE_MOTHER, SINGLE_FATHER, CHILDREN_ONLY = range(len(PARENTS))
 ONLY_CHILDREN = 0.065
@@ -76,20 +80,34 @@ class Households:
 
 def households_of(feed: Feed) -> Households:
     """Return the households of a feed's people; the last one may lack its youngest members."""
-    drawn = _Drawn(feed, np.arange(feed.patients // 2 + 1))
-    if drawn.exists.sum() < feed.patients:
-        drawn = _Drawn(feed, np.arange(feed.patients))
+    parts: list[Households] = []
+    people = 0
+    size = min(HOUSEHOLDS_A_PART, feed.patients // 2 + 1)
+    while people < feed.patients:
+        numbers = np.arange(len(parts) * size, (len(parts) + 1) * size)
+        parts.append(_of_part(feed, numbers, first=people))
+        people += len(parts[-1].head)
+
+    def joined(parts: Sequence[Any], kind: type) -> dict[str, Any]:
+        names = [field.name for field in fields(kind) if field.name != "stays"]
+        return {name: np.concatenate([getattr(part, name) for part in parts])[: feed.patients] for name in names}
+
+    stays = Stays(**joined([part.stays for part in parts], Stays))
+    return Households(**joined(parts, Households), stays=stays)
+
+
+def _of_part(feed: Feed, numbers: Integers, *, first: int) -> Households:
+    """Return some households, whose people are numbered from `first` on."""
+    drawn = _Drawn(feed, numbers)
     size = drawn.exists.sum(axis=1)
-    first = np.cumsum(size) - size
-    household, column = (found[: feed.patients] for found in np.nonzero(drawn.exists))
-    head = first[household]
-    place = np.arange(feed.patients) - head
+    household, column = np.nonzero(drawn.exists)
+    head = (first + np.cumsum(size) - size)[household]
     role = np.minimum(column, CHILD)
     has_spouse = drawn.exists[household, SPOUSE] & (head + 1 < feed.patients)
     return Households(
         head=head,
         spouse=np.where(has_spouse, head + 1, NOBODY),
-        place=place,
+        place=np.arange(first, first + len(head)) - head,
         role=role,
         is_female=drawn.is_female[household, column],
         birth_day=drawn.birth_day[household, column],
