@@ -1,6 +1,7 @@
 """What the server holds, read without the loader's own code."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import httpx
@@ -9,14 +10,23 @@ NO_CACHE = {"Cache-Control": "no-cache"}
 MARKER = "Basic/claims-pipeline-ledger"
 
 
+@cache
+def client() -> httpx.Client:
+    """Return the client of this process: a new one reads certificates, which takes longer than a request.
+
+    It keeps no connection, since tests end servers.
+    """
+    return httpx.Client(headers=NO_CACHE, trust_env=False, timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
+
+
 def forget_marker(base_url: str) -> None:
     """Make the server one that no ledger fills."""
-    httpx.delete(f"{base_url}/{MARKER}", trust_env=False).raise_for_status()
+    client().delete(f"{base_url}/{MARKER}").raise_for_status()
 
 
 def read(base_url: str, name: str) -> dict[str, Any]:
     """Return a resource by `Type/id`."""
-    answer = httpx.get(f"{base_url}/{name}", headers=NO_CACHE, trust_env=False)
+    answer = client().get(f"{base_url}/{name}")
     answer.raise_for_status()
     resource: dict[str, Any] = answer.json()
     return resource
@@ -25,7 +35,7 @@ def read(base_url: str, name: str) -> dict[str, Any]:
 def put(base_url: str, resource: Mapping[str, Any]) -> None:
     """Write a resource as somebody else would."""
     name = f"{resource['resourceType']}/{resource['id']}"
-    httpx.put(f"{base_url}/{name}", json=resource, trust_env=False).raise_for_status()
+    client().put(f"{base_url}/{name}", json=resource).raise_for_status()
 
 
 def version(base_url: str, name: str) -> int:
@@ -35,15 +45,24 @@ def version(base_url: str, name: str) -> int:
 
 def ids(base_url: str, resource_type: str, prefix: str) -> list[str]:
     """Return the ids of a type that start with a prefix, each as often as the server has it."""
+    return sorted(resource["id"] for resource in _found(base_url, resource_type, prefix))
+
+
+def versions(base_url: str, resource_type: str, prefix: str) -> set[int]:
+    """Return the numbers of versions that the resources of a type have had whose ids start with a prefix."""
+    return {int(resource["meta"]["versionId"]) for resource in _found(base_url, resource_type, prefix)}
+
+
+def _found(base_url: str, resource_type: str, prefix: str) -> Iterator[dict[str, Any]]:
+    """Yield id and meta of each resource of a type whose id starts with a prefix."""
     url: str | None = f"{base_url}/{resource_type}?_elements=id&_count=1000"
-    found: list[str] = []
     while url:
-        page = httpx.get(url, headers=NO_CACHE, trust_env=False, timeout=60).json()
-        found += [entry["resource"]["id"] for entry in page.get("entry", [])]
+        page = client().get(url).json()
+        resources = (entry["resource"] for entry in page.get("entry", []))
+        yield from (resource for resource in resources if resource["id"].startswith(prefix))
         url = next((link["url"] for link in page["link"] if link["relation"] == "next"), None)
-    return sorted(resource_id for resource_id in found if resource_id.startswith(prefix))
 
 
 def holds(base_url: str, name: str) -> bool:
     """Tell whether the server has a resource by `Type/id`."""
-    return httpx.get(f"{base_url}/{name}", headers=NO_CACHE, trust_env=False).is_success
+    return client().get(f"{base_url}/{name}").is_success

@@ -19,7 +19,7 @@ from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.proxy import Fault, Request, faulty
-from claims_pipeline_tests.server_state import ids, version
+from claims_pipeline_tests.server_state import ids, versions
 
 pytestmark = pytest.mark.server
 
@@ -42,7 +42,13 @@ def load_meanwhile(target: Settings, lake: Lake, event: Callable[[], None], **va
     reports: list[LoadReport] = []
     with faulty(target.fhir_base_url, slowly) as proxy:
         settings = target.model_copy(
-            update={"fhir_base_url": proxy.base_url, "batch_size": 4, "fhir_patience_seconds": 180, **values}
+            update={
+                "fhir_base_url": proxy.base_url,
+                "batch_size": 4,
+                "fhir_wait_seconds": 60,
+                "fhir_patience_seconds": 180,
+                **values,
+            }
         )
         loading = threading.Thread(target=lambda: reports.append(load_lake(lake, settings)))
         loading.start()
@@ -57,7 +63,7 @@ def require_equal(target: Settings, shape: Shape, report: LoadReport) -> None:
     assert report.exit_code == 0
     claims = ids(target.fhir_base_url, "Claim", shape.prefix)
     assert len(claims) == shape.days * shape.claims_a_day
-    assert {version(target.fhir_base_url, f"Claim/{claim_id}") for claim_id in claims} == {1}
+    assert versions(target.fhir_base_url, "Claim", shape.prefix) == {1}
     assert reconcile(target, deep=True).is_equal
 
 
