@@ -1,7 +1,7 @@
 """What several test packages share: the embedded FHIR server, started once for the run, and who runs which tests."""
 
+import ast
 import os
-import re
 import shutil
 import signal
 import tempfile
@@ -24,8 +24,8 @@ from claims_pipeline_tests.server_state import forget_marker
 FASTER_BOOT = "-XX:TieredStopAtLevel=1"
 """Half the CPU time to boot, for a lower rate of a warm server; the launcher of Java reads it from JDK_JAVA_OPTIONS."""
 
-SERVER_FIXTURES = re.compile(r"\b(fhir_server|spare_server|target: Settings)\b")
-"""How a module shows that its tests use the FHIR server."""
+SERVER_FIXTURES = {"fhir_server", "spare_server", "target"}
+"""Arguments by which a test, or a fixture of its module, shows that it uses the FHIR server."""
 RUN = "PYTEST_CLAIMS_RUN"
 """Environment variable with the pid of the process that started the run; the workers inherit it."""
 
@@ -51,17 +51,31 @@ def pytest_unconfigure() -> None:
 
 
 class OneServer(LoadFileScheduling):  # type: ignore[misc]
-    """Gives the modules that use the FHIR server to one worker, so that a run starts it once; others as they come."""
+    """Gives the tests that use the FHIR server to one worker, so that a run starts it once; others module by module."""
 
     def _split_scope(self, nodeid: str) -> str:
         module: str = super()._split_scope(nodeid)
-        return "modules of the FHIR server" if _uses_server(module) else module
+        return "tests of the FHIR server" if _uses_server(nodeid) else module
+
+
+def _uses_server(nodeid: str) -> bool:
+    module, _, test = nodeid.partition("::")
+    return test.partition("[")[0] in _users_of_server(module)
 
 
 @cache
-def _uses_server(module: str) -> bool:
-    text = (Path(__file__).parents[1] / module).read_text(encoding="utf-8")
-    return SERVER_FIXTURES.search(text) is not None
+def _users_of_server(module: str) -> set[str]:
+    """Return the functions of a module that have a fixture of the FHIR server, or one of the module that has it."""
+    tree = ast.parse((Path(__file__).parents[1] / module).read_text(encoding="utf-8"))
+    arguments = {
+        function.name: {argument.arg for argument in function.args.args}
+        for function in tree.body
+        if isinstance(function, ast.FunctionDef)
+    }
+    users: set[str] = set()
+    while more := {name for name, names in arguments.items() if names & (SERVER_FIXTURES | users)} - users:
+        users |= more
+    return users
 
 
 @pytest.hookimpl(optionalhook=True)  # also run without pytest-xdist
@@ -71,11 +85,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneServer:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Check that a module whose tests use the FHIR server is recognized as one."""
+    """Check that each test that uses the FHIR server is recognized as one."""
     for item in items:
-        module = item.nodeid.partition("::")[0]
-        if "fhir_server" in getattr(item, "fixturenames", ()) and not _uses_server(module):
-            raise pytest.UsageError(f"{module} uses fhir_server by a fixture that SERVER_FIXTURES does not name")
+        if SERVER_FIXTURES & {*getattr(item, "fixturenames", ())} and not _uses_server(item.nodeid):
+            raise pytest.UsageError(
+                f"{item.nodeid} uses the FHIR server by a fixture that SERVER_FIXTURES does not name"
+            )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -135,13 +150,17 @@ def _running_server() -> Iterator[Settings]:
         signal.signal(signal.SIGTERM, on_terminate)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _no_ledger_fills_the_server(request: pytest.FixtureRequest) -> None:
-    """Let each module that uses the server begin with a ledger of its own: a server belongs to one ledger."""
-    chosen = (item for item in request.session.items if isinstance(item, pytest.Function))
-    if any("fhir_server" in item.fixturenames for item in chosen if item.module is request.module):
-        shared: Settings = request.getfixturevalue("fhir_server")
-        forget_marker(shared.fhir_base_url)
+@pytest.fixture(scope="module")
+def _no_ledger_fills_the_server(fhir_server: Settings) -> None:
+    """Make the server one that no ledger fills: a server belongs to one ledger."""
+    forget_marker(fhir_server.fhir_base_url)
+
+
+@pytest.fixture(autouse=True)
+def _a_ledger_for_each_module(request: pytest.FixtureRequest) -> None:
+    """Let each module that uses the server begin with a ledger of its own."""
+    if "fhir_server" in request.fixturenames:
+        request.getfixturevalue("_no_ledger_fills_the_server")
 
 
 def open_home() -> Path:
