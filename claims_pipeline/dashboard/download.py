@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Filters
 
-CSV_ROWS_AT_ONCE, ROWS_OF_ROW_GROUP = 5_000, 20_000
+CSV_ROWS_AT_ONCE, ROWS_OF_ROW_GROUP = 5_000, 10_000
 PIECE_BYTES = 1 << 20
 SPOOLED_BYTES = 16 << 20
 _TEXTS = (
