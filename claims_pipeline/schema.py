@@ -201,7 +201,11 @@ IRREGULARITIES = Table(
     ("claim_id", "kind"),
     (
         Column("claim_id", TEXT, "Claim that is irregular"),
-        Column("kind", TEXT, "duplicate, frequency, new_patient, unbundling, missing_diagnosis or upcoding"),
+        Column(
+            "kind",
+            TEXT,
+            "duplicate, near_duplicate, frequency, new_patient, unbundling, missing_diagnosis, units or upcoding",
+        ),
         Column("detail", TEXT, "What was changed"),
     ),
     is_yearly=True,

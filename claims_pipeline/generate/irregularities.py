@@ -16,19 +16,22 @@ from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
 from claims_pipeline.generate.history import NEW_AFTER
 from claims_pipeline.generate.identifiers import claim_ids, numbered
 from claims_pipeline.generate.lifecycle import CANCELLED, last_statuses
+from claims_pipeline.generate.mistakes import OTHER_LEVEL
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import IRREGULARITIES, VISITS
 
-DUPLICATE, FREQUENCY, NEW_PATIENT, UNBUNDLING, MISSING, UPCODING = (
+DUPLICATE, NEAR_DUPLICATE, FREQUENCY, NEW_PATIENT, UNBUNDLING, MISSING, UNITS, UPCODING = (
     "duplicate",
+    "near_duplicate",
     "frequency",
     "new_patient",
     "unbundling",
     "missing_diagnosis",
+    "units",
     "upcoding",
 )
-OF_CLAIMS = 5
+OF_CLAIMS = 7
 """Kinds that single claims have; the rate is shared out among them. Upcoding is a habit of practitioners."""
 
 DUPLICATE_WITHIN = 30
@@ -41,6 +44,9 @@ HIGHEST = "99215"
 RAISED = {"99212": HIGHEST, "99213": HIGHEST, "99214": HIGHEST}
 UNBUNDLED = {"80053": "80048", "81001": "81003", "93000": "93010", "94060": "94010", "45385": "45378"}
 """Procedures and a part of each that is billed beside it (coding_rules.csv, not_with_procedure)."""
+
+IMPOSSIBLE_UNITS = 11
+"""Units of a service that is given once a day: a digit typed twice. More than coding_rules.csv (most_units) allows."""
 
 Mask = NDArray[np.bool_]
 NO_ROWS: Integers = np.zeros(0, dtype=np.int64)
@@ -92,9 +98,11 @@ def plant(feed: Feed, visits: pl.DataFrame, earlier: Sequence[pl.DataFrame]) -> 
     year = _upcoded(year, feed)
     year = _left_out(year, wanted)
     year = _unbundled(year, wanted)
+    year = _of_many_units(year, wanted)
     year = _called_new(year, wanted, [_paid(draws, frame) for frame in (*earlier, visits)])
     year = _too_often(year, wanted, feed, is_paid)
-    year = _repeated(year, wanted, is_paid)
+    year = _repeated(year, wanted, is_paid, NEAR_DUPLICATE)
+    year = _repeated(year, wanted, is_paid, DUPLICATE)
     return year.frame, pl.concat([nothing, *year.labels]).sort(IRREGULARITIES.key)
 
 
@@ -208,6 +216,34 @@ def _left_out(year: _Year, wanted: float) -> _Year:
     return year.with_(frame, rows, MISSING, pl.Series([f"{code} left out" for code in last[rows]], dtype=pl.String))
 
 
+def _of_many_units(year: _Year, wanted: float) -> _Year:
+    """Bill a service that is given once a day in many units."""
+    rules = read_table("coding_rules").filter(pl.col("kind") == "most_units")
+    once = tuple(code for codes in rules["code"] for code in codes.split())
+    given = [code for code in read_table("procedures")["hcpcs_code"] if code.startswith(once)]
+    code = _first_of(year.frame["hcpcs_codes"], given)
+    rows = _chosen(year, UNITS, code != "", wanted)
+    lines = pl.DataFrame(
+        {
+            "row": rows,
+            "code": code[rows],
+            "codes": year.frame["hcpcs_codes"][rows],
+            "units": year.frame["unit_counts"][rows],
+        }
+    ).explode("codes", "units")
+    units = pl.when(pl.col("codes") == pl.col("code")).then(IMPOSSIBLE_UNITS).otherwise("units").cast(pl.Int32)
+    changed = lines.group_by("row", maintain_order=True).agg(units.alias("units"))
+    frame = (
+        year.frame.with_row_index("row")
+        .with_columns(pl.col("row").cast(pl.Int64))
+        .join(changed, on="row", how="left", maintain_order="left")
+        .with_columns(unit_counts=pl.coalesce("units", "unit_counts"))
+        .select(year.frame.columns)
+    )
+    details = pl.Series([f"{IMPOSSIBLE_UNITS} units of {one}" for one in code[rows]], dtype=pl.String)
+    return year.with_(frame, rows, UNITS, details)
+
+
 def _too_often(year: _Year, wanted: float, feed: Feed, is_paid: Mask) -> _Year:
     """Bill a service again before its interval is over, on the day of another claim's service."""
     intervals = read_table("service_intervals").with_columns(pl.col("codes").str.split(" ")).explode("codes")
@@ -233,23 +269,25 @@ def _too_often(year: _Year, wanted: float, feed: Feed, is_paid: Mask) -> _Year:
     return year.with_(frame, rows, FREQUENCY, details, kept=source[rows])
 
 
-def _repeated(year: _Year, wanted: float, is_paid: Mask) -> _Year:
-    """Bill a claim of the days before again, under an id of its own."""
+def _repeated(year: _Year, wanted: float, is_paid: Mask, kind: str) -> _Year:
+    """Bill a claim of the days before again, under another id; a near duplicate has another level of the visit."""
     received = year.frame["received_date"].to_physical().to_numpy().astype(np.int64)
     earliest = np.searchsorted(received, received - DUPLICATE_WITHIN)
     rows_before = np.arange(len(received)) - earliest
-    drawn = year.draws.uniform("irregularity/claim repeated", year.counter)
+    drawn = year.draws.uniform(f"irregularity/{kind} of", year.counter)
     source = earliest + np.floor(drawn * rows_before).astype(np.int64)
-    rows = _chosen(year, DUPLICATE, (rows_before > 0) & is_paid & year.is_free[source], wanted)
+    eligible = (rows_before > 0) & is_paid & year.is_free[source]
+    if kind == NEAR_DUPLICATE:
+        eligible &= (_first_of(year.frame["hcpcs_codes"], list(OTHER_LEVEL)) != "")[source]
+    rows = _chosen(year, kind, eligible, wanted)
     is_source_changed = np.isin(source[rows], rows)
     rows = rows[~is_source_changed]
     frame = _copied(year.frame, rows, source[rows])
-    return year.with_(
-        frame,
-        rows,
-        DUPLICATE,
-        _of_source("{} of {}", pl.Series(["copy"] * len(rows), dtype=pl.String), frame, source[rows]),
-    )
+    if kind == NEAR_DUPLICATE:
+        frame = _recoded(frame, rows, OTHER_LEVEL)
+    what = "copy" if kind == DUPLICATE else "copy with another level"
+    details = _of_source("{} of {}", pl.Series([what] * len(rows), dtype=pl.String), frame, source[rows])
+    return year.with_(frame, rows, kind, details, kept=source[rows])
 
 
 def _copied(frame: pl.DataFrame, rows: Integers, source: Integers, keep: Sequence[str] = ()) -> pl.DataFrame:

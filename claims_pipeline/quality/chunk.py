@@ -71,6 +71,7 @@ class Chunk:
                 "claim_id",
                 "plan_type",
                 "hcpcs_code",
+                "unit_count",
                 "place_of_service_code",
                 pl.col("modifiers").fill_null([]),
                 pl.col("line_service_date").alias("service_date"),

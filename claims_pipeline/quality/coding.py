@@ -78,6 +78,13 @@ def procedures_fit_plan(chunk: Chunk) -> pl.DataFrame:
     return _found("procedures_fit_plan", pl.concat(wrong), pl.format("{} for {}", "hcpcs_code", "plan_type"))
 
 
+def units_possible(chunk: Chunk) -> pl.DataFrame:
+    """A service that is given once or a few times a day is not billed in more units."""
+    most = pl.col("others").cast(pl.Int32)
+    rows = _lines_of(chunk, "most_units").filter(pl.col("unit_count") > most)
+    return _found("units_possible", rows, pl.format("{} units of {}", "unit_count", "hcpcs_code"))
+
+
 @cache
 def coding_rules(kind: str) -> pl.DataFrame:
     """Return the rules of a kind, each with its number `rule`."""

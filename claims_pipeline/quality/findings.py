@@ -66,11 +66,13 @@ _WARNING = (
     coding.modifiers_present,
     coding.procedures_fit_diagnoses,
     coding.procedures_fit_plan,
+    coding.units_possible,
 )
 _OF_THE_WHOLE = (
     whole.coverages_apart,
     whole.member_numbers_unique,
     whole.claims_not_repeated,
+    whole.claims_not_nearly_repeated,
     families.dependents_with_subscriber,
     replacements.replaced_claims_cancelled,
     histories.new_patients_unknown,

@@ -14,6 +14,8 @@ FOUND_BY: Mapping[str, str] = MappingProxyType(
     {
         "duplicate": "claims_not_repeated",
         "frequency": "services_apart",
+        "near_duplicate": "claims_not_nearly_repeated",
+        "units": "units_possible",
         "missing_diagnosis": "diagnoses_followed",
         "new_patient": "new_patients_unknown",
         "unbundling": "procedures_together",

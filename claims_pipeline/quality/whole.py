@@ -49,30 +49,51 @@ def claims_not_repeated(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
 
     Modifiers 76 and 77 say that a procedure was repeated: such claims are not alike.
     """
+    claims = _standing(lake, days)
+    repeated = claims.with_columns(pl.col("claim_id").first().over("content").alias("first")).filter(
+        pl.col("claim_id") != pl.col("first")
+    )
+    return found("claims_not_repeated", "claims", repeated, key="claim_id", detail=pl.format("as {}", "first"))
+
+
+def claims_not_nearly_repeated(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
+    """No claim is another one again but for the level of the visit, modifiers or charges, unless it was cancelled.
+
+    Claims of equal content are for `claims_not_repeated` to find.
+    """
+    claims = _standing(lake, days).unique("content", keep="first", maintain_order=True)
+    repeated = claims.with_columns(pl.col("claim_id").first().over("outline").alias("first")).filter(
+        pl.col("claim_id") != pl.col("first")
+    )
+    return found("claims_not_nearly_repeated", "claims", repeated, key="claim_id", detail=pl.format("like {}", "first"))
+
+
+def _standing(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
+    """Return the claims that are not cancelled, in order of receipt: ids, and hashes of the content and its outline."""
     line = pl.element().struct.field
     modifiers = line("modifiers").list.join(" ").fill_null("")
     is_repeat = pl.col("lines").list.eval(modifiers.str.contains("76|77")).list.any()
     codes = pl.col("lines").list.eval(pl.concat_str(line("hcpcs_code"), modifiers, line("unit_count"), separator=" "))
-    content = pl.concat_str(
+    without_level = line("hcpcs_code").str.replace(r"^(99[23]\d)\d$", "${1}")
+    visit = (
         "patient_id",
         "rendering_npi",
         pl.col("claim_start_date").cast(pl.String),
         pl.col("diagnosis_codes").list.join(" "),
-        codes.list.join(";"),
-        pl.col("total_charge_amount").cast(pl.String),
-        separator="|",
-    ).hash()
-    claims = (
+    )
+    content = (*visit, codes.list.join(";"), pl.col("total_charge_amount").cast(pl.String))
+    outline = (*visit, pl.col("lines").list.eval(without_level).list.join(";"))
+    return (
         lake.scan(CLAIMS, days)
         .filter(~is_repeat.fill_null(False))
-        .select("day", "claim_id", "claim_status", "version_number", "received_date", content=content)
+        .select(
+            *("day", "claim_id", "claim_status", "version_number", "received_date"),
+            content=pl.concat_str(*content, separator="|").hash(),
+            outline=pl.concat_str(*outline, separator="|").hash(),
+        )
         .collect(engine="streaming")
         .sort("day", "version_number")
         .unique("claim_id", keep="last", maintain_order=True)
         .filter(~pl.col("claim_status").is_in(["cancelled", "entered-in-error"]))
         .sort("received_date", "claim_id")  # the one received later is the repeat
     )
-    repeated = claims.with_columns(pl.col("claim_id").first().over("content").alias("first")).filter(
-        pl.col("claim_id") != pl.col("first")
-    )
-    return found("claims_not_repeated", "claims", repeated, key="claim_id", detail=pl.format("as {}", "first"))

@@ -1,6 +1,7 @@
 """Each kind of rule of coding_rules.csv is tested on a claim that breaks it and on one that keeps it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -157,11 +158,20 @@ def test_a_rule_holds_on_the_days_on_which_it_is_in_force(monkeypatch: pytest.Mo
     assert found == [[], ["I12.9 without N18"], []]
 
 
+@pytest.mark.parametrize(
+    ("code", "units", "found"), [("99213", 4, ["4 units of 99213"]), ("99213", 3, []), ("97110", 8, [])]
+)
+def test_a_visit_is_not_billed_in_many_units(code: str, units: int, found: list[str]) -> None:
+    one = chunk((code, ["GP"]))
+    many = pl.col("lines").list.eval(pl.element().struct.with_fields(unit_count=pl.lit(units, dtype=pl.Int32)))
+    assert details(coding.units_possible, replace(one, claims=one.claims.with_columns(many))) == found
+
+
 def test_every_kind_of_rule_is_checked_and_every_rule_has_a_source() -> None:
     kinds = set(read_table("coding_rules")["kind"])
     assert sum(coding.coding_rules(kind).height for kind in kinds) == read_table("coding_rules").height
     assert kinds == {
         *("followed_by", "not_with_diagnosis", "not_with_procedure", "needs_procedure", "needs_modifier"),
-        *("needs_diagnosis", "not_for_diagnosis", "only_for_plans", "not_for_plans"),
+        *("needs_diagnosis", "not_for_diagnosis", "only_for_plans", "not_for_plans", "most_units"),
     }
     assert read_table("coding_rules")["source"].null_count() == 0

@@ -189,3 +189,13 @@ def test_the_same_claim_under_another_id_is_found(lake: Lake, status: str, is_fo
     change(lake, CLAIMS, lambda rows: pl.concat([rows, rows.filter(active).head(1).with_columns(**copy)]))
     found = quality.findings(lake)
     assert found.select("check", "id").rows() == [("claims_not_repeated", "claim-20250312-999999")] * is_found
+
+
+def test_a_claim_again_with_another_level_of_the_visit_is_found(lake: Lake) -> None:
+    other = FIELD("hcpcs_code").replace({"99212": "99213", "99213": "99214", "99214": "99215"})
+    is_visit = pl.col("lines").list.eval(FIELD("hcpcs_code").is_in(["99212", "99213", "99214"])).list.any()
+    copy = {"claim_id": pl.lit("claim-20250312-999999"), "lines": of_lines(hcpcs_code=other)}
+    wanted = (pl.col("claim_status") == "active") & is_visit
+    change(lake, CLAIMS, lambda rows: pl.concat([rows, rows.filter(wanted).head(1).with_columns(**copy)]))
+    found = quality.findings(lake)
+    assert ("claims_not_nearly_repeated", "claim-20250312-999999") in found.select("check", "id").rows()
