@@ -85,6 +85,11 @@ def unpair(counters: Bits) -> tuple[Integers, Integers]:
     return first.astype(np.int64), (counters & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
+def narrowed(values: Integers, kind: type[np.signedinteger[Any]] = np.int32) -> Integers:
+    """Return the same numbers in fewer bytes, which they must fit into."""
+    return values.astype(kind)
+
+
 class KeyedChoice:
     """Chooses one of some options by weights that differ from row to row, whatever the order of the options.
 

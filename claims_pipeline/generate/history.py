@@ -78,7 +78,7 @@ class History:
         first, last = int(people.min()), int(people.max()) + 1
         is_wanted = np.zeros(last - first, dtype=np.bool_)
         is_wanted[people - first] = True
-        nothing = np.zeros(0, dtype=np.int64)
+        nothing = np.zeros(0, dtype=np.int64)  # joined with it, what is kept in fewer bytes is as wide again
         seen, done = [Seen(nothing, nothing, nothing, nothing, nothing > 0)], [Done(nothing, nothing, nothing)]
         for visits in self._seen:
             near = visits.at(slice(*np.searchsorted(visits.person, [first, last])))

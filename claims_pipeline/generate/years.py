@@ -18,7 +18,7 @@ from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.days import age_months_on, day_number
 from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
 from claims_pipeline.generate.directory import directory_of, places_of, practices_of
-from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
+from claims_pipeline.generate.draws import Bits, Draws, Integers, narrowed, pair
 from claims_pipeline.generate.following import follow
 from claims_pipeline.generate.history import NEW_AFTER, Done, History, Seen, new_patients, seen_twice, too_soon
 from claims_pipeline.generate.lines import Encounters, Lines, repeats_of, wanted_lines, without_repeats
@@ -61,13 +61,20 @@ class _Draft:
 
 @dataclass(frozen=True)
 class _Made:
-    """Claims with all that the visits table holds; `fits` says which of them fit the history."""
+    """Claims that fit the history, with all that the visits table holds, in as few bytes as there are values.
 
-    draft: _Draft
+    A year has them all in memory: NumPy must be given wider integers before it adds or multiplies them.
+    """
+
+    row: Integers
+    story: Integers
     seen: Seen
     diagnoses: Diagnoses
     lines: Lines
-    fits: NDArray[np.bool_]
+
+    def done(self) -> Done:
+        """Return the services of the claims."""
+        return Done(self.seen.person[self.lines.claim], self.lines.code, self.seen.service[self.lines.claim])
 
 
 def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jobs: int = 2) -> pl.DataFrame:
@@ -94,14 +101,13 @@ def _drawn(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> 
     history = _history(feed, earlier)
     made: list[_Made] = []
     for attempt in range(ATTEMPTS):
-        found = list(run(partial(_made_of_part, feed, history, draft), parts_by_person(draft.slots.person)))
-        if attempt == ATTEMPTS - 1:
-            found = [replace(part, fits=np.ones_like(part.fits)) for part in found]
+        of_part = partial(_made_of_part, feed, history, draft, is_last=attempt == ATTEMPTS - 1)
+        found = list(run(of_part, parts_by_person(draft.slots.person)))
         made += found
         fits = np.zeros(len(received), dtype=np.bool_)
         for part in found:
-            fits[part.draft.row[part.fits]] = True
-            history.add(part.seen.at(part.fits), _done(part))
+            fits[part.row] = True
+            history.add(part.seen, part.done())
         draft = draft.at(~fits[draft.row])
         if not len(draft.row):
             break
@@ -133,14 +139,17 @@ def _history(feed: Feed, earlier: Sequence[pl.DataFrame]) -> History:
     return history
 
 
-def _made_of_part(feed: Feed, history: History, draft: _Draft, rows: Integers) -> _Made:
-    """Return the claims at some positions of a draft, with all of their patients that are in it among them."""
+def _made_of_part(feed: Feed, history: History, draft: _Draft, rows: Integers, *, is_last: bool) -> _Made:
+    """Return those that fit of the claims at some positions of a draft, or all if there is no further attempt.
+
+    All claims in the draft of a patient are at these positions, or none.
+    """
     part = draft.at(rows)
-    return _made(feed, part, *history.of(part.slots.person))
+    return _made(feed, part, *history.of(part.slots.person), is_last=is_last)
 
 
-def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done) -> _Made:
-    """Return claims with their providers, diagnoses and lines, given the visits and services that stand."""
+def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -> _Made:
+    """Return the claims that fit the visits and services that stand, with their providers, diagnoses and lines."""
     draws, people, slots = Draws(feed.seed), population(feed), draft.slots
     conditions = conditions_on(feed, slots.person, slots.service)
     months = age_months_on(people.birth_day[slots.person], slots.service)
@@ -188,12 +197,26 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done) -> _Made:
     is_refused = _refused(slots, lines, done, rank=np.arange(len(ages)) + is_follower * len(ages))
     is_main = np.r_[True, lines.claim[1:] != lines.claim[:-1]]
     fits[lines.claim[is_main & is_refused]] = False
+    lines = without_repeats(lines.at(~is_refused | ~fits[lines.claim]))
+    fits |= is_last
+    place = np.cumsum(fits) - 1
+    lines = lines.at(fits[lines.claim])
+    of_visits = visits.at(fits)
     return _Made(
-        draft=draft,
-        seen=replace(visits, is_new=is_new),
-        diagnoses=diagnoses,
-        lines=without_repeats(lines.at(~is_refused | ~fits[lines.claim])),
-        fits=fits,
+        row=narrowed(draft.row[fits]),
+        story=narrowed(slots.story[fits], np.int16),
+        seen=Seen(
+            narrowed(of_visits.person),
+            narrowed(of_visits.practitioner),
+            narrowed(of_visits.practice),
+            narrowed(of_visits.service),
+            is_new[fits],
+        ),
+        diagnoses=Diagnoses(narrowed(diagnoses.codes[fits], np.int16), narrowed(diagnoses.count[fits], np.int16)),
+        lines=Lines(
+            narrowed(place[lines.claim]),
+            *(narrowed(values, np.int16) for values in (lines.code, lines.pointer, lines.units, lines.slot)),
+        ),
     )
 
 
@@ -210,12 +233,6 @@ def _refused(slots: Slots, lines: Lines, done: Done, rank: Integers) -> NDArray[
     is_vaccine = (procedures["category"] == "vaccine").to_numpy()[lines.code]
     refused |= np.isin(slot_of_claim, slot_of_claim[refused & is_vaccine])
     return refused
-
-
-def _done(made: _Made) -> Done:
-    """Return the services of the claims that fit."""
-    lines = made.lines.at(made.fits[made.lines.claim])
-    return Done(made.draft.slots.person[lines.claim], lines.code, made.draft.slots.service[lines.claim])
 
 
 def _redrawn(feed: Feed, draft: _Draft, attempt: int) -> _Draft:
@@ -239,18 +256,17 @@ def _is_video(draws: Draws, counter: Bits, story: Integers) -> NDArray[np.bool_]
 
 
 def _assembled(feed: Feed, received: Integers, index: Integers, made: Sequence[_Made]) -> Visits:
-    """Return the claims that fit, in the order of day and index."""
-    row = np.concatenate([one.draft.row[one.fits] for one in made])
-    order = np.argsort(row)
+    """Return all claims in the order of day and index."""
+    order = np.argsort(np.concatenate([one.row for one in made]))
 
     def column(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return np.concatenate([part[one.fits] for part, one in zip(values, made, strict=True)])[order]
+        return np.concatenate(values)[order]
 
-    kept = [one.lines.at(one.fits[one.lines.claim]) for one in made]
-    claim = np.concatenate([one.draft.row[lines.claim] for one, lines in zip(made, kept, strict=True)])
+    claim = np.concatenate([one.row[one.lines.claim] for one in made])
     sequence = np.argsort(claim, kind="stable")
-    lines = Lines(*(np.concatenate([getattr(part, name) for part in kept])[sequence] for name in vars(kept[0])))
-    story = column([one.draft.slots.story for one in made])
+    of_lines = zip(*(vars(one.lines).values() for one in made), strict=True)
+    lines = Lines(*(np.concatenate(values)[sequence] for values in of_lines))
+    story = column([one.story for one in made])
     return Visits(
         received=received,
         index=index,
