@@ -12,7 +12,7 @@ import polars as pl
 
 from claims_pipeline.aggregate.models import MODELS, REFERENCES
 from claims_pipeline.errors import DataError
-from claims_pipeline.lake import Lake
+from claims_pipeline.lake import Lake, wrong_columns
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, Table
 
@@ -51,18 +51,12 @@ def attach_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     connection.execute("attach ':memory:' as lake")
     for table in LAKE_TABLES:
         try:
+            found = columns_of(connection, _rows(lake, table))
+            if wrong := wrong_columns(table, found, _pattern(lake, table)):
+                raise wrong
             connection.execute(_view(lake, table))
-            found = columns_of(connection, f"lake.{table.name}")
         except duckdb.Error as error:
             raise unreadable(error, lake) from error
-        wanted = table.polars_schema
-        problems = [
-            f"{name}: {found[name]} instead of {wanted[name]}" for name in wanted if found[name] != wanted[name]
-        ]
-        if problems:
-            raise DataError(
-                f"not a partition of {table.name} ({'; '.join(problems)})", where=str(_pattern(lake, table))
-            )
 
 
 def attach_reference(connection: duckdb.DuckDBPyConnection) -> None:
@@ -102,9 +96,13 @@ def _pattern(lake: Lake, table: Table) -> str:
 
 def _view(lake: Lake, table: Table) -> str:
     columns = ", ".join([column.name for column in table.columns] + ["day"] * table.is_daily)
+    return f"create view lake.{table.name} as select {columns} from {_rows(lake, table)}"
+
+
+def _rows(lake: Lake, table: Table) -> str:
     quoted = _pattern(lake, table).replace("'", "''")
     hive = "hive_partitioning = true, hive_types = {'day': date}" if table.is_daily else "hive_partitioning = false"
-    return f"create view lake.{table.name} as select {columns} from read_parquet('{quoted}', {hive})"
+    return f"read_parquet('{quoted}', {hive})"
 
 
 def _digest(root: Path, paths: Iterable[Path]) -> str:

@@ -5,7 +5,17 @@ Does not: what the rows mean (schema), how they come about (generate), where the
 """
 
 from claims_pipeline.lake.feed import Feed, first_day, read_feed, requested_feed, require_feed
-from claims_pipeline.lake.store import Lake, scan_partitions
+from claims_pipeline.lake.store import Lake, scan_partitions, wrong_columns
 from claims_pipeline.lake.writer import LakeWriter
 
-__all__ = ["Feed", "Lake", "LakeWriter", "first_day", "read_feed", "requested_feed", "require_feed", "scan_partitions"]
+__all__ = [
+    "Feed",
+    "Lake",
+    "LakeWriter",
+    "first_day",
+    "read_feed",
+    "requested_feed",
+    "require_feed",
+    "scan_partitions",
+    "wrong_columns",
+]

@@ -44,6 +44,8 @@ class Lake:
             DataError: the file is missing, is not Parquet, or has other columns or types.
         """
         path = self.path(table, day)
+        if not self.root.is_dir():
+            raise DataError("there is no lake", where=str(self.root), fix="claims generate")
         if not path.exists():
             raise DataError(f"the lake has no {path.relative_to(self.root)}", where=str(path), fix="claims generate")
         with _readable(path):
@@ -129,10 +131,21 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _require_columns(table: Table, found: pl.Schema, path: Path) -> None:
+    if error := wrong_columns(table, found, str(path)):
+        raise error
+
+
+def wrong_columns(table: Table, found: pl.Schema, where: str) -> DataError | None:
+    """Return the error about files that lack columns of a table or have other types, None if there is none."""
     problems = [
         f"{name}: {'missing' if name not in found else f'{found[name]} instead of {dtype}'}"
         for name, dtype in table.polars_schema.items()
         if found.get(name) != dtype
     ]
-    if problems:
-        raise DataError(f"not a partition of {table.name} ({'; '.join(problems)})", where=str(path))
+    if not problems:
+        return None
+    return DataError(
+        f"not a partition of {table.name} ({'; '.join(problems)})",
+        where=where,
+        fix="if an earlier version made this lake: remove its folder, then claims generate",
+    )

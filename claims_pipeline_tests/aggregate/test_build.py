@@ -158,6 +158,18 @@ def test_a_partition_with_other_types_is_refused(tmp_path: Path) -> None:
         aggregate.build(lake, tmp_path / "a.duckdb")
 
 
+def test_a_lake_of_an_earlier_version_that_lacks_a_column_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    lake = write_example_lake(tmp_path / "lake")
+    for day in lake.days(schema.CLAIMS):
+        without = lake.read(schema.CLAIMS, day).drop("replaced_claim_id")
+        without.write_parquet(lake.path(schema.CLAIMS, day))
+
+    with pytest.raises(DataError, match="replaced_claim_id: missing") as caught:
+        aggregate.build(lake, tmp_path / "a.duckdb")
+
+    assert "remove its folder, then claims generate" in caught.value.fix
+
+
 def test_a_lake_whose_days_hold_no_claims_gives_empty_models(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     write_directory(lake)

@@ -39,6 +39,14 @@ def test_a_missing_partition_is_reported_with_the_command_that_makes_it(tmp_path
     )
 
 
+def test_a_lake_that_is_not_there_is_reported_as_such(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+
+    assert rendered(lambda: lake.read(PATIENTS, DAY)) == (
+        f"error: there is no lake\nwhere: {lake.root}\ntry:   claims generate"
+    )
+
+
 @pytest.mark.parametrize("reader", READERS)
 def test_a_torn_partition_is_reported_with_a_remedy(tmp_path: Path, reader: str) -> None:
     lake = Lake(tmp_path)
@@ -61,7 +69,8 @@ def test_a_partition_with_other_columns_is_reported_with_all_differences(tmp_pat
     frame.write_parquet(file)
 
     assert rendered(lambda: READERS[reader](lake)) == (
-        f"error: not a partition of patients (birth_date: String instead of Date; city: missing)\nwhere: {file}"
+        f"error: not a partition of patients (birth_date: String instead of Date; city: missing)\nwhere: {file}\n"
+        "try:   if an earlier version made this lake: remove its folder, then claims generate"
     )
 
 
