@@ -26,6 +26,14 @@ def test_a_tab_has_no_violation(page: Page, tab: str) -> None:
     assert violations(page) == ""
 
 
+def test_the_cards_of_claims_on_a_phone_have_no_violation(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.emulate_media(reduced_motion="reduce")
+    page.goto("/?tab=claims")
+    expect_claims(page, 5)
+    assert violations(page) == ""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_has_no_violation(page: Page, scheme: Literal["light", "dark"]) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
