@@ -18,6 +18,8 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 MEDICARE_AGE = 65
+GROWN = 18
+"""Nobody holds a policy before this age."""
 DISABLED = 0.03
 """Share of those below 65 who have Medicare on the grounds of disability: programme rules, CMS 2023."""
 WORKING_ON = 0.03
@@ -108,7 +110,9 @@ def stays_of(feed: Feed, households: Integers, *, head_birth_days: Integers, kin
     since = (draws.uniform("household/joins", households) / joiners.clip(1e-9)).clip(0, 1)
     first = month_start(months_since_epoch((start + since * (end - start)).astype(np.int64)))
     is_joiner = (since < 1) & (first > start)
-    first[~is_joiner] = first_day_known(feed)
+    grown = month_start(months_since_epoch(head_birth_days) + GROWN * 12 + 1)
+    grown = np.minimum(grown, month_start(months_since_epoch(np.full(1, start))))
+    first[~is_joiner] = np.maximum(first_day_known(feed), grown)[~is_joiner]
     begins = np.maximum(first, start)
     stay = -np.log1p(-draws.uniform("household/leaves", households)) / leave * DAYS_A_YEAR
     last = month_start(months_since_epoch(begins + stay.clip(0, NEVER - end).astype(np.int64)) + 1) - 1

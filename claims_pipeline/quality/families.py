@@ -12,17 +12,23 @@ from claims_pipeline.schema import COVERAGES, ENROLLMENT
 OLDEST_CHILD = 26
 """Years of age of a child who is covered through a parent, at most: 45 CFR 147.120, and the rest of that year."""
 YOUNGEST_SPOUSE = 15
+YOUNGEST_SUBSCRIBER = 18
+PRIVATE_PLANS = ("ppo", "hmo", "high_deductible", "marketplace")
+"""Plans of which an adult holds the policy; in Medicaid and Medicare everybody is a subscriber."""
 
 
 def relationships_plausible(chunk: Chunk) -> pl.DataFrame:
-    """A subscriber is the patient and number 0 of the family, nobody else is; a child is at most 26, a spouse grown."""
+    """A subscriber is the patient and number 0 of the family, and grown in a private plan; a child is at most 26."""
     births = chunk.patients.unique(["day", "patient_id"], keep="first").select("day", "patient_id", "birth_date")
     rows = chunk.coverages.join(births, on=["day", "patient_id"], how="left")
     age, of = _years(pl.col("birth_date"), pl.min_horizontal("day", "coverage_end_date")), pl.col("relationship")
     is_self = pl.col("subscriber_id") == pl.col("patient_id")
+    since = _years(pl.col("birth_date"), pl.col("coverage_start_date"))
+    is_private = pl.col("plan_type").is_in(PRIVATE_PLANS)
     wrong = {
         "subscriber": (is_self != (of == "self")) | (is_self != (pl.col("dependent_number") == 0)),
         "relationship": ~of.is_in(["self", "spouse", "child"]),
+        "subscriber's age": is_self & is_private & (since < YOUNGEST_SUBSCRIBER),
         "child's age": (of == "child") & (age > OLDEST_CHILD),
         "spouse's age": (of == "spouse") & (age < YOUNGEST_SPOUSE),
     }
@@ -64,5 +70,6 @@ def dependents_with_subscriber(lake: Lake, days: Sequence[date]) -> pl.DataFrame
 
 def _years(begin: pl.Expr, end: pl.Expr) -> pl.Expr:
     """Return the completed years from one day to another."""
-    is_before = (end.dt.month() * 100 + end.dt.day()) < (begin.dt.month() * 100 + begin.dt.day())
+    month, birth_month = (day.dt.month().cast(pl.Int32) for day in (end, begin))  # 8 bits hold no month times 100
+    is_before = (month * 100 + end.dt.day()) < (birth_month * 100 + begin.dt.day())
     return end.dt.year() - begin.dt.year() - is_before.cast(pl.Int32)

@@ -63,3 +63,13 @@ def test_a_subscriber_who_is_not_among_the_patients_of_the_day_is_found(lake: La
     dependent = first_of(lake, "child")
     rewrite(lake, COVERAGES, DAY, pl.col("coverage_id") == dependent["coverage_id"], subscriber_id="patient-999999")
     assert (dependent["coverage_id"], "subscriber_id patient-999999") in found(lake, "closed_references")
+
+
+@pytest.mark.parametrize(("born", "is_found"), [(date(2007, 4, 2), True), (date(2007, 3, 31), False)])
+def test_a_private_plan_held_by_a_minor_is_found(lake: Lake, born: date, is_found: bool) -> None:
+    is_private = pl.col("plan_type").is_in(["ppo", "hmo", "high_deductible", "marketplace"])
+    own = lake.read(COVERAGES, DAY).filter((pl.col("relationship") == "self") & is_private).row(0, named=True)
+    rewrite(lake, COVERAGES, DAY, pl.col("coverage_id") == own["coverage_id"], coverage_start_date=date(2025, 4, 1))
+    rewrite(lake, PATIENTS, DAY, pl.col("patient_id") == own["patient_id"], birth_date=born)
+    ids = {id_ for id_, detail in found(lake, "relationships_plausible") if detail == "subscriber's age"}
+    assert ids == ({own["coverage_id"]} if is_found else set())
