@@ -71,14 +71,18 @@ def days_received(feed: Feed, days: Sequence[date]) -> tuple[int, int]:
 
 def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
     """Return the plan of consecutive days, given the rows of `visits` received within `days_received`."""
-    visits = visits_from(rows)
-    counter = pair(visits.received, visits.index)
+    received = rows["received_date"].to_physical().to_numpy().astype(np.int64)
+    index = rows["claim_index"].to_numpy().astype(np.int64)
+    counter = pair(received, index)
     first, last = day_number(min(days)), day_number(max(days))
     draws = Draws(feed.seed)
-    versions = versions_between(draws, counter, visits.received, first=first, last=last)
-    order = np.lexsort((visits.index[versions.claim], visits.received[versions.claim], versions.day))
-    claim, version, status = versions.claim[order], versions.number[order], versions.status[order]
-    counter, replaces = counter[claim], visits.replaces[claim]
+    versions = versions_between(draws, counter, received, first=first, last=last)
+    order = np.lexsort((index[versions.claim], received[versions.claim], versions.day))
+    version, status = versions.number[order], versions.status[order]
+    # most claims of the two months before have no version on these days
+    seen, claim = np.unique(versions.claim[order], return_inverse=True)
+    visits = visits_from(rows[seen])
+    counter, replaces = counter[seen][claim], visits.replaces[claim]
     is_voided = (status == CANCELLED) & ~are_replaced(draws, counter)
     return Plan(
         **visits.at(claim),  # type: ignore[arg-type]

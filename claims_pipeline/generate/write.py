@@ -1,6 +1,7 @@
 """Writing the feed into a lake, table by table or all of a range at once; memory stays flat as the range grows."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -23,6 +24,8 @@ from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, IRR
 CLAIMS_A_CHUNK = 100_000
 """About this many claims are in memory at a time for each job."""
 DAYS_A_CHUNK = 92
+DAYS_A_READ = 30
+"""Visits of so many days and of the two months before are read at once, though these days may be several chunks."""
 
 OnDays = Callable[[int, int], None]
 """Called with the days done and all days."""
@@ -99,7 +102,7 @@ def generate_range(
         start: first day.
         end: last day, included.
         jobs: chunks of days, or parts of a year's visits, that are worked on at the same time (threads).
-        on_progress: called after each chunk.
+        on_progress: called after each chunk, or after `DAYS_A_READ` days.
 
     Raises:
         FeedMismatch: the lake belongs to another feed.
@@ -113,11 +116,11 @@ def generate_range(
             writer.add(table, directory(feed)[table.name])
         writer.add(ENROLLMENT, enrollment(feed))
         _add_visits(writer, feed, missing_years(lake, feed, days), jobs=jobs)
-        chunks = list(_chunks(feed, days))
+        parts = list(_chunks(feed, days, at_least=DAYS_A_READ))
         run = pool.map if pool else map
         done = 0
-        for chunk, counts in zip(chunks, run(lambda chunk: _add_chunk(writer, feed, chunk), chunks), strict=True):
-            done += len(chunk)
+        for part, counts in zip(parts, run(lambda part: _add_part(writer, feed, part), parts), strict=True):
+            done += len(part)
             for name, count in counts.items():
                 rows[name] += count
             if on_progress:
@@ -139,8 +142,18 @@ def generate_range(
     )
 
 
-def _add_chunk(writer: LakeWriter, feed: Feed, chunk: Sequence[date]) -> dict[str, int]:
-    plan = _plan(writer, feed, chunk)
+def _add_part(writer: LakeWriter, feed: Feed, days: Sequence[date]) -> Counter[str]:
+    """Add the daily tables of consecutive days chunk by chunk; return the rows by table."""
+    visits = _visits(writer, feed, days)
+    rows: Counter[str] = Counter()
+    for chunk in _chunks(feed, days):
+        first, last = (day_of(number) for number in days_received(feed, chunk))
+        of_chunk = visits.filter(pl.col("received_date").is_between(first, last))
+        rows.update(_add_chunk(writer, plan_of(feed, chunk, of_chunk), chunk))
+    return rows
+
+
+def _add_chunk(writer: LakeWriter, plan: Plan, chunk: Sequence[date]) -> dict[str, int]:
     patients = patients_of(plan)
     coverages = coverages_of(plan, patients)
     claims = claims_of(plan, patients, coverages)
@@ -157,7 +170,8 @@ def _write_days(
     with lake.writer() as writer:
         _add_visits(writer, feed, missing_years(lake, feed, ordered))
         for chunk in _chunks(feed, ordered):
-            rows |= _add_days(writer, table, rows_of(_plan(writer, feed, chunk), chunk), chunk)
+            plan = plan_of(feed, chunk, _visits(writer, feed, chunk))
+            rows |= _add_days(writer, table, rows_of(plan, chunk), chunk)
     return rows
 
 
@@ -187,13 +201,11 @@ def _add_visits(writer: LakeWriter, feed: Feed, years: Iterable[int], *, jobs: i
     return rows
 
 
-def _plan(writer: LakeWriter, feed: Feed, days: Sequence[date]) -> Plan:
-    """Return the plan of consecutive days from the visits of their years."""
+def _visits(writer: LakeWriter, feed: Feed, days: Sequence[date]) -> pl.DataFrame:
+    """Return the visits whose claims may have a version on some consecutive days."""
     first, last = (day_of(number) for number in days_received(feed, days))
     files = [writer.file(VISITS, date(year, 1, 1)) for year in _years(feed, days)]
-    return plan_of(
-        feed, days, scan_partitions(VISITS, files).filter(pl.col("received_date").is_between(first, last)).collect()
-    )
+    return scan_partitions(VISITS, files).filter(pl.col("received_date").is_between(first, last)).collect()
 
 
 def _years(feed: Feed, days: Sequence[date]) -> range:
@@ -218,10 +230,10 @@ def _stored(lake: Lake, table: Table, days: Sequence[date]) -> pl.DataFrame:
     return lake.scan(table, days).collect()
 
 
-def _chunks(feed: Feed, days: Sequence[date]) -> Iterator[Sequence[date]]:
-    """Split days into runs of consecutive ones with about CLAIMS_A_CHUNK claims each."""
+def _chunks(feed: Feed, days: Sequence[date], *, at_least: int = 1) -> Iterator[Sequence[date]]:
+    """Split days into runs of consecutive ones with about CLAIMS_A_CHUNK claims each, but of so many days at least."""
     length = (feed.end_date - feed.start_date).days + 1
-    size = max(1, min(DAYS_A_CHUNK, CLAIMS_A_CHUNK * length // feed.claims))
+    size = max(at_least, min(DAYS_A_CHUNK, CLAIMS_A_CHUNK * length // feed.claims))
     chunk: list[date] = []
     for day in days:
         if chunk and (len(chunk) == size or day != chunk[-1] + timedelta(days=1)):

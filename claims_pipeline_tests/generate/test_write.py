@@ -9,6 +9,7 @@ import pytest
 from claims_pipeline.errors import ConfigError, FeedMismatch
 from claims_pipeline.generate import (
     generate_range,
+    write,
     write_claims,
     write_coverages,
     write_directory,
@@ -105,6 +106,14 @@ def test_two_jobs_give_the_bytes_of_one(lake: Lake, tmp_path: Path) -> None:
     parallel = Lake(tmp_path / "parallel")
     generate_range(parallel, FEED, start=FEED.start_date, end=FEED.end_date, jobs=2)
     assert digests(parallel) == digests(lake)
+
+
+def test_chunks_of_any_size_give_the_same_bytes(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "CLAIMS_A_CHUNK", FEED.claims // 20)
+    monkeypatch.setattr(write, "DAYS_A_READ", 7)
+    small = Lake(tmp_path / "small")
+    generate_range(small, FEED, start=FEED.start_date, end=FEED.end_date, jobs=2)
+    assert digests(small) == digests(lake)
 
 
 def test_making_a_range_again_rewrites_nothing(lake: Lake) -> None:
