@@ -105,6 +105,7 @@ def test_a_provider_opens_beside_the_peers_and_leads_to_the_claims(page: Page) -
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Median of the specialty")
     expect(dialog).to_contain_text("office visit")
+    expect(page.locator("#detail-title")).to_have_text("Dora Diaz")
     page.keyboard.press("Escape")
     expect(opener).to_be_focused()
     opener.click()
@@ -122,7 +123,8 @@ def test_a_claim_leads_to_its_patient_and_the_patient_to_another_claim(page: Pag
     dialog.get_by_role("button", name="claim-20250111-000000").click()
     expect(page.locator("#detail-title")).to_have_text("claim-20250111-000000")
     page.go_back()
-    expect(page.locator("#detail-title")).to_have_text(ANA)
+    expect(page.locator("#detail-title")).to_have_text("Ana Alvarez")
+    expect(dialog.locator(".facts")).to_contain_text(ANA)
 
 
 def test_a_claim_shows_its_fhir_resource(page: Page) -> None:

@@ -9,6 +9,7 @@ const content = document.getElementById("detail-content");
 const SHOWN_CLAIMS = 100;
 
 const named = ({ code, label }) => (label ? `${code} ${label}` : code);
+// What each kind of page shows: its title, then its parts.
 const PAGES = { claim: claimPage, person: patientPage, practitioner: providerPage };
 
 // Shows what the address opens: the first of claim, person and practitioner that it names.
@@ -19,11 +20,14 @@ export async function showDetail(parameters, signal) {
     return;
   }
   const id = parameters.get(kind);
-  document.getElementById("detail-title").textContent = id;
+  const heading = document.getElementById("detail-title");
   try {
-    content.replaceChildren(...await PAGES[kind](encodeURIComponent(id), signal));
+    const [title, ...parts] = await PAGES[kind](encodeURIComponent(id), signal);
+    heading.textContent = title;
+    content.replaceChildren(...parts);
   } catch (error) {
     if (isAborted(error)) return;
+    heading.textContent = id;
     content.replaceChildren(element("p", {}, `${error.message[0].toUpperCase()}${error.message.slice(1)}.`));
   }
   if (!dialog.open) dialog.showModal();
@@ -32,6 +36,7 @@ export async function showDetail(parameters, signal) {
 async function claimPage(id, signal) {
   const claim = await ask(`/api/claims/${id}`, { signal });
   return [
+    claim.claim_id,
     factsOf([
       ["Status", claim.claim_frequency_code === "8" ? `${claim.claim_status}, void` : claim.claim_status],
       ...relationsOf(claim),
@@ -68,8 +73,9 @@ async function patientPage(id, signal) {
     ask("/api/claims", { parameters: ofPatient({ sort: "-claim_start_date", count: SHOWN_CLAIMS }), signal }),
     ask("/api/stats/by-diagnosis", { parameters: ofPatient({ measure: "claim_count" }), signal })]);
   return [
+    `${patient.first_name} ${patient.last_name}`,
     factsOf([
-      ["Name", `${patient.first_name} ${patient.last_name}`],
+      ["Patient", patient.patient_id],
       ["Born", `${formatDay(patient.birth_date)}, ${patient.gender}`],
       ["Address", `${patient.address_line}, ${patient.city}, ${patient.state} ${patient.zip_code}`],
       ["Claims", `${formatCount(patient.claim_count)}, received ${formatDay(patient.first_received_date)} to ${formatDay(patient.last_received_date)}`],
@@ -95,8 +101,9 @@ async function providerPage(id, signal) {
   const figure = (name, value) => (value === null ? "–" : name.endsWith("charge_amount") ? formatAmount(value) : formatCount(value));
   const share = (value) => (value === null ? "–" : formatPercent(value / 100));
   return [
+    provider.practitioner_name,
     factsOf([
-      ["Name", provider.practitioner_name],
+      ["Provider", provider.practitioner_id],
       ["Specialty", inWords(provider.specialty)],
       ["Practice", `${provider.organization_name}, ${provider.facility_city}, ${provider.facility_state}`],
       ["Peers", `${formatCount(provider.peer_count)} providers of the specialty, this one included`],
