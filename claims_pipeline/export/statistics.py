@@ -1,8 +1,9 @@
 """Statistics of a feed for stats.json: totals and shares over the current state of a range of days."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,49 +15,74 @@ from claims_pipeline.reference import diagnosis_labels, procedure_labels
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS
 
 TOP = 10
+VERSIONS_AT_ONCE = 50_000
+"""So many versions of claims are in memory at a time, but those of a day are never divided."""
+_COUNTED = ("claim_status", "plan_type", "facility_state", "procedure", "diagnosis")
+_NO_COUNTS = pl.Schema({"name": pl.String(), "value": pl.String(), "len": pl.UInt32()})
 
 
 def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> dict[str, Any]:
     """Return the statistics of some days of a lake (default: all).
 
-    Each claim counts once, in its latest version; each patient and coverage once, in its latest state.
+    Each claim counts once, in its latest version; each patient and coverage once, in its latest state. Charges are of
+    active claims; procedures and diagnoses are of claims that are not cancelled.
     """
-    chosen = lake.days(CLAIMS) if days is None else list(days)
-    claims = lake.scan(CLAIMS, chosen)
-    versions = claims.select(pl.col("claim_id").hash()).collect()["claim_id"]
-    superseded = pl.LazyFrame({"row": (~versions.is_last_distinct()).arg_true()})
-    latest = claims.with_row_index("row").join(superseded, on="row", how="anti")
-    people = lake.scan(PATIENTS, chosen).group_by("patient_id").agg(pl.col("gender").last())
-    seen = people.join(claims, on="patient_id", how="semi")  # others only hold the policy of somebody seen
-    coverages = lake.scan(COVERAGES, chosen).select("coverage_id", "plan_type").unique()
-    plans = latest.group_by("coverage_id").len().join(coverages, on="coverage_id").group_by("plan_type")
-    codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code"))
-    totals, genders, by_plan, states, statuses, procedures, diagnoses = pl.collect_all(
-        [
-            latest.select(pl.len().alias("claims"), pl.col("total_charge_amount").sum().cast(pl.String)),
-            seen.group_by("gender").len(),
-            plans.agg(pl.col("len").sum()),
-            latest.group_by("facility_state").len(),
-            latest.group_by("claim_status").len(),
-            _counts(latest.select(codes.alias("code"))),
-            _counts(latest.select(pl.col("diagnosis_codes").alias("code"))),
-        ]
-    )
+    chosen = sorted(set(lake.days(CLAIMS) if days is None else days))
+    plans = lake.scan(COVERAGES, chosen).select("coverage_id", "plan_type")
+    plan_of = plans.unique("coverage_id", keep="last").collect()
+    charges, counts, seen = Decimal(0), [_NO_COUNTS.to_frame()], [pl.Series("patient_id", [], pl.String)]
+    for claims in _latest_versions(lake, chosen):
+        active = claims.filter(pl.col("claim_status") == "active")
+        charges += Decimal(str(active["total_charge_amount"].sum() or 0))
+        counts += _counts(claims.join(plan_of, on="coverage_id", how="left"))
+        seen.append(claims["patient_id"].unique())
+    by_name = pl.concat(counts).group_by("name", "value").agg(pl.col("len").sum())
+    patients = pl.concat(seen).unique().to_frame()
+    people = lake.scan(PATIENTS, chosen).group_by("patient_id").agg(pl.col("gender").last()).collect()
+    genders = people.join(patients, on="patient_id", how="semi")  # others only hold the policy of somebody seen
+
+    counted = {name: by_name.filter(pl.col("name") == name).select("value", "len") for name in _COUNTED}
     return {
         "feed": feed.model_dump(mode="json"),
         "start_date": str(min(chosen)),
         "end_date": str(max(chosen)),
-        "claims": totals["claims"].item(),
-        "charge_amount": totals["total_charge_amount"].item(),
+        "claims": int(counted["claim_status"]["len"].sum()),
+        "charge_amount": str(charges),
         "population": feed.patients,
-        "patients_seen": int(genders["len"].sum()),
-        "status": _shares(statuses),
-        "gender": _shares(genders),
-        "plan_type": _shares(by_plan),
-        "state": _shares(states),
-        "top_procedures": _top(procedures, procedure_labels()),
-        "top_diagnoses": _top(diagnoses, diagnosis_labels()),
+        "patients_seen": genders.height,
+        "status": _shares(counted["claim_status"]),
+        "gender": _shares(genders.group_by("gender").len()),
+        "plan_type": _shares(counted["plan_type"]),
+        "state": _shares(counted["facility_state"]),
+        "top_procedures": _top(counted["procedure"], procedure_labels()),
+        "top_diagnoses": _top(counted["diagnosis"], diagnosis_labels()),
     }
+
+
+def _latest_versions(lake: Lake, days: list[date]) -> Iterator[pl.DataFrame]:
+    """Yield the latest version of each claim of some days, some days at a time."""
+    ids = lake.scan(CLAIMS, days).select("day", pl.col("claim_id").hash()).collect()
+    is_latest = ids["claim_id"].is_last_distinct()
+    by_day = ids.group_by("day", maintain_order=True).len()
+    chunk = ((pl.col("len").cum_sum() - pl.col("len")) // VERSIONS_AT_ONCE).alias("chunk")
+    chunks = by_day.group_by(chunk, maintain_order=True).agg("day", pl.col("len").sum())
+    columns = ("coverage_id", "patient_id", "claim_status", "facility_state", "total_charge_amount")
+    codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code"))
+    first = 0
+    for of_chunk, count in chunks.select("day", "len").iter_rows():
+        claims = lake.scan(CLAIMS, of_chunk).select(*columns, procedure=codes, diagnosis="diagnosis_codes").collect()
+        yield claims.filter(is_latest.slice(first, count))
+        first += count
+
+
+def _counts(claims: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield how often each value of a column is there: name of the column, value, len."""
+    billed = claims.filter(pl.col("claim_status") != "cancelled")
+    for name in _COUNTED:
+        is_code = name in ("procedure", "diagnosis")
+        values = billed[name].explode() if is_code else claims[name]
+        counts = values.drop_nulls().alias("value").value_counts(name="len")
+        yield counts.select(pl.lit(name).alias("name"), "value", "len")
 
 
 def write_statistics(path: Path, facts: dict[str, Any]) -> None:
@@ -74,15 +100,10 @@ def _shares(counts: pl.DataFrame) -> dict[str, dict[str, float]]:
     return {name: {"count": count, "share": round(count / total, 4)} for name, count in ordered.iter_rows()}
 
 
-def _counts(codes: pl.LazyFrame) -> pl.LazyFrame:
-    """Return how often each code is there."""
-    return codes.explode("code").group_by("code").len()
-
-
 def _top(counts: pl.DataFrame, labels: dict[str, str]) -> list[dict[str, Any]]:
     """Return the most frequent codes with their share of all."""
     total = counts["len"].sum() or 1
-    top = counts.sort([pl.col("len"), pl.col("code")], descending=[True, False]).head(TOP)
+    top = counts.sort([pl.col("len"), pl.col("value")], descending=[True, False]).head(TOP)
     return [
         {"code": code, "label": labels.get(code, ""), "count": count, "share": round(count / total, 4)}
         for code, count in top.iter_rows()

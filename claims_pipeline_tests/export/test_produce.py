@@ -1,9 +1,11 @@
 """Files of every format hold the current state, and refused outputs stay as they were."""
 
 import gzip
+import importlib
 import json
 from collections import Counter
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +136,22 @@ def test_statistics_count_what_the_lake_holds(lake: Lake) -> None:
     assert facts["population"] == FEED.patients
     assert sum(one["count"] for one in facts["state"].values()) == FEED.claims
     assert sum(one["share"] for one in facts["plan_type"].values()) == pytest.approx(1, abs=0.001)
-    codes = Counter(item["productOrService"]["coding"][0]["code"] for claim in claims for item in claim["item"])
+    billed = [claim for claim in claims if claim["status"] != "cancelled"]
+    codes = Counter(item["productOrService"]["coding"][0]["code"] for claim in billed for item in claim["item"])
     assert (facts["top_procedures"][0]["code"], facts["top_procedures"][0]["count"]) == codes.most_common(1)[0]
+    charges = sum(Decimal(str(claim["total"]["value"])) for claim in claims if claim["status"] == "active")
+    assert facts["charge_amount"] == str(charges)
     assert len(facts["top_diagnoses"]) == 10
     assert all(one["label"] for one in facts["top_diagnoses"] + facts["top_procedures"])
+
+
+def test_statistics_depend_neither_on_the_order_of_days_nor_on_how_many_are_read_at_a_time(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = statistics(lake, FEED)
+    assert statistics(lake, FEED, reversed(lake.days(CLAIMS))) == facts
+    monkeypatch.setattr(importlib.import_module("claims_pipeline.export.statistics"), "VERSIONS_AT_ONCE", 7)
+    assert statistics(lake, FEED) == facts
 
 
 def test_a_lake_is_not_overwritten_by_files(lake: Lake) -> None:
