@@ -31,7 +31,7 @@ CONDITIONS = {
 
 
 def disabled_use(sample: Sample) -> Figures:
-    """Return how many claims a year those have who have Medicare below 65, for one of the other members."""
+    """Return the claims a year of members below 65 with Medicare, divided by those of other members."""
     claims = sample.first_year.group_by("patient_id").len().collect()
     members = sample.members.join(claims, on="patient_id", how="left").with_columns(pl.col("len").fill_null(0))
     is_disabled = pl.col("plan_type").is_in(["medicare", "medicare_advantage"]) & (pl.col("age") < 65)
