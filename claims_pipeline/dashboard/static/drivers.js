@@ -9,6 +9,7 @@ const bars = document.getElementById("bars");
 const chips = document.getElementById("chips");
 const labels = new Map(); // "dimension=value" -> label, as far as an answer has named it
 
+const PERIODS = ["day", "week", "month"]; // the latest first; values of other dimensions come by the measure
 const DIMENSIONS = [...by.options].map((option) => option.value);
 // Those whose names are filters; the values of the others are chosen by status or by days of receipt.
 export const FILTERING = [...by.options].filter((option) => !option.dataset.filteredBy).map((option) => option.value);
@@ -21,7 +22,7 @@ export const dimensionOf = (parameters) => (DIMENSIONS.includes(parameters.get("
 
 // Returns the parameters that choose a value: the filter of the dimension's name, or the days of a period.
 export function filterOf(dimension, value) {
-  if (!["day", "week", "month"].includes(dimension)) return { [dimension]: value };
+  if (!PERIODS.includes(dimension)) return { [dimension]: value };
   const last = new Date(`${value}T00:00:00Z`);
   if (dimension === "week") last.setUTCDate(last.getUTCDate() + 6);
   if (dimension === "month") last.setUTCMonth(last.getUTCMonth() + 1, 0);
@@ -50,7 +51,8 @@ export function showDrivers({ dimension, measure: name, items, total, value_coun
       "data-key": value, title: `Only claims with ${titleOf(dimension)} ${label}` },
     element("span", { className: "name" }, label), bar, element("span", { className: "number" }, `${formatFigure(figure, option.dataset.unit)}${share}`)));
   })));
-  const shown = value_count > items.length ? `The largest ${items.length} of ${formatCount(value_count)}. ` : "";
+  const first = PERIODS.includes(dimension) ? "latest" : "largest";
+  const shown = value_count > items.length ? `The ${first} ${items.length} of ${formatCount(value_count)}. ` : "";
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
   document.getElementById("drivers-note").textContent = `${shown}${instead}A click on a row shows only its claims.`;
 }
