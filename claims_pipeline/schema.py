@@ -140,6 +140,7 @@ _SPAN = (
     Column("plan_id", TEXT, "Plan"),
     Column("coverage_start_date", DATE, "First day covered"),
     Column("coverage_end_date", DATE, "Last day covered"),
+    Column("state", TEXT, "Two-letter state where the person lives on the first day covered"),
 )
 
 _CONDITION = (

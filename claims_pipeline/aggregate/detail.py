@@ -119,7 +119,9 @@ DETAIL: tuple[Model, ...] = (
             Column("gender", TEXT, "Gender of the member"),
             Column("birth_date", DATE, "Date of birth"),
             Column(
-                "patient_state", TEXT, "State of the member; unknown for one whom no claim or coverage of a claim names"
+                "patient_state",
+                TEXT,
+                "State of the patient now; of a member whom no claim names, at the start of the coverage",
             ),
             Column("coverage_id", TEXT, "Coverage"),
             Column("plan_id", TEXT, "Plan of that coverage"),

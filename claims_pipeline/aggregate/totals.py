@@ -35,7 +35,7 @@ TOTALS: tuple[Model, ...] = (
             _PLAN_TYPE,
             Column("gender", TEXT, "Gender of the members"),
             Column("age_band", TEXT, "Age of the members on the first day of the month, in years"),
-            Column("patient_state", TEXT, "State of the members; unknown where no claim names them"),
+            Column("patient_state", TEXT, "State of the members, as in member_spans"),
             Column("member_count", COUNT, "Members"),
         ),
         models=("member_spans",),

@@ -146,7 +146,7 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
             Dimension(
                 "patient_state",
                 "Patient's state",
-                "State where the patient lives; unknown for members whom no claim names.",
+                "State of the patient now; of a member whom no claim names, at the start of the coverage.",
                 "patient_state",
                 is_of_members=True,
             ),

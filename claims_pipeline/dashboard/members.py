@@ -1,7 +1,8 @@
 """Member months under the filters, beside the claims that they are the denominator of.
 
-A month that the days cover only in part counts by its share of days. Filters by plan, payer, age and gender choose
-members as well as claims; the other ones choose claims only, so charges PMPM by specialty add up to those of all.
+A month that the days cover only in part counts by its share of days. Filters by plan, plan type, payer, age,
+gender and patient's state choose members as well as claims; the others choose claims only, so charges PMPM by specialty
+add up to those of all.
 """
 
 from collections.abc import Sequence

@@ -13,6 +13,7 @@ from claims_pipeline.generate.days import day_number, year_start
 from claims_pipeline.generate.draws import Draws, Integers, pair
 from claims_pipeline.generate.identifiers import coverage_ids, dates, known_dates, numbered
 from claims_pipeline.generate.population import conditions_on, population
+from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.subscribers import RELATIONSHIPS, relationships
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -58,6 +59,7 @@ def _members(feed: Feed, people: Integers) -> pl.DataFrame:
                     "plan_id": read_table("plans")["plan_id"].gather(spans.plan),
                     "coverage_start_date": dates(spans.start),
                     "coverage_end_date": dates(spans.end),
+                    "state": read_table("cities")["state"].gather(residence_on(feed, people[place], spans.start).city),
                 }
             ).to_struct(),
             np.bincount(place, minlength=len(people)),

@@ -35,6 +35,7 @@ SPANS = {
     CLEO: [("plan-02", date(2025, 2, 1), date(2025, 12, 31))],
     DAN: [("plan-01", date(2026, 1, 1), date(2026, 12, 31))],
 }
+STATES = {ANA: "TX", BEN: "CA", CLEO: "TX", DAN: "NY"}
 DOCTOR = {
     "practitioner_id": "practitioner-0001",
     "npi": "9000000002",
@@ -102,6 +103,7 @@ def write_directory(lake: Lake) -> None:
                     "plan_id": plan_id,
                     "coverage_start_date": start,
                     "coverage_end_date": end,
+                    "state": STATES[patient_id],
                 }
                 for plan_id, start, end in spans
             ],
@@ -174,7 +176,7 @@ def patient(patient_id: str, day: date) -> dict[str, Any]:
         "death_date": None,
         "address_line": "1 Main St",
         "city": "Fresno" if patient_id == BEN else "Dallas" if patient_id == ANA and day >= FEB_3 else "Austin",
-        "state": "CA" if patient_id == BEN else "TX",
+        "state": STATES[patient_id],
         "zip_code": "73301",
     }
 

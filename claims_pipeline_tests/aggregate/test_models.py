@@ -116,6 +116,23 @@ def test_the_member_months_of_a_feed_are_those_of_its_enrollment(tmp_path: Path)
     assert months == len(covered)
 
 
+def test_members_whom_no_claim_names_are_members_of_their_state(tmp_path: Path) -> None:
+    """Charges PMPM of the states, weighted by member months, are those of all members even in a lake of a few days."""
+    first, last = date(2025, 1, 1), date(2025, 1, 3)
+    lake = Lake(tmp_path / "lake")
+    feed = Feed(seed=5, patients=300, claims=100, start_date=first, end_date=last)
+    generate_range(lake, feed, start=first, end=last)
+    aggregate.build(lake, tmp_path / "a.duckdb")
+    ((unnamed, unknown, states_that_differ),) = rows(
+        tmp_path / "a.duckdb",
+        "select count(*) filter (patients_current.state is null), count(*) filter (patient_state = 'unknown'), "
+        "count(*) filter (patients_current.state <> patient_state) "
+        "from member_spans left join patients_current using (patient_id)",
+    )
+    assert unnamed > 100
+    assert (unknown, states_that_differ) == (0, 0)
+
+
 def test_a_patients_charges_leave_out_claims_that_are_not_active(select: Select) -> None:
     assert select("select * from patient_totals") == [
         (ANA, 2, Decimal("150.00"), JAN_10, JAN_11),

@@ -121,7 +121,7 @@ def member_months(lake: Lake) -> pl.DataFrame:
                 rows.append({"plan": plan["plan_name"], "plan_type": plan["plan_type"], "gender": person["gender"],
                              "payer": payers[plan["payer_id"]], "age_band": _age_band(claim),
                              "month": month.month,
-                             "patient_state": states.get(person["patient_id"], "unknown")})  # fmt: skip
+                             "patient_state": states.get(person["patient_id"], spans[-1]["state"])})  # fmt: skip
     return pl.DataFrame(rows)
 
 

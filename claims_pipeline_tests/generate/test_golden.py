@@ -19,7 +19,7 @@ GOLDEN = {
     "organizations": "fab7d77abdc8ae6f",
     "locations": "138d5c0e4b1ff004",
     "practitioners": "d51d813e962bec22",
-    "enrollment": "1e32841038f914a1",
+    "enrollment": "f6f328f3027dfa08",
     "visits": "0192cc787be3da2e",
     "patients": "a8239cb8ff37c739",
     "coverages": "453f40371e37b6e4",

@@ -59,6 +59,27 @@ def test_some_people_move_within_the_year(lake: Lake) -> None:
     assert homes.select((pl.col("homes") > 1).mean()).collect().item() == pytest.approx(0.06, abs=0.04)
 
 
+def test_a_patient_lives_in_the_state_of_the_span_or_after_a_move_in_that_of_the_next(lake: Lake) -> None:
+    named = lake.scan(PATIENTS).collect().select("patient_id", "day", "state").sort("day")
+    spans = spans_of(lake).select("patient_id", "coverage_start_date", span_state="state").sort("coverage_start_date")
+    later = spans.rename({"span_state": "next_state"})
+    both = named.join_asof(
+        spans, left_on="day", right_on="coverage_start_date", by="patient_id", check_sortedness=False
+    ).join_asof(
+        later,
+        left_on="day",
+        right_on="coverage_start_date",
+        by="patient_id",
+        strategy="forward",
+        check_sortedness=False,
+        suffix="_of_next",
+    )
+    both = both.drop_nulls(["span_state", "next_state"])
+    has_moved = both["state"] != both["span_state"]
+    assert 0 < has_moved.sum() < 0.05 * both.height
+    assert (both["state"] == both["next_state"]).filter(has_moved).all()
+
+
 def spans_of(lake: Lake) -> pl.DataFrame:
     """Return one row a span of the coverage that pays first, with the days since the person's span before it."""
     since = (pl.col("coverage_start_date") - pl.col("coverage_end_date").shift()).over("patient_id").dt.total_days()

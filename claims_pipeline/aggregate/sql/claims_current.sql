@@ -1,6 +1,6 @@
 -- One row per claim id: its version with the greatest day, with what claims are broken down by.
--- Patient, coverage and practitioner are those that the claim names, as they are now (so is the patient's state); the age is that on the first day
--- of service. Numbers are those of this file. Chapters are those of ICD-10-CM, of the principal diagnosis.
+-- Patient (with the state), coverage and practitioner are as they are now. The age is that on the first day of service.
+-- Numbers are those of this file. Chapters are those of ICD-10-CM, of the principal diagnosis.
 with latest as (
     select
         claim_id,

@@ -2,7 +2,8 @@
 -- A member counts in each month with a covered day, once: a month of two spans belongs to the later one. So the member
 -- months of a period are the sum, over the spans, of the months that they share with it.
 -- What pays second beside another coverage adds no months.
--- The lake has the state of a person whom a claim names, or a coverage of one as subscriber; that of others is unknown.
+-- The state of a member whom the claims name is that of patients_current, so that claims and members are of one state;
+-- that of others is the state on the first day of the span.
 -- From the month of the earliest service to the last day that the lake has a claim for.
 with period as (
     select
@@ -40,7 +41,7 @@ select
     patient_id,
     coalesce(months.gender, 'unknown') as gender,
     months.birth_date,
-    coalesce(patients_current.state, 'unknown') as patient_state,
+    coalesce(patients_current.state, span.state) as patient_state,
     span.coverage_id,
     span.plan_id,
     coalesce(plan_name, 'unknown') as plan_name,

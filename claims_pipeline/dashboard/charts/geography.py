@@ -38,7 +38,7 @@ GRID = {
 
 @chart(title="Geography", place=6, width="half", plot_height=346)
 def geography(view: View, filters: Filters) -> Spec:
-    """Charges PMPM by the patient's state, of members whose state is known; the figures have the claims."""
+    """Charges PMPM by the patient's state; the figures have the claims."""
     joined = members(view, filters, DIMENSIONS["patient_state"])
     rows = view.select_remembered(
         f"{joined.with_clause} select patient_state, sum(claim_count)::bigint as claim_count, "
