@@ -13,15 +13,17 @@ from collections.abc import AsyncGenerator, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
 import httpx
 from pydantic import SecretStr
 
 from claims_pipeline.errors import ConfigError, FhirError
-from claims_pipeline.fhir_access.signing_key import SigningKey
 from claims_pipeline.ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from claims_pipeline.fhir_access.signing_key import SigningKey
 
 DISCOVERY = ".well-known/smart-configuration"
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -68,7 +70,7 @@ class OAuthClient:
     client_id: str
     scope: str
     secret: SecretStr | None
-    key: SigningKey | None
+    key: "SigningKey | None"
     token_url: str
     verify: ssl.SSLContext | bool
     seconds: float

@@ -8,7 +8,6 @@ import httpx
 
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.fhir_access.oauth import OAuth, OAuthClient
-from claims_pipeline.fhir_access.signing_key import read_signing_key
 from claims_pipeline.ports import LOOPBACK
 from claims_pipeline.settings import Settings
 
@@ -91,6 +90,9 @@ def _require_one_kind(settings: Settings) -> None:
 
 
 def _oauth_client(settings: Settings) -> OAuthClient:
+    # imported here: it brings PyJWT and cryptography, which other ways of access and Dagster's definitions do not need
+    from claims_pipeline.fhir_access.signing_key import read_signing_key
+
     file = settings.fhir_private_key_file
     return OAuthClient(
         base_url=settings.fhir_base_url,

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
@@ -28,6 +30,15 @@ def name(key: dg.AssetKey) -> str:
 
 def test_the_definitions_can_be_loaded() -> None:
     dg.Definitions.validate_loadable(defs)
+
+
+def test_the_definitions_bring_no_library_that_only_some_runs_need() -> None:
+    code = (
+        "import sys, claims_pipeline.definitions; print(*{'sqlalchemy', 'alembic', 'cryptography'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "\n"
 
 
 def test_the_lineage_is_that_of_the_data() -> None:
