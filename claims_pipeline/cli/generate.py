@@ -43,7 +43,9 @@ def generate(
         ),
     ] = None,
     compress: Annotated[bool, typer.Option("--gzip", help="Compress ndjson, bundles and json.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Chunks of days worked on at the same time.")] = 2,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Chunks of days, or parts of a year's visits, worked on at the same time.")
+    ] = 2,
     as_json: JsonOption = False,
 ) -> None:
     """Generate a feed of claims: a lake, or FHIR files for any server.

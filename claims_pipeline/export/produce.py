@@ -32,7 +32,7 @@ def produce(
         output: the lake (`parquet`), the folder (`ndjson`, `bundles`) or the file (`json`).
         form: `parquet` or one of FORMATS.
         compress: gzip the files (Parquet is compressed as it is).
-        jobs: number of chunks of days that are generated at the same time.
+        jobs: chunks of days, or parts of a year's visits, that are generated at the same time.
         on_progress: called with the number of days done and of all days.
 
     Raises:
