@@ -7,7 +7,6 @@ adult with diabetes, hypertension and kidney disease who is a member from before
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -91,14 +90,6 @@ class Population:
         is_covered: NDArray[np.bool_] = (first <= days) & (days <= last)
         is_covered &= (days < gap_first) | (days > gap_last)
         return is_covered
-
-    @cached_property
-    def adherent_people(self) -> Integers:
-        """Return the numbers of the people who go to checkups and are members throughout the feed's range."""
-        start, end = (day_number(day) for day in (self.feed.start_date, self.feed.end_date))
-        stays = (self.member.first <= start) & (self.member.last >= end)
-        stays &= self.member.gap_first > self.member.gap_last
-        return np.flatnonzero(self.is_adherent & stays)
 
 
 @once(maxsize=1)
