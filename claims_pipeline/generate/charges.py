@@ -39,7 +39,7 @@ class Billed:
     """What decides about modifiers and charges: arrays with one element a claim.
 
     Attributes:
-        counter: the claim's counter for random draws.
+        counter: the counter for random draws, the same for all claims of a visit.
         practitioner: number of the rendering provider, from 0.
         specialty: row of the specialties table.
         city: row of the cities table.

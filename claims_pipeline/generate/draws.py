@@ -90,6 +90,10 @@ def narrowed(values: Integers, kind: type[np.signedinteger[Any]] = np.int32) -> 
     return values.astype(kind)
 
 
+NO_COUNTER = np.uint64(2**64 - 1)
+"""Stands where a counter of a claim is missing: no claim has it, while 0 is the first claim of January 1, 1970."""
+
+
 class KeyedChoice:
     """Chooses one of some options by weights that differ from row to row, whatever the order of the options.
 

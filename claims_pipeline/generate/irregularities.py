@@ -115,13 +115,14 @@ def _chosen(year: _Year, kind: str, eligible: Mask, wanted: float) -> Integers:
 
 
 def _upcoded(year: _Year, feed: Feed) -> _Year:
-    """Let some practitioners bill each established office visit at the highest level."""
+    """Let some practitioners bill each established office visit at the highest level, but for replaced claims."""
     level = _first_of(year.frame["hcpcs_codes"], [*RAISED, HIGHEST])
     practitioner = year.frame["practitioner"].to_numpy().astype(np.int64)
     visits = np.bincount(practitioner[level != ""], minlength=practitioner.max() + 1)
     numbers = np.arange(len(visits))
     is_high = year.draws.uniform(f"irregularity/{UPCODING}", numbers) < feed.irregularities
-    rows = np.flatnonzero((is_high & (visits >= FEWEST_VISITS))[practitioner] & np.isin(level, list(RAISED)))
+    is_raised = (is_high & (visits >= FEWEST_VISITS))[practitioner] & np.isin(level, list(RAISED))
+    rows = np.flatnonzero(is_raised & year.is_free)
     details = pl.select(
         pl.format(
             "{} billed as {} by {}",
@@ -263,7 +264,7 @@ def _too_often(year: _Year, wanted: float, feed: Feed, is_paid: Mask) -> _Year:
     then, now = (span_on(feed, people=person[source], days=days) for days in (service[source], service))
     fits &= now.is_covered & (now.plan == then.plan)
     fits[sources] = False  # the source of another stays as it is
-    rows = _chosen(year, FREQUENCY, fits, wanted)
+    rows = _first_copies(_chosen(year, FREQUENCY, fits, wanted), source)
     frame = _copied(year.frame, rows, source[rows], keep=("service_date",))
     details = _of_source("{} again, as in {}", pl.Series(code[source[rows]]), frame, source[rows])
     return year.with_(frame, rows, FREQUENCY, details, kept=source[rows])
@@ -281,13 +282,19 @@ def _repeated(year: _Year, wanted: float, is_paid: Mask, kind: str) -> _Year:
         eligible &= (_first_of(year.frame["hcpcs_codes"], list(OTHER_LEVEL)) != "")[source]
     rows = _chosen(year, kind, eligible, wanted)
     is_source_changed = np.isin(source[rows], rows)
-    rows = rows[~is_source_changed]
+    rows = _first_copies(rows[~is_source_changed], source)
     frame = _copied(year.frame, rows, source[rows])
     if kind == NEAR_DUPLICATE:
         frame = _recoded(frame, rows, OTHER_LEVEL)
     what = "copy" if kind == DUPLICATE else "copy with another level"
     details = _of_source("{} of {}", pl.Series([what] * len(rows), dtype=pl.String), frame, source[rows])
     return year.with_(frame, rows, kind, details, kept=source[rows])
+
+
+def _first_copies(rows: Integers, source: Integers) -> Integers:
+    """Return those of the rows that are the first to be a copy of their source."""
+    _, first = np.unique(source[rows], return_index=True)
+    return rows[np.sort(first)]
 
 
 def _copied(frame: pl.DataFrame, rows: Integers, source: Integers, keep: Sequence[str] = ()) -> pl.DataFrame:

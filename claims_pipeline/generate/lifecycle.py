@@ -1,6 +1,6 @@
 """The versions of a claim: received as a draft or active, changed on later days, settled within 60 days.
 
-A cancelled claim is either replaced, by a claim of its own id (replacements), or voided.
+A cancelled claim is either replaced, by a claim of its own id (replacements), or void.
 """
 
 from dataclasses import dataclass
@@ -71,14 +71,17 @@ def stay_active(draws: Draws, claims: Bits) -> NDArray[np.bool_]:
 
 
 def are_replaced(draws: Draws, claims: Bits) -> NDArray[np.bool_]:
-    """Return which claims end as cancelled because another claim is sent in their place."""
+    """Return which claims end as cancelled because another claim is to be sent in their place."""
     chosen = draws.uniform("claim/replaced", claims) < REPLACED_SHARE
     replaced: NDArray[np.bool_] = chosen & (last_statuses(draws, claims) == CANCELLED)
     return replaced
 
 
 def are_mistaken(draws: Draws, claims: Bits, numbers: Integers) -> NDArray[np.bool_]:
-    """Return which versions, by number, have a mistake: one that a later version or a replacement puts right."""
+    """Return which versions, by number, have a mistake: one that a later version or a replacement puts right.
+
+    A claim that is to be replaced has its mistake even if there is no place for the replacement and it becomes void.
+    """
     path = _paths(draws, claims)
     is_first = (numbers == 1) & (_LENGTHS[path] > 1)
     is_draft = is_first & (_STATUS[path, 0] == DRAFT) & (draws.uniform("claim/draft", claims) < MISTAKEN_DRAFTS)

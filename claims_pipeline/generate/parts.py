@@ -20,7 +20,12 @@ def parts_of(count: int) -> list[slice]:
 
 
 def parts_by_person(person: Integers) -> list[Integers]:
-    """Return the positions of claims in parts with all claims of a person, in the order of people and of positions."""
+    """Return the positions of claims in parts with all claims of a person, in the order of people and of positions.
+
+    No part is empty: without claims there is none.
+    """
+    if not len(person):
+        return []
     order = np.argsort(person, kind="stable")
     of_person = person[order]
     cuts = np.unique(np.searchsorted(of_person, of_person[CLAIMS_A_PART::CLAIMS_A_PART]))

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.generate.coverage import Spans, span_on
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
+from claims_pipeline.generate.directory import directory_of
+from claims_pipeline.generate.draws import NO_COUNTER, SCATTER, Bits, Draws, Integers, pair
 from claims_pipeline.generate.lifecycle import (
     CANCELLED,
     LONGEST_CYCLE,
     are_mistaken,
-    are_replaced,
     versions_between,
 )
+from claims_pipeline.generate.replacements import LONGEST_WAIT
+from claims_pipeline.generate.slots import ReceiptDays
 from claims_pipeline.generate.visits import Visits, visits_from
 from claims_pipeline.lake import Feed
 
@@ -36,7 +38,7 @@ class Plan(Visits):
     """Claim versions as arrays of equal length, ordered by partition day, day received and index.
 
     Attributes:
-        counter: the counter for random draws of what is billed: the claim's, or of the claim that it replaces.
+        counter: the counter for random draws of what is billed: the visit's, so that each claim of it bills the same.
         day: partition: the day on which the payer receives this version.
         version: 1 for the first version.
         status: position in lifecycle.STATUSES.
@@ -82,15 +84,29 @@ def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
     # most claims of the two months before have no version on these days
     seen, claim = np.unique(versions.claim[order], return_inverse=True)
     visits = visits_from(rows[seen])
-    counter, replaces = counter[seen][claim], visits.replaces[claim]
-    is_voided = (status == CANCELLED) & ~are_replaced(draws, counter)
+    counter = counter[seen][claim]
+    is_voided = (status == CANCELLED) & ~np.isin(counter, _replaced_soon(feed, first, last))
     return Plan(
         **visits.at(claim),  # type: ignore[arg-type]
         feed=feed,
-        counter=np.where(replaces == 0, counter, replaces),
+        counter=_visit_counters(feed, visits)[claim],
         day=versions.day[order],
         version=version,
         status=status,
-        frequency=np.select([replaces != 0, is_voided], [REPLACEMENT, VOID], ORIGINAL),
+        frequency=np.select([visits.replaces[claim] != NO_COUNTER, is_voided], [REPLACEMENT, VOID], ORIGINAL),
         is_mistaken=are_mistaken(draws, counter, version),
     )
+
+
+def _replaced_soon(feed: Feed, first: int, last: int) -> Bits:
+    """Return the counters of the claims that are replaced from `first` on; all of those cancelled by `last`."""
+    replaces = ReceiptDays(feed, first, last + LONGEST_WAIT).replaces
+    found: Bits = replaces[replaces != NO_COUNTER]
+    return found
+
+
+def _visit_counters(feed: Feed, visits: Visits) -> Bits:
+    """Return a counter for each visit; the claims of a visit (a replacement, a duplicate) have the same."""
+    practitioner = directory_of(feed).practitioners["counter"].to_numpy().astype(np.uint64)
+    of_day = Draws(feed.seed).bits("visit", pair(visits.service, visits.person))
+    return of_day ^ practitioner[visits.practitioner] * SCATTER

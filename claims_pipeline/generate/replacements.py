@@ -1,7 +1,9 @@
 """Replacement claims: a payer receives them in place of claims that are cancelled then (frequency code 7).
 
-Which claims replace which follows from the counters of claims alone: a cancelled claim waits for the next day on which
-offices are open, and takes the place of a regular claim of that day. So the number of claims stays what the feed says.
+Which claims replace which follows from the counters of claims alone. The replacement comes on the day on which the
+claim is cancelled, or if offices are closed on it, on the next one on which they are open, and takes the place of a
+regular claim of that day. So the number of claims stays what the feed says. If the day has no place left, the cancelled
+claim is void instead.
 """
 
 import numpy as np
@@ -10,18 +12,18 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.calendar import claim_counts, open_days
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import Bits, Draws, Integers, pair, unpair
+from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, pair, unpair
 from claims_pipeline.generate.identifiers import dates
 from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, are_replaced, days_settled, stay_active
 from claims_pipeline.lake import Feed
 from claims_pipeline.schema import VISITS
 
 LONGEST_WAIT = 7
-"""Days until offices are open, at most."""
+"""Days from the cancellation until offices are open, at most."""
 
 
 def replaced_claims(feed: Feed, received: Integers, counter: Bits, is_free: NDArray[np.bool_]) -> Bits:
-    """Return the counter of the cancelled claim that each claim replaces, 0 for none.
+    """Return the counter of the cancelled claim that each claim replaces, NO_COUNTER for none.
 
     Args:
         feed: the feed.
@@ -29,7 +31,7 @@ def replaced_claims(feed: Feed, received: Integers, counter: Bits, is_free: NDAr
         counter: the counters of these claims.
         is_free: which of them may be replacements.
     """
-    found = np.zeros(len(counter), dtype=np.uint64)
+    found = np.full(len(counter), NO_COUNTER)
     if not len(received):
         return found
     first, days = received[0], received[-1] - received[0] + 1
@@ -88,20 +90,22 @@ def with_replacements(
         index: their numbers within the day.
         replaces: what `replaced_claims` returns for them.
     """
-    (rows,) = np.nonzero(replaces)
+    (rows,) = np.nonzero(replaces != NO_COUNTER)
     if not len(rows):
         return visits
     pool = pl.concat([before, visits])
     day, number = unpair(replaces[rows])
-    copies = pool[np.searchsorted(_counters(pool), replaces[rows])].with_columns(
+    copies = pool[np.searchsorted(_in_time(pool), replaces[rows].view(np.int64))].with_columns(
         received_date=dates(received[rows]),
         claim_index=pl.Series(index[rows]),
         replaced_date=dates(day),
         replaced_index=pl.Series(number),
     )
     both = pl.concat([visits, copies.cast(VISITS.polars_schema)])
-    return both[np.argsort(_counters(both))]
+    return both[np.argsort(_in_time(both))]
 
 
-def _counters(visits: pl.DataFrame) -> Bits:
-    return pair(visits["received_date"].to_physical().to_numpy(), visits["claim_index"].to_numpy())
+def _in_time(visits: pl.DataFrame) -> Integers:
+    """Return the counters of claims as numbers in the order of day and index; days before 1970 are below 0."""
+    counters = pair(visits["received_date"].to_physical().to_numpy(), visits["claim_index"].to_numpy())
+    return counters.view(np.int64)

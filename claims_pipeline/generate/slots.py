@@ -21,7 +21,17 @@ from claims_pipeline.generate.calendar import (
     stories,
 )
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Floats, Integers, KeyedChoice, WeightTable, pair
+from claims_pipeline.generate.draws import (
+    NO_COUNTER,
+    SCATTER,
+    Bits,
+    Draws,
+    Floats,
+    Integers,
+    KeyedChoice,
+    WeightTable,
+    pair,
+)
 from claims_pipeline.generate.in_turn import NOBODY
 from claims_pipeline.generate.parts import Run, parts_of
 from claims_pipeline.generate.population import choose_people
@@ -112,7 +122,7 @@ class ReceiptDays:
 
     @cached_property
     def replaces(self) -> Bits:
-        """The counter of the cancelled claim that each of `claims` replaces, 0 for none; people's turns stay."""
+        """The counter of the cancelled claim that each of `claims` replaces, or NO_COUNTER; people's turns stay."""
         received, index = self.claims()
         is_free = self._places(received, index) >= self._until[received - self.first, -1]
         return replaced_claims(self.feed, received, pair(received, index), is_free)
@@ -120,7 +130,7 @@ class ReceiptDays:
     def are_replacements(self, received: Integers, index: Integers) -> NDArray[np.bool_]:
         """Return which claims replace another."""
         row = (np.cumsum(self.counts) - self.counts)[received - self.first] + index
-        found: NDArray[np.bool_] = self.replaces[row] != 0
+        found: NDArray[np.bool_] = self.replaces[row] != NO_COUNTER
         return found
 
     def slots(self, received: Integers, index: Integers) -> Slots:

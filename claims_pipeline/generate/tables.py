@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.coverage import may_have_two, second_span_on
-from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, keys_of, pair, unpair
+from claims_pipeline.generate.draws import NO_COUNTER, Draws, Integers, KeyedChoice, keys_of, pair, unpair
 from claims_pipeline.generate.encounters import encounters_of
 from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, dates, known_dates, numbered
 from claims_pipeline.generate.lifecycle import STATUSES
@@ -157,12 +157,17 @@ def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl
             pl.Series(STATUSES).gather(plan.status).alias("claim_status"),
             pl.Series("version_number", plan.version),
             pl.Series(FREQUENCIES).gather(plan.frequency).alias("claim_frequency_code"),
-            pl.when(pl.Series(plan.replaces != 0)).then(claim_ids(*unpair(plan.replaces))).alias("replaced_claim_id"),
+            _claims_replaced(plan).alias("replaced_claim_id"),
             dates(plan.received).alias("received_date"),
             dates(plan.service).alias("claim_start_date"),
             dates(plan.service).alias("claim_end_date"),
         ),
     )
+
+
+def _claims_replaced(plan: Plan) -> pl.Expr:
+    """Return the id of the claim that each claim replaces, null for none."""
+    return pl.when(pl.Series(plan.replaces != NO_COUNTER)).then(claim_ids(*unpair(plan.replaces)))
 
 
 def _nothing(table: Table) -> pl.DataFrame:

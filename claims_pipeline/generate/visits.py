@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.arrow import lists
 from claims_pipeline.generate.calendar import stories
 from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, Diagnoses
-from claims_pipeline.generate.draws import Bits, Integers, pair, unpair
+from claims_pipeline.generate.draws import NO_COUNTER, Bits, Integers, pair, unpair
 from claims_pipeline.generate.identifiers import dates
 from claims_pipeline.generate.lines import Lines
 from claims_pipeline.generate.reasons import NONE
@@ -25,7 +25,7 @@ class Visits:
     Attributes:
         received: day of the claim's first version.
         index: number of the claim within the day received, from 0.
-        replaces: counter of the claim that this one replaces, 0 for none.
+        replaces: counter of the claim that this one replaces, NO_COUNTER for none.
         person: number of the patient, from 0.
         service: day of the service.
         story: row of the stories table.
@@ -69,7 +69,7 @@ class Visits:
             np.bincount(self.lines.claim, minlength=len(self.person)),
         )
         day, number = unpair(self.replaces)
-        is_replacement = pl.lit(pl.Series(self.replaces != 0))
+        is_replacement = pl.lit(pl.Series(self.replaces != NO_COUNTER))
         is_coded = np.arange(MOST_DIAGNOSES) < self.diagnoses.count[:, None]
         return pl.DataFrame(
             {
@@ -103,6 +103,7 @@ def visits_from(frame: pl.DataFrame) -> Visits:
     )
     numbers = {column.name: column.to_numpy().astype(np.int64) for column in columns}
     replaced = frame.select(pl.col("replaced_date").to_physical(), "replaced_index").fill_null(0)
+    replaces = pair(replaced["replaced_date"].to_numpy(), replaced["replaced_index"].to_numpy())
     of_lines = ["hcpcs_codes", "diagnosis_pointers", "unit_counts"]
     lines = frame.select(of_lines).explode(of_lines)
     code = lines["hcpcs_codes"].cast(_enum("procedures", "hcpcs_code")).to_physical()
@@ -110,7 +111,7 @@ def visits_from(frame: pl.DataFrame) -> Visits:
     pointer, units = (lines[name].to_numpy().astype(np.int64) for name in ("diagnosis_pointers", "unit_counts"))
     return Visits(
         **numbers,
-        replaces=pair(replaced["replaced_date"].to_numpy(), replaced["replaced_index"].to_numpy()),
+        replaces=np.where(frame["replaced_date"].is_null().to_numpy(), NO_COUNTER, replaces),
         is_new=frame["is_new_patient"].to_numpy(),
         is_video=frame["is_video"].to_numpy(),
         diagnoses=_diagnoses_from(frame["diagnosis_codes"]),

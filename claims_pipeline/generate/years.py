@@ -18,7 +18,7 @@ from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.days import age_months_on, day_number
 from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
 from claims_pipeline.generate.directory import directory_of, places_of, practices_of
-from claims_pipeline.generate.draws import Bits, Draws, Integers, narrowed, pair
+from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, narrowed, pair
 from claims_pipeline.generate.following import follow
 from claims_pipeline.generate.history import NEW_AFTER, Done, History, Seen, new_patients, seen_twice, too_soon
 from claims_pipeline.generate.lines import Encounters, Lines, repeats_of, wanted_lines, without_repeats
@@ -32,6 +32,7 @@ from claims_pipeline.generate.slots import ReceiptDays, Slots
 from claims_pipeline.generate.visits import Visits, visits_from
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
+from claims_pipeline.schema import VISITS
 
 ATTEMPTS = 12
 """So many patients are tried for a claim until it fits one's history; then the last one stays."""
@@ -89,15 +90,16 @@ def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jo
         jobs: parts of the claims that are worked on at the same time (threads).
     """
     with ThreadPoolExecutor(jobs) as pool:
-        receipts, drawn = _drawn(feed, year, earlier, pool.map if jobs > 1 else map)
-    visits = drawn.frame()
+        receipts, visits = _drawn(feed, year, earlier, pool.map if jobs > 1 else map)
     before = earlier[-1] if earlier else visits.clear()
     return with_replacements(visits, before, *receipts.claims(), receipts.replaces)
 
 
-def _drawn(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> tuple[ReceiptDays, Visits]:
-    """Return the days of a year, and the visits behind their claims but for replacements."""
+def _drawn(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> tuple[ReceiptDays, pl.DataFrame]:
+    """Return the days of a year, and the visits behind their claims but for replacements, as schema has them."""
     receipts, received, index, draft = _drafts(feed, year, run)
+    if not len(received):
+        return receipts, VISITS.polars_schema.to_frame()
     history = _history(feed, earlier)
     made: list[_Made] = []
     for attempt in range(ATTEMPTS):
@@ -112,14 +114,14 @@ def _drawn(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> 
         if not len(draft.row):
             break
         draft = _redrawn(feed, draft, attempt)
-    return receipts, _assembled(feed, received, index, made)
+    return receipts, _assembled(feed, received, index, made).frame()
 
 
 def _drafts(feed: Feed, year: int, run: Run) -> tuple[ReceiptDays, Integers, Integers, _Draft]:
     """Return the days of a year; day received, index and draft of each of their claims but for replacements."""
     first, last = day_number(max(date(year, 1, 1), feed.start_date)), day_number(date(year, 12, 31))
     receipts = ReceiptDays(feed, first, last, run)
-    is_drawn = receipts.replaces == 0
+    is_drawn = receipts.replaces == NO_COUNTER
     received, index = (values[is_drawn] for values in receipts.claims())
     slots = receipts.slots(received, index)
     source_story, source_episode = follow(receipts, slots, received)
@@ -131,10 +133,11 @@ def _history(feed: Feed, earlier: Sequence[pl.DataFrame]) -> History:
     history, practices = History(), practices_of(feed)
     for frame in earlier:
         visits = visits_from(frame)
-        practice = practices[visits.practitioner]
+        practice = narrowed(practices[visits.practitioner])
+        person, service = narrowed(visits.person), narrowed(visits.service)
         history.add(
-            Seen(visits.person, visits.practitioner, practice, visits.service, visits.is_new),
-            Done(visits.person[visits.lines.claim], visits.lines.code, visits.service[visits.lines.claim]),
+            Seen(person, narrowed(visits.practitioner), practice, service, visits.is_new),
+            Done(person[visits.lines.claim], narrowed(visits.lines.code, np.int16), service[visits.lines.claim]),
         )
     return history
 
@@ -270,7 +273,7 @@ def _assembled(feed: Feed, received: Integers, index: Integers, made: Sequence[_
     return Visits(
         received=received,
         index=index,
-        replaces=np.zeros(len(received), dtype=np.uint64),
+        replaces=np.full(len(received), NO_COUNTER),
         person=column([one.seen.person for one in made]),
         service=column([one.seen.service for one in made]),
         story=story,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from claims_pipeline.generate.days import day_number, weekday_of
-from claims_pipeline.generate.draws import Bits, Integers
+from claims_pipeline.generate.draws import NO_COUNTER, Bits, Integers
 from claims_pipeline.generate.following import LONGEST_WAIT, follow
 from claims_pipeline.generate.slots import ReceiptDays, Slots
 from claims_pipeline.lake import Feed
@@ -33,7 +33,7 @@ def drawn() -> Followed:
     received, index = receipts.claims()
     slots = receipts.slots(received, index)
     followed = follow(receipts, slots, received)
-    is_drawn = receipts.replaces == 0
+    is_drawn = receipts.replaces == NO_COUNTER
     return Followed(slots.at(is_drawn), received[is_drawn], *(values[is_drawn] for values in followed))
 
 

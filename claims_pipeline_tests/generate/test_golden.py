@@ -23,7 +23,7 @@ GOLDEN = {
     "visits": "0192cc787be3da2e",
     "patients": "a8239cb8ff37c739",
     "coverages": "453f40371e37b6e4",
-    "claims": "b08416e915cf760e",
+    "claims": "f345ee3155a8ce23",
 }
 
 

@@ -110,15 +110,44 @@ def test_a_lake_of_before_has_none(tmp_path: Path) -> None:
     assert read_feed(tmp_path) == PLAIN
 
 
-def test_the_source_of_an_irregularity_stays_as_it_is() -> None:
-    """At a high rate there are few claims that are neither irregular nor the reason why another one is."""
+@pytest.fixture(scope="module")
+def many() -> pl.DataFrame:
+    """Return labels at a high rate: few claims are neither irregular nor the reason why another one is."""
     feed = FEED.model_copy(update={"irregularities": 0.2})
-    visits = visits_of(feed, START.year)
-    planted = plant(feed, visits, [])[1]
-    sources = planted.filter(pl.col("kind").is_in(["frequency", "duplicate"]))["detail"].str.extract(r"(claim-\S+)$")
-
+    planted = plant(feed, visits_of(feed, START.year), [])[1]
     assert planted.height > 1_000
-    assert set(sources).isdisjoint(planted["claim_id"])
+    return planted.with_columns(source_id=pl.col("detail").str.extract(r"(claim-\S+)$"))
+
+
+def test_the_source_of_an_irregularity_stays_as_it_is(many: pl.DataFrame) -> None:
+    assert set(many["source_id"].drop_nulls()).isdisjoint(many["claim_id"])
+
+
+def test_a_claim_is_copied_once_at_most(many: pl.DataFrame) -> None:
+    assert many["source_id"].drop_nulls().is_unique().all()
+
+
+def test_a_planted_duplicate_bills_what_its_source_bills(lake: Lake) -> None:
+    last = lake.scan(CLAIMS).sort("claim_id", "version_number").collect().unique("claim_id", keep="last")
+    columns = ["diagnosis_codes", "lines", "total_charge_amount"]
+    billed = last.select("claim_id", content=pl.struct(columns).map_elements(repr, return_dtype=pl.String))
+    copies = labels(lake).filter(pl.col("kind") == "duplicate")
+    pairs = copies.with_columns(source_id=pl.col("detail").str.extract(r"(claim-\S+)$")).join(billed, on="claim_id")
+    both = pairs.join(billed, left_on="source_id", right_on="claim_id", suffix="_of_source")
+
+    assert both.height == copies.height
+    assert (both["content"] == both["content_of_source"]).all()
+
+
+def test_what_a_cancelled_claim_and_its_replacement_bill_is_not_raised(lake: Lake) -> None:
+    raised = labels(lake).filter(pl.col("kind") == "upcoding")["claim_id"]
+    replacing = lake.scan(CLAIMS).filter(
+        pl.col("replaced_claim_id").is_not_null() | (pl.col("claim_status") == "cancelled")
+    )
+    without_raise = replacing.select("claim_id").collect().to_series()
+
+    assert raised.len() > 20
+    assert not raised.is_in(without_raise.implode()).any()
 
 
 def test_labels_that_are_lost_are_made_again(tmp_path: Path) -> None:

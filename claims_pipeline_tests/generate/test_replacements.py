@@ -1,16 +1,19 @@
 """Claims that are corrected, replaced or voided."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from claims_pipeline.generate import generate_range
-from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, REPLACED_SHARE
-from claims_pipeline.generate.plan import days_received
+from claims_pipeline.generate.draws import Draws, pair
+from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, REPLACED_SHARE, are_replaced
+from claims_pipeline.generate.replacements import LONGEST_WAIT
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.reference.holidays import federal_holidays
@@ -79,6 +82,24 @@ def test_cancelled_claims_are_replaced_or_void(versions: pl.DataFrame, pairs: pl
     assert (waiting["day"] >= date(2025, 2, 28)).all()  # those are replaced after the last day
 
 
+def test_a_cancelled_claim_for_whose_replacement_a_day_has_no_place_is_void(tmp_path: Path) -> None:
+    """In a feed of one claim a day most days have no claim that a replacement can take the place of."""
+    feed = Feed(seed=1, patients=200, claims=365, start_date=date(2025, 1, 1), end_date=date(2025, 12, 31))
+    lake = Lake(tmp_path / "lake")
+    generate_range(lake, feed, start=feed.start_date, end=feed.end_date)
+    claims = lake.scan(CLAIMS).collect()
+    replaced = claims["replaced_claim_id"].drop_nulls().implode()
+    cancelled = claims.filter(pl.col("claim_status") == "cancelled", pl.col("day") < date(2025, 12, 24))
+    is_void = cancelled["claim_frequency_code"] == "8"
+
+    assert (is_void != cancelled["claim_id"].is_in(replaced)).all()
+    counters = pair(
+        cancelled["received_date"].to_physical().to_numpy(),
+        cancelled["claim_id"].str.tail(6).cast(pl.Int64).to_numpy() - 1,
+    )
+    assert np.any(are_replaced(Draws(feed.seed), counters) & is_void.to_numpy())
+
+
 def test_what_a_correction_changes_is_a_line_a_code_a_diagnosis_a_modifier_or_an_amount(versions: pl.DataFrame) -> None:
     both = versions.join(versions, on="claim_id", suffix="_of").filter(
         pl.col("version_number") == 2, pl.col("version_number_of") == 1, pl.col("claim_status") == "active"
@@ -102,15 +123,19 @@ def test_a_day_alone_has_the_replacements_that_it_has_in_the_range(lake: Lake, t
     day = date(2025, 1, 2)  # they replace claims of the year before
     alone = Lake(tmp_path_factory.mktemp("alone") / "lake")
     generate_range(alone, FEED, start=day, end=day)
-    rows = alone.read(CLAIMS, day)
-    assert rows["replaced_claim_id"].drop_nulls().len()
-    assert rows.equals(lake.read(CLAIMS, day))
+    assert alone.read(CLAIMS, day)["replaced_claim_id"].drop_nulls().len()
+    assert alone.digest(CLAIMS, day) == lake.digest(CLAIMS, day)
 
 
-def test_replacements_of_a_year_need_only_the_claims_of_sixty_days_before() -> None:
-    before = visits_of(FEED, 2024)
-    year = visits_of(FEED, 2025, [before])
-    replaced = year.filter(pl.col("replaced_date").is_not_null())
-    waited = (replaced["received_date"] - replaced["replaced_date"]).dt.total_days().to_numpy()
-    assert np.all((waited > 0) & (waited <= LONGEST_CYCLE + 7))
-    assert days_received(FEED, [date(2025, 2, 28)])[0] <= days_received(FEED, [date(2025, 2, 28)])[1] - LONGEST_CYCLE
+def test_replacements_of_a_year_need_only_the_last_claims_of_the_year_before() -> None:
+    feed = Feed(seed=5, patients=600, claims=2_000, start_date=date(2024, 10, 1), end_date=date(2025, 3, 31))
+    first_needed = date(2025, 1, 1) - timedelta(days=LONGEST_CYCLE + LONGEST_WAIT)
+    before = visits_of(feed, 2024)
+    last = before.filter(pl.col("received_date") >= first_needed)
+
+    def replacements(earlier: pl.DataFrame) -> pl.DataFrame:
+        return visits_of(feed, 2025, [earlier]).filter(pl.col("replaced_date").dt.year() == 2024)
+
+    assert 0 < last.height < before.height
+    assert replacements(last).height
+    assert_frame_equal(replacements(last), replacements(before))
