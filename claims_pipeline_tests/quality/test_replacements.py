@@ -1,6 +1,5 @@
 """Faults of replacement claims are found."""
 
-import shutil
 from datetime import date
 from pathlib import Path
 
@@ -15,17 +14,11 @@ from claims_pipeline.schema import CLAIMS
 FEED = Feed(seed=5, patients=60, claims=400, start_date=date(2025, 3, 3), end_date=date(2025, 4, 11))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module")  # instead of the package's: long enough for replacements
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake = Lake(tmp_path_factory.mktemp("replacements") / "lake")
     generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
     return lake
-
-
-@pytest.fixture
-def lake(clean: Lake, tmp_path: Path) -> Lake:
-    shutil.copytree(clean.root, tmp_path / "lake")
-    return Lake(tmp_path / "lake")
 
 
 def replacement(lake: Lake) -> tuple[date, str, str]:
