@@ -44,7 +44,7 @@ YEARS_BEFORE = 4
 
 @dataclass(frozen=True)
 class _Draft:
-    """Claims of which it is not yet known that they fit: arrays with one element a claim.
+    """Claims that are still to be held against histories: arrays with one element a claim.
 
     Attributes:
         row: position among the claims of the year that replace no other.
