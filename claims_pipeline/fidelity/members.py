@@ -31,12 +31,14 @@ CONDITIONS = {
 
 
 def disabled_use(sample: Sample) -> Figures:
-    """Return the claims a year of members below 65 with Medicare, divided by those of other members."""
+    """Return the claims a year of members below 65 with Medicare, divided by those of others, None without any."""
     claims = sample.first_year.group_by("patient_id").len().collect()
     members = sample.members.join(claims, on="patient_id", how="left").with_columns(pl.col("len").fill_null(0))
     is_disabled = pl.col("plan_type").is_in(["medicare", "medicare_advantage"]) & (pl.col("age") < 65)
     mean, of_others = (members.filter(which)["len"].mean() for which in (is_disabled, ~is_disabled))
-    return {"claims": mean / of_others if isinstance(mean, float) and isinstance(of_others, float) else None}
+    if not isinstance(mean, float) or not isinstance(of_others, float) or not of_others:
+        return {"claims": None}
+    return {"claims": mean / of_others}
 
 
 def colorectal_screening(sample: Sample) -> Figures:

@@ -84,8 +84,8 @@ def member_months(sample: Sample) -> Figures:
     is_whole = pl.col("days") == (years[1] - years[0]).days
     has_two = sample.feed.end_date >= years[2] - timedelta(days=1)
     return {
-        "second year against the first": 100 * int(second["days"].sum()) / int(first["days"].sum())
-        if has_two
+        "second year against the first": 100 * int(second["days"].sum()) / of_first
+        if has_two and (of_first := int(first["days"].sum()))
         else None,
         "members for part of the first year": first.select(100 - is_whole.mean() * 100).item(),
     }

@@ -126,5 +126,6 @@ def _against_neighbours(
         around = [other for other in complete if other not in closed]
         before, after = ([w for w in around if w < week], [w for w in around if w > week])
         neighbours = before[-WEEK_NEIGHBOURS:] + after[:WEEK_NEIGHBOURS]
-        return 100 * (counts[week] / (sum(counts[w] for w in neighbours) / len(neighbours)) - 1)
+        of_neighbours = sum(counts[w] for w in neighbours)
+        return 100 * (counts[week] * len(neighbours) / of_neighbours - 1) if of_neighbours else None
     return None

@@ -74,6 +74,16 @@ def test_a_small_lake_is_called_too_small_instead_of_missing(tmp_path: Path) -> 
     assert "presume 24 months" in report.render()
 
 
+def test_the_first_day_of_a_feed_is_measured_although_nobody_has_been_treated_and_billed_yet(tmp_path: Path) -> None:
+    feed = Feed(seed=1, patients=300, claims=2, start_date=date(2025, 1, 1), end_date=date(2025, 1, 2))
+    lake = Lake(tmp_path / "lake")
+    generate_range(lake, feed, start=feed.start_date, end=feed.start_date)
+
+    figures = {one.row: one.generated for one in measure(lake).measurements}
+
+    assert figures[27] is None
+
+
 def test_a_folder_without_a_feed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no generated lake"):
         measure(Lake(tmp_path))
