@@ -16,6 +16,7 @@ from claims_pipeline.generate.days import day_number, month_start, months_since_
 from claims_pipeline.generate.draws import Floats, Integers
 from claims_pipeline.generate.in_turn import turns_a_year
 from claims_pipeline.generate.once import once
+from claims_pipeline.generate.people_file import kept
 from claims_pipeline.generate.well_child import visits_a_year
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -25,6 +26,8 @@ LONGEST_LAG = 365
 RECEIPTS_BY_WEEKDAY = np.array([1.05, 1.08, 1.05, 1.0, 0.95, 0.15, 0.05])
 """Clearinghouses forward claims on weekends too, but few offices send them then."""
 HOLIDAY_RECEIPTS = 0.15
+SHARES = "story_shares"
+"""Name of what a lake keeps of `story_shares`, which need all people (people_file)."""
 
 MONTHS = [
     "january", "february", "march", "april", "may", "june",
@@ -125,6 +128,11 @@ def claim_counts(feed: Feed, first: int, last: int) -> Integers:
 
 def story_shares(feed: Feed) -> Floats:
     """Return each story's share of the claims: at most as much as those need who take turns or are due in it."""
+    arrays = kept(feed, [SHARES])
+    return _story_shares(feed) if arrays is None else arrays[SHARES]
+
+
+def _story_shares(feed: Feed) -> Floats:
     years = ((feed.end_date - feed.start_date).days + 1) / 365.25
     shares = []
     for story in read_table("stories").iter_rows(named=True):

@@ -12,7 +12,7 @@ from claims_pipeline.generate.coverage import Spans, may_have_two, second_span_o
 from claims_pipeline.generate.days import day_number, year_start
 from claims_pipeline.generate.draws import Draws, Integers, pair
 from claims_pipeline.generate.identifiers import coverage_ids, dates, known_dates, numbered
-from claims_pipeline.generate.population import conditions_on, population
+from claims_pipeline.generate.population import conditions_on, onsets_of, population
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.subscribers import RELATIONSHIPS, relationships
 from claims_pipeline.lake import Feed
@@ -79,7 +79,7 @@ def _condition_codes(feed: Feed, people: Integers) -> pl.Series:
 def _conditions(feed: Feed, people: Integers, *, until: int) -> pl.Series:
     """Return each person's conditions with the day of onset, in the order of the conditions table."""
     everyone = population(feed)
-    onsets = everyone.onsets[:, people].T
+    onsets = onsets_of(feed)[:, people].T
     place, condition = np.nonzero(onsets <= np.minimum(everyone.member.death[people], until)[:, None])
     names = pl.Series(condition_names()).gather(condition)
     frame = pl.DataFrame({"condition": names, "onset_date": dates(onsets[place, condition].astype(np.int64))})

@@ -8,7 +8,7 @@ insured with a payer of the feed.
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -63,7 +63,6 @@ class Households:
         kind: kind of coverage of the household without Medicare, a position in membership.KINDS.
         has_own_policy: whether a spouse has a policy beside that of the head.
         own_from: year from which a child has coverage of its own; 0 for adults.
-        stays: from when to when the household's members are members, unless they are born or die.
     """
 
     head: Integers
@@ -75,28 +74,35 @@ class Households:
     kind: Integers
     has_own_policy: NDArray[np.bool_]
     own_from: Integers
-    stays: Stays
 
 
-def households_of(feed: Feed) -> Households:
-    """Return the households of a feed's people; the last one may lack its youngest members."""
-    parts: list[Households] = []
+_Columns = TypeVar("_Columns", Households, Stays)
+
+
+def households_of(feed: Feed) -> tuple[Households, Stays]:
+    """Return the households of a feed's people, and from when to when each person's household is a member.
+
+    The last household may lack its youngest members.
+    """
+    parts: list[tuple[Households, Stays]] = []
     people = 0
     size = min(HOUSEHOLDS_A_PART, feed.patients // 2 + 1)
     while people < feed.patients:
         numbers = np.arange(len(parts) * size, (len(parts) + 1) * size)
         parts.append(_of_part(feed, numbers, first=people))
-        people += len(parts[-1].head)
+        people += len(parts[-1][0].head)
 
-    def joined(parts: Sequence[Any], kind: type) -> dict[str, Any]:
-        names = [field.name for field in fields(kind) if field.name != "stays"]
-        return {name: np.concatenate([getattr(part, name) for part in parts])[: feed.patients] for name in names}
+    def joined(kind: type[_Columns], of_kind: Sequence[_Columns]) -> _Columns:
+        names = [field.name for field in fields(kind)]
+        return kind(
+            **{name: np.concatenate([getattr(part, name) for part in of_kind])[: feed.patients] for name in names}
+        )
 
-    stays = Stays(**joined([part.stays for part in parts], Stays))
-    return Households(**joined(parts, Households), stays=stays)
+    homes, stays = zip(*parts, strict=True)
+    return joined(Households, homes), joined(Stays, stays)
 
 
-def _of_part(feed: Feed, numbers: Integers, *, first: int) -> Households:
+def _of_part(feed: Feed, numbers: Integers, *, first: int) -> tuple[Households, Stays]:
     """Return some households, whose people are numbered from `first` on."""
     drawn = _Drawn(feed, numbers)
     size = drawn.exists.sum(axis=1)
@@ -104,7 +110,7 @@ def _of_part(feed: Feed, numbers: Integers, *, first: int) -> Households:
     head = (first + np.cumsum(size) - size)[household]
     role = np.minimum(column, CHILD)
     has_spouse = drawn.exists[household, SPOUSE] & (head + 1 < feed.patients)
-    return Households(
+    homes = Households(
         head=head,
         spouse=np.where(has_spouse, head + 1, NOBODY),
         place=np.arange(first, first + len(head)) - head,
@@ -114,8 +120,8 @@ def _of_part(feed: Feed, numbers: Integers, *, first: int) -> Households:
         kind=drawn.kind[household],
         has_own_policy=(role == SPOUSE) & drawn.spouse_has_policy[household],
         own_from=np.where(role == CHILD, drawn.own_from[household, column], 0),
-        stays=drawn.stays.at(household),
     )
+    return homes, drawn.stays.at(household)
 
 
 class _Drawn:

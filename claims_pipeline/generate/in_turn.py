@@ -10,7 +10,7 @@ from claims_pipeline.generate.conditions import condition_names
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.once import once
-from claims_pipeline.generate.population import conditions_on, population
+from claims_pipeline.generate.population import ages_at_first, are_adherent, conditions_on, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -22,11 +22,11 @@ ATTEMPTS = 24
 @once(maxsize=16)
 def people_in_turn(feed: Feed, story: str) -> Integers:
     """Return the numbers of those who take turns in a story and are members on some day of the feed's range."""
-    everyone, draws = population(feed), Draws(feed.seed)
+    draws = Draws(feed.seed)
     goes = np.zeros(feed.patients, dtype=np.bool_)
     for row in _rows(story):
         share = draws.uniform(f"person/in turn/{story}", np.arange(feed.patients)) < row["share"]
-        share = everyone.is_adherent if story == "preventive" else share
+        share = are_adherent(feed) if story == "preventive" else share
         goes |= share & _fits(feed, row)
     return np.flatnonzero(goes & (_covered_share(feed) > 0))
 
@@ -74,10 +74,10 @@ def _of_age_and_sex(feed: Feed, story: str) -> Integers:
 
 
 def _fits(feed: Feed, row: dict[str, Any]) -> NDArray[np.bool_]:
-    everyone = population(feed)
-    fits: NDArray[np.bool_] = (everyone.age >= row["from_age"]) & (everyone.age <= row["to_age"])
+    ages = ages_at_first(feed)
+    fits: NDArray[np.bool_] = (ages >= row["from_age"]) & (ages <= row["to_age"])
     if row["sex"]:
-        fits &= everyone.is_female == (row["sex"] == "female")
+        fits &= population(feed).is_female == (row["sex"] == "female")
     if row["condition"]:
         start = np.full(feed.patients, day_number(feed.start_date))
         masks = conditions_on(feed, np.arange(feed.patients), start)

@@ -6,7 +6,8 @@ adult with diabetes, hypertension and kidney disease who is a member from before
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,8 +15,8 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Days, Masks, condition_names, draw_onsets, masks_on
 from claims_pipeline.generate.days import ALWAYS, DAYS_A_YEAR, NEVER, ages_on, day_number, year_of, year_start, years_in
-from claims_pipeline.generate.draws import Draws, Floats, Integers
-from claims_pipeline.generate.households import CHILD, Households, households_of
+from claims_pipeline.generate.draws import Draws, Floats, Integers, narrowed
+from claims_pipeline.generate.households import CHILD, NOBODY, Households, households_of
 from claims_pipeline.generate.membership import (
     OLDEST,
     Membership,
@@ -25,6 +26,7 @@ from claims_pipeline.generate.membership import (
     memberships,
 )
 from claims_pipeline.generate.once import once
+from claims_pipeline.generate.people_file import Arrays, kept
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -41,6 +43,11 @@ TODDLER = 4
 ATTEMPTS = 12
 """So many people are drawn for a day until one is covered on it; then it is the first person."""
 FIRST_PERSON = 0
+KEPT = (
+    *("birth_day", "medicare", "first", "last", "gap_first", "gap_last", "death", "own_from", "kind", "home_kind"),
+    *("place", "role", "is_female", "has_spouse", "has_own_policy"),
+)
+"""Names of the arrays that a lake keeps of a population (people_file)."""
 FIRST_PERSON_HAS = ("hypertension", "diabetes", "chronic_kidney_disease")
 
 
@@ -51,32 +58,24 @@ class Population:
     Attributes:
         is_female: bool.
         birth_day: days since 1970-01-01.
-        age: in years on the feed's first day; below 0 for those born later.
-        onsets: day on which each chronic condition (rows) begins, NEVER where it does not.
         kind: kind of coverage of their own without Medicare, a position in membership.KINDS.
         households: who belongs together.
         medicare: first day of Medicare.
         member: from when to when they are members, and when they die.
-        propensity: how much care the person uses, with a long tail.
-        is_adherent: whether the person goes to checkups.
     """
 
     feed: Feed
     is_female: NDArray[np.bool_]
     birth_day: Integers
-    age: Integers
-    onsets: Days
     kind: Integers
     households: Households
     medicare: Integers
     member: Membership
-    propensity: Floats
-    is_adherent: NDArray[np.bool_]
     _remembered: dict[str, NDArray[np.int16]] = field(default_factory=dict, repr=False)
 
     def remembered(self, what: str, people: Integers, choose: Callable[[Integers], Integers]) -> Integers:
         """Return the row of a reference table that `choose` gives for each person, asking once for each person."""
-        known = self._remembered.setdefault(what, np.full(len(self.age), -1, dtype=np.int16))
+        known = self._remembered.setdefault(what, np.full(len(self.birth_day), -1, dtype=np.int16))
         missing = np.unique(people[known[people] < 0])
         if len(missing):
             known[missing] = choose(missing)
@@ -94,45 +93,103 @@ class Population:
 
 @once(maxsize=1)
 def population(feed: Feed) -> Population:
-    """Return the people of a feed."""
+    """Return the people of a feed: as a file of its lake has them (people_file), else drawn."""
+    arrays = kept(feed, KEPT)
+    return _drawn(feed) if arrays is None else _from_arrays(feed, arrays)
+
+
+def _drawn(feed: Feed) -> Population:
     draws, people = Draws(feed.seed), np.arange(feed.patients)
-    homes = households_of(feed)
+    homes, stays = households_of(feed)
     is_female, birth_day, is_child = homes.is_female, homes.birth_day, homes.role == CHILD
-    age = ages_on(birth_day, np.full(1, day_number(feed.start_date)))
-    spread = np.clip(draws.normal("person/propensity", people), -USE_LIMIT, USE_LIMIT)
-    kind = np.where(is_child, kinds_below_65(draws, "person", people, age), homes.kind)
+    kind = np.where(is_child, kinds_below_65(draws, "person", people, _ages_at_first(feed, birth_day)), homes.kind)
     medicare = medicare_starts(draws, people, birth_days=birth_day, kinds=kind, is_child=is_child)
     gets_own = (homes.own_from <= feed.end_date.year) | (birth_day > day_number(feed.start_date))
     member = memberships(
         feed,
         people,
-        stays=homes.stays,
+        stays=stays,
         birth_days=birth_day,
         is_female=is_female,
         medicare=medicare,
         has_no_gap=is_child & gets_own,
     )
-    years = (day_number(feed.start_date) - birth_day) / DAYS_A_YEAR
-    onsets = draw_onsets(draws, people, birth_days=birth_day, ages=years, is_female=is_female)
-    is_adherent = draws.uniform("person/adherent", people) < ADHERENT
-    is_adherent[FIRST_PERSON] = True
+    member.last[FIRST_PERSON] = member.death[FIRST_PERSON] = NEVER
+    return Population(feed, is_female, birth_day, kind, homes, medicare, member)
+
+
+def _ages_at_first(feed: Feed, birth_days: Integers) -> Integers:
+    return ages_on(birth_days, np.full(1, day_number(feed.start_date)))
+
+
+def arrays_of(feed: Feed) -> Arrays:
+    """Return all that `population` knows as arrays with the names KEPT, in as few bytes as there are values."""
+    everyone, homes = population(feed), population(feed).households
+    days = {"birth_day": everyone.birth_day, "medicare": everyone.medicare, **vars(everyone.member)}
+    small = {"kind": everyone.kind, "home_kind": homes.kind, "place": homes.place, "role": homes.role}
+    flags = {"is_female": everyone.is_female, "has_own_policy": homes.has_own_policy}
+    return {
+        **{name: narrowed(values) for name, values in days.items()},
+        **{name: narrowed(values, np.int8) for name, values in small.items()},
+        **flags,
+        "own_from": narrowed(homes.own_from, np.int16),
+        "has_spouse": homes.spouse != NOBODY,
+    }
+
+
+def _from_arrays(feed: Feed, arrays: Arrays) -> Population:
+    """Return the people whom `arrays_of` made arrays of."""
+    wide: dict[str, Any] = {
+        name: values if values.dtype == np.bool_ else values.astype(np.int64) for name, values in arrays.items()
+    }
+    head = np.arange(feed.patients) - wide["place"]
+    homes = Households(
+        head=head,
+        spouse=np.where(wide["has_spouse"], head + 1, NOBODY),
+        place=wide["place"],
+        role=wide["role"],
+        is_female=wide["is_female"],
+        birth_day=wide["birth_day"],
+        kind=wide["home_kind"],
+        has_own_policy=wide["has_own_policy"],
+        own_from=wide["own_from"],
+    )
+    member = Membership(**{field.name: wide[field.name] for field in fields(Membership)})
+    return Population(feed, wide["is_female"], wide["birth_day"], wide["kind"], homes, wide["medicare"], member)
+
+
+@once(maxsize=1)
+def ages_at_first(feed: Feed) -> Integers:
+    """Return everybody's age in years on the feed's first day; below 0 for those born later."""
+    return _ages_at_first(feed, population(feed).birth_day)
+
+
+@once(maxsize=1)
+def onsets_of(feed: Feed) -> Days:
+    """Return the day on which each chronic condition (rows) begins for everybody, NEVER where it does not."""
+    draws, people, everyone = Draws(feed.seed), np.arange(feed.patients), population(feed)
+    years = (day_number(feed.start_date) - everyone.birth_day) / DAYS_A_YEAR
+    onsets = draw_onsets(draws, people, birth_days=everyone.birth_day, ages=years, is_female=everyone.is_female)
     for name in FIRST_PERSON_HAS:
         onset = onsets[condition_names().index(name)]
         onset[FIRST_PERSON] = min(onset[FIRST_PERSON], first_day_known(feed))
-    member.last[FIRST_PERSON] = member.death[FIRST_PERSON] = NEVER
-    return Population(
-        feed=feed,
-        is_female=is_female,
-        birth_day=birth_day,
-        age=age,
-        onsets=onsets,
-        kind=kind,
-        households=homes,
-        medicare=medicare,
-        member=member,
-        propensity=np.exp(USE_SPREAD * spread) * np.where(medicare == ALWAYS, DISABLED_USE, 1.0),
-        is_adherent=is_adherent,
-    )
+    return onsets
+
+
+@once(maxsize=1)
+def are_adherent(feed: Feed) -> NDArray[np.bool_]:
+    """Return who goes to checkups."""
+    is_adherent: NDArray[np.bool_] = Draws(feed.seed).uniform("person/adherent", np.arange(feed.patients)) < ADHERENT
+    is_adherent[FIRST_PERSON] = True
+    return is_adherent
+
+
+@once(maxsize=1)
+def _propensities(feed: Feed) -> Floats:
+    """Return how much care everybody uses, with a long tail."""
+    spread = Draws(feed.seed).normal("person/propensity", np.arange(feed.patients)).clip(-USE_LIMIT, USE_LIMIT)
+    by_disability: Floats = np.where(population(feed).medicare == ALWAYS, DISABLED_USE, 1.0)
+    return np.exp(USE_SPREAD * spread) * by_disability
 
 
 def choose_people(feed: Feed, profile: str, uniform: Floats, days: Integers) -> Integers:
@@ -175,7 +232,7 @@ def may_be_chosen(feed: Feed, profile: str, people: Integers, days: Integers) ->
 
 def conditions_on(feed: Feed, people: Integers, days: Integers) -> Masks:
     """Return the conditions of people on a day each, with the stages of those that progress."""
-    onsets = population(feed).onsets[:, people]
+    onsets = onsets_of(feed)[:, people]
     return masks_on(Draws(feed.seed), people, onsets, days, since=first_day_known(feed))
 
 
@@ -183,7 +240,7 @@ def conditions_on(feed: Feed, people: Integers, days: Integers) -> Masks:
 def _conditions_at_new_year(feed: Feed, year: int) -> Masks:
     """Return the conditions of everybody on January 1, without stages."""
     masks = np.zeros(feed.patients, dtype=np.uint32)
-    for number, onset in enumerate(population(feed).onsets):
+    for number, onset in enumerate(onsets_of(feed)):
         masks |= (onset <= year_start(np.array([year]))).astype(np.uint32) << np.uint32(number)
     return masks
 
@@ -201,7 +258,7 @@ def cumulative_weights(feed: Feed, profile: str, year: int) -> Floats:
     masks = _conditions_at_new_year(feed, year)
     by_mask = row["base"] + row["each"] * count + _named_weights(row["conditions"])
     weight = by_mask[masks]
-    weight *= everyone.propensity
+    weight *= _propensities(feed)
     ages = ages_on(everyone.birth_day, np.array([january])).clip(0, OLDEST)
     weight *= ages >= row["from_age"]
     weight *= np.where(ages < TODDLER, row["below_4"], 1.0)

@@ -9,12 +9,14 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from claims_pipeline.generate.calendar import claims_before
+from claims_pipeline.generate.calendar import SHARES, claims_before, story_shares
 from claims_pipeline.generate.days import day_number, day_of
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment
 from claims_pipeline.generate.irregularities import plant
+from claims_pipeline.generate.people_file import has_people_file, keep, use_people_file
 from claims_pipeline.generate.plan import Plan, days_received, plan_of
+from claims_pipeline.generate.population import arrays_of
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
 from claims_pipeline.generate.years import YEARS_BEFORE, visits_of
@@ -33,7 +35,7 @@ OnDays = Callable[[int, int], None]
 
 def write_directory(lake: Lake, feed: Feed) -> Mapping[str, int]:
     """Write payers, plans, organizations, locations and practitioners; return the rows of each table."""
-    require_feed(lake.root, feed)
+    _bind(lake, feed)
     tables = directory(feed)
     with lake.writer() as writer:
         for table in DIRECTORY:
@@ -43,7 +45,7 @@ def write_directory(lake: Lake, feed: Feed) -> Mapping[str, int]:
 
 def write_enrollment(lake: Lake, feed: Feed) -> int:
     """Write the enrollment table; return its rows."""
-    require_feed(lake.root, feed)
+    _bind(lake, feed)
     with lake.writer() as writer:
         writer.add(ENROLLMENT, enrollment(feed))
     return feed.patients
@@ -51,11 +53,13 @@ def write_enrollment(lake: Lake, feed: Feed) -> int:
 
 def write_visits(lake: Lake, feed: Feed, years: Iterable[int]) -> Mapping[int, int]:
     """Write `visits` of the given years, and of those before them that the lake lacks; return the rows by year."""
-    require_feed(lake.root, feed)
+    _bind(lake, feed)
     wanted = set(years)
     wanted |= set(missing_years(lake, feed, [date(year - 1, 12, 31) for year in wanted if year > feed.start_date.year]))
     with lake.writer() as writer:
-        return _add_visits(writer, feed, wanted)
+        rows = _add_visits(writer, feed, wanted)
+    _keep_people(lake, feed)
+    return rows
 
 
 def write_patients(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, int]:
@@ -108,7 +112,7 @@ def generate_range(
         FeedMismatch: the lake belongs to another feed.
     """
     began = time.perf_counter()
-    require_feed(lake.root, feed)
+    _bind(lake, feed)
     days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
     rows = dict.fromkeys(("patients", "coverages", "claims"), 0)
     with lake.writer() as writer, ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
@@ -125,6 +129,7 @@ def generate_range(
                 rows[name] += count
             if on_progress:
                 on_progress(done, len(days))
+    _keep_people(lake, feed)
     before = claims_before(feed, day_number(end) + 1)
     first = day_number(feed.start_date)
     return GenerateReport(
@@ -164,7 +169,7 @@ def _add_chunk(writer: LakeWriter, plan: Plan, chunk: Sequence[date]) -> dict[st
 def _write_days(
     lake: Lake, feed: Feed, days: Iterable[date], table: Table, rows_of: Callable[[Plan, Sequence[date]], pl.DataFrame]
 ) -> Mapping[date, int]:
-    require_feed(lake.root, feed)
+    _bind(lake, feed)
     rows: dict[date, int] = {}
     ordered = sorted(set(days))
     with lake.writer() as writer:
@@ -172,6 +177,7 @@ def _write_days(
         for chunk in _chunks(feed, ordered):
             plan = plan_of(feed, chunk, _visits(writer, feed, chunk))
             rows |= _add_days(writer, table, rows_of(plan, chunk), chunk)
+    _keep_people(lake, feed)
     return rows
 
 
@@ -228,6 +234,18 @@ def _add_days(writer: LakeWriter, table: Table, frame: pl.DataFrame, days: Seque
 
 def _stored(lake: Lake, table: Table, days: Sequence[date]) -> pl.DataFrame:
     return lake.scan(table, days).collect()
+
+
+def _bind(lake: Lake, feed: Feed) -> None:
+    """Bind the lake to the feed, and use what it keeps of the feed's people."""
+    require_feed(lake.root, feed)
+    use_people_file(lake.root, feed)
+
+
+def _keep_people(lake: Lake, feed: Feed) -> None:
+    """Write what a day must know of all people, so that the next one need not draw them."""
+    if not has_people_file(lake.root):
+        keep(lake.root, feed, {**arrays_of(feed), SHARES: story_shares(feed)})
 
 
 def _chunks(feed: Feed, days: Sequence[date], *, at_least: int = 1) -> Iterator[Sequence[date]]:

@@ -8,7 +8,7 @@ import pytest
 from claims_pipeline.generate.conditions import all_conditions, code_conditions, condition_names
 from claims_pipeline.generate.days import NEVER, ages_on, day_number
 from claims_pipeline.generate.draws import Draws
-from claims_pipeline.generate.population import conditions_on, may_be_chosen, population
+from claims_pipeline.generate.population import conditions_on, may_be_chosen, onsets_of, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -49,7 +49,7 @@ def test_conditions_come_and_stay() -> None:
 
 
 def test_a_condition_is_there_from_its_onset_on() -> None:
-    onsets = population(FEED).onsets[condition_names().index("diabetes")]
+    onsets = onsets_of(FEED)[condition_names().index("diabetes")]
     (people,) = np.nonzero(onsets != NEVER)
     bit = condition_names().index("diabetes")
     for offset, has in ((-1, 0), (0, 1)):
@@ -64,7 +64,7 @@ def test_stages_only_rise_and_new_cases_begin_at_the_first() -> None:
     assert (after >= before).all()
     moved = (after > before) & (before > 0)
     assert 0.1 < moved[before > 0].mean() < 0.4
-    onsets = population(FEED).onsets[condition_names().index("chronic_kidney_disease")]
+    onsets = onsets_of(FEED)[condition_names().index("chronic_kidney_disease")]
     is_new = (onsets > day_number(date(2026, 11, 1))) & (onsets <= day_number(date(2027, 1, 1)))
     assert is_new.any()
     assert np.median(after[is_new]) == 1

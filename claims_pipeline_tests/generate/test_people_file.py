@@ -1,0 +1,81 @@
+"""A day reads what it must know of all people from the lake, with the same rows as if it drew them."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline.generate import calendar, population, write_claims, write_coverages, write_patients, write_visits
+from claims_pipeline.generate.people_file import PEOPLE_FILE
+from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS
+
+FEED = Feed(seed=77, patients=300, claims=900, start_date=date(2024, 11, 1), end_date=date(2025, 1, 31))
+DAY = date(2025, 1, 8)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("people") / "lake"
+    write_visits(Lake(root), FEED, [2025])
+    return root
+
+
+@pytest.fixture
+def lake(made: Path, tmp_path: Path) -> Lake:
+    """A lake with the years of a feed and the people of them, in a process that knows nobody yet."""
+    _forget()
+    return Lake(shutil.copytree(made, tmp_path / "lake"))
+
+
+def _forget() -> None:
+    for remembered in (population.population, calendar.calendar, calendar._cumulative_claims):
+        getattr(remembered, "cache_clear")()  # noqa: B009  (`once` adds it, which the types do not say)
+
+
+def _digests(lake: Lake) -> list[str]:
+    for write in (write_patients, write_coverages, write_claims):
+        write(lake, FEED, [DAY])
+    return [lake.digest(table, DAY) for table in (PATIENTS, COVERAGES, CLAIMS)]
+
+
+def test_a_day_of_a_year_that_is_made_draws_nobody_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(population, "households_of", None)
+    monkeypatch.setattr(calendar, "turns_a_year", None)
+    assert len(_digests(lake)) == 3
+
+
+def test_a_day_has_the_same_bytes_with_and_without_the_file(lake: Lake) -> None:
+    with_file = _digests(lake)
+    _forget()
+    (lake.root / PEOPLE_FILE).unlink()
+    assert _digests(lake) == with_file
+
+
+def test_a_lake_without_the_file_gets_it_with_the_next_day(lake: Lake) -> None:
+    file = lake.root / PEOPLE_FILE
+    content = file.read_bytes()
+    file.unlink()
+    write_patients(lake, FEED, [DAY])
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("part", [slice(0, 0), slice(0, 900), slice(900, None)], ids=["empty", "cut", "headless"])
+def test_a_damaged_file_is_made_anew(lake: Lake, part: slice) -> None:
+    expected = _digests(lake)
+    _forget()
+    file = lake.root / PEOPLE_FILE
+    content = file.read_bytes()
+    file.write_bytes(content[part])
+    assert _digests(lake) == expected
+    assert file.read_bytes() == content
+
+
+def test_the_file_of_another_feed_is_not_used(lake: Lake, tmp_path: Path) -> None:
+    expected = _digests(lake)
+    other = Lake(tmp_path / "other")
+    write_visits(other, FEED.model_copy(update={"seed": 78, "claims": 90}), [2024])
+    _forget()
+    (lake.root / PEOPLE_FILE).write_bytes((other.root / PEOPLE_FILE).read_bytes())
+    assert _digests(lake) == expected
