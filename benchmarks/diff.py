@@ -15,8 +15,7 @@ from claims_pipeline.load.ledger.diff import diff
 from claims_pipeline.load.ledger.states import settle
 from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.load.resource import Resource, Result
-from claims_pipeline.load.sources import partitions
-from claims_pipeline.load.sources.lake import LakeChunks
+from claims_pipeline.load.sources.lake import LakeChunks, partitions
 from claims_pipeline.schema import CLAIMS
 
 UNCHANGED_ROWS, ROWS_AT_ONCE = 1_000_000, 20_000

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.render import sample_claims
 from claims_pipeline import schema
 from claims_pipeline.fhir import render
-from claims_pipeline.load.sources import read_files
+from claims_pipeline.load.sources.files import read_files
 
 BATCH = 10_000
 

@@ -21,8 +21,7 @@ from claims_pipeline.fhir_access import FHIR_JSON
 from claims_pipeline.lake import Lake
 from claims_pipeline.load.resource import KEY, Resource
 from claims_pipeline.load.sending.bundles import transaction
-from claims_pipeline.load.sources import partitions
-from claims_pipeline.load.sources.lake import LakeChunks
+from claims_pipeline.load.sources.lake import LakeChunks, partitions
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings
 

@@ -87,7 +87,7 @@ def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
     counter = counter[seen][claim]
     is_voided = (status == CANCELLED) & ~np.isin(counter, _replaced_soon(feed, first, last))
     return Plan(
-        **visits.at(claim),  # type: ignore[arg-type]
+        **visits.at(claim),
         feed=feed,
         counter=_visit_counters(feed, visits)[claim],
         day=versions.day[order],

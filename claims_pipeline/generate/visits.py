@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -48,9 +49,9 @@ class Visits:
     diagnoses: Diagnoses
     lines: Lines
 
-    def at(self, rows: Integers) -> dict[str, object]:
+    def at(self, rows: Integers) -> dict[str, Any]:
         """Return the attributes of the visits at some positions, which may repeat."""
-        found: dict[str, object] = {
+        found: dict[str, Any] = {
             name: values[rows] for name, values in vars(self).items() if name not in ("diagnoses", "lines")
         }
         found["diagnoses"] = Diagnoses(self.diagnoses.codes[rows], self.diagnoses.count[rows])

@@ -4,21 +4,21 @@ Belongs here: sources, the ledger, comparing, sending, reports of loads, reconci
 Does not: rendering (fhir), partitions (lake), the server itself (server).
 """
 
+from claims_pipeline.load.dead_letters import list_dead_letters, retry_dead_letters, retry_dead_letters_async
 from claims_pipeline.load.event_loop import ending_on_interrupt
-from claims_pipeline.load.ledger.dead_letters import broken_dead_letters, list_dead_letters
+from claims_pipeline.load.ledger.dead_letter_files import broken_dead_letters
 from claims_pipeline.load.options import LoadOptions, OnMismatch, Vanished
 from claims_pipeline.load.progress import OnProgress, Progress, at_most_every
 from claims_pipeline.load.reconciling.reconcile import ReconcileReport, reconcile, reconcile_async
 from claims_pipeline.load.remove import RemoveReport, remove, remove_async
-from claims_pipeline.load.report import Counts, Failure, LoadReport
+from claims_pipeline.load.report import LoadReport
 from claims_pipeline.load.run import (
     load_files,
     load_files_async,
     load_lake,
     load_lake_async,
-    retry_dead_letters,
-    retry_dead_letters_async,
 )
+from claims_pipeline.load.tally import Counts, Failure
 
 __all__ = [
     "Counts",

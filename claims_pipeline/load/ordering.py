@@ -16,7 +16,7 @@ import duckdb
 import polars as pl
 
 from claims_pipeline.fhir import RENDERINGS
-from claims_pipeline.load.ledger.holdings import Deletable
+from claims_pipeline.load.ledger.holdings import Holding
 from claims_pipeline.load.resource import FILES
 
 _START = """
@@ -90,6 +90,14 @@ WHERE is_of_lake AND resource_type = $resource_type ORDER BY seq
 """
 
 
+def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
+    """Insert rows into a table, each column into the one of its name."""
+    if not rows.is_empty():
+        connection.register("added", rows.to_arrow())
+        connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM added")  # noqa: S608  own names
+        connection.unregister("added")
+
+
 def place(connection: duckdb.DuckDBPyConnection) -> int:
     """Add the table `placed` and return the number of tiers."""
     connection.execute(_START)
@@ -151,7 +159,7 @@ class DeletionOrder:
     groups: dict[str, int] = field(default_factory=dict)
     count: int = 0
 
-    def add(self, rows: Sequence[Deletable]) -> None:
+    def add(self, rows: Sequence[Holding]) -> None:
         """Add resources; what refers to what is not known counts as referring to nothing."""
         numbers = range(self.count, self.count + len(rows))
         self.count += len(rows)
@@ -170,10 +178,10 @@ class DeletionOrder:
             orient="row",
         )
         of_files = frame.filter(~pl.col("is_of_lake"))
-        self._insert("deletable", frame.drop("target"))
+        insert(self.connection, "deletable", frame.drop("target"))
         key = pl.format("{}/{}", "resource_type", "resource_id").alias("key")
-        self._insert("kept", of_files.select(key, "seq"))
-        self._insert("targets", of_files.select("seq", "target").explode("target").drop_nulls())
+        insert(self.connection, "kept", of_files.select(key, "seq"))
+        insert(self.connection, "targets", of_files.select("seq", "target").explode("target").drop_nulls())
         for resource_type in frame.filter("is_of_lake")["resource_type"].unique():
             self.groups.setdefault(resource_type, -1 - len(self.groups))
 
@@ -207,12 +215,6 @@ class DeletionOrder:
                 for target in {target for target, _ in rendering.references} - {rendering.resource_type}:
                     query = "INSERT INTO targets SELECT ?, key FROM kept WHERE starts_with(key, ?)"
                     self.connection.execute(query, [referring, f"{target}/"])
-
-    def _insert(self, table: str, frame: pl.DataFrame) -> None:
-        if not frame.is_empty():
-            self.connection.register("added", frame.to_arrow())
-            self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM added")  # noqa: S608  own names
-            self.connection.unregister("added")
 
 
 @contextmanager

@@ -97,6 +97,22 @@ class Pace:
         """Resources loaded a second in that time, counted from the first that was sent; 0 before."""
         return self._per_second([(sample.time, sample.resources) for sample in self._samples])
 
+    def progress(
+        self, stage: str, *, settled: int, total: int, claims: int, resources: int, in_flight: int, retries: int
+    ) -> Progress:
+        """Record these numbers as of now, and return them as a progress with the pace and the time left."""
+        self.add(time.monotonic(), settled, claims, resources)
+        return Progress(
+            stage=stage,
+            settled=settled,
+            total=total,
+            claims_per_second=self.claims_per_second,
+            resources_per_second=self.resources_per_second,
+            in_flight=in_flight,
+            retries=retries,
+            seconds_left=self.seconds_left(total - settled),
+        )
+
     @staticmethod
     def _per_second(counts: Sequence[tuple[float, int]]) -> float:
         if not counts:

@@ -2,21 +2,20 @@
 
 import time
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end, stopping_on_interrupt
-from claims_pipeline.load.ledger.holdings import count_by_type, everything_held, forget_all
+from claims_pipeline.load.ledger.holdings import count_by_type, forget_all, held
 from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger, require_ledger
 from claims_pipeline.load.pipeline.withdrawal import delete
 from claims_pipeline.load.progress import OnProgress, silent
-from claims_pipeline.load.reconciling.marker import forget_marker, mismatch, read_marker, takes_a_transaction
-from claims_pipeline.load.report import Failure
+from claims_pipeline.load.reconciling.marker import forget_marker, require_belonging
 from claims_pipeline.load.resource import Result
 from claims_pipeline.load.sending.client import FhirClient, connect
-from claims_pipeline.load.sending.limits import InFlightLimit
 from claims_pipeline.load.sending.send import Sender
+from claims_pipeline.load.session import sender_for
+from claims_pipeline.load.tally import Failure
 from claims_pipeline.reports import aligned
 from claims_pipeline.settings import Settings
 
@@ -87,13 +86,10 @@ remove_async = in_thread(remove)
 async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -> RemoveReport:
     began = time.monotonic()
     async with connect(settings) as client:
-        marker = await read_marker(client, wait_seconds=0)
-        if problem := mismatch(ledger, marker, base_url=client.base_url):
-            raise problem
+        await require_belonging(ledger, client, wait_seconds=0)
         before = count_by_type(ledger)
         ledger.forget_partitions()  # whatever is deleted now, no partition is loaded completely any more
-        sender = Sender(client, InFlightLimit(settings.workers), settings.fhir_patience_seconds, settings.batch_size)
-        sender.probe = partial(takes_a_transaction, ledger, client)
+        sender = sender_for(ledger, client, settings)
         with stopping_on_interrupt(sender):
             failures = await _delete_all(ledger, sender, on_progress)
         left = count_by_type(ledger)
@@ -103,7 +99,7 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
         raise sender.stopped
     return RemoveReport(
         server=client.base_url,
-        by_type={resource_type: held - left.get(resource_type, 0) for resource_type, held in before.items()},
+        by_type={resource_type: count - left.get(resource_type, 0) for resource_type, count in before.items()},
         seconds=round(time.monotonic() - began, 3),
         left=sum(left.values()),
         failures=tuple(
@@ -116,7 +112,7 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
 async def _delete_all(ledger: Ledger, sender: Sender, on_progress: OnProgress) -> list[Result]:
     """Delete all that is held; repeat while that makes progress, because the server may know more references."""
     while True:
-        deleted = await delete(ledger, sender, everything_held(ledger), on_progress=on_progress)
+        deleted = await delete(ledger, sender, held(ledger), on_progress=on_progress)
         if not deleted.failed.total() or not deleted.done.total() or sender.stopped is not None:
             return deleted.failures
 

@@ -9,7 +9,7 @@ ones, so the loader checks which labels remain after an update.
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -56,18 +56,6 @@ def labels_in(meta: Mapping[str, Any]) -> list[str]:
     for kind in _CODED:
         found |= {f"{kind} {one.get('system', '')}|{one.get('code', '')}" for one in meta.get(kind, [])}
     return sorted(label for label in found if not label.endswith(_SUBSETTED))
-
-
-def parameters_to_take_off(labels: Iterable[str]) -> bytes:
-    """Return the Parameters with which `$meta-delete` removes labels from a resource."""
-    meta: dict[str, list[Any]] = {}
-    for label in labels:
-        kind, _, value = label.partition(" ")
-        system, _, code = value.rpartition("|")
-        coding = ({"system": system} if system else {}) | {"code": code}
-        meta.setdefault(kind, []).append(value if kind == "profile" else coding)
-    parameters = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": meta}]}
-    return json.dumps(parameters).encode()
 
 
 def without_place(source: str) -> str:

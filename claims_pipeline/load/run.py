@@ -1,4 +1,4 @@
-"""`load_lake`, `load_files` and `retry_dead_letters`: send to a FHIR server what it does not have yet."""
+"""`load_lake` and `load_files`: send to a FHIR server what it does not have yet."""
 
 import shutil
 from collections.abc import Sequence
@@ -6,14 +6,11 @@ from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
-import polars as pl
-
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.lake import Feed, Lake, read_feed
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
-from claims_pipeline.load.ledger.dead_letters import UNREADABLE, open_letters, take_over
-from claims_pipeline.load.ledger.store import Ledger, require_ledger
+from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.pipeline.files import load_read_files
 from claims_pipeline.load.pipeline.lake import load_days
@@ -21,15 +18,12 @@ from claims_pipeline.load.pipeline.ownership import require_own_feed
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.report import LoadReport
-from claims_pipeline.load.resource import CHUNK_SCHEMA
 from claims_pipeline.load.session import Session
-from claims_pipeline.load.sources import read_files
 from claims_pipeline.load.sources.elements import require_known_types
+from claims_pipeline.load.sources.files import read_files
 from claims_pipeline.load.sources.inputs import inputs
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings
-
-_NAME = pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))
 
 
 def load_lake(
@@ -131,40 +125,8 @@ def load_files(
             )
 
 
-def retry_dead_letters(
-    names: Sequence[str],
-    settings: Settings,
-    *,
-    ledger_path: Path | None = None,
-    on_progress: OnProgress = silent,
-    options: LoadOptions = DEFAULTS,
-) -> LoadReport:
-    """Send open dead letters again: their cause may be gone.
-
-    Args:
-        names: "Type/id" of those to send; none for all.
-        settings: the server.
-        ledger_path: the ledger; `settings.ledger_path` if None.
-        on_progress: called with the progress.
-        options: see `LoadOptions`.
-
-    Raises:
-        ConfigError: an event loop runs in this thread, as in a notebook: await `retry_dead_letters_async`.
-        DataError: one of `names` is no open dead letter.
-        LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
-    """
-    require_no_event_loop("retry_dead_letters")
-    require_ledger(ledger_path)
-    session = Session(settings, ledger_path, full=True, wait=False, on_progress=on_progress, options=options)
-    with session.exclusive_ledger() as ledger:
-        take_over(settings.dead_letters_path, ledger)
-        letters = _chosen(open_letters(ledger, with_contents=True), names)
-        return session.run(ledger, "dead letters", lambda pipeline: _send(pipeline, letters))
-
-
 load_lake_async = in_thread(load_lake)
 load_files_async = in_thread(load_files)
-retry_dead_letters_async = in_thread(retry_dead_letters)
 
 
 def _empty_spool(settings: Settings, ledger: Ledger) -> Path:
@@ -198,35 +160,3 @@ def _require_days(lake: Lake, days: Sequence[date] | None) -> list[date] | None:
         has = f"it has {available[0]} to {available[-1]}" if available else "it has none"
         raise DataError(f"the lake has no partition of {shown}; {has}", where=str(lake.root), fix="claims generate")
     return list(days)
-
-
-def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    sendable = letters.filter((pl.col("origin") != UNREADABLE) & (pl.col("body") != ""))
-    if not names:
-        return sendable
-    chosen = sendable.filter(_NAME.is_in(list(names)))
-    if absent := sorted(set(names) - set(chosen.select(_NAME).to_series())):
-        raise DataError(f"no dead letter: {', '.join(absent)}", fix="claims dead-letters list")
-    return chosen
-
-
-async def _send(pipeline: Pipeline, letters: pl.DataFrame) -> None:
-    """Send in rounds: what refers to another dead letter comes after it."""
-    pipeline.total = letters.height
-    waiting = letters
-    while waiting.height and pipeline.sender.stopped is None:
-        names = waiting.select(_NAME).to_series().implode()
-        others = pl.col("references").list.set_difference(pl.concat_list(_NAME))
-        lacks_another = others.list.set_intersection(names).list.len().fill_null(0) > 0
-        ready = waiting.filter(~lacks_another)
-        if ready.is_empty():
-            ready = waiting
-        waiting = waiting.join(ready, on=["resource_type", "resource_id"], how="anti", maintain_order="left")
-        for resource_type in sorted(ready["resource_type"].unique(), key=_order):
-            for origin in ready["origin"].unique().sort():
-                rows = ready.filter(resource_type=resource_type, origin=origin)
-                await pipeline.load([rows.select(CHUNK_SCHEMA.names())] if rows.height else [], origin)
-
-
-def _order(resource_type: str) -> tuple[int, str]:
-    return (TIERS.index(resource_type) if resource_type in TIERS else -1, resource_type)

@@ -10,17 +10,19 @@ from pathlib import Path
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError
 from claims_pipeline.load.event_loop import run_to_end, stopping_on_interrupt
-from claims_pipeline.load.ledger.dead_letters import DeadLetters, take_over
+from claims_pipeline.load.ledger.dead_letter_files import take_over
+from claims_pipeline.load.ledger.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, Progress, silent, telling
 from claims_pipeline.load.reconciling.compare import adopt, reset
 from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker, takes_a_transaction
-from claims_pipeline.load.report import Latency, LoadReport, Tally
+from claims_pipeline.load.report import Latency, LoadReport
 from claims_pipeline.load.sending.client import FhirClient, Traffic, connect
 from claims_pipeline.load.sending.limits import InFlightLimit
 from claims_pipeline.load.sending.send import Sender
+from claims_pipeline.load.tally import Tally
 from claims_pipeline.settings import Settings
 
 Work = Callable[[Pipeline], Awaitable[None]]
@@ -92,9 +94,7 @@ class Session:
         async with connect(self.settings, self.traffic) as client:
             if not is_checked:
                 await self._require_belonging(ledger, client)
-            limit = InFlightLimit(self.settings.workers)
-            sender = Sender(client, limit, self.settings.fhir_patience_seconds, self.settings.batch_size)
-            sender.probe = partial(takes_a_transaction, ledger, client)
+            sender = sender_for(ledger, client, self.settings)
             pipeline = Pipeline(
                 ledger,
                 sender,
@@ -130,6 +130,17 @@ class Session:
             case OnMismatch.REFUSE:
                 if problem := mismatch(ledger, marker, base_url=client.base_url):
                     raise problem
+
+
+def sender_for(ledger: Ledger, client: FhirClient, settings: Settings) -> Sender:
+    """Return a sender to the server of `client`, which probes it with the ledger's marker."""
+    return Sender(
+        client,
+        InFlightLimit(settings.workers),
+        settings.fhir_patience_seconds,
+        settings.batch_size,
+        probe=partial(takes_a_transaction, ledger, client),
+    )
 
 
 @contextmanager

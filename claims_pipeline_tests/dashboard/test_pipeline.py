@@ -12,7 +12,8 @@ import pytest
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
 from claims_pipeline.load.reconciling.reconcile import ReconcileReport, TypeComparison
-from claims_pipeline.load.report import Counts, Latency, LoadReport
+from claims_pipeline.load.report import Latency, LoadReport
+from claims_pipeline.load.tally import Counts
 from claims_pipeline.quality.report import QualityReport
 from claims_pipeline.reports import save_report
 from claims_pipeline.settings import Settings, yesterday

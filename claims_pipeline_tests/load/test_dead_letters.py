@@ -21,7 +21,8 @@ from claims_pipeline.load import (
     remove,
     retry_dead_letters,
 )
-from claims_pipeline.load.ledger.dead_letters import LIST_SCHEMA, SCHEMA, DeadLetters, take_over
+from claims_pipeline.load.ledger.dead_letter_files import take_over
+from claims_pipeline.load.ledger.dead_letters import LIST_SCHEMA, SCHEMA, DeadLetters
 from claims_pipeline.load.ledger.states import settle
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import Resource, Result

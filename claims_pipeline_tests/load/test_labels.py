@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claims_pipeline.load import Counts, load_files, load_lake, reconcile
-from claims_pipeline.load.resource import labels_in, labels_of_bodies, parameters_to_take_off
+from claims_pipeline.load.pipeline.relabelling import parameters_to_take_off
+from claims_pipeline.load.resource import labels_in, labels_of_bodies
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.fake_server import FakeServer, Request, Response, outcome, stored

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from claims_pipeline.load.ledger.holdings import Deletable
+from claims_pipeline.load.ledger.holdings import Holding
 from claims_pipeline.load.ordering import Step, deletion_order
 from claims_pipeline.load.sources import spool
 from claims_pipeline_tests.load.sources.samples import everything, ndjson, observation, patient, reading
@@ -98,17 +98,17 @@ def test_bulk_data_files_in_any_order_load_patients_first(tmp_path: Path) -> Non
         assert json.loads(everything(found)["body"][0])["resourceType"] == "Patient"
 
 
-def of_file(name: str, *refers_to: str) -> Deletable:
+def of_file(name: str, *refers_to: str) -> Holding:
     resource_type, _, resource_id = name.partition("/")
-    return Deletable(resource_type, resource_id, "files", refers_to)
+    return Holding(resource_type, resource_id, "files", refers_to)
 
 
-def of_lake(name: str, table: str) -> Deletable:
+def of_lake(name: str, table: str) -> Holding:
     resource_type, _, resource_id = name.partition("/")
-    return Deletable(resource_type, resource_id, table, None)
+    return Holding(resource_type, resource_id, table, None)
 
 
-def tiers(folder: Path, *rows: Deletable) -> list[list[Step]]:
+def tiers(folder: Path, *rows: Holding) -> list[list[Step]]:
     with deletion_order(folder) as order:
         order.add(rows)
         return [tier for tier in order.tiers() if tier]
@@ -214,5 +214,5 @@ def name_of(number: int, lake: set[int]) -> str:
 
 
 @pytest.mark.parametrize("rows", [[], [of_file("Patient/p", "Patient/p")]])
-def test_nothing_and_what_refers_to_itself_have_an_order_too(tmp_path: Path, rows: list[Deletable]) -> None:
+def test_nothing_and_what_refers_to_itself_have_an_order_too(tmp_path: Path, rows: list[Holding]) -> None:
     assert names(tiers(tmp_path, *rows)) == [{f"{row.resource_type}/{row.resource_id}"} for row in rows]

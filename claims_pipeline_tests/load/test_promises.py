@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from claims_pipeline.load.ledger.diff import diff
 from claims_pipeline.load.ledger.states import settle, touch
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
-from claims_pipeline.load.report import Counts
 from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, Resource, Result
 from claims_pipeline.load.sending.bundles import bundles, halves
+from claims_pipeline.load.tally import Counts
 
 DAYS = [(date(2025, 1, 1) + timedelta(days=n)).isoformat() for n in range(4)]
 

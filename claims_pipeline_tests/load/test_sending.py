@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from claims_pipeline.errors import ServerUnavailable
-from claims_pipeline.load.report import Counts, Failure, Latency, LoadReport, Pending
+from claims_pipeline.load.report import Latency, LoadReport
 from claims_pipeline.load.sending.answer import Meaning, read_answer
 from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
+from claims_pipeline.load.tally import Counts, Failure, Pending
 
 REQUEST = httpx.Request("POST", "http://127.0.0.1/fhir")
 OUTCOME = {

@@ -5,7 +5,6 @@ latest. Input that could not be read has no id: its letter is named by its sourc
 Reasons and bodies have a table of their own, so that a list of letters does not read them.
 
 Letters are written before the ledger says that something is rejected, so that no rejection is without its reason.
-Earlier versions kept them as Parquet files; `take_over` brings those into the ledger.
 
 Longer than other modules: the table, what a run writes to it and what is read from it are one subject.
 """
@@ -21,15 +20,12 @@ from typing import NamedTuple
 import polars as pl
 
 from claims_pipeline.errors import ClaimsPipelineError
-from claims_pipeline.files import replacing
 from claims_pipeline.load.ledger.states import State
-from claims_pipeline.load.ledger.store import Ledger, open_ledger, require_ledger
+from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.resource import FILES, Result, file_of, without_place
-from claims_pipeline.settings import Settings
 
 UNREADABLE = "unreadable"
 """`origin` of input that could not be read."""
-REASON_OF_FILE = "rejected by an earlier version of this program"
 
 
 class Letter(NamedTuple):
@@ -252,88 +248,6 @@ class DeadLetters:
         except ClaimsPipelineError as error:
             return [f"dead letters were not put in order: {error}"]
         return []
-
-
-def list_dead_letters(
-    settings: Settings, *, ledger_path: Path | None = None, with_contents: bool = True
-) -> pl.DataFrame:
-    """Return everything that is rejected now, latest first.
-
-    Args:
-        settings: where the ledger is.
-        ledger_path: the ledger; `settings.ledger_path` if None.
-        with_contents: with the columns of `letters.SCHEMA`: resources, and what the server quotes of them; otherwise
-            with those of `letters.LIST_SCHEMA`, without health data.
-
-    Raises:
-        LedgerUnusable: the ledger cannot be used, or `ledger_path` is none.
-    """
-    require_ledger(ledger_path)
-    path = ledger_path or settings.ledger_path
-    if not path.exists():
-        return (SCHEMA if with_contents else LIST_SCHEMA).to_frame()
-    with open_ledger(path) as ledger:
-        take_over(settings.dead_letters_path, ledger)
-        return open_letters(ledger, with_contents=with_contents)
-
-
-def broken_dead_letters(settings: Settings) -> list[Path]:
-    """Return the files of dead letters of an earlier version that cannot be read and are still there."""
-    return [file for file in _files(settings.dead_letters_path) if _read(file) is None]
-
-
-def take_over(folder: Path, ledger: Ledger) -> list[str]:
-    """Move the letters of an earlier version of this program from Parquet files into the ledger they belong to.
-
-    A file is deleted when all that it holds is in ledgers; what belongs to another ledger stays in it.
-
-    Args:
-        folder: where they are.
-        ledger: the ledger whose letters are taken; what names no ledger counts as its own.
-
-    Returns:
-        Notes for the user: files that cannot be read.
-    """
-    remarks = []
-    for file in _files(folder):
-        letters = _read(file)
-        if letters is None:
-            remarks.append(f"left out, because it cannot be read as dead letters: {file} (delete it)")
-            continue
-        is_own = pl.col("ledger_id").is_null() | (pl.col("ledger_id") == ledger.info()["ledger_id"])
-        put_letters(ledger, [_letter_of_file(row) for row in letters.filter(is_own).iter_rows(named=True)])
-        others = letters.filter(~is_own)
-        if others.is_empty():
-            file.unlink(missing_ok=True)
-        elif others.height < letters.height:
-            with replacing(file, owner_only=True) as temporary:
-                others.write_parquet(temporary)
-    return remarks
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return the files in the order in which they were written: they are numbered."""
-    return sorted(folder.glob("*.parquet"), key=lambda file: (_number(file), file.name))
-
-
-def _number(file: Path) -> int:
-    number, _, _ = file.name.partition("-")
-    return int(number) if number.isdigit() else 0
-
-
-def _read(file: Path) -> pl.DataFrame | None:
-    try:
-        frame = pl.read_parquet(file)
-        frame = frame if "ledger_id" in frame.columns else frame.with_columns(ledger_id=pl.lit(None, pl.String()))
-        return frame.cast({name: SCHEMA[name] for name in SCHEMA}).select(*SCHEMA, "ledger_id")
-    except (pl.exceptions.PolarsError, OSError):
-        return None
-
-
-def _letter_of_file(row: dict[str, object]) -> Letter:
-    known = {name: row[name] for name in SCHEMA if name not in {"reason", "references"}}
-    references = row["references"] or ()
-    return Letter(**known, shown_reason=REASON_OF_FILE, reason=row["reason"], references=references)  # type: ignore[arg-type]  # by SCHEMA
 
 
 def _letter(result: Result, origin: str, bundle: str, now: datetime) -> Letter:

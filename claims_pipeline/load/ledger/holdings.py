@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum
 from typing import Any, NamedTuple
 
 from claims_pipeline.load.ledger.dead_letters import drop_letters
@@ -15,103 +14,76 @@ ROWS_AT_ONCE = 5_000
 AFTER_SLASH = chr(ord("/") + 1)
 """With it, a range of texts ends that begin with a path and a slash."""
 
-
+_IS_HELD = "content_hash IS NOT NULL"
+_COLUMNS = "resource_type, resource_id, origin, refers_to, state, content_hash, version_id, source, labels, feed"
 _MAKE_TARGETS = """
     CREATE TEMPORARY TABLE IF NOT EXISTS targets (
         resource_type TEXT, resource_id TEXT, PRIMARY KEY (resource_type, resource_id)
     )
 """
-_HELD_TARGETS = """
-    SELECT resource_type, resource_id, origin, refers_to, source
-    FROM targets JOIN resources USING (resource_type, resource_id)
-    WHERE content_hash IS NOT NULL AND state <> ? ORDER BY resource_type, resource_id
+_HELD_TARGETS = f"""
+    SELECT {_COLUMNS} FROM targets JOIN resources USING (resource_type, resource_id)
+    WHERE {_IS_HELD} ORDER BY resource_type, resource_id
 """
+_FROM_A_FEED = f"SELECT 1 FROM resources WHERE {_IS_HELD} AND (origin <> ? OR feed IS NOT NULL) LIMIT 1"
 
 
-_IDS_FROM_FILES = """
-    SELECT resource_id FROM resources WHERE origin = ? AND resource_type = ? AND content_hash IS NOT NULL
-"""
-_FROM_A_FEED = """
-    SELECT 1 FROM resources WHERE content_hash IS NOT NULL AND (origin <> ? OR feed IS NOT NULL) LIMIT 1
-"""
-_OWNED_TARGETS = """
-    SELECT resource_type, resource_id, content_hash, origin, source, feed
-    FROM targets JOIN resources USING (resource_type, resource_id) WHERE content_hash IS NOT NULL
-"""
+class Holding(NamedTuple):
+    """A resource of the ledger.
 
-
-class Owned(NamedTuple):
-    """A resource on the server and the source it came from; `source` and `feed` are None if not known."""
-
-    resource_type: str
-    resource_id: str
-    content_hash: str
-    origin: str
-    source: str | None
-    feed: str | None
-
-
-class Held(NamedTuple):
-    """What the ledger says the server holds under an id; of what was deleted, hash and version are None.
-
-    `labels` are JSON as in resource.py, None where they are not known, and of a lake, where all have the same.
-    """
-
-    resource_id: str
-    content_hash: str | None
-    version_id: str | None
-    origin: str
-    labels: str | None
-
-
-class Deletable(NamedTuple):
-    """A resource that may be deleted.
-
-    `refers_to` and the file `source` are None where the ledger does not know them, and of a lake's resources.
+    Attributes:
+        resource_type: its type.
+        resource_id: its id.
+        origin: table of the lake, or "files".
+        refers_to: "Type/id" of what the version on the server refers to; None if not known, and of a lake's resources.
+        state: see `State`.
+        content_hash: of the version on the server; None if the server holds none.
+        version_id: of that version, None if not known.
+        source: file that it came from; None if not known, and of a lake's resources.
+        labels: JSON as in resource.py; None if not known, and of a lake's resources, which all have the same.
+        feed: feed that it is an export of, None if not known.
     """
 
     resource_type: str
     resource_id: str
     origin: str
-    refers_to: Sequence[str] | None
+    refers_to: Sequence[str] | None = None
+    state: str = State.LOADED
+    content_hash: str | None = None
+    version_id: str | None = None
     source: str | None = None
+    labels: str | None = None
+    feed: str | None = None
+
+    @property
+    def name(self) -> str:
+        """`Type/id`."""
+        return f"{self.resource_type}/{self.resource_id}"
 
 
-class Which(Enum):
-    """Which resources of the ledger, as a condition on their rows."""
-
-    HELD = "content_hash IS NOT NULL"
-    DELETED = f"content_hash IS NULL AND state = '{State.WITHDRAWN}'"
-
-
-def count_by_type(ledger: Ledger, which: Which = Which.HELD) -> dict[str, int]:
-    """Return how many resources of each type there are."""
-    query = f"SELECT resource_type, count(*) FROM resources WHERE {which.value} GROUP BY resource_type"
+def count_by_type(ledger: Ledger) -> dict[str, int]:
+    """Return how many resources of each type the server holds."""
+    query = f"SELECT resource_type, count(*) FROM resources WHERE {_IS_HELD} GROUP BY resource_type"
     with ledger.reading() as connection:
         return dict(connection.execute(query).fetchall())
 
 
-def page(ledger: Ledger, resource_type: str, after_id: str, which: Which = Which.HELD) -> Sequence[Held]:
-    """Return the next `ROWS_AT_ONCE` resources of a type, in the order of their ids."""
-    query = f"""
-        SELECT resource_id, content_hash, version_id, origin, labels FROM resources
-        WHERE resource_type = ? AND resource_id > ? AND {which.value} ORDER BY resource_id LIMIT {ROWS_AT_ONCE}
-    """
-    with ledger.reading() as connection:
-        return [Held(*row) for row in connection.execute(query, (resource_type, after_id))]
+def held(ledger: Ledger) -> Iterator[Sequence[Holding]]:
+    """Yield everything that the server holds, `ROWS_AT_ONCE` at a time, by type and id."""
+    return _pages(ledger, _IS_HELD)
 
 
-def everything_held(ledger: Ledger) -> Iterator[Sequence[Deletable]]:
-    """Yield all loaded resources that the server holds, `ROWS_AT_ONCE` at a time."""
-    yield from _deletable(ledger, Which.HELD.value)
+def deleted(ledger: Ledger) -> Iterator[Sequence[Holding]]:
+    """Yield what was deleted from the server, `ROWS_AT_ONCE` at a time, by type and id."""
+    return _pages(ledger, "content_hash IS NULL AND state = ?", [State.WITHDRAWN])
 
 
-def lost_by_lake(ledger: Ledger, *states: State) -> Iterator[Sequence[Deletable]]:
-    """Yield held resources that came from a lake and are in one of `states`, `ROWS_AT_ONCE` at a time."""
-    yield from _deletable(ledger, f"origin <> '{FILES}' AND {_is_held_in(states)}", states)
+def lost_by_lake(ledger: Ledger, *states: State) -> Iterator[Sequence[Holding]]:
+    """Yield what the server holds from a lake and is in one of `states`, `ROWS_AT_ONCE` at a time."""
+    return _pages(ledger, f"origin <> ? AND {_IS_HELD} AND {_is_among(states)}", [FILES, *states])
 
 
-def under(ledger: Ledger, roots: Sequence[str], *states: State, is_held: bool) -> Iterator[Sequence[Deletable]]:
+def under(ledger: Ledger, roots: Sequence[str], *states: State, is_held: bool) -> Iterator[Sequence[Holding]]:
     """Yield what came from files, `ROWS_AT_ONCE` at a time.
 
     Args:
@@ -120,33 +92,24 @@ def under(ledger: Ledger, roots: Sequence[str], *states: State, is_held: bool) -
         states: of the resources.
         is_held: only what the server holds; else also what it never held.
     """
-    within = " OR ".join(["source = ? OR (source > ? AND source < ?)"] * len(roots))
-    condition = f"origin = '{FILES}' AND ({within}) AND state IN ({', '.join('?' * len(states))})"
-    if is_held:
-        condition += f" AND {Which.HELD.value}"
+    within = " OR ".join(["source = ? OR (source > ? AND source < ?)"] * len(roots)) or "FALSE"
+    condition = f"origin = ? AND ({within}) AND {_is_among(states)}" + (f" AND {_IS_HELD}" if is_held else "")
     ranges = [bound for root in roots for bound in (root, root.rstrip("/") + "/", root.rstrip("/") + AFTER_SLASH)]
-    if roots:
-        yield from _deletable(ledger, condition, [*ranges, *states])
+    return _pages(ledger, condition, [FILES, *ranges, *states])
 
 
-def held_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Deletable]:
-    """Return those of the resources (type, id) that the server holds and that were not withdrawn."""
-    with ledger.reading() as connection:
-        fill_targets(connection, keys)
-        return [_as_deletable(row) for row in connection.execute(_HELD_TARGETS, (State.WITHDRAWN,))]
-
-
-def owned_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Owned]:
+def held_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Holding]:
     """Return those of the resources (type, id) that the server holds."""
     with ledger.reading() as connection:
         fill_targets(connection, keys)
-        return [Owned(*row) for row in connection.execute(_OWNED_TARGETS)]
+        return list(map(_holding, connection.execute(_HELD_TARGETS)))
 
 
 def ids_from_files(ledger: Ledger, resource_type: str) -> list[str]:
     """Return the ids of a type that the server holds from files."""
+    query = f"SELECT resource_id FROM resources WHERE origin = ? AND resource_type = ? AND {_IS_HELD}"
     with ledger.reading() as connection:
-        return [resource_id for (resource_id,) in connection.execute(_IDS_FROM_FILES, (FILES, resource_type))]
+        return [resource_id for (resource_id,) in connection.execute(query, (FILES, resource_type))]
 
 
 def is_all_from_files_without_feed(ledger: Ledger) -> bool:
@@ -162,15 +125,14 @@ def fill_targets(connection: Connection, keys: Iterable[tuple[str, str]]) -> Non
     connection.executemany("INSERT INTO targets (resource_type, resource_id) VALUES (?, ?)", keys)
 
 
-def _is_held_in(states: Sequence[State]) -> str:
-    return f"{Which.HELD.value} AND state IN ({', '.join('?' * len(states))})"
+def _is_among(states: Sequence[State]) -> str:
+    return f"state IN ({', '.join('?' * len(states))})"
 
 
-def _deletable(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> Iterator[Sequence[Deletable]]:
+def _pages(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> Iterator[Sequence[Holding]]:
     after_type, after_id = "", ""
     query = f"""
-        SELECT resource_type, resource_id, origin, refers_to, source FROM resources
-        WHERE (resource_type, resource_id) > (?, ?) AND {condition}
+        SELECT {_COLUMNS} FROM resources WHERE (resource_type, resource_id) > (?, ?) AND {condition}
         ORDER BY resource_type, resource_id LIMIT {ROWS_AT_ONCE}
     """
     while True:
@@ -179,12 +141,12 @@ def _deletable(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -
         if not rows:
             return
         after_type, after_id, *_ = rows[-1]
-        yield list(map(_as_deletable, rows))
+        yield list(map(_holding, rows))
 
 
-def _as_deletable(row: Sequence[Any]) -> Deletable:
-    resource_type, resource_id, origin, refers_to, source = row
-    return Deletable(resource_type, resource_id, origin, json.loads(refers_to) if refers_to else None, source)
+def _holding(row: Sequence[Any]) -> Holding:
+    resource_type, resource_id, origin, refers_to, *others = row
+    return Holding(resource_type, resource_id, origin, json.loads(refers_to) if refers_to else None, *others)
 
 
 def recorded_days(ledger: Ledger, origin: str) -> list[str]:

@@ -9,14 +9,15 @@ from itertools import chain, groupby
 
 import polars as pl
 
-from claims_pipeline.load.ledger.holdings import Deletable, held_among, under
+from claims_pipeline.load.ledger.holdings import Holding, held_among, under
 from claims_pipeline.load.ledger.states import Event, Key, State, before, settle_gone
 from claims_pipeline.load.options import LoadOptions, Vanished
 from claims_pipeline.load.pipeline.ownership import feed_of_export, require_own_files
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.pipeline.withdrawal import withdraw
 from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, NAME_OF_STANDARD_INPUT, file_of
-from claims_pipeline.load.sources import STANDARD_INPUT, FileResources
+from claims_pipeline.load.sources.file_resources import FileResources
+from claims_pipeline.load.sources.inputs import STANDARD_INPUT
 
 REMARKS_SHOWN = 5
 
@@ -93,11 +94,11 @@ async def settle_vanished_files(
     await withdraw(pipeline, gone, options.vanished)
 
 
-def _named_as_deleted(pipeline: Pipeline, resources: FileResources) -> list[Deletable]:
+def _named_as_deleted(pipeline: Pipeline, resources: FileResources) -> list[Holding]:
     """Return what the input names as deleted and the server holds from files; add a remark about the others."""
     keys: list[Key] = resources.deleted.select("resource_type", "resource_id").rows()
     held = held_among(pipeline.ledger, keys) if keys else []
-    named = [row for row in held if row.origin == FILES]
+    named = [row for row in held if row.origin == FILES and row.state != State.WITHDRAWN]
     if others := len(keys) - len(named):
         pipeline.remarks.append(f"named as deleted, but not loaded from files, and left alone: {others:,}")
     return named
@@ -117,13 +118,13 @@ class _Missing:
         self._pipeline, self._resources, self._roots = pipeline, resources, roots
         self._options, self._named = options, named
 
-    def rows(self, *states: State, is_held: bool) -> Iterator[Sequence[Deletable]]:
+    def rows(self, *states: State, is_held: bool) -> Iterator[Sequence[Holding]]:
         """Yield resources in some states, a number at a time."""
         for rows in under(self._pipeline.ledger, self._roots, *states, is_held=is_held):
-            present = self._resources.present([f"{row.resource_type}/{row.resource_id}" for row in rows])
-            missing = [row for row in rows if f"{row.resource_type}/{row.resource_id}" not in present]
+            present = self._resources.present([row.name for row in rows])
+            missing = [row for row in rows if row.name not in present]
             if wanted := [row for row in missing if self._is_wanted(row)]:
                 yield wanted
 
-    def _is_wanted(self, row: Deletable) -> bool:
+    def _is_wanted(self, row: Holding) -> bool:
         return self._options.wants(row.resource_type) and row[:2] not in self._named

@@ -21,8 +21,17 @@ from claims_pipeline.load.options import LoadOptions, Vanished
 from claims_pipeline.load.pipeline.ownership import require_own_tables
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.pipeline.withdrawal import count, outcome_of, withdraw
-from claims_pipeline.load.sources import Partition, partitions
-from claims_pipeline.load.sources.lake import DAILY, LakeChunks, as_of, resource_type, rows_by_manifest
+from claims_pipeline.load.sources.lake import (
+    DAILY,
+    LakeChunks,
+    Partition,
+    as_of,
+    chunks_of_ids,
+    latest_days,
+    partitions,
+    resource_type,
+    rows_by_manifest,
+)
 from claims_pipeline.schema import CLAIMS
 
 
@@ -45,10 +54,10 @@ class Vanishing:
         """Compare the rows of a partition with what it held before, before they are loaded."""
         table = partition.table.name
         if table not in self._days:
-            self._days[table] = set(self._recorded_days(table))
+            self._days[table] = set(recorded_days(self.pipeline.ledger, table))
         if as_of(partition) not in self._days[table]:
             return
-        known = self._recorded(table, as_of(partition))
+        known = recorded_ids(self.pipeline.ledger, table, as_of(partition))
         present = set(frame[RENDERINGS[table].id_column].to_list())
         self._release(table, {i: as_of(partition) for i in known if i not in present})
 
@@ -74,9 +83,9 @@ class Vanishing:
     async def settle_lost_days(self, table: schema.Table) -> None:
         """Treat the days that the lake no longer has as empty partitions."""
         present = {day.isoformat() for day in self.lake.days(table)}
-        lost = [day for day in self._recorded_days(table.name) if day and day not in present]
+        lost = [day for day in recorded_days(self.pipeline.ledger, table.name) if day and day not in present]
         for day in lost:
-            self._release(table.name, dict.fromkeys(self._recorded(table.name, day), day))
+            self._release(table.name, dict.fromkeys(recorded_ids(self.pipeline.ledger, table.name, day), day))
         if lost:
             if not self.pipeline.is_dry_run:
                 self.pipeline.ledger.forget_partitions([f"{table.name}/{day}" for day in lost])
@@ -94,22 +103,13 @@ class Vanishing:
         left = self._still_candidates(table.name)
         if not left:
             return
-        id_column = RENDERINGS[table.name].id_column
-        rows = self.lake.scan(table).select(id_column, "day").filter(pl.col(id_column).is_in(list(left)))
-        latest = rows.group_by(id_column).agg(pl.col("day").max()).collect()
+        latest = latest_days(self.lake, table, list(left))
         if self.pipeline.is_dry_run:  # the ledger does not know what this load would have brought back
-            self.candidates[table.name] = {i: day for i, day in left.items() if i not in set(latest[id_column])}
-            latest = latest.filter(pl.col("day").cast(pl.String) < pl.col(id_column).replace_strict(left))
-        day: date
-        for day, ids in latest.group_by("day").agg(id_column).sort("day", descending=True).rows():
-            chunk = pl.concat(LakeChunks([Partition(self.lake, table, day)], lambda *_: None))
-            await self.pipeline.load([chunk.filter(pl.col("resource_id").is_in(ids))], table.name)
-
-    def _recorded_days(self, table: str) -> Sequence[str]:
-        return recorded_days(self.pipeline.ledger, table)
-
-    def _recorded(self, table: str, day: str) -> Sequence[str]:
-        return recorded_ids(self.pipeline.ledger, table, day)
+            self.candidates[table.name] = {i: day for i, day in left.items() if i not in latest}
+            latest = {i: day for i, day in latest.items() if day.isoformat() < left[i]}
+        for day in sorted(set(latest.values()), reverse=True):
+            ids = [resource_id for resource_id, of_day in latest.items() if of_day == day]
+            await self.pipeline.load(chunks_of_ids(Partition(self.lake, table, day), ids), table.name)
 
     def _release(self, table: str, found: dict[str, str]) -> None:
         if found:
@@ -120,7 +120,7 @@ class Vanishing:
     def _still_candidates(self, table: str) -> dict[str, str]:
         """Return the candidates that this load has not sent again."""
         found = self.candidates.get(table, {})
-        days = {day: set(self._recorded(table, day)) for day in set(found.values())}
+        days = {day: set(recorded_ids(self.pipeline.ledger, table, day)) for day in set(found.values())}
         return {resource_id: day for resource_id, day in found.items() if resource_id in days[day]}
 
 

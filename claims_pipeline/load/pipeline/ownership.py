@@ -5,24 +5,23 @@ they are known to be of one feed. Files of unknown origin belong together: the e
 folder than that of today.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 from pydantic import BaseModel, ValidationError
 
-from claims_pipeline import schema
 from claims_pipeline.errors import FeedMismatch, OwnedByOthers
 from claims_pipeline.fhir import RENDERINGS
-from claims_pipeline.lake import Feed, Lake
-from claims_pipeline.load.ledger.holdings import Owned, ids_from_files, is_all_from_files_without_feed, owned_among
+from claims_pipeline.lake import Feed
+from claims_pipeline.load.ledger.holdings import Holding, held_among, ids_from_files, is_all_from_files_without_feed
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import LoadOptions, OnMismatch
 from claims_pipeline.load.resource import FILES, KEY
-from claims_pipeline.load.sources import FileResources, Partition
-from claims_pipeline.load.sources.lake import LakeChunks
+from claims_pipeline.load.sources.file_resources import FileResources
+from claims_pipeline.load.sources.lake import Partition, chunks_of_ids, latest_days
 
 NAMES_SHOWN = 3
 
@@ -86,24 +85,13 @@ def require_own_tables(ledger: Ledger, changed: Sequence[Partition], feed: str |
 def _latest(partitions: Sequence[Partition], ids: Sequence[str]) -> Iterator[pl.DataFrame]:
     """Yield the latest versions of some ids in partitions of one table, as chunks."""
     lake, table = partitions[0].lake, partitions[0].table
-    days: dict[date | None, list[str]] = {None: list(ids)}
-    if table.is_daily:
-        days = _days_of_latest(lake, table, ids)
+    days: Mapping[str, date | None] = latest_days(lake, table, ids) if table.is_daily else dict.fromkeys(ids)
+    by_day: dict[date | None, list[str]] = defaultdict(list)
+    for resource_id, day in days.items():
+        by_day[day].append(resource_id)
     for partition in partitions:
-        if partition.day in days:
-            for chunk in LakeChunks([partition], _unwatched):
-                yield chunk.filter(pl.col("resource_id").is_in(days[partition.day]))
-
-
-def _days_of_latest(lake: Lake, table: schema.Table, ids: Sequence[str]) -> dict[date | None, list[str]]:
-    id_column = RENDERINGS[table.name].id_column
-    rows = lake.scan(table).select(id_column, "day").filter(pl.col(id_column).is_in(list(ids)))
-    latest = rows.group_by(id_column).agg(pl.col("day").max()).collect()
-    return dict(latest.group_by("day").agg(id_column).rows())
-
-
-def _unwatched(partition: Partition, frame: pl.DataFrame) -> None:
-    del partition, frame
+        if partition.day in by_day:
+            yield from chunks_of_ids(partition, by_day[partition.day])
 
 
 def _require_own(ledger: Ledger, chunks: Iterable[pl.DataFrame], origin: str, feed: str | None) -> None:
@@ -112,11 +100,11 @@ def _require_own(ledger: Ledger, chunks: Iterable[pl.DataFrame], origin: str, fe
     names: list[str] = []
     for chunk in chunks:
         hashes = {(kind, id_): content_hash for kind, id_, content_hash in chunk.select(*KEY, "content_hash").rows()}
-        for owned in owned_among(ledger, list(hashes)):
+        for owned in held_among(ledger, list(hashes)):
             if owned.content_hash == hashes[owned[:2]] or _is_same_source(owned, origin, feed, stored):
                 continue
             owners[_owner(owned, stored)] += 1
-            names += [f"{owned.resource_type}/{owned.resource_id}"] if len(names) < NAMES_SHOWN else []
+            names += [owned.name] if len(names) < NAMES_SHOWN else []
     if owners:
         whose = ", ".join(f"{count:,} from {owner}" for owner, count in owners.most_common(NAMES_SHOWN))
         raise OwnedByOthers(
@@ -126,7 +114,7 @@ def _require_own(ledger: Ledger, chunks: Iterable[pl.DataFrame], origin: str, fe
         )
 
 
-def _is_same_source(owned: Owned, origin: str, feed: str | None, feed_of_lake: str | None) -> bool:
+def _is_same_source(owned: Holding, origin: str, feed: str | None, feed_of_lake: str | None) -> bool:
     """Return whether the id means the same in both sources."""
     theirs = feed_of_lake if owned.origin != FILES else owned.feed
     if theirs is not None and feed is not None:
@@ -134,7 +122,7 @@ def _is_same_source(owned: Owned, origin: str, feed: str | None, feed_of_lake: s
     return (owned.origin == FILES) == (origin == FILES)
 
 
-def _owner(owned: Owned, feed_of_lake: str | None) -> str:
+def _owner(owned: Holding, feed_of_lake: str | None) -> str:
     if owned.origin == FILES:
         return str(Path(owned.source).parent) if owned.source else "files"
     return f"a lake ({_named(feed_of_lake)})" if feed_of_lake else "a lake"

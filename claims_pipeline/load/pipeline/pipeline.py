@@ -27,10 +27,10 @@ from claims_pipeline.load.pipeline.missing import (
 from claims_pipeline.load.pipeline.relabelling import Relabelling
 from claims_pipeline.load.progress import TELL_SECONDS, OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
-from claims_pipeline.load.report import Tally
 from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, LOADED, Resource, Result, resources_of
 from claims_pipeline.load.sending.bundles import bundles
 from claims_pipeline.load.sending.send import Sender
+from claims_pipeline.load.tally import Tally
 
 _CHUNK_COLUMNS = [name for name in Resource._fields if name in CHUNK_SCHEMA]
 KEYS_SCHEMA = pl.Schema({**dict.fromkeys(KEY, pl.String()), "content_hash": pl.String()})
@@ -253,20 +253,16 @@ class Pipeline:
             await asyncio.sleep(TELL_SECONDS)
 
     def _tell(self) -> None:
-        settled = self.tally.settled
-        self._pace.add(time.monotonic(), settled, self._claims, self._loaded)
-        self.on_progress(
-            Progress(
-                stage=self._stage,
-                settled=settled,
-                total=self.total,
-                claims_per_second=self._pace.claims_per_second,
-                resources_per_second=self._pace.resources_per_second,
-                in_flight=self.sender.limit.in_flight,
-                retries=self.sender.client.traffic.retries,
-                seconds_left=self._pace.seconds_left(self.total - settled),
-            )
+        progress = self._pace.progress(
+            self._stage,
+            settled=self.tally.settled,
+            total=self.total,
+            claims=self._claims,
+            resources=self._loaded,
+            in_flight=self.sender.limit.in_flight,
+            retries=self.sender.client.traffic.retries,
         )
+        self.on_progress(progress)
 
 
 def _unsettled(chunks: Iterable[Underway]) -> list[Underway]:

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
 from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, stored
-from claims_pipeline.load.resource import LOADED, Result, parameters_to_take_off
+from claims_pipeline.load.resource import LOADED, Result
 from claims_pipeline.load.sending.client import FhirClient
 
 AT_ONCE = 4
@@ -58,7 +59,20 @@ class Relabelling:
 async def _take_off(client: FhirClient, places: asyncio.Semaphore, name: str, labels: Iterable[str]) -> None:
     async with places:
         with suppress(httpx.RequestError):  # the search after it decides
-            await client.call(f"{name}/$meta-delete", parameters_to_take_off(sorted(labels)))
+            address = f"{client.base_url}/{name}/$meta-delete"
+            await client.write("POST", address, parameters_to_take_off(sorted(labels)))
+
+
+def parameters_to_take_off(labels: Iterable[str]) -> bytes:
+    """Return the Parameters with which `$meta-delete` removes labels from a resource."""
+    meta: dict[str, list[Any]] = {}
+    for label in labels:
+        kind, _, value = label.partition(" ")
+        system, _, code = value.rpartition("|")
+        coding = ({"system": system} if system else {}) | {"code": code}
+        meta.setdefault(kind, []).append(value if kind == "profile" else coding)
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "meta", "valueMeta": meta}]}
+    return json.dumps(parameters).encode()
 
 
 async def _still_there(client: FhirClient, gone: Mapping[str, set[str]]) -> dict[str, set[str]]:

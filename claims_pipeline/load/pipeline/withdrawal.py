@@ -15,7 +15,7 @@ from itertools import groupby
 
 from claims_pipeline.errors import ClaimsPipelineError
 from claims_pipeline.fhir.canonical import decode, encode
-from claims_pipeline.load.ledger.holdings import Deletable
+from claims_pipeline.load.ledger.holdings import Holding
 from claims_pipeline.load.ledger.states import settle_deleted, settle_entered_in_error
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import Vanished
@@ -122,25 +122,23 @@ class _Deletion:
 
     def tell(self, resource_type: str) -> None:
         """Say where the deletion is, at most once a second."""
-        now, settled = time.monotonic(), self.deleted.settled
-        self._pace.add(now, settled, 0, settled)
-        if now - self._told_at < TELL_SECONDS:
-            return
-        self._told_at = now
-        progress = Progress(
-            stage=f"deleting {resource_type}",
-            resources_per_second=self._pace.resources_per_second,
+        settled = self.deleted.settled
+        progress = self._pace.progress(
+            f"deleting {resource_type}",
             settled=settled,
             total=self.total,
+            claims=0,
+            resources=settled,
             in_flight=self.sender.limit.in_flight,
             retries=self.sender.client.traffic.retries,
-            seconds_left=self._pace.seconds_left(self.total - settled),
         )
-        self.on_progress(progress)
+        if (now := time.monotonic()) - self._told_at >= TELL_SECONDS:
+            self._told_at = now
+            self.on_progress(progress)
 
 
 async def delete(
-    ledger: Ledger, sender: Sender, deletable: Iterable[Sequence[Deletable]], *, on_progress: OnProgress = silent
+    ledger: Ledger, sender: Sender, deletable: Iterable[Sequence[Holding]], *, on_progress: OnProgress = silent
 ) -> Deleted:
     """Delete resources from the server; what something else there refers to stays, and so does what that refers to.
 
@@ -167,14 +165,11 @@ async def delete(
     return work.deleted
 
 
-async def _with_references(sender: Sender, rows: Sequence[Deletable]) -> list[Deletable]:
+async def _with_references(sender: Sender, rows: Sequence[Holding]) -> list[Holding]:
     """Return the rows with what they refer to, read from the server where a ledger of an earlier version has none."""
-    names = [f"{row.resource_type}/{row.resource_id}" for row in rows if row.origin == FILES and row.refers_to is None]
+    names = [row.name for row in rows if row.origin == FILES and row.refers_to is None]
     found = await references_on_server(sender.client, names) if names else {}
-    return [
-        row._replace(refers_to=found[name]) if (name := f"{row.resource_type}/{row.resource_id}") in found else row
-        for row in rows
-    ]
+    return [row._replace(refers_to=found[row.name]) if row.name in found else row for row in rows]
 
 
 def _resource(step: Step) -> Resource:
@@ -185,7 +180,7 @@ def _kept(step: Step, referring: str) -> Result:
     return Result(_resource(step), "rejected", text=f"{referring}, which is still there, refers to it")
 
 
-async def withdraw(pipeline: Pipeline, gone: Iterable[Sequence[Deletable]], what: Vanished) -> None:
+async def withdraw(pipeline: Pipeline, gone: Iterable[Sequence[Holding]], what: Vanished) -> None:
     """Keep, mark as entered-in-error or delete resources, and count the results.
 
     Args:
@@ -224,7 +219,7 @@ def count(pipeline: Pipeline, resource_type: str, outcome: str, number: int) -> 
         pipeline.tally.vanished[f"{resource_type} {outcome}"] += number
 
 
-async def _delete(pipeline: Pipeline, gone: Iterable[Sequence[Deletable]]) -> None:
+async def _delete(pipeline: Pipeline, gone: Iterable[Sequence[Holding]]) -> None:
     rows = iter(gone)
     first = next(rows, None)
     if first is None:

@@ -1,11 +1,12 @@
 """Compares the ledger with what the server holds, resource by resource; adopts or resets where they differ."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from claims_pipeline.fhir.vocabulary import TEST_DATA
-from claims_pipeline.load.ledger.holdings import Held, Which, count_by_type, forget_all, page
+from claims_pipeline.load.ledger.holdings import Holding, deleted, forget_all, held
 from claims_pipeline.load.ledger.states import Found, settle_found
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.reconciling.marker import Marker, raise_generation
@@ -51,11 +52,8 @@ async def compare(
         FhirError: the server refuses to be read.
         ServerUnavailable: it did not answer.
     """
-    for resource_type in count_by_type(ledger):
-        last_id = ""
-        while rows := page(ledger, resource_type, last_id):
-            last_id = rows[-1].resource_id
-            yield await _compare(client, resource_type, rows, has_all_contents=has_all_contents, workers=workers)
+    for resource_type, rows in _by_type(held(ledger)):
+        yield await _compare(client, resource_type, rows, has_all_contents=has_all_contents, workers=workers)
 
 
 async def returned(ledger: Ledger, client: FhirClient, *, workers: int) -> AsyncIterator[Comparison]:
@@ -69,13 +67,10 @@ async def returned(ledger: Ledger, client: FhirClient, *, workers: int) -> Async
     Raises:
         FhirError, ServerUnavailable: as for `compare`.
     """
-    for resource_type in count_by_type(ledger, Which.DELETED):
-        last_id = ""
-        while rows := page(ledger, resource_type, last_id, Which.DELETED):
-            last_id = rows[-1].resource_id
-            found = await stored(client, resource_type, [row.resource_id for row in rows], at_once=workers)
-            changed = {resource_id: _found(there) for resource_id, there in found.items()}
-            yield Comparison(resource_type, len(rows) - len(changed), [], changed, {})
+    for resource_type, rows in _by_type(deleted(ledger)):
+        found = await stored(client, resource_type, [row.resource_id for row in rows], at_once=workers)
+        changed = {resource_id: _found(there) for resource_id, there in found.items()}
+        yield Comparison(resource_type, len(rows) - len(changed), [], changed, {})
 
 
 def mark(ledger: Ledger, comparison: Comparison) -> int:
@@ -124,8 +119,14 @@ async def reset(ledger: Ledger, client: FhirClient, marker: Marker | None) -> No
     await raise_generation(ledger, client, above=marker.generation if marker else 0)
 
 
+def _by_type(pages: Iterable[Sequence[Holding]]) -> Iterator[tuple[str, Sequence[Holding]]]:
+    for page in pages:
+        for resource_type, rows in groupby(page, key=lambda row: row.resource_type):
+            yield resource_type, list(rows)
+
+
 async def _compare(
-    client: FhirClient, resource_type: str, rows: Sequence[Held], *, has_all_contents: bool, workers: int
+    client: FhirClient, resource_type: str, rows: Sequence[Holding], *, has_all_contents: bool, workers: int
 ) -> Comparison:
     shown: Mapping[str, Stored] = {}
     if not has_all_contents:
@@ -140,15 +141,15 @@ async def _compare(
     missing = [
         row.resource_id for row in rows if row.resource_id not in (contents if row.resource_id in doubtful else shown)
     ]
-    held = {resource_id: _found(there) for resource_id, there in contents.items()}
-    changed = {i: there for i, there in held.items() if there.content_hash != doubtful[i].content_hash}
+    found = {resource_id: _found(there) for resource_id, there in contents.items()}
+    changed = {i: there for i, there in found.items() if there.content_hash != doubtful[i].content_hash}
     renumbered = {
-        i: there for i, there in held.items() if i not in changed and there.version_id != doubtful[i].version_id
+        i: there for i, there in found.items() if i not in changed and there.version_id != doubtful[i].version_id
     }
     return Comparison(resource_type, len(rows) - len(missing) - len(changed), missing, changed, renumbered)
 
 
-def _is_as_known(row: Held, there: Stored) -> bool:
+def _is_as_known(row: Holding, there: Stored) -> bool:
     labels = row.labels if row.labels is not None or row.origin == FILES else _LABELS_OF_A_LAKE
     return there.version_id == row.version_id and labels in {None, there.labels}
 

@@ -18,7 +18,7 @@ from claims_pipeline.errors import ClaimsPipelineError, FhirError, LedgerMismatc
 from claims_pipeline.fhir.vocabulary import TEST_DATA
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.reconciling.reads import STATEMENT
-from claims_pipeline.load.sending.answer import Meaning, described, plain, read_answer
+from claims_pipeline.load.sending.answer import BASE_FIX, Meaning, described, plain, read_answer
 from claims_pipeline.load.sending.client import (
     HTTP_GONE,
     HTTP_NOT_FOUND,
@@ -30,7 +30,6 @@ MARKER_ID = "claims-pipeline-ledger"
 MARKER_PATH = f"Basic/{MARKER_ID}"
 GENERATION_URL = "https://claims-pipeline.dev/fhir/StructureDefinition/ledger-generation"
 FHIR_R4 = "4.0"
-BASE_FIX = "give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir"
 
 
 @dataclass(frozen=True)
@@ -96,6 +95,25 @@ def mismatch(ledger: Ledger, marker: Marker | None, *, base_url: str) -> LedgerM
     )
 
 
+async def require_belonging(ledger: Ledger, client: FhirClient, *, wait_seconds: float) -> None:
+    """Check that the server belongs to the ledger; wait until it is ready.
+
+    Both are read again if a load wrote to them in between.
+
+    Raises:
+        LedgerMismatch: the server was wiped, restored or swapped since the last load.
+        ServerUnavailable, FhirError: as for `read_marker`.
+    """
+    while True:
+        before = ledger.info()
+        marker = await read_marker(client, wait_seconds=wait_seconds)
+        problem = mismatch(ledger, marker, base_url=client.base_url)
+        if problem is None:
+            return
+        if ledger.info() == before:
+            raise problem
+
+
 async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0) -> None:
     """Raise the generation on the server and in the ledger; a crash in between leaves both acceptable.
 
@@ -113,7 +131,7 @@ async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0
     ledger.remember(is_flushed=True, pending_generation=str(generation))  # before the server knows of it
     body = json.dumps(Marker(info["ledger_id"], generation).to_fhir()).encode()
     with _answering(client):
-        answer = await client.put(MARKER_PATH, body)
+        answer = await client.write("PUT", f"{client.base_url}/{MARKER_PATH}", body)
     if answer.is_error:
         raise FhirError(
             f"the server refuses the ledger's marker: {described(answer)}",
@@ -138,7 +156,7 @@ async def takes_a_transaction(ledger: Ledger, client: FhirClient) -> bool:
     content = json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": [entry]}).encode()
     try:
         ledger.remember(is_flushed=True, pending_generation=str(generation))
-        answer = read_answer(await client.post(content), 1)
+        answer = read_answer(await client.write("POST", client.base_url, content), 1)
         if answer.meaning is not Meaning.ACCEPTED:
             return False
         ledger.remember(generation=str(generation))
@@ -156,7 +174,7 @@ async def forget_marker(ledger: Ledger, client: FhirClient) -> None:
     """
     address = f"{client.base_url}/{MARKER_PATH}"
     with _answering(client):
-        answer = await client.read("DELETE", address)
+        answer = await client.write("DELETE", address)
     if answer.is_error and answer.status_code not in {HTTP_NOT_FOUND, HTTP_GONE}:
         raise FhirError(
             f"everything that was loaded is deleted, except the ledger's marker: {described(answer)}",

@@ -11,7 +11,7 @@ from claims_pipeline.load.ledger.holdings import count_by_type
 from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger, require_ledger
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import compare, mark
-from claims_pipeline.load.reconciling.marker import mismatch, read_marker
+from claims_pipeline.load.reconciling.marker import require_belonging
 from claims_pipeline.load.reconciling.reads import count
 from claims_pipeline.load.sending.client import FhirClient, connect
 from claims_pipeline.reports import table
@@ -148,7 +148,7 @@ class _Found:
 
 async def _reconcile(ledger: Ledger, settings: Settings, scope: _Scope, on_progress: OnProgress) -> ReconcileReport:
     async with connect(settings) as client:
-        await _require_belonging(ledger, client, scope.wait_seconds)
+        await require_belonging(ledger, client, wait_seconds=scope.wait_seconds)
         held = count_by_type(ledger)
         on_server = {resource_type: await count(client, resource_type) for resource_type in held}
         found = await _look_at_each(ledger, client, settings, scope, on_progress) if scope.is_deep else None
@@ -166,18 +166,6 @@ async def _reconcile(ledger: Ledger, settings: Settings, scope: _Scope, on_progr
         differing=tuple(found.differing[:IDS_SHOWN]) if found else (),
         marked=found.marked if found else 0,
     )
-
-
-async def _require_belonging(ledger: Ledger, client: FhirClient, wait_seconds: float) -> None:
-    """Compare the marker with the ledger; again if a load wrote to both between the reading of one and the other."""
-    while True:
-        before = ledger.info()
-        marker = await read_marker(client, wait_seconds=wait_seconds)
-        problem = mismatch(ledger, marker, base_url=client.base_url)
-        if problem is None:
-            return
-        if ledger.info() == before:
-            raise problem
 
 
 async def _look_at_each(

@@ -25,6 +25,7 @@ STILL_REFERENCED = "Unable to delete"
 """Text of HAPI FHIR's 409 for the deletion of a resource that another one refers to; a retry does not help."""
 
 RETRY_AFTER_CAP_SECONDS = 120.0
+BASE_FIX = "give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir"
 
 
 class Meaning(Enum):
@@ -109,8 +110,7 @@ def read_answer(response: httpx.Response, count: int) -> Answer:
         error = refused(response)
         return _own(Meaning.STOP, status, error.message, fix=error.fix)
     if response.is_redirect or (status in {404, 405} and not text):
-        fix = "give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir"
-        return _own(Meaning.STOP, status, f"this address takes no transactions: HTTP {status}", fix=fix)
+        return _own(Meaning.STOP, status, f"this address takes no transactions: HTTP {status}", fix=BASE_FIX)
     if status == 413:
         return Answer(Meaning.TOO_LARGE, status, text, "too large for the server")
     if (status in {400, 404, 405, 410, 412, 422} and text) or STILL_REFERENCED in text:

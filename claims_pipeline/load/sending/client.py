@@ -15,7 +15,7 @@ import httpx
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
 from claims_pipeline.fhir_access import FHIR_JSON, TokenUnavailable, client_options
-from claims_pipeline.load.sending.answer import plain, refused
+from claims_pipeline.load.sending.answer import BASE_FIX, plain, refused
 from claims_pipeline.settings import Settings
 
 CONNECT_SECONDS = 10.0
@@ -58,20 +58,11 @@ class FhirClient:
         self.traffic.requests += 1
         return await self.http.request(method, address, headers={"Cache-Control": "no-cache"}, **content)
 
-    async def put(self, path: str, content: bytes) -> httpx.Response:
-        """Write one resource of the loader itself, such as the marker."""
+    async def write(self, method: str, address: str, content: bytes | None = None) -> httpx.Response:
+        """Send a request that writes something else than loaded resources: the marker, or an operation on labels."""
         self.traffic.requests += 1
-        return await self.http.put(f"{self.base_url}/{path}", content=content, headers={"Content-Type": FHIR_JSON})
-
-    async def post(self, content: bytes) -> httpx.Response:
-        """Send a transaction that holds only resources of the loader itself, such as the marker."""
-        self.traffic.requests += 1
-        return await self.http.post(self.base_url, content=content, headers={"Content-Type": FHIR_JSON})
-
-    async def call(self, path: str, content: bytes) -> httpx.Response:
-        """Call an operation that writes."""
-        self.traffic.requests += 1
-        return await self.http.post(f"{self.base_url}/{path}", content=content, headers={"Content-Type": FHIR_JSON})
+        headers = {"Content-Type": FHIR_JSON} if content else None
+        return await self.http.request(method, address, content=content, headers=headers)
 
     async def post_bundle(
         self, content: bytes, *, is_deletion: bool = False, conflict_retries: int = 0
@@ -184,7 +175,7 @@ def _not_ready(answer: httpx.Response) -> str | None:
             f"there is no FHIR server at this address: HTTP {status}"
             + (f", it redirects to {answer.headers.get('location', 'elsewhere')}" if answer.is_redirect else ""),
             where=str(answer.request.url),
-            fix="give the base address of a FHIR R4 server, such as http://127.0.0.1:8080/fhir",
+            fix=BASE_FIX,
         )
     return None
 

@@ -147,7 +147,8 @@ def _shown(name: str, child: Any) -> str:
 
 def with_urls(resource: JsonObject, targets: Mapping[str, str]) -> JsonObject:
     """Return a resource in which elements of type uri, url or canonical that are a key of `targets` have its value."""
-    return _with_urls(resource, ANY_RESOURCE, targets)  # type: ignore[no-any-return]
+    replaced: JsonObject = _with_urls(resource, ANY_RESOURCE, targets)
+    return replaced
 
 
 def _with_urls(value: Json, content: str, targets: Mapping[str, str]) -> Json:

@@ -89,7 +89,10 @@ def read_files(
     """
     skipped = SkippedFiles()
     files = inputs(paths, skipped)
-    with _temporary_folder(spool_folder) as folder, closing(_spool(folder, options)) as spool:
+    with (
+        _temporary_folder(spool_folder) as folder,
+        closing(Spool(folder, follows_names=bool(options.id_prefix))) as spool,
+    ):
         _read(files, spool, skipped, on_read, options)
         said = remarks(spool, skipped, options)
         resolve(spool, server_base=server_base, id_prefix=options.id_prefix)
@@ -132,10 +135,6 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
         with suppress(OSError):  # not empty: another load is at work
             parent.rmdir()
             parent.parent.rmdir()
-
-
-def _spool(folder: Path, options: LoadOptions) -> Spool:
-    return Spool(folder, follows_names=bool(options.id_prefix))
 
 
 def _read(

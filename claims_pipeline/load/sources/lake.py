@@ -78,7 +78,7 @@ class LakeChunks:
     """
 
     partitions: Sequence[Partition]
-    on_partition: Callable[[Partition, pl.DataFrame], None]
+    on_partition: Callable[[Partition, pl.DataFrame], None] = lambda *_: None
     row_counts: dict[str, int] = field(default_factory=dict)
     rejected: list[Result] = field(default_factory=list)
 
@@ -112,6 +112,20 @@ class LakeChunks:
             stand_in = hashlib.sha256(f"{source} {why.with_values}".encode()).hexdigest()  # for the hash of a body
             resource = Resource(rendering.resource_type, resource_id, stand_in, day, source, "", [])
             self.rejected.append(Result(resource, "rejected", text=why.message, full_text=why.with_values))
+
+
+def latest_days(lake: Lake, table: schema.Table, ids: Sequence[str]) -> dict[str, date]:
+    """Return the day of the latest version of each of `ids` that a daily table of the lake has."""
+    id_column = RENDERINGS[table.name].id_column
+    rows = lake.scan(table).select(id_column, "day").filter(pl.col(id_column).is_in(ids))
+    return dict(rows.group_by(id_column).agg(pl.col("day").max()).collect().rows())
+
+
+def chunks_of_ids(partition: Partition, ids: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Yield the resources of a partition that have one of `ids`, as chunks."""
+    for chunk in LakeChunks([partition]):
+        if (found := chunk.filter(pl.col("resource_id").is_in(ids))).height:
+            yield found
 
 
 def _batches(partitions: Sequence[Partition]) -> Iterator[tuple[list[Partition], int]]:

@@ -21,6 +21,7 @@ import polars as pl
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import content_hash
+from claims_pipeline.load.ordering import insert
 from claims_pipeline.load.sources.admission import Admitted
 from claims_pipeline.load.sources.candidates import Deletion, Refusal, Skipped
 
@@ -154,7 +155,7 @@ class Spool:
 
     def _flush(self) -> None:
         for table, waiting in self._others.items():
-            self._insert(table, pl.DataFrame(waiting, schema=_OTHER_SCHEMAS[table], orient="row"))
+            insert(self.connection, table, pl.DataFrame(waiting, schema=_OTHER_SCHEMAS[table], orient="row"))
             waiting.clear()
         rows = pl.DataFrame(self._rows, schema=_ADMITTED_SCHEMA, orient="row")
         self._rows, self._characters = [], 0
@@ -164,14 +165,14 @@ class Spool:
         self._part += 1
         hashed = rows.with_columns(content_hash(pl.col("body")).alias("content_hash"))
         keys = ("seq", "part", *_PLACE, "bundle", "resource_type", "resource_id", "content_hash")
-        self._insert("resources", hashed.select(keys))
-        self._insert("links", _links(rows))
-        self._insert("urls", _urls(rows, self._url))
+        insert(self.connection, "resources", hashed.select(keys))
+        insert(self.connection, "links", _links(rows))
+        insert(self.connection, "urls", _urls(rows, self._url))
         target = pl.concat_str("resource_type", pl.lit("/"), "resource_id").alias("target")
         called = rows.filter(pl.col("full_url").is_not_null())
-        self._insert("full_urls", called.select("bundle", "full_url", target))
+        insert(self.connection, "full_urls", called.select("bundle", "full_url", target))
         own_name = pl.concat_str("resource_type", pl.lit("/"), "own_id").alias("name")
-        self._insert("own_ids", rows.filter(pl.col("own_id").is_not_null()).select(own_name, target))
+        insert(self.connection, "own_ids", rows.filter(pl.col("own_id").is_not_null()).select(own_name, target))
 
     def part_path(self, part: int) -> Path:
         """Return the file of the bodies of a part: columns seq, resource_type, resource_id, body."""
@@ -224,12 +225,6 @@ class Spool:
     def close(self) -> None:
         """Close the database."""
         self.connection.close()
-
-    def _insert(self, table: str, frame: pl.DataFrame) -> None:
-        if not frame.is_empty():
-            self.connection.register("added", frame.to_arrow())
-            self.connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM added")  # noqa: S608  own names
-            self.connection.unregister("added")
 
 
 def _valid(text: str | None) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.load import Counts, LoadOptions, list_dead_letters, load_files, load_lake, reconcile, remove
 from claims_pipeline.load.progress import Progress
-from claims_pipeline.load.sources import STANDARD_INPUT
+from claims_pipeline.load.sources.inputs import STANDARD_INPUT
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.fake_server import FakeServer, about

@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from claims_pipeline.load.sources import FILE_SCHEMA, FileResources, read_files
+from claims_pipeline.load.sources.file_resources import FILE_SCHEMA, FileResources
+from claims_pipeline.load.sources.files import read_files
 
 JsonObject = dict[str, Any]
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from claims_pipeline.errors import DataError
-from claims_pipeline.load.sources import read_files
+from claims_pipeline.load.sources.files import read_files
 from claims_pipeline.load.sources.json_values import LARGEST_VALUE
 from claims_pipeline_tests.load.sources.samples import (
     bodies,

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.load.sources import STANDARD_INPUT, json_values, read_files
+from claims_pipeline.load.sources import json_values
+from claims_pipeline.load.sources.files import read_files
+from claims_pipeline.load.sources.inputs import STANDARD_INPUT
 from claims_pipeline_tests.load.sources.samples import (
     JsonObject,
     bodies,

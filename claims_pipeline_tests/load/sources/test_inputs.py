@@ -11,8 +11,11 @@ import pytest
 
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.load import LoadOptions
-from claims_pipeline.load.sources import STANDARD_INPUT, FileResources, read_files, streams
+from claims_pipeline.load.sources import streams
 from claims_pipeline.load.sources.elements import require_known_types
+from claims_pipeline.load.sources.file_resources import FileResources
+from claims_pipeline.load.sources.files import read_files
+from claims_pipeline.load.sources.inputs import STANDARD_INPUT
 from claims_pipeline_tests.load.sources.samples import (
     bodies,
     bundle,

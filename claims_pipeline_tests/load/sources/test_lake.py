@@ -10,9 +10,8 @@ from claims_pipeline import schema
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import render
 from claims_pipeline.lake import Lake
-from claims_pipeline.load.sources import Partition, partitions
 from claims_pipeline.load.sources import lake as lake_source
-from claims_pipeline.load.sources.lake import LakeChunks
+from claims_pipeline.load.sources.lake import LakeChunks, Partition, partitions
 from claims_pipeline_tests.fhir.rows import frame
 from claims_pipeline_tests.fhir.test_render import CLAIM
 from claims_pipeline_tests.lakes import START, Shape, rewrite, tiny_lake, write

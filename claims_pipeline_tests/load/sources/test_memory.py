@@ -14,7 +14,7 @@ MEGABYTES = 500
 PEAK_OF_READING = f"""
 import resource, sys
 from pathlib import Path
-from claims_pipeline.load.sources import read_files
+from claims_pipeline.load.sources.files import read_files
 
 with read_files([sys.argv[1]], Path(sys.argv[2])) as found:
     rows = sum(chunk.height for chunk in found.chunks())

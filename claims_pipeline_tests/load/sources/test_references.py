@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from claims_pipeline.load import LoadOptions
-from claims_pipeline.load.sources import read_files
+from claims_pipeline.load.sources.files import read_files
 from claims_pipeline_tests.load.sources.samples import (
     JsonObject,
     bodies,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.load.sources import read_files
+from claims_pipeline.load.sources.files import read_files
 
 R5_ENCOUNTER = {"resourceType": "Encounter", "status": "completed", "actualPeriod": {"start": "2025-01-01"}}
 R5_ONLY = {"resourceType": "SubscriptionTopic", "url": "http://x.org/t", "status": "active"}

@@ -14,7 +14,7 @@ READ_ON_A_SMALL_DISK = """
 import resource, sys
 from pathlib import Path
 from claims_pipeline.errors import DataError
-from claims_pipeline.load.sources import read_files
+from claims_pipeline.load.sources.files import read_files
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 try:

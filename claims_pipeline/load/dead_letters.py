@@ -1,0 +1,111 @@
+"""`list_dead_letters` and `retry_dead_letters`: what was rejected, and sending it again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from claims_pipeline.errors import DataError
+from claims_pipeline.fhir import TIERS
+from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
+from claims_pipeline.load.ledger.dead_letter_files import take_over
+from claims_pipeline.load.ledger.dead_letters import LIST_SCHEMA, SCHEMA, UNREADABLE, open_letters
+from claims_pipeline.load.ledger.store import open_ledger, require_ledger
+from claims_pipeline.load.options import DEFAULTS, LoadOptions
+from claims_pipeline.load.pipeline.pipeline import Pipeline
+from claims_pipeline.load.progress import OnProgress, silent
+from claims_pipeline.load.report import LoadReport
+from claims_pipeline.load.resource import CHUNK_SCHEMA
+from claims_pipeline.load.session import Session
+from claims_pipeline.settings import Settings
+
+_NAME = pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))
+
+
+def list_dead_letters(
+    settings: Settings, *, ledger_path: Path | None = None, with_contents: bool = True
+) -> pl.DataFrame:
+    """Return everything that is rejected now, latest first.
+
+    Args:
+        settings: where the ledger is.
+        ledger_path: the ledger; `settings.ledger_path` if None.
+        with_contents: with resources, and what the server quotes of them (the columns of `SCHEMA` in
+            ledger/dead_letters.py); otherwise without health data (`LIST_SCHEMA`).
+
+    Raises:
+        LedgerUnusable: the ledger cannot be used, or `ledger_path` is none.
+    """
+    require_ledger(ledger_path)
+    path = ledger_path or settings.ledger_path
+    if not path.exists():
+        return (SCHEMA if with_contents else LIST_SCHEMA).to_frame()
+    with open_ledger(path) as ledger:
+        take_over(settings.dead_letters_path, ledger)
+        return open_letters(ledger, with_contents=with_contents)
+
+
+def retry_dead_letters(
+    names: Sequence[str],
+    settings: Settings,
+    *,
+    ledger_path: Path | None = None,
+    on_progress: OnProgress = silent,
+    options: LoadOptions = DEFAULTS,
+) -> LoadReport:
+    """Send open dead letters again: their cause may be gone.
+
+    Args:
+        names: "Type/id" of those to send; none for all.
+        settings: the server.
+        ledger_path: the ledger; `settings.ledger_path` if None.
+        on_progress: called with the progress.
+        options: see `LoadOptions`.
+
+    Raises:
+        ConfigError: an event loop runs in this thread, as in a notebook: await `retry_dead_letters_async`.
+        DataError: one of `names` is no open dead letter.
+        LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
+    """
+    require_no_event_loop("retry_dead_letters")
+    require_ledger(ledger_path)
+    session = Session(settings, ledger_path, full=True, wait=False, on_progress=on_progress, options=options)
+    with session.exclusive_ledger() as ledger:
+        take_over(settings.dead_letters_path, ledger)
+        letters = _chosen(open_letters(ledger, with_contents=True), names)
+        return session.run(ledger, "dead letters", lambda pipeline: _send(pipeline, letters))
+
+
+retry_dead_letters_async = in_thread(retry_dead_letters)
+
+
+def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    sendable = letters.filter((pl.col("origin") != UNREADABLE) & (pl.col("body") != ""))
+    if not names:
+        return sendable
+    chosen = sendable.filter(_NAME.is_in(list(names)))
+    if absent := sorted(set(names) - set(chosen.select(_NAME).to_series())):
+        raise DataError(f"no dead letter: {', '.join(absent)}", fix="claims dead-letters list")
+    return chosen
+
+
+async def _send(pipeline: Pipeline, letters: pl.DataFrame) -> None:
+    """Send in rounds: what refers to another dead letter comes after it."""
+    pipeline.total = letters.height
+    waiting = letters
+    while waiting.height and pipeline.sender.stopped is None:
+        names = waiting.select(_NAME).to_series().implode()
+        others = pl.col("references").list.set_difference(pl.concat_list(_NAME))
+        lacks_another = others.list.set_intersection(names).list.len().fill_null(0) > 0
+        ready = waiting.filter(~lacks_another)
+        if ready.is_empty():
+            ready = waiting
+        waiting = waiting.join(ready, on=["resource_type", "resource_id"], how="anti", maintain_order="left")
+        for resource_type in sorted(ready["resource_type"].unique(), key=_order):
+            for origin in ready["origin"].unique().sort():
+                rows = ready.filter(resource_type=resource_type, origin=origin)
+                await pipeline.load([rows.select(CHUNK_SCHEMA.names())] if rows.height else [], origin)
+
+
+def _order(resource_type: str) -> tuple[int, str]:
+    return (TIERS.index(resource_type) if resource_type in TIERS else -1, resource_type)
