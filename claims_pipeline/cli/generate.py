@@ -7,45 +7,56 @@ import typer
 
 from claims_pipeline.cli.app import JsonOption, app, err, finish
 from claims_pipeline.cli.days import day_progress
+from claims_pipeline.errors import ConfigError
+
+Claims = Annotated[
+    int | None,
+    typer.Option(min=1, show_default="10000 a year, or 4.2 for each of --patients", help="Claims over the range."),
+]
+Patients = Annotated[
+    int | None, typer.Option(min=1, show_default="one for 4.2 claims a year", help="People in the population.")
+]
+StartDate = Annotated[str | None, typer.Option(show_default="2025-01-01", help="First day received.")]
+EndDate = Annotated[
+    str | None, typer.Option(show_default="365 days, yesterday at the latest", help="Last day received.")
+]
+Seed = Annotated[
+    int | None, typer.Option(min=0, show_default="20250101", help="Another seed gives other people and claims.")
+]
+Irregularities = Annotated[
+    float | None,
+    typer.Option(min=0, max=0.2, show_default="0", help="Share of claims to make irregular, each with a label."),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", show_default="the lake of CLAIMS_HOME", help="Folder, or file x.json for one Bundle."),
+]
+Form = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        show_default="parquet, or json for x.json",
+        help="parquet (a lake), ndjson (FHIR Bulk Data), bundles (transactions) or json (one Bundle).",
+    ),
+]
+Compress = Annotated[bool, typer.Option("--gzip", help="Compress ndjson, bundles and json.")]
+Jobs = Annotated[
+    int, typer.Option(min=1, help="Chunks of days, or parts of a year's visits, worked on at the same time.")
+]
 
 
 @app.command()
 def generate(
-    claims: Annotated[
-        int | None,
-        typer.Option(min=1, show_default="10000 a year, or 4.2 for each of --patients", help="Claims over the range."),
-    ] = None,
-    patients: Annotated[
-        int | None,
-        typer.Option(min=1, show_default="one for 4.2 claims a year", help="People in the population."),
-    ] = None,
-    start_date: Annotated[str | None, typer.Option(show_default="2025-01-01", help="First day received.")] = None,
-    end_date: Annotated[
-        str | None,
-        typer.Option(show_default="365 days, yesterday at the latest", help="Last day received."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, show_default="20250101", help="Another seed gives other people and claims.")
-    ] = None,
-    irregularities: Annotated[
-        float | None,
-        typer.Option(min=0, max=0.2, show_default="0", help="Share of claims to make irregular, each with a label."),
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option(show_default="the lake of CLAIMS_HOME", help="Folder, or file x.json for one Bundle.")
-    ] = None,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            show_default="parquet, or json for x.json",
-            help="parquet (a lake), ndjson (FHIR Bulk Data), bundles (transactions) or json (one Bundle).",
-        ),
-    ] = None,
-    compress: Annotated[bool, typer.Option("--gzip", help="Compress ndjson, bundles and json.")] = False,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Chunks of days, or parts of a year's visits, worked on at the same time.")
-    ] = 2,
+    claims: Claims = None,
+    patients: Patients = None,
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    seed: Seed = None,
+    irregularities: Irregularities = None,
+    output: Output = None,
+    form: Form = None,
+    compress: Compress = False,
+    jobs: Jobs = 2,
     as_json: JsonOption = False,
 ) -> None:
     """Generate a feed of claims: a lake, or FHIR files for any server.
@@ -59,6 +70,10 @@ def generate(
     from claims_pipeline.lake import requested_feed
     from claims_pipeline.settings import load_settings
 
+    if output == "":
+        raise ConfigError(
+            "--output: the name of a file or folder is empty", fix="leave it out for the lake of CLAIMS_HOME"
+        )
     settings = load_settings(
         claims=claims,
         patients=patients,
@@ -67,7 +82,7 @@ def generate(
         seed=seed,
         irregularities=irregularities,
     )
-    target = output.expanduser().absolute() if output else settings.lake_path
+    target = Path(output).expanduser().absolute() if output else settings.lake_path
     chosen = form or ("json" if target.suffix == ".json" else "parquet")
     require_target(target, chosen)
     feed = requested_feed(target, settings)

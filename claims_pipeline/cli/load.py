@@ -12,10 +12,11 @@ from claims_pipeline.errors import ConfigError
 from claims_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import date
 
     from claims_pipeline.lake import Lake
-    from claims_pipeline.load import LoadOptions, OnMismatch, Vanished
+    from claims_pipeline.load import LoadOptions, LoadReport, OnMismatch, Vanished
 
 WHAT = "What to load"
 HOW = "How to send"
@@ -119,7 +120,7 @@ def load(
 
     Example: claims load ./bulk-export
     """
-    from claims_pipeline.load import LoadOptions, load_files, load_lake
+    from claims_pipeline.load import LoadOptions
 
     options = LoadOptions(
         is_dry_run=dry_run,
@@ -128,16 +129,13 @@ def load(
         has_every_version=every_version,
         vanished=_vanished(vanished),
         take_over=take_over,
-        types=_names(types),
-        exclude=_names(exclude),
+        types=_names("--types", types),
+        exclude=_names("--exclude", exclude),
         id_prefix=id_prefix,
     )
     settings = load_settings(fhir_base_url=fhir_base, batch_size=batch_size, workers=workers)
-    days = days_between(day, start_date, end_date)
     lake = _lake(paths, settings)
-    if lake is None:
-        _require_files_only(days, options)
-    load_it = partial(load_files, paths or []) if lake is None else partial(load_lake, lake, days=days)
+    load_it = _loader(lake, paths or [], days_between(day, start_date, end_date), options)
     with load_progress(settings) as on_progress:
         report = load_it(
             settings,
@@ -161,17 +159,33 @@ def _on_mismatch(*, adopt: bool, reset: bool) -> "OnMismatch":
     return OnMismatch.ADOPT if adopt else OnMismatch.RESET if reset else OnMismatch.REFUSE
 
 
-def _names(text: str | None) -> frozenset[str]:
-    """Return the names in a list that commas separate."""
-    return frozenset(name.strip() for name in (text or "").split(",") if name.strip())
+def _names(option: str, text: str | None) -> frozenset[str]:
+    """Return the names in a list that commas separate; none if the option is not given."""
+    if text is None:
+        return frozenset()
+    names = frozenset(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise ConfigError(f"{option} names no resource type", fix=f"{option} Patient,Coverage, or leave it out")
+    return names
 
 
-def _require_files_only(days: "list[date] | None", options: "LoadOptions") -> None:
-    """Raise an error for options that apply only to a lake."""
+def _loader(
+    lake: "Lake | None", paths: list[str], days: "list[date] | None", options: "LoadOptions"
+) -> "Callable[..., LoadReport]":
+    """Return the function that loads the lake, or the files if there is none.
+
+    Raises:
+        ConfigError: files are loaded with options that apply only to a lake.
+    """
+    from claims_pipeline.load import load_files, load_lake
+
+    if lake is not None:
+        return partial(load_lake, lake, days=days)
     if days is not None:
         raise ConfigError("--day, --start-date and --end-date choose days of a lake, not of files")
     if options.has_every_version:
         raise ConfigError("--every-version sends day after day of a lake; files have no days")
+    return partial(load_files, paths)
 
 
 def _lake(paths: list[str] | None, settings: Settings) -> "Lake | None":

@@ -20,6 +20,8 @@ from claims_pipeline.load.session import Session
 from claims_pipeline.settings import Settings
 
 _NAME = pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))
+_IS_SENDABLE = (pl.col("origin") != UNREADABLE) & (pl.col("body") != "")
+"""Whether a letter holds a resource; input that could not be read has none, nor has a row that FHIR cannot hold."""
 
 
 def list_dead_letters(
@@ -64,7 +66,7 @@ def retry_dead_letters(
 
     Raises:
         ConfigError: an event loop runs in this thread, as in a notebook: await `retry_dead_letters_async`.
-        DataError: one of `names` is no open dead letter.
+        DataError: one of `names` is no open dead letter, or is one that the loader refused before sending it.
         LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
     """
     require_no_event_loop("retry_dead_letters")
@@ -73,19 +75,35 @@ def retry_dead_letters(
     with session.exclusive_ledger() as ledger:
         take_over(settings.dead_letters_path, ledger)
         letters = _chosen(open_letters(ledger, with_contents=True), names)
-        return session.run(ledger, "dead letters", lambda pipeline: _send(pipeline, letters))
+        sendable = letters.filter(_IS_SENDABLE)
+
+        async def work(pipeline: Pipeline) -> None:
+            if unsendable := letters.height - sendable.height:
+                pipeline.remarks.append(
+                    f"not sent again, because the loader refused them: {unsendable:,}; "
+                    "correct them in their source (claims dead-letters list), then load it"
+                )
+            await _send(pipeline, sendable)
+
+        return session.run(ledger, "dead letters", work)
 
 
 retry_dead_letters_async = in_thread(retry_dead_letters)
 
 
 def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    sendable = letters.filter((pl.col("origin") != UNREADABLE) & (pl.col("body") != ""))
+    """Return the letters of `names`, all if it is empty."""
     if not names:
-        return sendable
-    chosen = sendable.filter(_NAME.is_in(list(names)))
+        return letters
+    chosen = letters.filter(_NAME.is_in(list(names)))
     if absent := sorted(set(names) - set(chosen.select(_NAME).to_series())):
         raise DataError(f"no dead letter: {', '.join(absent)}", fix="claims dead-letters list")
+    for name, source in chosen.filter(~_IS_SENDABLE).select(_NAME, "source").iter_rows():
+        raise DataError(
+            f"{name} cannot be sent again: the loader refused it",
+            where=source,
+            fix="correct it there, then claims load",
+        )
     return chosen
 
 

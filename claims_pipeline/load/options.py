@@ -43,7 +43,8 @@ class LoadOptions:
         exclude: resource types that are not loaded.
         id_prefix: put before the ids of what files hold, and in the references to them.
 
-    Raises ConfigError for a dry run that is to adopt or reset, since both write, and for a prefix that ids cannot have.
+    Raises ConfigError for a dry run that is to adopt or reset, since both write; for types that are all excluded; and
+    for a prefix that ids cannot have.
     """
 
     is_dry_run: bool = False
@@ -62,6 +63,8 @@ class LoadOptions:
                 f"--{self.on_mismatch} writes the ledger and the server's marker, a dry run writes nothing",
                 fix=f"claims load --{self.on_mismatch}, without --dry-run",
             )
+        if self.types and not self.types - self.exclude:
+            raise ConfigError("--types and --exclude leave nothing to load", fix="take a type out of --exclude")
         if self.id_prefix and not _PREFIX.fullmatch(self.id_prefix):
             raise ConfigError(
                 "--id-prefix is made of letters, digits, '-' and '.', at most 32, and not of digits only",

@@ -39,6 +39,19 @@ def test_the_lake_of_the_home_is_made_checked_and_left_alone_the_second_time(hom
     assert sorted(kept) == ["fidelity", "generate", "generate", "quality"]
 
 
+def test_an_empty_output_is_refused_and_not_taken_for_the_current_folder(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    done = claims(home, "generate", *SMALL, "--output", "")
+
+    assert done.returncode == 2
+    assert "the name of a file or folder is empty" in done.stderr
+    assert files(tmp_path / "here") == []
+
+
 def test_a_finding_makes_quality_fail(home: Path) -> None:
     claims(home, "generate", *SMALL)
     import polars as pl

@@ -286,6 +286,18 @@ def test_a_dead_letter_is_sent_again_when_its_cause_is_gone(
     assert list_dead_letters(fake_target).is_empty()
 
 
+def test_what_the_loader_refused_is_not_sent_again_and_is_named(fake_target: Settings, tmp_path: Path) -> None:
+    unknown_element = {"resourceType": "Patient", "id": "p-1", "born": "1970"}
+    load_files([str(write(tmp_path / "people.ndjson", unknown_element))], fake_target)
+
+    report = retry_dead_letters([], fake_target)
+
+    assert (report.total.read, report.requests_with_resources) == (0, 0)
+    assert report.remarks[0].startswith("not sent again, because the loader refused them: 1; correct them")
+    with pytest.raises(DataError, match="Patient/p-1 cannot be sent again: the loader refused it"):
+        retry_dead_letters(["Patient/p-1"], fake_target)
+
+
 def test_what_was_rejected_is_forgotten_with_what_was_loaded(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

@@ -106,6 +106,21 @@ def test_exports_of_two_feeds_do_not_overwrite_each_other(fake_target: Settings,
     assert str(tmp_path / "first") in report.stopped.message
 
 
+def test_the_feed_of_an_export_is_known_from_inside_its_folder(
+    fake_target: Settings, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = read_feed(lake.root)
+    assert feed is not None
+    write(tmp_path / "first", patient("patient-1", gender="male"))
+    second = write(tmp_path / "second", patient("patient-1", gender="female"))
+    say_feed(tmp_path / "first", feed.model_dump(mode="json"))
+    say_feed(tmp_path / "second", feed.model_dump(mode="json") | {"seed": feed.seed + 1})
+    monkeypatch.chdir(tmp_path / "first")
+    assert load_files(["."], fake_target).total.created == 1
+
+    assert isinstance(load_files([second], fake_target).stopped, OwnedByOthers)
+
+
 def test_the_folder_of_the_next_day_updates_that_of_today(fake_target: Settings, tmp_path: Path) -> None:
     today = write(tmp_path / "2026-01-01", patient("a", gender="male"), patient("b"))
     tomorrow = write(tmp_path / "2026-01-02", patient("a", gender="female"), patient("c"))

@@ -34,8 +34,8 @@ def feed_of_export(paths: Sequence[str]) -> str | None:
     """Return, as JSON, the feed that a path is an export of, by the statistics beside it; None if there are none."""
     if len(paths) != 1:
         return None
-    path = Path(paths[0])
-    statistics = path.with_name(f"{path.stem if path.suffix == '.json' else path.name}.stats.json")
+    path = Path(paths[0]).absolute()  # "." has no name
+    statistics = path.parent / f"{path.stem if path.suffix == '.json' else path.name}.stats.json"
     try:
         return _Statistics.model_validate_json(statistics.read_bytes()).feed.model_dump_json()
     except (OSError, ValidationError):

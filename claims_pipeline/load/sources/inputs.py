@@ -60,10 +60,12 @@ def inputs(paths: Sequence[str], skipped: SkippedFiles | None = None) -> list[In
         skipped: the files of folders that are left out are added to it.
 
     Raises:
-        DataError: a path does not exist, or a folder has no FHIR file.
+        DataError: a path is empty or does not exist, or a folder has no FHIR file.
     """
     found: list[Input] = []
     for path in paths:
+        if not path:  # which `Path` takes for the current folder
+            raise DataError("the name of a file or folder is empty", fix='name it, or "." for the current folder')
         if path == STANDARD_INPUT:
             found.append(Input(NAME_OF_STANDARD_INPUT))
         elif Path(path).is_dir():
