@@ -68,13 +68,15 @@ class Dimension:
 
         return label_of
 
-    @property
-    def condition(self) -> str:
-        """SQL condition over `claims_current`: the claim has one of the values in the list `?`."""
+    def condition(self, value_count: int) -> str:
+        """Return the SQL condition over `claims_current` that a claim has one of so many values, each a `?`.
+
+        DuckDB tests a list of constants while it scans the column; a list in one parameter would be a join.
+        """
+        is_chosen = f"{self.column} in ({', '.join('?' * value_count)})"
         if not self.is_of_lines:
-            return f"{self.column} in (select unnest(?::varchar[]))"
-        lines = f"select claim_number from claim_lines where {self.column} in (select unnest(?::varchar[]))"
-        return f"claim_number in ({lines})"
+            return is_chosen
+        return f"claim_number in (select claim_number from claim_lines where {is_chosen})"
 
 
 def _of_time(grain: Grain, meaning: str) -> Dimension:

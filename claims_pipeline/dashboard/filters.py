@@ -99,7 +99,7 @@ class Filters(_Dimensions):
     @property
     def where(self) -> str:
         """The WHERE clause over a table of claims; over `claims_by_day` if that is what the property names."""
-        return _where([*self._conditions, *(dimension.condition for dimension, _ in self._chosen)])
+        return _where([*self._conditions, *(dimension.condition(len(values)) for dimension, values in self._chosen)])
 
     @property
     def where_of_lines(self) -> str:
@@ -113,7 +113,7 @@ class Filters(_Dimensions):
         """The values for the placeholders in `where` and `where_of_lines`."""
         days = [day for day in (self.received_from, self.received_to) if day]
         patient = patient_condition(self.patient)[1] if self.patient else []
-        return [*self.status, *days, *patient, *(tuple(values) for _, values in self._chosen)]
+        return [*self.status, *days, *patient, *(value for _, values in self._chosen for value in values)]
 
     @property
     def _conditions(self) -> list[str]:
@@ -139,18 +139,18 @@ class Filters(_Dimensions):
 
     @property
     def has_joins(self) -> bool:
-        """Whether `where` looks values up in a list or in another table, which DuckDB does by a join."""
-        return bool(self.patient or self._chosen)
+        """Whether `where` looks values up in another table or in a long list, which DuckDB does by a join."""
+        return bool(self.patient) or any(one.is_of_lines or len(values) > 1 for one, values in self._chosen)
 
     @property
     def where_of_members(self) -> str:
         """The conditions over `member_months`, each after "and": those of the filters that divide members too."""
-        return "".join(f" and {dimension.condition}" for dimension, _ in self._chosen if dimension.is_of_members)
+        return "".join(f" and {one.condition(len(values))}" for one, values in self._chosen if one.is_of_members)
 
     @property
     def parameters_of_members(self) -> list[Any]:
         """The values for the placeholders in `where_of_members`."""
-        return [tuple(values) for dimension, values in self._chosen if dimension.is_of_members]
+        return [value for one, values in self._chosen if one.is_of_members for value in values]
 
     @property
     def charged_statuses(self) -> list[ClaimStatus]:

@@ -15,8 +15,6 @@ def shown_sql(sql: str, parameters: Sequence[Any]) -> str:
 
 def _literal(value: Any) -> str:
     match value:
-        case list() | tuple():
-            return f"[{', '.join(map(_literal, value))}]"
         case date():
             return f"date '{value}'"
         case str():
