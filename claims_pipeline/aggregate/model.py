@@ -1,11 +1,20 @@
 """What a model declares: its columns and what it reads. What it selects is in `sql/<name>.sql`, headed by its grain."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import takewhile
 
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import Column, Table
+
+_INCLUDE = re.compile(r"^-- include (\w+)\n", flags=re.MULTILINE)
+"""A line that stands for a file of common table expressions, which more than one model has."""
+
+
+def _read_sql(name: str) -> str:
+    return files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -29,13 +38,13 @@ class Model:
 
     @property
     def sql(self) -> str:
-        """The SELECT statement."""
-        return files(__package__).joinpath("sql", f"{self.name}.sql").read_text(encoding="utf-8")
+        """The SELECT statement, with what it includes."""
+        return _INCLUDE.sub(lambda match: _read_sql(match[1]), _read_sql(self.name))
 
     @property
     def description(self) -> str:
         """The grain, and what else the head of the SQL file says."""
-        head = [line for line in self.sql.splitlines() if line.startswith("--")]
+        head = takewhile(lambda line: line.startswith("--"), self.sql.splitlines())
         return " ".join(line.removeprefix("--").strip() for line in head)
 
     @property

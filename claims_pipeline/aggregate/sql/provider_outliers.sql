@@ -1,8 +1,8 @@
 -- One row per provider whose active charges for one patient are far from those of the specialty.
--- The score is the robust z of the logarithm: 0.6745 (ln x - median) / MAD over the peers of the same specialty, where MAD
--- is the median distance from the median. Beyond 3.5 a value is an outlier (Iglewicz and Hoaglin, How to Detect and Handle
--- Outliers, 1993). Left out are specialties with fewer than 8 peers or peers all alike, and providers with fewer than 10
--- claims, of whom one expensive patient would make an outlier.
+-- The score is the robust z of the logarithm: 0.6745 (ln x - median) / MAD over the peers of the same specialty, where
+-- MAD is the median distance from the median. Beyond 3.5 a value is an outlier (Iglewicz and Hoaglin, How to Detect and
+-- Handle Outliers, 1993). Left out are specialties with fewer than 8 peers or peers all alike, and providers with fewer
+-- than 10 claims, of whom one expensive patient would make an outlier.
 with compared as materialized (
     select
         practitioner_id,
@@ -16,26 +16,7 @@ with compared as materialized (
     having count(*) >= 10
 ),
 
-logs as (
-    select *, ln(amount) as log_amount from compared
-),
-
-peers as (
-    select
-        specialty,
-        median(log_amount) as center,
-        mad(log_amount) as spread,
-        count(*) as peer_count
-    from logs
-    group by specialty
-),
-
-scored as (
-    select *, 0.6745 * (log_amount - center) / spread as score
-    from logs
-    join peers using (specialty)
-    where peer_count >= 8 and spread > 1e-9
-)
+-- include outlier_scores
 
 select
     practitioner_id,
@@ -43,9 +24,8 @@ select
     specialty,
     amount,
     claim_count,
-    exp(center) as peer_amount,
+    peer_amount,
     peer_count,
     score
-from scored
-where abs(score) > 3.5
+from outliers
 order by practitioner_id
