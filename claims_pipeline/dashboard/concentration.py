@@ -10,16 +10,17 @@ from claims_pipeline.dashboard.shown_sql import shown_sql
 PERCENTILES = (1, 5, 10, 20, 50, 100)
 
 _SHARES = """with spent as (
-    select sum(total_charge_amount) as amount, row_number() over (order by sum(total_charge_amount) desc) as place,
-        count(*) over () as patients
-    from claims_current {where}
-    group by patient_number
+    select sum(total_charge_amount) as amount from claims_current {where} group by patient_number
+),
+ranked as (
+    select list_reverse_sort(list(amount)) as amounts, count(*) as patients, sum(amount) as total from spent
 )
-select top_percent, count(*) as patient_count, sum(amount)::decimal(18, 2) as charge_amount,
-    round(100.0 * sum(amount) / nullif((select sum(amount) from spent), 0), 1) as charge_percent
-from spent join (select unnest({percentiles}) as top_percent) as tops
-    on place <= greatest(ceil(top_percent / 100.0 * patients), 1)
-group by top_percent order by top_percent"""
+select top_percent, greatest(ceil(top_percent / 100.0 * patients), 1)::bigint as patient_count,
+    list_sum(amounts[:patient_count])::decimal(18, 2) as charge_amount,
+    round(100.0 * charge_amount / nullif(total, 0), 1) as charge_percent
+from ranked, (select unnest({percentiles}) as top_percent)
+where patients > 0
+order by top_percent"""
 
 
 class TopShare(BaseModel):
