@@ -1,7 +1,7 @@
 """The overview in a real browser: search, changes, what is worth a look."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
 
@@ -76,6 +76,43 @@ def test_a_click_on_a_mark_of_a_chart_shows_only_its_claims(
     assert page.url.endswith(f"/?{query}")
     page.go_back()
     expect_claims(page, 5)
+
+
+@pytest.mark.parametrize(
+    ("chart", "value", "query", "count"),
+    [
+        ("claims-timeline", "Feb 3, 2025", "received_from=2025-02-03&received_to=2025-02-03", 2),
+        ("status", "Cancelled", "status=cancelled", 1),
+        ("cost-trend", "Feb 3, 2025", "received_from=2025-02-03&received_to=2025-02-03", 2),
+        ("gender", "Male", "gender=male", 2),
+        ("top-procedures", "85025", "procedure=85025", 2),
+        ("geography", "CA", "patient_state=CA", 2),
+    ],
+)
+def test_the_values_of_a_chart_are_chosen_from_the_keyboard(
+    page: Page, chart: str, value: str, query: str, count: int
+) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    figures = page.locator(f"[data-chart={chart}] details")
+    page.locator("#changed").focus()
+    _tab_to(page, figures.locator("summary"))
+    page.keyboard.press("Enter")
+    _tab_to(page, figures.get_by_role("button", name=f"Only claims of {value}").first)
+    page.keyboard.press("Enter")
+    expect_claims(page, count)
+    assert page.url.endswith(f"/?{query}")
+    expect(figures.locator(":focus")).to_have_count(1)  # the next Tab goes on from there
+    page.go_back()
+    expect_claims(page, 5)
+
+
+def _tab_to(page: Page, place: Locator) -> None:
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if place.evaluate("one => one === document.activeElement"):
+            return
+    raise AssertionError("the place is not reached by the Tab key")
 
 
 def test_a_card_shows_its_sql(page: Page) -> None:

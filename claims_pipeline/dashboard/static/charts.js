@@ -35,8 +35,7 @@ async function drawCard(card, { title, ...specification }, hasClaims) {
   card.plot.hidden = card.figures.hidden = !hasClaims;
   if (!hasClaims) return;
   await draw(card.name, card.plot, specification);
-  const columns = specification.encoding.tooltip;
-  const table = figuresTable(columns, specification.data.values);
+  const table = figuresTable(specification);
   keepingFocus(card.figures, () => card.figures.replaceChildren(card.figures.firstElementChild, pictures(card.name), table));
 }
 
@@ -89,12 +88,20 @@ function theme(hasChoices) {
   };
 }
 
-function figuresTable(columns, rows) {
-  const head = columns.map(({ title }) => element("th", { scope: "col" }, title));
-  const body = rows.map((row) =>
-    element("tr", {}, ...columns.map(({ field, format, type }) =>
-      element("td", { className: type === "quantitative" ? "number" : "" }, formatAs(format, row[field])))));
-  const table = element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body));
+// The values of a chart as a table. Its first column chooses like the marks, also from the keyboard.
+function figuresTable({ encoding: { tooltip: columns }, data: { values }, usermeta: { chooses } = {} }) {
+  const first = ({ field, format }, row) => {
+    const label = formatAs(format, row[field]);
+    const value = chooses && row[chooses.column];
+    if (!value) return label;
+    return element("button", { type: "button", className: "link", "data-key": value, "aria-label": `Only claims of ${label}`,
+      onclick: () => choose(chooses.dimension, value) }, label);
+  };
+  const cell = (column, index, row) => element("td", { className: column.type === "quantitative" ? "number" : "" },
+    index ? formatAs(column.format, row[column.field]) : first(column, row));
+  const table = element("table", {},
+    element("thead", {}, element("tr", {}, ...columns.map(({ title }) => element("th", { scope: "col" }, title)))),
+    element("tbody", {}, ...values.map((row) => element("tr", {}, ...columns.map((column, index) => cell(column, index, row))))));
   return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Figures of the chart" }, table);
 }
 

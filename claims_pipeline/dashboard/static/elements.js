@@ -15,7 +15,8 @@ export function announce(text) {
   document.getElementById("announcement").textContent = text;
 }
 
-// Replaces what a place holds, and gives the focus back: to what stands where the focused element stood, else to the place.
+// Replaces what a place holds, and gives the focus back: to what stands where the focused element stood, else to the
+// summary of a place that folds, else to the place.
 export function keepingFocus(place, replace) {
   const focused = document.activeElement;
   const isInside = place.contains(focused) && focused !== place;
@@ -24,7 +25,7 @@ export function keepingFocus(place, replace) {
   if (!isInside || place.contains(document.activeElement)) return;
   const selector = "button, a[href], summary, [tabindex]";
   const same = [...place.querySelectorAll(selector)].find((one) => (one.dataset.key ?? one.className) === key);
-  (same ?? place.closest("[tabindex]") ?? place).focus({ preventScroll: true });
+  (same ?? place.querySelector(":scope > summary") ?? place.closest("[tabindex]") ?? place).focus({ preventScroll: true });
 }
 
 // The query of a figure, that gives the same on a copy of analytics.duckdb.
