@@ -10,7 +10,7 @@ from claims_pipeline.dashboard.shown_sql import shown_sql
 PERCENTILES = (1, 5, 10, 20, 50, 100)
 
 _SHARES = """with spent as (
-    select sum(total_charge_amount) as amount from claims_current {where} group by patient_number
+    select sum(total_charge_amount)::decimal(18, 2) as amount from claims_current {where} group by patient_number
 ),
 ranked as (
     select list_reverse_sort(list(amount)) as amounts, count(*) as patients, sum(amount) as total from spent

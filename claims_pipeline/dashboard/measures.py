@@ -27,6 +27,7 @@ class Measure:
         sql_of_lines: the same over `claim_lines`, for a breakdown of lines; empty if it has no meaning there.
         why_not_additive: why the figures of the values of a dimension of claims do not add up to the figure of all;
             empty if they do.
+        decimals: digits after the point that the page shows, everywhere the same.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Measure:
     sql: str
     sql_of_lines: str = ""
     why_not_additive: str = ""
+    decimals: int = 0
 
     @property
     def is_additive(self) -> bool:
@@ -68,6 +70,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Charges of the active claims, or of the chosen statuses; of lines, those of the lines.",
                 "coalesce(sum(total_charge_amount) filter ({charged}), 0)::decimal(18, 2)",
                 "coalesce(sum(charge_amount) filter ({charged}), 0)::decimal(18, 2)",
+                decimals=2,
             ),
             Measure(
                 "charged_claim_count",
@@ -84,6 +87,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Charges for one charged claim.",
                 "round(avg(total_charge_amount) filter ({charged}), 2)::decimal(18, 2)",
                 why_not_additive=_AVERAGE,
+                decimals=2,
             ),
             Measure(
                 "median_charge_amount",
@@ -92,6 +96,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Half of the charged claims cost less, half more.",
                 "round(median(total_charge_amount) filter ({charged}), 2)::decimal(18, 2)",
                 why_not_additive="Medians cannot be added.",
+                decimals=2,
             ),
             Measure(
                 "patient_count",
@@ -117,6 +122,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "From the first day of service to the receipt of a claim, on average.",
                 "round(avg(received_date - claim_start_date), 1)::double",
                 why_not_additive=_AVERAGE,
+                decimals=1,
             ),
             Measure(
                 "member_count",
@@ -144,6 +150,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "round(coalesce(sum(total_charge_amount) filter ({charged}), 0)::double / any_value(member_months), 2)",
                 "round(coalesce(sum(charge_amount) filter ({charged}), 0)::double / any_value(member_months), 2)",
                 why_not_additive=_PER_MEMBER,
+                decimals=2,
             ),
             Measure(
                 "claims_per_1000",
@@ -153,6 +160,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "round(count(*) * 12000 / any_value(member_months), 1)",
                 "round(count(distinct claim_number) * 12000 / any_value(member_months), 1)",
                 why_not_additive=_PER_MEMBER,
+                decimals=1,
             ),
             Measure(
                 "not_active_percent",
@@ -161,6 +169,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Share of the claims that are cancelled or a draft.",
                 "round(100 * count(*) filter (where claim_status <> 'active') / nullif(count(*), 0), 1)",
                 why_not_additive="Shares of different totals cannot be added.",
+                decimals=1,
             ),
         )
     }

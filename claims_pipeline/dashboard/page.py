@@ -30,7 +30,10 @@ def _dimension_option(dimension: Dimension) -> str:
 
 def _measure_option(measure: Measure) -> str:
     selected = " selected" if measure.name == FIRST_MEASURE else ""
-    facts = f'data-unit="{measure.unit}" data-additive="{str(measure.is_additive).lower()}"'
+    facts = (
+        f'data-unit="{measure.unit}" data-decimals="{measure.decimals}" '
+        f'data-additive="{str(measure.is_additive).lower()}"'
+    )
     return f'<option value="{measure.name}" {facts}{selected}>{escape(measure.title)}</option>'
 
 

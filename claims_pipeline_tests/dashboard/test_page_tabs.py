@@ -69,6 +69,22 @@ def test_a_percentage_has_one_format(page: Page) -> None:
     assert re.findall(r".{12}\d\s%", said) == []
 
 
+def test_the_values_of_a_measure_have_the_same_digits_after_the_point(page: Page) -> None:
+    page.goto("/?tab=members")
+    rows = page.locator("#by-plan tbody tr")
+    expect(rows.first).to_be_visible()
+    head = page.locator("#by-plan thead tr").locator("th, td").all_inner_texts()
+    column = head.index("Claims per 1,000")
+    values = [row.locator("td").nth(column).inner_text() for row in rows.all()]
+    page.goto("/?tab=drivers&by=plan&measure=claims_per_1000")
+    expect(page.locator("#bars li")).to_have_count(len(values))
+    values += page.locator("#bars .number").all_inner_texts()
+    page.goto("/")
+    expect_claims(page, 5)
+    values.append(page.locator("#cards .card", has_text="Claims per 1,000").locator(".figure").inner_text())
+    assert [value for value in values if not re.fullmatch(r"[\d,]+\.\d|\N{EN DASH}", value)] == []
+
+
 def test_a_practice_and_a_site_of_care_have_their_names(page: Page) -> None:
     page.goto("/?tab=drivers&by=organization")
     expect(page.locator("#bars")).to_contain_text("Lakeside Clinic")

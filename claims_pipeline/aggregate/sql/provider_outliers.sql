@@ -7,12 +7,12 @@ with compared as materialized (
     select
         practitioner_id,
         any_value(practitioner_name) as practitioner_name,
-        specialty,
+        any_value(specialty) as specialty,
         (sum(total_charge_amount) / count(distinct patient_number))::double as amount,
         count(*) as claim_count
     from claims_current
     where claim_status = 'active' and total_charge_amount > 0
-    group by practitioner_id, specialty
+    group by practitioner_id
     having count(*) >= 10
 ),
 

@@ -2,7 +2,7 @@
 
 import { ask, isAborted } from "./api.js";
 import { element, sqlOf, tableOf } from "./elements.js";
-import { formatAmount, formatCount, formatDay, formatPercent, inWords } from "./format.js";
+import { formatAmount, formatCount, formatDay, formatDecimal, formatPercent, inWords } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
@@ -98,7 +98,8 @@ async function patientPage(id, signal) {
 
 async function providerPage(id, signal) {
   const provider = await ask(`/api/providers/${id}`, { signal });
-  const figure = (name, value) => (value === null ? "–" : name.endsWith("charge_amount") ? formatAmount(value) : formatCount(value));
+  const figure = (name, value) => (value === null ? "–" : name.endsWith("charge_amount") ? formatAmount(value)
+    : formatDecimal(value, name === "claims_a_patient" ? 2 : 0));
   const share = (value) => (value === null ? "–" : formatPercent(value / 100));
   return [
     provider.practitioner_name,

@@ -49,7 +49,7 @@ export function showDrivers({ dimension, measure: name, items, total, value_coun
     bar.style.setProperty("--share", most ? Math.max(figure ?? 0, 0) / most : 0);
     return element("li", {}, element("button", { type: "button", "data-dimension": dimension, "data-value": value,
       "data-key": value, title: `Only claims with ${titleOf(dimension)} ${label}` },
-    element("span", { className: "name" }, label), bar, element("span", { className: "number" }, `${formatFigure(figure, option.dataset.unit)}${share}`)));
+    element("span", { className: "name" }, label), bar, element("span", { className: "number" }, `${formatFigure(figure, option.dataset)}${share}`)));
   })));
   const first = PERIODS.includes(dimension) ? "latest" : "largest";
   const shown = value_count > items.length ? `The ${first} ${items.length} of ${formatCount(value_count)}. ` : "";

@@ -1,7 +1,6 @@
 // Figures and days as people read them. The API's days are plain dates: they are never moved to a time zone.
 
-const integer = new Intl.NumberFormat("en-US");
-const oneDecimal = new Intl.NumberFormat("en-US", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const integer = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
 const shortDollars = new Intl.NumberFormat("en-US", {
   style: "currency", currency: "USD", notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 2,
@@ -14,18 +13,20 @@ const moment = new Intl.DateTimeFormat("en-US", { dateStyle: "medium", timeStyle
 export const capitalised = (text) => `${text[0].toUpperCase()}${text.slice(1)}`;
 export const inWords = (name) => name.replaceAll("_", " ");
 export const formatCount = (value) => integer.format(value);
+export const formatDecimal = (value, digits) =>
+  Number(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 export const formatAmount = (value) => (value === null ? "–" : dollars.format(value));
 export const formatLargeAmount = (value) => (value < 1_000_000 ? dollars : shortDollars).format(value);
 export const formatDay = (value) => day.format(new Date(`${value}T00:00:00Z`));
 export const formatPercent = (value) => percent.format(value);
 export const formatMoment = (value) => moment.format(new Date(value));
 
-// A measure by its unit.
-export function formatFigure(value, unit) {
-  if (value === null) return "–";
+// A measure by its unit and its digits after the point.
+export function formatFigure(value, { unit, decimals }) {
+  if (value === null || value === undefined) return "–";
   if (unit === "USD") return formatAmount(value);
   if (unit === "%") return formatPercent(value / 100);
-  return formatCount(unit === "members" ? Math.round(value) : value);
+  return formatDecimal(value, decimals);
 }
 
 // A value by the format that its chart gives it.
@@ -34,7 +35,7 @@ export function formatAs(format, value) {
   if (!format) return String(value);
   if (format.startsWith("$")) return dollars.format(value);
   if (format.endsWith("d")) return integer.format(value);
-  if (format.endsWith("f")) return oneDecimal.format(value);
+  if (format.endsWith("f")) return formatDecimal(value, Number(format.at(-2)));
   if (format.endsWith("%")) return percent.format(value);
   return (format.includes("%d") ? day : month).format(new Date(`${value}T00:00:00Z`));
 }

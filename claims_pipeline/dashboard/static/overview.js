@@ -30,7 +30,7 @@ export function showCards({ items, compared }, hasDays) {
   keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => one !== claims && one !== charges).map((one) =>
     element("div", { className: "card" },
       element("dt", { title: one.meaning }, one.title),
-      element("dd", { className: "figure" }, formatFigure(one.value, one.unit)),
+      element("dd", { className: "figure" }, formatFigure(one.value, one)),
       element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.course)),
       element("dd", {}, sqlOf(one.sql, one.title))))));
   for (const one of [claims, charges]) {

@@ -2,10 +2,10 @@
 
 import { ask } from "./api.js";
 import { element, keepingFocus, sqlOf, tableOf, valueOf } from "./elements.js";
-import { formatCount, formatFigure, formatPercent } from "./format.js";
+import { formatAmount, formatCount, formatDecimal, formatFigure, formatPercent } from "./format.js";
 
 const measures = new Map([...document.getElementById("measure").options].map((option) =>
-  [option.value, { title: option.textContent, unit: option.dataset.unit }]));
+  [option.value, { title: option.textContent, ...option.dataset }]));
 const SHOWN_VALUES = 15;
 
 const MEMBER_PANELS = [
@@ -40,7 +40,7 @@ export function showMembers(answers) {
   showBreakdown("by-diagnosis", conditions, CONDITION_FIGURES);
   const rows = spread.items.map((one) => [
     one.top_percent === 100 ? "All patients" : `Costliest ${one.top_percent}%`, formatCount(one.patient_count),
-    formatFigure(one.charge_amount, "USD"), one.charge_percent === null ? "–" : formatPercent(one.charge_percent / 100)]);
+    formatAmount(one.charge_amount), one.charge_percent === null ? "–" : formatPercent(one.charge_percent / 100)]);
   fill("concentration", rows.length, tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true }), spread.sql, "the spread of charges");
 }
 
@@ -54,7 +54,7 @@ export function showProviders([specialties, providers, outliers]) {
   showBreakdown("by-specialty", specialties, PROVIDER_FIGURES);
   showBreakdown("by-provider", providers, PROVIDER_FIGURES);
   const rows = outliers.map((one) => [valueOf("provider", one.value, one.label), one.specialty.replaceAll("_", " "),
-    formatFigure(one.amount, "USD"), formatFigure(one.peer_amount, "USD"), String(one.score)]);
+    formatAmount(one.amount), formatAmount(one.peer_amount), formatDecimal(one.score, 1)]);
   fill("outliers", rows.length, tableOf(["Provider", "Specialty", "Charges for each patient", "Median of peers", "Robust z"],
     rows, { isNumeric: true, textColumns: 2 }), outliers[0]?.sql, "the outliers");
 }
@@ -63,7 +63,7 @@ function showBreakdown(place, { dimension, items, value_count, sql }, names) {
   const head = ["", ...names.map((name) => measures.get(name).title)];
   const rows = items.map(({ value, label, figures }) => [
     valueOf(dimension, value, label),
-    ...names.map((name) => (figures[name] === undefined ? "–" : formatFigure(figures[name], measures.get(name).unit)))]);
+    ...names.map((name) => formatFigure(figures[name], measures.get(name)))]);
   const more = value_count > items.length ? element("p", { className: "note" }, `The first ${items.length} of ${formatCount(value_count)}`) : "";
   fill(place, rows.length, element("div", {}, tableOf(head, rows, { isNumeric: true }), more), sql, place.replaceAll("-", " "));
 }
