@@ -1,7 +1,7 @@
 """The order in which resources are loaded, and the reverse order in which they are deleted.
 
 `place` reads the tables `kept` and `targets` and adds the table `placed` (seq, tier, together): every resource is in a
-tier after all that it refers to. Resources whose references form a circle share a tier and a number `together`: the
+tier after all that it refers to. Resources whose references form a cycle share a tier and a number `together`: the
 server stores or deletes them only in one transaction.
 """
 
@@ -40,22 +40,22 @@ INSERT INTO placed
 SELECT seq, $tier + 1, NULL FROM waiting ANTI JOIN edges ON edges.source = waiting.seq;
 """
 
-_CIRCLES = "CREATE OR REPLACE TABLE circles AS SELECT * FROM edges"
+_CYCLES = "CREATE OR REPLACE TABLE cycles AS SELECT * FROM edges"
 
 _WITHOUT_WHAT_NOTHING_REFERS_TO = """
-CREATE OR REPLACE TABLE circles AS
-SELECT circles.* FROM circles SEMI JOIN (SELECT target AS seq FROM circles) AS named ON named.seq = circles.source
+CREATE OR REPLACE TABLE cycles AS
+SELECT cycles.* FROM cycles SEMI JOIN (SELECT target AS seq FROM cycles) AS named ON named.seq = cycles.source
 """
 
 _LABELS = """
 CREATE OR REPLACE TABLE labels AS
-SELECT source AS seq, source AS together FROM circles UNION SELECT target, target FROM circles
+SELECT source AS seq, source AS together FROM cycles UNION SELECT target, target FROM cycles
 """
 
 _SMALLER_LABELS = """
 CREATE OR REPLACE TABLE labels AS
 WITH neighbours AS (
-    SELECT source AS seq, target AS other FROM circles UNION ALL SELECT target, source FROM circles
+    SELECT source AS seq, target AS other FROM cycles UNION ALL SELECT target, source FROM cycles
 )
 SELECT labels.seq, least(labels.together, min(theirs.together)) AS together
 FROM labels
@@ -64,7 +64,7 @@ JOIN labels AS theirs ON theirs.seq = neighbours.other
 GROUP BY labels.seq, labels.together
 """
 
-_PLACE_CIRCLES = """
+_PLACE_CYCLES = """
 INSERT INTO placed SELECT seq, $tier, together FROM labels;
 CREATE OR REPLACE TABLE edges AS SELECT edges.* FROM edges ANTI JOIN labels ON labels.seq = edges.source;
 """
@@ -106,18 +106,18 @@ def place(connection: duckdb.DuckDBPyConnection) -> int:
         for statement in _NEXT_TIER.split(";")[:-1]:
             connection.execute(statement, {"tier": tier} if "$tier" in statement else None)
         if not _number(connection, "SELECT count(*) FROM placed WHERE tier = $tier", tier=tier + 1):
-            _place_circles(connection, tier + 1)
+            _place_cycles(connection, tier + 1)
         tier += 1
     return tier + 1
 
 
-def _place_circles(connection: duckdb.DuckDBPyConnection, tier: int) -> None:
-    """Place what is left and cannot wait for each other: everything waits for a circle, or is in one."""
-    connection.execute(_CIRCLES)
-    _repeat(connection, _WITHOUT_WHAT_NOTHING_REFERS_TO, until_stable="SELECT count(*) FROM circles")
+def _place_cycles(connection: duckdb.DuckDBPyConnection, tier: int) -> None:
+    """Place what is left and cannot wait for each other: everything waits for a cycle, or is in one."""
+    connection.execute(_CYCLES)
+    _repeat(connection, _WITHOUT_WHAT_NOTHING_REFERS_TO, until_stable="SELECT count(*) FROM cycles")
     connection.execute(_LABELS)
     _repeat(connection, _SMALLER_LABELS, until_stable="SELECT sum(together) FROM labels")
-    for statement in _PLACE_CIRCLES.split(";")[:-1]:
+    for statement in _PLACE_CYCLES.split(";")[:-1]:
         connection.execute(statement, {"tier": tier} if "$tier" in statement else None)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 PACE_SECONDS = 30.0
 """The window of the pace: a server becomes faster, and resource types differ, so older figures mislead."""
 
-TELL_SECONDS = 1.0
+REPORT_SECONDS = 1.0
 """Progress is reported at least this often, also while the server accepts nothing."""
 
 SURE_SECONDS = 3.0
@@ -134,12 +134,12 @@ OnProgress = Callable[[Progress], None]
 
 
 @asynccontextmanager
-async def telling(on_progress: OnProgress, progress: Progress) -> AsyncIterator[None]:
-    """Report a progress that does not change, at once and every `TELL_SECONDS`, during a `with` block."""
+async def reporting(on_progress: OnProgress, progress: Progress) -> AsyncIterator[None]:
+    """Report a progress that does not change, at once and every `REPORT_SECONDS`, during a `with` block."""
 
     async def again() -> None:
         while True:
-            await asyncio.sleep(TELL_SECONDS)
+            await asyncio.sleep(REPORT_SECONDS)
             on_progress(progress)
 
     on_progress(progress)
@@ -155,14 +155,14 @@ def at_most_every(seconds: float, on_progress: Callable[[str], None]) -> OnProgr
 
     (A stage may come again and again: day after day, each table.)
     """
-    told: set[str] = set()
+    seen: set[str] = set()
     last_time = float("-inf")
 
     def pass_on(progress: Progress) -> None:
         nonlocal last_time
         now = time.monotonic()
-        if progress.stage not in told or now - last_time >= seconds:
-            told.add(progress.stage)
+        if progress.stage not in seen or now - last_time >= seconds:
+            seen.add(progress.stage)
             last_time = now
             on_progress(str(progress))
 

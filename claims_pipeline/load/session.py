@@ -15,7 +15,7 @@ from claims_pipeline.load.ledger.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.progress import OnProgress, Progress, silent, telling
+from claims_pipeline.load.progress import OnProgress, Progress, reporting, silent
 from claims_pipeline.load.reconciling.compare import adopt, reset
 from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker, takes_a_transaction
 from claims_pipeline.load.report import Latency, LoadReport
@@ -63,11 +63,11 @@ class Session:
         path = self.ledger_path or self.settings.ledger_path
         with (
             open_ledger(path) as ledger,
-            holding_lock(ledger, wait=self.options.wait_for_lock, on_wait=self._tell_locked),
+            holding_lock(ledger, wait=self.options.wait_for_lock, on_wait=self._report_waiting),
         ):
             yield ledger
 
-    def _tell_locked(self) -> None:
+    def _report_waiting(self) -> None:
         self.on_progress(Progress("waiting for another loader to end"))
 
     def check(self, ledger: Ledger) -> None:
@@ -119,7 +119,7 @@ class Session:
 
     async def _require_belonging(self, ledger: Ledger, client: FhirClient) -> None:
         waiting = Progress(f"{'waiting for' if self.wait else 'asking'} {client.base_url}")
-        async with telling(self.on_progress, waiting):
+        async with reporting(self.on_progress, waiting):
             marker = await read_marker(client, wait_seconds=self.settings.fhir_wait_seconds if self.wait else 0)
         match OnMismatch.REFUSE if self.options.is_dry_run else self.options.on_mismatch:
             case OnMismatch.ADOPT:

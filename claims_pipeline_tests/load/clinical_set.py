@@ -1,4 +1,4 @@
-"""A clinical record of invented people, as others export it: foreign types, and references in circles."""
+"""A clinical record of invented people, as others export it: foreign types, and references in cycles."""
 
 import json
 from collections.abc import Iterator

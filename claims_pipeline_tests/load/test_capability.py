@@ -32,17 +32,17 @@ def test_a_type_that_the_server_lacks_is_named_before_anything_is_sent_and_the_r
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
     fake_server.resource_types = ("Basic", "Patient")
-    told: list[tuple[str, int]] = []
+    reported: list[tuple[str, int]] = []
 
     report = load_files(
         [write(tmp_path, PATIENT, OBSERVATION)],
         fake_target,
-        on_progress=lambda progress: told.append((str(progress), len(fake_server.transactions))),
+        on_progress=lambda progress: reported.append((str(progress), len(fake_server.transactions))),
     )
 
     remark = "the server has no resource type Observation, of which the input has 1"
     assert report.total == Counts(read=2, created=1, rejected=1)
-    assert (remark, 0) in told
+    assert (remark, 0) in reported
     assert remark in report.remarks
     assert [request.names for request in fake_server.transactions] == [["Patient/p-1"]]
     assert list_dead_letters(fake_target)["reason"].to_list() == ["the server has no resource type Observation"]

@@ -56,7 +56,7 @@ def test_resources_that_refer_to_each_other_go_in_one_transaction(target: Settin
     def linked(patient_id: str, other: str) -> dict[str, Any]:
         return patient(patient_id, link=[{"other": {"reference": f"Patient/{other}"}, "type": "seealso"}])
 
-    file = ndjson(tmp_path / "links.ndjson", linked("circle-a", "circle-b"), linked("circle-b", "circle-a"))
+    file = ndjson(tmp_path / "links.ndjson", linked("cycle-a", "cycle-b"), linked("cycle-b", "cycle-a"))
 
     report = load_files([file], target.model_copy(update={"batch_size": 1}))
 

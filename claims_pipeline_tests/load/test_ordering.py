@@ -1,4 +1,4 @@
-"""The order of loading and of deletion: a target before what refers to it, or after; circles together."""
+"""The order of loading and of deletion: a target before what refers to it, or after; cycles together."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def list_resource(number: int, targets: set[int]) -> dict[str, object]:
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(links=LINKS)
-def test_every_target_comes_earlier_or_in_the_same_circle(tmp_path: Path, links: list[tuple[int, int]]) -> None:
+def test_every_target_comes_earlier_or_in_the_same_cycle(tmp_path: Path, links: list[tuple[int, int]]) -> None:
     targets = {number: {to for source, to in links if source == number} for number in range(12)}
 
     with reading(tmp_path, lists__ndjson=ndjson(*(list_resource(*one) for one in targets.items()))) as found:
@@ -44,7 +44,7 @@ def test_every_target_comes_earlier_or_in_the_same_circle(tmp_path: Path, links:
             assert theirs[0] < mine[0] or (theirs == mine and mine[1] is not None)
 
 
-def test_circles_across_parts_come_in_one_chunk_each_in_one_piece(
+def test_cycles_across_parts_come_in_one_chunk_each_in_one_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = 200
@@ -76,9 +76,9 @@ def test_circles_across_parts_come_in_one_chunk_each_in_one_piece(
     rows = pl.concat(chunks)
     assert rows["resource_id"][0] == "p1"
     assert rows["resource_id"][-1] == "o1"
-    circles = rows.filter(pl.col("together").is_not_null())
-    assert circles.height == 2 * count
-    assert circles["together"].rle().struct.field("len").to_list() == [2] * count
+    cycles = rows.filter(pl.col("together").is_not_null())
+    assert cycles.height == 2 * count
+    assert cycles["together"].rle().struct.field("len").to_list() == [2] * count
 
 
 def test_a_long_chain_of_references_is_followed(tmp_path: Path) -> None:
@@ -205,8 +205,8 @@ def test_nothing_is_deleted_before_what_refers_to_it(
     assert len(place) == 12
     for source, to in edges:
         if source not in lake and source != to:
-            (earlier, circle), (later, of_target) = place[name_of(source, lake)], place[name_of(to, lake)]
-            assert earlier < later or (earlier == later and circle is not None and circle == of_target)
+            (earlier, cycle), (later, of_target) = place[name_of(source, lake)], place[name_of(to, lake)]
+            assert earlier < later or (earlier == later and cycle is not None and cycle == of_target)
 
 
 def name_of(number: int, lake: set[int]) -> str:

@@ -103,8 +103,8 @@ def test_bundles_hold_everything_in_order_and_part_nothing_that_belongs_together
     groups: list[tuple[int, bool]], size: int
 ) -> None:
     resources = [
-        resource(str(number), "", "")._replace(together=number if is_circle else None)
-        for number, (count, is_circle) in enumerate(groups)
+        resource(str(number), "", "")._replace(together=number if is_cycle else None)
+        for number, (count, is_cycle) in enumerate(groups)
         for _ in range(count)
     ]
 
@@ -116,8 +116,8 @@ def test_bundles_hold_everything_in_order_and_part_nothing_that_belongs_together
         for member in bundle:
             if member.together is not None:
                 homes.setdefault(member.together, set()).add(index)
-        is_one_circle = len({member.together for member in bundle}) == 1 and bundle[0].together is not None
-        assert len(bundle) <= size or is_one_circle
+        is_one_cycle = len({member.together for member in bundle}) == 1 and bundle[0].together is not None
+        assert len(bundle) <= size or is_one_cycle
     assert all(len(indexes) == 1 for indexes in homes.values())
 
 

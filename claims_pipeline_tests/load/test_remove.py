@@ -58,13 +58,13 @@ def forget_references(settings: Settings) -> None:
 def test_nothing_is_left_of_resources_that_refer_to_each_other(
     fake_server: FakeServer, fake_target: Settings, folder: Path, are_references_known: bool
 ) -> None:
-    circle = [
+    cycle = [
         patient("p"),
         encounter("e", "Patient/p", "Condition/c"),
         condition("c", "Patient/p", "Encounter/e"),
         observation("o", "Patient/p", encounter={"reference": "Encounter/e"}),
     ]
-    (folder / "all.ndjson").write_text(ndjson(*circle))
+    (folder / "all.ndjson").write_text(ndjson(*cycle))
     load_files([str(folder)], fake_target)
     if not are_references_known:
         forget_references(fake_target)
@@ -77,11 +77,11 @@ def test_nothing_is_left_of_resources_that_refer_to_each_other(
     assert resources_in(fake_target) == 0
 
 
-def test_a_circle_is_deleted_in_one_transaction_however_small_the_bundles_are(
+def test_a_cycle_is_deleted_in_one_transaction_however_small_the_bundles_are(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
-    circle = [encounter("e", "Patient/p", "Condition/c"), condition("c", "Patient/p", "Encounter/e")]
-    (folder / "all.ndjson").write_text(ndjson(patient("p"), *circle))
+    cycle = [encounter("e", "Patient/p", "Condition/c"), condition("c", "Patient/p", "Encounter/e")]
+    (folder / "all.ndjson").write_text(ndjson(patient("p"), *cycle))
     settings = fake_target.model_copy(update={"batch_size": 1})
     load_files([str(folder)], settings)
     fake_server.requests.clear()
@@ -103,15 +103,15 @@ def test_no_request_is_refused_while_foreign_types_are_removed(
     count = write_clinical_set(folder, "set", patients=3)
     load_files([str(folder)], fake_target)
     fake_server.requests.clear()
-    told: list[Progress] = []
+    reported: list[Progress] = []
 
-    report = remove(fake_target, on_progress=told.append)
+    report = remove(fake_target, on_progress=reported.append)
 
     assert sum(report.by_type.values()) == count
     assert fake_server.held == {}
     assert sum(len(request.entries) for request in fake_server.transactions) == count
-    assert told[-1].total == count
-    assert all(progress.resources_per_second for progress in told if progress.stage.startswith("deleting"))
+    assert reported[-1].total == count
+    assert all(progress.resources_per_second for progress in reported if progress.stage.startswith("deleting"))
 
 
 def test_what_a_resource_that_stays_refers_to_stays_without_being_tried(
@@ -190,7 +190,7 @@ def test_a_server_that_another_ledger_fills_is_left_alone(
 
 
 @pytest.mark.server
-def test_a_real_server_gives_back_a_foreign_set_with_circles(target: Settings, folder: Path) -> None:
+def test_a_real_server_gives_back_a_foreign_set_with_cycles(target: Settings, folder: Path) -> None:
     count = write_clinical_set(folder, "clinical", patients=4)
     loaded = load_files([str(folder)], target)
     assert loaded.total.created == count

@@ -113,7 +113,7 @@ def test_no_more_requests_are_added_when_the_server_slows_down() -> None:
     assert limit.size == reached
 
 
-def test_one_overload_halves_once_however_many_requests_tell_of_it() -> None:
+def test_one_overload_halves_once_however_many_requests_report_it() -> None:
     limit = InFlightLimit(16)
     for _ in range(200):
         limit.on_answer(0.1)
@@ -204,7 +204,7 @@ def test_a_report_is_json() -> None:
     assert value["requests_with_resources"] == 0
 
 
-def test_a_dry_run_tells_what_it_would_send_apart_from_what_failed() -> None:
+def test_a_dry_run_lists_what_it_would_send_and_what_failed() -> None:
     dry = report(
         by_type={"Patient": Counts(read=3, unchanged=1, to_send=2)},
         would_send=[Pending("Patient/p-1", "patients/2025-01-01")],

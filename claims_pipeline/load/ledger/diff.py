@@ -91,7 +91,7 @@ def diff(
     ledger: Ledger,
     chunk: pl.DataFrame,
     *,
-    on_their_way: pl.DataFrame | None = None,
+    in_flight: pl.DataFrame | None = None,
     released: frozenset[str] = frozenset(),
     full: bool = False,
     origin: str = "",
@@ -101,7 +101,7 @@ def diff(
     Args:
         ledger: what the server holds.
         chunk: columns of `CHUNK_SCHEMA`; where an id comes twice, the first row is the one that counts.
-        on_their_way: key and content_hash of newer versions that are in flight, not yet in the ledger.
+        in_flight: key and content_hash of newer versions that are in flight, not yet in the ledger.
         released: "Type/id@day" that the partition of that day held when it was last loaded, and no longer
             holds: an older version of these may be sent.
         full: send what the server has as well.
@@ -109,11 +109,11 @@ def diff(
     """
     rows = chunk.with_row_index("row")
     newest = rows.unique(KEY, keep="first", maintain_order=True)
-    if on_their_way is not None and on_their_way.height:
-        newest = newest.join(on_their_way, on=KEY, how="anti", maintain_order="left")
+    if in_flight is not None and in_flight.height:
+        newest = newest.join(in_flight, on=KEY, how="anti", maintain_order="left")
     judged = newest.join(_known(ledger, newest, origin, full=full), on="row", how="left", maintain_order="left")
     judged = judged.with_columns(_verdict(released, full=full).alias("verdict"))
-    older = _older(rows, newest, on_their_way)
+    older = _older(rows, newest, in_flight)
     everything = pl.concat([judged, older], how="diagonal")
 
     def those(*verdicts: str) -> pl.DataFrame:
@@ -175,12 +175,12 @@ def _verdict(released: frozenset[str], *, full: bool) -> pl.Expr:
     )
 
 
-def _older(rows: pl.DataFrame, newest: pl.DataFrame, on_their_way: pl.DataFrame | None) -> pl.DataFrame:
+def _older(rows: pl.DataFrame, newest: pl.DataFrame, in_flight: pl.DataFrame | None) -> pl.DataFrame:
     """Return the rows of which a newer version precedes them in the chunk or is in flight."""
     older = rows.join(newest.select("row"), on="row", how="anti", maintain_order="left")
     decided = newest.select(*KEY, "content_hash")
-    if on_their_way is not None:
-        decided = pl.concat([decided, on_their_way.select(*KEY, "content_hash")])
+    if in_flight is not None:
+        decided = pl.concat([decided, in_flight.select(*KEY, "content_hash")])
     decided = decided.rename({"content_hash": "newest_hash"})
     is_equal = pl.col("newest_hash") == pl.col("content_hash")
     return older.join(decided, on=KEY, how="left", maintain_order="left").with_columns(

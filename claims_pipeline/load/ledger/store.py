@@ -227,17 +227,17 @@ def holding_lock(ledger: Ledger, *, wait: bool = False, on_wait: Callable[[], No
             raise LoaderLocked(
                 f"another loader writes with this ledger{_holder(ledger)}",
                 where=str(ledger.path),
-                fix="wait until it is done (--wait), or end it and run the same command again",
+                fix="run the same command again when it is done (claims load --wait waits for it), or end it",
             )
         if on_wait is not None:
             on_wait()
         time.sleep(POLL_SECONDS)
     try:
-        _sign(ledger)
+        _record_holder(ledger)
         yield
     finally:
         with suppress(LedgerUnusable):  # the lock is what counts, not the name on it
-            _unsign(ledger)
+            _delete_holder(ledger)
         lock.release()
 
 
@@ -259,7 +259,7 @@ def _holder(ledger: Ledger) -> str:
     return ": process {} on {} since {}".format(*row) if row else ""
 
 
-def _sign(ledger: Ledger) -> None:
+def _record_holder(ledger: Ledger) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with ledger.writing() as connection:
         connection.execute("DELETE FROM holder")
@@ -269,6 +269,6 @@ def _sign(ledger: Ledger) -> None:
         )
 
 
-def _unsign(ledger: Ledger) -> None:
+def _delete_holder(ledger: Ledger) -> None:
     with ledger.writing() as connection:
         connection.execute("DELETE FROM holder")

@@ -25,7 +25,7 @@ from claims_pipeline.load.pipeline.missing import (
     split_by_missing,
 )
 from claims_pipeline.load.pipeline.relabelling import Relabelling
-from claims_pipeline.load.progress import TELL_SECONDS, OnProgress, Pace, Progress
+from claims_pipeline.load.progress import REPORT_SECONDS, OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, LOADED, Resource, Result, resources_of
 from claims_pipeline.load.sending.bundles import bundles
@@ -115,7 +115,7 @@ class Pipeline:
         self._stage = origin
         self._underway = []
         self.sender.limit.expect_other_latency()
-        telling = asyncio.create_task(self._keep_telling())
+        reporting = asyncio.create_task(self._keep_reporting())
         try:
             async with asyncio.TaskGroup() as sending:
                 try:
@@ -123,7 +123,7 @@ class Pipeline:
                 except ClaimsPipelineError as error:  # requests in flight may end
                     self.sender.stop(error)
         finally:
-            telling.cancel()
+            reporting.cancel()
         if not isinstance(self.sender.stopped, FhirError):
             self.remarks += await self._relabelling.take_off(self.sender.client)
 
@@ -149,7 +149,7 @@ class Pipeline:
         return diff(
             self.ledger,
             chunk,
-            on_their_way=_keys_underway(self._underway),
+            in_flight=_keys_underway(self._underway),
             released=self.released,
             full=self.is_full,
             origin=origin,
@@ -171,7 +171,7 @@ class Pipeline:
         may_go, lacking = split_by_missing(to_send, missing)
         results = results_of_lacking(lacking, origin, missing, failed=self.tally.failed)
         self._record(results, origin)
-        self._tell()
+        self._report()
         return may_go
 
     async def name_unknown_types(self, numbers: Mapping[str, int]) -> None:
@@ -227,7 +227,7 @@ class Pipeline:
             self._record(results, origin, bundle=str(number))
             self._relabelling.note(results)
             underway.unsettled -= len(results)
-            self._tell()
+            self._report()
 
         try:
             await self.sender.deliver(resources, on_results)
@@ -247,12 +247,12 @@ class Pipeline:
         self._claims += loaded.count("Claim")
         self._loaded += len(loaded)
 
-    async def _keep_telling(self) -> None:
+    async def _keep_reporting(self) -> None:
         while True:
-            self._tell()
-            await asyncio.sleep(TELL_SECONDS)
+            self._report()
+            await asyncio.sleep(REPORT_SECONDS)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         progress = self._pace.progress(
             self._stage,
             settled=self.tally.settled,

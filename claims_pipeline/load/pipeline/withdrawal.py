@@ -21,7 +21,7 @@ from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import Vanished
 from claims_pipeline.load.ordering import Step, deletion_order
 from claims_pipeline.load.pipeline.pipeline import Pipeline
-from claims_pipeline.load.progress import TELL_SECONDS, OnProgress, Pace, Progress, silent
+from claims_pipeline.load.progress import REPORT_SECONDS, OnProgress, Pace, Progress, silent
 from claims_pipeline.load.reconciling.reads import Stored, references_on_server, stored
 from claims_pipeline.load.resource import FILES, LOADED, Resource, Result
 from claims_pipeline.load.sending.bundles import bundles
@@ -65,7 +65,7 @@ class _Deletion:
     deleted: Deleted = field(default_factory=Deleted)
     kept_by: dict[str, str] = field(default_factory=dict)
     _pace: Pace = field(default_factory=Pace)
-    _told_at: float = 0.0
+    _reported_at: float = 0.0
 
     async def delete(self, steps: Sequence[Step], targets_of: Callable[[Sequence[Step]], Mapping[str, str]]) -> None:
         """Delete what can be deleted at the same time; note what is left, because what it refers to stays too."""
@@ -85,7 +85,7 @@ class _Deletion:
             stuck.extend(by_name[result.resource.name] for result in failures)
             self.deleted.add_failures(failures)
             self.deleted.done.update(result.resource.resource_type for result in results if result.outcome in LOADED)
-            self.tell(by_name[results[0].resource.name].resource_type)
+            self.report(by_name[results[0].resource.name].resource_type)
 
         await self._send(may_go, on_results)
         if stuck:
@@ -120,7 +120,7 @@ class _Deletion:
         """Measure the pace from now on."""
         self._pace.add(time.monotonic(), 0, 0, 0)
 
-    def tell(self, resource_type: str) -> None:
+    def report(self, resource_type: str) -> None:
         """Say where the deletion is, at most once a second."""
         settled = self.deleted.settled
         progress = self._pace.progress(
@@ -132,8 +132,8 @@ class _Deletion:
             in_flight=self.sender.limit.in_flight,
             retries=self.sender.client.traffic.retries,
         )
-        if (now := time.monotonic()) - self._told_at >= TELL_SECONDS:
-            self._told_at = now
+        if (now := time.monotonic()) - self._reported_at >= REPORT_SECONDS:
+            self._reported_at = now
             self.on_progress(progress)
 
 

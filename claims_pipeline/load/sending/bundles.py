@@ -29,7 +29,7 @@ def bundles(resources: Iterable[Resource], size: int) -> Iterator[Sequence[Resou
 def halves(
     resources: Sequence[Resource], *, by_size: bool = False
 ) -> tuple[Sequence[Resource], Sequence[Resource]] | None:
-    """Return two parts, as equal in number or size as possible; None for one resource or one circle."""
+    """Return two parts, as equal in number or size as possible; None for one resource or one cycle."""
     boundaries = list(accumulate(map(len, _inseparable(resources))))[:-1]
     if not boundaries:
         return None

@@ -74,15 +74,38 @@ def admit(candidate: Candidate, id_prefix: str = "") -> Admitted | Refusal:
         body = encode(without_volatile_meta(resource | {"id": f"{id_prefix}{resource_id}"}))
     except ValueError as error:
         return Refusal(candidate.place, str(error), resource_type, str(own_id))
-    full_url = entry.get("fullUrl")
+    return _admitted(candidate, resource, f"{id_prefix}{resource_id}", body, own_id if own_id != resource_id else None)
+
+
+def named(candidate: Candidate, resource: JsonObject, id_prefix: str) -> Admitted | None:
+    """Return a resource that is not to be loaded, without its body: the names by which others refer to it.
+
+    Args:
+        candidate: what was found.
+        resource: the resource in it, of a type of FHIR R4.
+        id_prefix: put before each id.
+
+    Returns:
+        None if it has no valid id.
+    """
+    entry = candidate.entry or {}
+    own_id = resource.get("id", _id_of_entry(entry))
+    resource_id, refusal = _id_by_condition(entry, resource, own_id)
+    if refusal or _reason_of_id(resource_id):
+        return None
+    return _admitted(candidate, resource, f"{id_prefix}{resource_id}", "", own_id if own_id != resource_id else None)
+
+
+def _admitted(candidate: Candidate, resource: JsonObject, resource_id: str, body: str, own_id: Json) -> Admitted:
+    full_url = (candidate.entry or {}).get("fullUrl")
     return Admitted(
-        resource_type=resource_type,
-        resource_id=f"{id_prefix}{resource_id}",
+        resource_type=resource["resourceType"],
+        resource_id=resource_id,
         body=body,
         place=candidate.place,
         bundle=candidate.bundle,
         full_url=full_url if isinstance(full_url, str) else None,
-        own_id=own_id if isinstance(own_id, str) and own_id != resource_id else None,
+        own_id=own_id if isinstance(own_id, str) else None,
     )
 
 

@@ -13,7 +13,7 @@ FILE_SCHEMA = pl.Schema(
     {**RESOURCE_SCHEMA, "source": pl.String(), "tier": pl.Int32(), "together": pl.Int64()},
 )
 """`source`: "file:line". `tier`: number of the loading step, a resource refers to earlier tiers only. `together`: null,
-or a number that resources share whose references go in a circle: they must be in one transaction, and follow one
+or a number that resources share whose references go in a cycle: they must be in one transaction, and follow one
 another."""
 
 REJECTED_SCHEMA = pl.Schema(
@@ -166,9 +166,9 @@ def _regrouped(pieces: Iterator[pl.DataFrame], spool: Spool, size: int) -> Itera
         by_bucket = piece.with_columns(bucket=pl.col("together").hash() % buckets)
         for (bucket,), rows in by_bucket.group_by("bucket"):
             with spool.translated():
-                rows.drop("bucket").write_parquet(folder / f"circles-{bucket:06}-{number:06}.parquet")
+                rows.drop("bucket").write_parquet(folder / f"cycles-{bucket:06}-{number:06}.parquet")
     for bucket in range(buckets):
-        files = sorted(folder.glob(f"circles-{bucket:06}-*.parquet"))
+        files = sorted(folder.glob(f"cycles-{bucket:06}-*.parquet"))
         if files:
             with spool.translated():
                 together = pl.read_parquet(files).sort("together", maintain_order=True)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from claims_pipeline.errors import DataError
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.ordering import place
-from claims_pipeline.load.sources.admission import Admitted, admit
+from claims_pipeline.load.sources.admission import Admitted, admit, named
 from claims_pipeline.load.sources.candidates import Candidate, Deletion, Refusal, Skipped, candidates
 from claims_pipeline.load.sources.elements import r4
 from claims_pipeline.load.sources.file_resources import DELETED_SCHEMA, FileResources
@@ -19,7 +19,7 @@ from claims_pipeline.load.sources.references import resolve
 from claims_pipeline.load.sources.spool import Spool
 from claims_pipeline.load.sources.streams import opened
 
-TOLD_EVERY = 10_000
+REPORT_EVERY = 10_000
 
 _DELETED = """
 SELECT resource_type, $prefix || resource_id AS resource_id, any_value(place(name, line, entry)) AS source
@@ -51,9 +51,11 @@ GROUP BY file HAVING bool_and(is_other)
 _ENTRIES = "SELECT what, place(name, line, entry) FROM skipped JOIN inputs USING (file) ORDER BY file, line, entry"
 
 _REFERRED = """
-SELECT regexp_extract(reference, '([A-Z][A-Za-z]+)/[^/]+(?:/_history/[^/]+)?$', 1) AS resource_type,
+SELECT
+    regexp_extract(coalesce(target, reference), '([A-Z][A-Za-z]+)/[^/]+(?:/_history/[^/]+)?$', 1) AS resource_type,
     count(DISTINCT seq) AS referring
-FROM links GROUP BY resource_type ORDER BY resource_type
+FROM links LEFT JOIN full_urls ON full_urls.bundle = links.bundle AND full_urls.full_url = links.reference
+GROUP BY resource_type ORDER BY resource_type
 """
 
 OF_ANOTHER_VERSION = 3
@@ -148,7 +150,7 @@ def _read(
             for found in candidates(JsonReader(document.texts), bundle_numbers):
                 if (wanted := _wanted(found, spool, options)) is not None:
                     spool.add(number, wanted)
-                if (read := next(resource_numbers)) % TOLD_EVERY == 0:
+                if (read := next(resource_numbers)) % REPORT_EVERY == 0:
                     on_read(read)
     spool.flush()
 
@@ -156,15 +158,22 @@ def _read(
 def _wanted(
     found: Candidate | Refusal | Deletion | Skipped, spool: Spool, options: LoadOptions
 ) -> Admitted | Refusal | Deletion | Skipped | None:
-    """Return what is added to the spool; None, and count it, if its type is left out."""
+    """Return what is added to the spool; None, and note it there, if its type is left out."""
     if isinstance(found, Candidate):
-        resource_type = found.resource.get("resourceType") if isinstance(found.resource, dict) else None
-    else:
-        resource_type = found.resource_type if isinstance(found, Deletion) else None
-    if isinstance(resource_type, str) and resource_type in r4().resource_types and not options.wants(resource_type):
-        spool.left_out[resource_type] += 1
+        resource = found.resource if isinstance(found.resource, dict) else {}
+        resource_type = str(resource.get("resourceType"))
+        if _is_left_out(resource_type, options):
+            spool.leave_out(resource_type, named(found, resource, options.id_prefix))
+            return None
+        return admit(found, options.id_prefix)
+    if isinstance(found, Deletion) and _is_left_out(found.resource_type, options):
+        spool.leave_out(found.resource_type, None)
         return None
-    return admit(found, options.id_prefix) if isinstance(found, Candidate) else found
+    return found
+
+
+def _is_left_out(resource_type: str, options: LoadOptions) -> bool:
+    return resource_type in r4().resource_types and not options.wants(resource_type)
 
 
 def remarks(spool: Spool, skipped: SkippedFiles, options: LoadOptions) -> list[str]:

@@ -87,7 +87,7 @@ SELECT
         WHEN called.target IS NOT NULL OR found.target IS NOT NULL OR is_on_server THEN NULL
         WHEN starts_with(bare, 'urn:') THEN bare || ', which is nowhere in the input'
         WHEN owner_count > 1 THEN name || ', the id of ' || owner_count || ' resources that ifNoneExist tells apart'
-        WHEN base <> '' AND (kept.key IS NULL OR NOT list_contains(coalesce(bases.known, [base]), base))
+        WHEN base <> '' AND (known.key IS NULL OR NOT list_contains(coalesce(bases.known, [base]), base))
             THEN name || ' of another server: load it too, or refer to it as ' || name
         WHEN base <> '' AND bases.known IS NULL AND several.key IS NOT NULL
             THEN name || ' of one of several servers: refer to it as ' || name
@@ -97,7 +97,7 @@ SELECT
 FROM names
 LEFT JOIN called ON called.bundle = names.bundle AND called.full_url = names.bare
 LEFT JOIN conditional AS found ON found.reference = names.reference
-LEFT JOIN kept ON kept.key = names.key
+LEFT JOIN (SELECT key FROM kept UNION SELECT key FROM left_out) AS known ON known.key = names.key
 LEFT JOIN bases ON bases.key = names.key
 LEFT JOIN several ON several.key = names.key
 """

@@ -4,8 +4,8 @@ Only one part of bodies is in memory at a time, and DuckDB works within `_MEMORY
 
 Tables: `inputs` (the files), `resources` (a row each, `seq` in reading order), `links` (References as written), `urls`
 (other strings that an entry of the Bundle may be meant by), `full_urls` (what Bundles call their entries), `own_ids`
-(resources that are sent under another id than their own), `refused`, `deletions`, `skipped`, `left_out` (counts by type
-that was not asked for). Of `bundle`, -1 is none. `located` is `resources` with `source` ("file:line").
+(resources that are sent under another id than their own), `refused`, `deletions`, `skipped`, `left_out` ("Type/id" of
+resources whose type was not asked for). Of `bundle`, -1 is none. `located` is `resources` with `source` ("file:line").
 
 Longer than other modules: the tables and the class that fills them are read together.
 """
@@ -55,6 +55,7 @@ CREATE TABLE refused (
     resource_type VARCHAR, resource_id VARCHAR, reason VARCHAR, is_other BOOLEAN
 );
 CREATE TABLE deletions (file INTEGER, line BIGINT, entry INTEGER, resource_type VARCHAR, resource_id VARCHAR);
+CREATE TABLE left_out (key VARCHAR);
 CREATE TABLE skipped (file INTEGER, line BIGINT, entry INTEGER, what VARCHAR);
 CREATE MACRO place(name, line, entry) AS name || ':' || line || coalesce(' (entry ' || entry || ')', '');
 CREATE VIEW located AS SELECT *, place(name, line, entry) AS source FROM resources JOIN inputs USING (file);
@@ -81,6 +82,9 @@ _OTHER_SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     },
     "deletions": {**_PLACE, "resource_type": pl.String(), "resource_id": pl.String()},
     "skipped": {**_PLACE, "what": pl.String()},
+    "left_out": {"key": pl.String()},
+    "full_urls": {"bundle": pl.Int64(), "full_url": pl.String(), "target": pl.String()},
+    "own_ids": {"name": pl.String(), "target": pl.String()},
 }
 
 
@@ -144,14 +148,31 @@ class Spool:
                 self._rows.append((self._count, self._part, *where, bundle, *names, *key))
                 self._count += 1
                 self._characters += len(found.body)
-        waiting = len(self._rows) + sum(map(len, self._others.values()))
-        if self._characters >= PART_CHARACTERS or waiting >= PART_ROWS:
-            self.flush()
+        self._flush_if_full()
+
+    def leave_out(self, resource_type: str, named: Admitted | None) -> None:
+        """Count a resource that is not to be loaded; keep how others refer to it, unless it has no valid id."""
+        self.left_out[resource_type] += 1
+        if named is None:
+            return
+        key = f"{resource_type}/{named.resource_id}"
+        self._others["left_out"].append((key,))
+        if named.full_url is not None:
+            bundle = _NO_BUNDLE if named.bundle is None else named.bundle
+            self._others["full_urls"].append((bundle, _valid(named.full_url), key))
+        if named.own_id is not None:
+            self._others["own_ids"].append((f"{resource_type}/{_valid(named.own_id)}", key))
+        self._flush_if_full()
 
     def flush(self) -> None:
         """Write what has been added to disk."""
         with self.translated():
             self._flush()
+
+    def _flush_if_full(self) -> None:
+        waiting = len(self._rows) + sum(map(len, self._others.values()))
+        if self._characters >= PART_CHARACTERS or waiting >= PART_ROWS:
+            self.flush()
 
     def _flush(self) -> None:
         for table, waiting in self._others.items():

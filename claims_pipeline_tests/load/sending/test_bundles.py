@@ -28,23 +28,23 @@ def test_nothing_makes_no_bundle() -> None:
     assert packed(at_most=3) == []
 
 
-def test_a_circle_that_does_not_fit_begins_a_new_bundle_and_may_be_larger_than_one() -> None:
-    circle = [resource(name, together=7) for name in "xyz"]
+def test_a_cycle_that_does_not_fit_begins_a_new_bundle_and_may_be_larger_than_one() -> None:
+    cycle = [resource(name, together=7) for name in "xyz"]
 
-    assert packed(resource("a"), *circle, resource("b"), at_most=4) == ["axyz", "b"]
-    assert packed(resource("a"), *circle, resource("b"), at_most=3) == ["a", "xyz", "b"]
-    assert packed(resource("a"), *circle, resource("b"), at_most=2) == ["a", "xyz", "b"]
+    assert packed(resource("a"), *cycle, resource("b"), at_most=4) == ["axyz", "b"]
+    assert packed(resource("a"), *cycle, resource("b"), at_most=3) == ["a", "xyz", "b"]
+    assert packed(resource("a"), *cycle, resource("b"), at_most=2) == ["a", "xyz", "b"]
 
 
-def test_two_circles_that_follow_one_another_are_two() -> None:
-    circles = [
+def test_two_cycles_that_follow_one_another_are_two() -> None:
+    cycles = [
         resource("p", together=1),
         resource("q", together=1),
         resource("r", together=2),
         resource("s", together=2),
     ]
 
-    assert packed(*circles, at_most=3) == ["pq", "rs"]
+    assert packed(*cycles, at_most=3) == ["pq", "rs"]
 
 
 def split(*resources: Resource, by_size: bool = False) -> tuple[str, ...] | None:
@@ -58,16 +58,16 @@ def test_halves_have_the_same_number_of_resources_as_far_as_possible() -> None:
     assert split(*map(resource, "ab")) == ("a", "b")
 
 
-def test_one_resource_or_one_circle_has_no_halves() -> None:
+def test_one_resource_or_one_cycle_has_no_halves() -> None:
     assert split(resource("a")) is None
     assert split(resource("a", together=1), resource("b", together=1)) is None
 
 
-def test_a_circle_is_in_one_of_the_halves() -> None:
-    circle = [resource(name, together=1) for name in "xyz"]
+def test_a_cycle_is_in_one_of_the_halves() -> None:
+    cycle = [resource(name, together=1) for name in "xyz"]
 
-    assert split(*circle, resource("a")) == ("xyz", "a")
-    assert split(resource("a"), *circle) == ("a", "xyz")
+    assert split(*cycle, resource("a")) == ("xyz", "a")
+    assert split(resource("a"), *cycle) == ("a", "xyz")
 
 
 def test_halves_by_size_divide_the_characters() -> None:

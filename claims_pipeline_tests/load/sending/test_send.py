@@ -256,11 +256,11 @@ def test_a_bundle_as_large_as_one_that_was_refused_is_halved_before_it_is_sent_a
     assert [len(request.entries) for request in fake_server.transactions] == [64, *[32] * 6, 63]
 
 
-def test_a_circle_is_never_parted_also_when_it_is_the_refused_resource(
+def test_a_cycle_is_never_parted_also_when_it_is_the_refused_resource(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
     fake_server.behave(about("Condition/c-1", 422, "HAPI-9999: not this one"))
-    circle = [
+    cycle = [
         {
             "resourceType": "Encounter",
             "id": "e-1",
@@ -276,7 +276,7 @@ def test_a_circle_is_never_parted_also_when_it_is_the_refused_resource(
         },
     ]
     file = Path(patients(tmp_path, 20))
-    file.write_text(file.read_text() + "".join(json.dumps(resource) + "\n" for resource in circle))
+    file.write_text(file.read_text() + "".join(json.dumps(resource) + "\n" for resource in cycle))
 
     report = load_files([str(file)], fake_target)
 

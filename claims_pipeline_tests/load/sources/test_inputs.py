@@ -24,6 +24,7 @@ from claims_pipeline_tests.load.sources.samples import (
     ndjson,
     observation,
     patient,
+    post,
     reading,
     refusals,
 )
@@ -254,6 +255,21 @@ def test_types_that_are_not_wanted_are_left_out_and_what_refers_to_them_is_repor
     assert said[0] == "left out by --types or --exclude: 1 Encounter"
     assert said[1].startswith("1 resource refers to Encounter, which is left out")
     assert others == ["Encounter/e1"]
+
+
+def test_references_to_what_is_left_out_are_resolved_as_if_it_were_loaded(tmp_path: Path) -> None:
+    url = "urn:uuid:00000000-0000-4000-8000-000000000001"
+    entries = [post(patient("p1"), url), post(observation("o1", url), "urn:uuid:00000000-0000-4000-8000-000000000002")]
+    (tmp_path / "a.json").write_text(json.dumps(bundle(*entries)))
+    exported = observation("o2", "https://ehr.example/fhir/Patient/p2")
+    (tmp_path / "b.ndjson").write_text(ndjson(patient("p2"), exported))
+    options = LoadOptions(exclude=frozenset({"Patient"}), id_prefix="x-")
+
+    with read_files([str(tmp_path)], tmp_path / "spool", options=options) as found:
+        assert refusals(found) == []
+        subjects = {name: body["subject"]["reference"] for name, body in bodies(found).items()}
+        assert subjects == {"Observation/x-o1": "Patient/x-p1", "Observation/x-o2": "Patient/x-p2"}
+        assert found.remarks[-1].startswith("2 resources refer to Patient, which is left out")
 
 
 def test_an_unknown_resource_type_is_a_usage_error_with_the_nearest_known_one() -> None:
