@@ -1,29 +1,62 @@
-"""What is wrong now, as incidents: each is told once when it begins and once when it is over."""
+"""What is wrong now, as incidents: each is told once when it begins and once when it is over.
+
+A day of the feed has one incident at most, whatever is wrong with it: a failed load, checks that warn, staleness.
+"""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 
 from pydantic import BaseModel, Field
 
-from claims_pipeline.orchestration.notify import Message
+from claims_pipeline.orchestration.notify import PLACES, Message
 
 DAYS_NAMED = 10
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 class Incident(BaseModel):
-    """Something that is wrong.
+    """Something that is wrong, with some days or with what has no days.
 
     Attributes:
+        cause: what can be wrong in one way, such as "runs", a check or a job; the first one that was noticed.
         subject: one line for a person.
         text: what failed, and where to look.
-        days: days that are still wrong; it is over when there are none. Empty from the start for what has no days.
+        days: days that it is about; none for what has no days.
+        wrong: causes by day that is still wrong.
         since: when it was noticed, ISO 8601.
+        is_told: whether the alert was handed over.
     """
 
+    cause: str
     subject: str
     text: str
     days: list[date] = []
-    since: str
+    wrong: dict[date, list[str]] = {}
+    since: str = Field(default_factory=_now)
+    is_told: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of its days are right again; never for what has no days."""
+        return bool(self.days) and not self.wrong
+
+    def add(self, cause: str, days: Iterable[date]) -> None:
+        """Note that something is wrong with days, known to it or new."""
+        for day in days:
+            causes = self.wrong.setdefault(day, [])
+            if cause not in causes:
+                causes.append(cause)
+        self.days = sorted({*self.days, *self.wrong})
+
+    def take(self, cause: str, days: Iterable[date] | None) -> None:
+        """Note that something is right again with some days, or with all if None."""
+        for day in list(self.wrong) if days is None else days:
+            left = [other for other in self.wrong.pop(day, []) if other != cause]
+            if left:
+                self.wrong[day] = left
 
     def opened(self) -> Message:
         """Return the alert."""
@@ -34,57 +67,82 @@ class Incident(BaseModel):
         return Message(f"over: {self.subject}", f"{_named(self.days)}it began at {self.since}")
 
 
+class Unsent(BaseModel):
+    """A message that is still to be delivered to some places."""
+
+    subject: str
+    text: str
+    places: list[str]
+
+
 class Book(BaseModel):
-    """The open incidents; the cursor of the sensor `alerts`.
+    """The open incidents, and what is to be told of them.
 
     Attributes:
         runs_until: runs that changed until then (seconds since 1970) have been looked at.
         checks_until: evaluations of checks until then have been looked at.
-        open: incidents by family, what can be wrong in one way, such as "runs" or a check.
-        unsent: alerts and all-clears that are still to be delivered, as subject and text.
+        open: incidents that are not over.
+        unsent: alerts and all-clears that are still to be delivered.
     """
 
     runs_until: float = 0.0
     checks_until: float = 0.0
-    open: dict[str, list[Incident]] = Field(default_factory=dict)
-    unsent: list[tuple[str, str]] = Field(default_factory=list)
+    open: list[Incident] = Field(default_factory=list)
+    unsent: list[Unsent] = Field(default_factory=list)
 
-    def begin(self, family: str, incident: Incident) -> None:
-        """Open an incident for what is not part of an open one of its family."""
-        others = self.open.setdefault(family, [])
-        known = {day for other in others for day in other.days}
-        days = [day for day in incident.days if day not in known]
-        if others and not days:
+    def begin(self, cause: str, subject: str, text: str, days: Iterable[date] = (), *, goes_on: bool = False) -> None:
+        """Open an incident for the days that have none, or for what has no days.
+
+        What else is wrong with a day that has an incident becomes part of that one. With `goes_on`, all days belong to
+        the open incident of the same cause.
+        """
+        of_cause = [incident for incident in self.open if incident.cause == cause]
+        new = set(days)
+        if not new:
+            if not any(not incident.days for incident in of_cause):
+                self.open.append(Incident(cause=cause, subject=subject, text=text))
             return
-        new = incident.model_copy(update={"days": days})
-        others.append(new)
-        self._tell(new.opened())
+        for incident in self.open:
+            known = new & incident.wrong.keys()
+            if known and not incident.is_told and cause not in {one for day in known for one in incident.wrong[day]}:
+                incident.text += f"\nalso: {subject}"
+            incident.add(cause, known)
+            new -= known
+        if not new:
+            return
+        if goes_on and of_cause:
+            of_cause[0].add(cause, new)
+            return
+        incident = Incident(cause=cause, subject=subject, text=text)
+        incident.add(cause, new)
+        self.open.append(incident)
 
-    def end(self, family: str, days: Iterable[date] | None = None) -> None:
-        """Take days that are right again off a family's incidents, all of them if None; close those that have none."""
+    def end(self, cause: str, days: Iterable[date] | None = None) -> None:
+        """Note that something is right again with some days, or with all if None; close the incidents that are over."""
         right = None if days is None else set(days)
         still_open = []
-        for incident in self.open.pop(family, []):
-            left = [] if right is None else [day for day in incident.days if day not in right]
-            if left:
-                still_open.append(incident.model_copy(update={"days": left}))
+        for incident in self.open:
+            incident.take(cause, right)
+            if incident.is_over or (incident.cause == cause and not incident.days):
+                if incident.is_told:
+                    self._tell(incident.closed())
             else:
-                self._tell(incident.closed())
-        if still_open:
-            self.open[family] = still_open
+                still_open.append(incident)
+        self.open = still_open
 
-    def days(self, family: str) -> list[date]:
-        """Return the days of a family's open incidents."""
-        return sorted({day for incident in self.open.get(family, []) for day in incident.days})
+    def days(self, cause: str) -> list[date]:
+        """Return the days with which something is wrong."""
+        return sorted({day for incident in self.open for day, causes in incident.wrong.items() if cause in causes})
 
-    def tell_open_ones_only(self) -> None:
-        """Forget what was to be told, and tell of the incidents that are open now."""
-        self.unsent = []
-        for incident in (one for family in self.open.values() for one in family):
-            self._tell(incident.opened())
+    def tell(self) -> None:
+        """Hand over the alerts of the incidents that have begun; those that were over at once are not told."""
+        for incident in self.open:
+            if not incident.is_told:
+                incident.is_told = True
+                self._tell(incident.opened())
 
     def _tell(self, message: Message) -> None:
-        self.unsent.append((message.subject, message.text))
+        self.unsent.append(Unsent(subject=message.subject, text=message.text, places=list(PLACES)))
 
 
 def _named(days: Sequence[date]) -> str:

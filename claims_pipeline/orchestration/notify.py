@@ -1,15 +1,15 @@
 """Delivery of a message to whom it may concern: a webhook, e-mail."""
 
 import smtplib
+from collections.abc import Collection
 from dataclasses import dataclass
 from email.message import EmailMessage
 
 import httpx
 
-from claims_pipeline.errors import ServiceError
 from claims_pipeline.settings import Settings
 
-TIMEOUT_SECONDS = 15
+TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -18,24 +18,6 @@ class Message:
 
     subject: str
     text: str
-
-
-def deliver(message: Message, settings: Settings) -> None:
-    """Send a message wherever the settings say; nowhere if they name no place.
-
-    Raises:
-        ServiceError: it could not be delivered to one of the places; it may have been to the other.
-    """
-    problems = []
-    for send in (_to_webhook, _by_mail):
-        try:
-            send(message, settings)
-        except (httpx.HTTPError, httpx.InvalidURL, smtplib.SMTPException, OSError) as error:
-            problems.append(f"{send.__name__.removeprefix('_')}: {type(error).__name__}")  # not the address: a secret
-    if problems:
-        raise ServiceError(
-            f"an alert was not delivered ({'; '.join(problems)})", fix="look at CLAIMS_ALERT_* and CLAIMS_SMTP_*"
-        )
 
 
 def _to_webhook(message: Message, settings: Settings) -> None:
@@ -59,3 +41,18 @@ def _by_mail(message: Message, settings: Settings) -> None:
         if settings.smtp_user and settings.smtp_password:
             server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
         server.send_message(mail)
+
+
+PLACES = {"webhook": _to_webhook, "mail": _by_mail}
+"""Where messages go, if the settings name an address there."""
+
+
+def deliver(message: Message, settings: Settings, places: Collection[str] = tuple(PLACES)) -> dict[str, str]:
+    """Send a message to some places and return what went wrong, by place; a place without settings takes nothing."""
+    problems = {}
+    for place in places:
+        try:
+            PLACES[place](message, settings)
+        except (httpx.HTTPError, httpx.InvalidURL, smtplib.SMTPException, OSError) as error:
+            problems[place] = type(error).__name__  # not the address: a secret
+    return problems

@@ -9,15 +9,15 @@ import dagster as dg
 import pytest
 
 from claims_pipeline.definitions import defs
-from claims_pipeline.errors import ServiceError
 from claims_pipeline.orchestration import alerts, freshness
-from claims_pipeline.orchestration.alerts import look
 from claims_pipeline.orchestration.incidents import Book
 from claims_pipeline.orchestration.instance import opened_instance
 from claims_pipeline.orchestration.missing_days import LOADED
-from claims_pipeline.orchestration.notify import Message
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START, daily
 from claims_pipeline.orchestration.resources import Installation
+from claims_pipeline.orchestration.watch import look
+from claims_pipeline.ports import free_port
+from claims_pipeline_tests.orchestration.receivers import webhook
 
 CHECKS = [
     dg.AssetCheckKey(dg.AssetKey("claims"), "codes_known"),
@@ -51,7 +51,7 @@ def evaluate(instance: dg.DagsterInstance, name: str, *, passed: bool, **metadat
 
 
 def subjects(book: Book) -> list[str]:
-    return [subject.removeprefix("claims_pipeline: ") for subject, _ in book.unsent]
+    return [message.subject.removeprefix("claims_pipeline: ") for message in book.unsent]
 
 
 @pytest.fixture(params=["memory", "SQLite"])
@@ -80,11 +80,11 @@ def test_a_failed_day_sends_one_alert_however_often_it_fails_and_one_more_when_i
     look(instance, book, CHECKS)
 
     assert len(at_first) == 1
-    assert "days: 2025-02-05\n" in at_first[0][1]
-    assert "(total_is_sum: 3)" in at_first[0][1]
+    assert "days: 2025-02-05\n" in at_first[0].text
+    assert "(total_is_sum: 3)" in at_first[0].text
     assert len(book.unsent) == 2
-    assert book.unsent[1][0].startswith("over: ")
-    assert book.open == {}
+    assert book.unsent[1].subject.startswith("over: ")
+    assert book.open == []
 
 
 def test_other_days_that_fail_are_another_incident(instance: dg.DagsterInstance, book: Book) -> None:
@@ -96,7 +96,7 @@ def test_other_days_that_fail_are_another_incident(instance: dg.DagsterInstance,
     look(instance, book, CHECKS)
 
     assert len(book.unsent) == 3
-    assert "days: 2025-02-12\n" in book.unsent[2][1]
+    assert "days: 2025-02-12\n" in book.unsent[2].text
     assert [str(day) for day in book.days("runs")] == ["2025-02-05"]
 
 
@@ -144,36 +144,155 @@ def test_a_blocking_check_is_part_of_the_alert_of_the_run_that_it_stops(
     assert book.unsent == []
 
 
+def warn(instance: dg.DagsterInstance, check: str, day: str) -> None:
+    evaluate(instance, check, passed=False, first_day=day, last_day=day, faulty_days={day: 1})
+
+
+def test_a_warning_and_a_failure_of_a_day_are_one_incident_that_is_over_when_both_are(
+    instance: dg.DagsterInstance, book: Book
+) -> None:
+    warn(instance, "codes_known", DAYS[2])
+    look(instance, book, CHECKS)
+    run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2])
+    look(instance, book, CHECKS)
+    run(load_that_works, instance, DAYS[2], DAYS[2])
+    look(instance, book, CHECKS)
+    before_it_passes = subjects(book)
+    evaluate(instance, "codes_known", passed=True, first_day=DAYS[2], last_day=DAYS[2])
+    look(instance, book, CHECKS)
+
+    assert before_it_passes == ["check claims.codes_known failed"]
+    assert subjects(book)[1:] == ["over: claims_pipeline: check claims.codes_known failed"]
+
+
+def test_two_warnings_of_a_day_are_one_alert_that_names_both(instance: dg.DagsterInstance, book: Book) -> None:
+    both = [*CHECKS, dg.AssetCheckKey(dg.AssetKey("claims"), "codes_fit_patient")]
+    warn(instance, "codes_known", DAYS[0])
+    warn(instance, "codes_fit_patient", DAYS[0])
+    look(instance, book, both)
+
+    assert subjects(book) == ["check claims.codes_known failed"]
+    assert "also: claims_pipeline: check claims.codes_fit_patient failed" in book.unsent[0].text
+
+
+def test_a_warning_of_a_run_under_way_is_told_with_the_end_of_the_run(instance: dg.DagsterInstance, book: Book) -> None:
+    at_the_load = []
+
+    @dg.asset_check(asset=dg.AssetKey("claims"), name="codes_known")
+    def warning() -> dg.AssetCheckResult:
+        metadata = {"first_day": DAYS[2], "last_day": DAYS[2], "faulty_days": {DAYS[2]: 1}}
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
+
+    @dg.asset(name="claims", partitions_def=daily)
+    def claims() -> None: ...
+
+    @dg.asset(name="fhir_load", partitions_def=daily, deps=[claims])
+    def failing_load(context: dg.AssetExecutionContext) -> None:
+        look(context.instance, book, CHECKS)
+        at_the_load.extend(subjects(book))
+        raise dg.Failure("not loaded")
+
+    job = dg.Definitions(assets=[claims, failing_load], asset_checks=[warning], jobs=[dg.define_asset_job("daily")])
+    job.resolve_job_def("daily").execute_in_process(instance=instance, partition_key=DAYS[2], raise_on_error=False)
+    look(instance, book, CHECKS)
+    look(instance, book, CHECKS)
+
+    assert at_the_load == []
+    assert subjects(book) == ["daily failed"]
+    assert "also: claims_pipeline: check claims.codes_known failed" in book.unsent[0].text
+
+
+def test_what_passes_before_it_could_be_told_is_not_told(instance: dg.DagsterInstance, book: Book) -> None:
+    warn(instance, "codes_known", DAYS[0])
+    evaluate(instance, "codes_known", passed=True, first_day=DAYS[0], last_day=DAYS[0])
+    look(instance, book, CHECKS)
+
+    assert book.unsent == []
+
+
+Tick = Callable[[], str]
+
+
 @pytest.fixture
-def tick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> Callable[[str], str]:
-    """Evaluates the sensor `alerts` with a cursor and returns the new one."""
+def tick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance) -> Tick:
+    """Evaluates the sensor `alerts`, as a daemon that has just started, and returns what it says."""
     monkeypatch.setenv("CLAIMS_HOME", str(tmp_path))
 
-    def evaluate(cursor: str) -> str:
+    def evaluate() -> str:
         with dg.build_sensor_context(
-            instance, cursor, repository_def=defs.get_repository_def(), resources={"installation": Installation()}
+            instance, repository_def=defs.get_repository_def(), resources={"installation": Installation()}
         ) as context:
-            return defs.resolve_sensor_def("alerts").evaluate_tick(context).cursor or ""
+            return defs.resolve_sensor_def("alerts").evaluate_tick(context).skip_message or ""
 
     return evaluate
 
 
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, str]]]:
+    """What arrives at a local receiver of alerts."""
+    with webhook() as (address, got):
+        monkeypatch.setenv("CLAIMS_ALERT_WEBHOOK", address)
+        yield got
+
+
 def test_what_cannot_be_delivered_is_delivered_at_a_later_tick(
-    instance: dg.DagsterInstance, book: Book, tick: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    instance: dg.DagsterInstance, tick: Tick, told: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delivered: list[Message] = []
+    warn(instance, "codes_known", DAYS[2])
+    with monkeypatch.context() as unreachable:
+        unreachable.setenv("CLAIMS_ALERT_WEBHOOK", f"http://127.0.0.1:{free_port()}")
+        tick()
+    assert told == []
+    tick()
+    tick()
 
-    def unreachable(*_: object) -> None:
-        raise ServiceError("an alert was not delivered")
+    assert [message["text"].splitlines()[0] for message in told] == ["claims_pipeline: check claims.codes_known failed"]
 
-    run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2])
-    monkeypatch.setattr(alerts, "deliver", unreachable)
-    cursor = tick(book.model_dump_json())
-    monkeypatch.setattr(alerts, "deliver", lambda message, _: delivered.append(message))
-    cursor = tick(cursor)
-    tick(cursor)
 
-    assert [message.subject.split()[-1] for message in delivered] == ["failed"]
+def test_what_one_place_has_got_is_not_sent_there_again_while_another_takes_nothing(
+    instance: dg.DagsterInstance, tick: Tick, told: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAIMS_ALERT_EMAIL", "a@example.org")
+    monkeypatch.setenv("CLAIMS_SMTP_PORT", str(free_port()))
+    warn(instance, "codes_known", DAYS[2])
+    tick()
+    tick()
+
+    assert len(told) == 1
+    book = alerts.read_book(instance)
+    assert book
+    assert [message.places for message in book.unsent] == [["mail"]]
+
+
+def test_two_sensors_at_once_tell_an_incident_once(
+    instance: dg.DagsterInstance, tick: Tick, told: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver, said = alerts.deliver, []
+
+    def deliver_while_another_ticks(*args: Any) -> dict[str, str]:
+        said.append(tick())
+        return deliver(*args)
+
+    warn(instance, "codes_known", DAYS[2])
+    monkeypatch.setattr(alerts, "deliver", deliver_while_another_ticks)
+    said.append(tick())
+
+    assert said == ["another tick is at work", "1 open incidents, 1 messages"]
+    assert len(told) == 1
+
+
+def test_a_tick_leaves_to_the_next_one_what_it_has_no_time_to_deliver(
+    instance: dg.DagsterInstance, tick: Tick, told: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warn(instance, "codes_known", DAYS[0])
+    warn(instance, "codes_fit_patient", DAYS[1])
+    with monkeypatch.context() as slow:
+        slow.setattr(alerts, "SENDING_SECONDS", 0.0)
+        tick()
+        assert len(told) < 2
+    tick()
+
+    assert len(told) == 2
 
 
 def test_stale_data_is_an_incident_from_seven_on_and_an_old_day_does_not_end_it(
@@ -209,6 +328,18 @@ def test_when_alerts_are_switched_on_open_failures_are_sent_and_past_ones_are_no
     assert subjects(book) == ["check claims.codes_fit_patient failed"]
 
 
+def test_a_stale_day_sends_no_second_alert_when_its_run_fails_and_the_next_stale_day_none_either(
+    instance: dg.DagsterInstance, book: Book
+) -> None:
+    for day in (6, 7):
+        instance.report_runless_asset_event(freshness.evaluation(instance, datetime(2025, 2, day, 7, tzinfo=UTC)))
+        look(instance, book, CHECKS)
+    run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2])
+    look(instance, book, CHECKS)
+
+    assert subjects(book) == ["check fhir_load.yesterday_is_loaded failed"]
+
+
 def test_a_failed_day_sends_no_second_alert_as_stale_or_unusual(instance: dg.DagsterInstance, book: Book) -> None:
     run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2])
     instance.report_runless_asset_event(freshness.evaluation(instance, datetime(2025, 2, 6, 7, tzinfo=UTC)))
@@ -217,4 +348,4 @@ def test_a_failed_day_sends_no_second_alert_as_stale_or_unusual(instance: dg.Dag
     look(instance, book, CHECKS)
 
     assert len(book.unsent) == 1
-    assert "days: 2025-02-05\n" in book.unsent[0][1]
+    assert "days: 2025-02-05\n" in book.unsent[0].text
