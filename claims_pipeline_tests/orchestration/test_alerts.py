@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from claims_pipeline.definitions import defs
-from claims_pipeline.orchestration import alerts, freshness
+from claims_pipeline.orchestration import alerts, freshness, notify
 from claims_pipeline.orchestration.incidents import Book
 from claims_pipeline.orchestration.instance import opened_instance
 from claims_pipeline.orchestration.missing_days import LOADED
@@ -180,7 +180,7 @@ def test_a_warning_of_a_run_under_way_is_told_with_the_end_of_the_run(instance: 
 
     @dg.asset_check(asset=dg.AssetKey("claims"), name="codes_known")
     def warning() -> dg.AssetCheckResult:
-        metadata = {"first_day": DAYS[2], "last_day": DAYS[2], "faulty_days": {DAYS[2]: 1}}
+        metadata: dict[str, Any] = {"first_day": DAYS[2], "last_day": DAYS[2], "faulty_days": {DAYS[2]: 1}}
         return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
 
     @dg.asset(name="claims", partitions_def=daily)
@@ -267,11 +267,11 @@ def test_what_one_place_has_got_is_not_sent_there_again_while_another_takes_noth
 def test_two_sensors_at_once_tell_an_incident_once(
     instance: dg.DagsterInstance, tick: Tick, told: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deliver, said = alerts.deliver, []
+    said: list[str] = []
 
     def deliver_while_another_ticks(*args: Any) -> dict[str, str]:
         said.append(tick())
-        return deliver(*args)
+        return notify.deliver(*args)
 
     warn(instance, "codes_known", DAYS[2])
     monkeypatch.setattr(alerts, "deliver", deliver_while_another_ticks)
