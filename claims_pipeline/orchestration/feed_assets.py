@@ -1,13 +1,11 @@
 """The feed: directory, enrollment, and the daily patients -> coverages -> claims."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from datetime import date
+from collections.abc import Mapping
 
 import dagster as dg
 
-from claims_pipeline import generate, schema
-from claims_pipeline.lake import Feed, Lake
+from claims_pipeline import schema
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
 from claims_pipeline.orchestration.metadata import FEED_VERSION, OWNERS, add_day_numbers, table_metadata, table_schema
 from claims_pipeline.orchestration.partitions import daily, one_run
@@ -28,6 +26,8 @@ KINDS = {"polars", "parquet"}
 )
 def directory(installation: Installation) -> dg.MaterializeResult[None]:
     """Payers, plans, organizations, locations and practitioners."""
+    from claims_pipeline import generate
+
     with failing_as_dagster():
         rows = generate.write_directory(installation.lake, installation.feed())
     return dg.MaterializeResult(metadata=_directory_numbers(rows))
@@ -44,6 +44,8 @@ def directory(installation: Installation) -> dg.MaterializeResult[None]:
 )
 def enrollment(installation: Installation) -> dg.MaterializeResult[None]:
     """Every person of the population with spans of coverage and chronic conditions."""
+    from claims_pipeline import generate
+
     with failing_as_dagster():
         rows = generate.write_enrollment(installation.lake, installation.feed())
     return dg.MaterializeResult(metadata={"dagster/row_count": rows})
@@ -65,6 +67,8 @@ def visits(installation: Installation) -> dg.MaterializeResult[None]:
     Days after the feed's end make the years that they need. The asset has no partitions: Dagster's command runs a range
     of days together only with assets of the same partitions or of none.
     """
+    from claims_pipeline import generate
+
     feed = installation.feed()
     with failing_as_dagster():
         rows = generate.write_visits(installation.lake, feed, range(feed.start_date.year, feed.end_date.year + 1))
@@ -86,7 +90,7 @@ def patients(context: dg.AssetExecutionContext, installation: Installation) -> N
     """The patients whom the day's claims name, and the subscribers of their coverages, as they were on that day."""
     with failing_as_dagster():
         _write_what_is_missing(context, installation)
-    _write_days(context, installation, schema.PATIENTS, generate.write_patients)
+    _write_days(context, installation, schema.PATIENTS)
 
 
 @dg.asset(
@@ -102,7 +106,7 @@ def patients(context: dg.AssetExecutionContext, installation: Installation) -> N
 )
 def coverages(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """The coverages that the day's claims name, each valid on its date of service."""
-    _write_days(context, installation, schema.COVERAGES, generate.write_coverages)
+    _write_days(context, installation, schema.COVERAGES)
 
 
 @dg.asset(
@@ -118,15 +122,17 @@ def coverages(context: dg.AssetExecutionContext, installation: Installation) -> 
 )
 def claims(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """What the payer received on the day: new claims, and new versions of earlier ones."""
-    _write_days(context, installation, schema.CLAIMS, generate.write_claims)
+    _write_days(context, installation, schema.CLAIMS)
 
 
-def _write_days(
-    context: dg.AssetExecutionContext,
-    installation: Installation,
-    table: schema.Table,
-    write: Callable[[Lake, Feed, Iterable[date]], Mapping[date, int]],
-) -> None:
+def _write_days(context: dg.AssetExecutionContext, installation: Installation, table: schema.Table) -> None:
+    from claims_pipeline import generate
+
+    write = {
+        schema.PATIENTS: generate.write_patients,
+        schema.COVERAGES: generate.write_coverages,
+        schema.CLAIMS: generate.write_claims,
+    }[table]
     began = time.monotonic()
     with failing_as_dagster():
         rows = write(installation.lake, installation.feed(), days_of(context))
@@ -135,6 +141,8 @@ def _write_days(
 
 def _write_what_is_missing(context: dg.AssetExecutionContext, installation: Installation) -> None:
     """Let the days of a new lake or year be made without a run of what they are made from before them."""
+    from claims_pipeline import generate
+
     feed, lake = installation.feed(), installation.lake
     if not all(lake.path(table).exists() for table in schema.DIRECTORY):
         rows = generate.write_directory(lake, feed)

@@ -3,12 +3,11 @@
 import hashlib
 from collections.abc import Iterator
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import polars as pl
 
-from claims_pipeline import fidelity as measuring
-from claims_pipeline.fidelity import Measurement
 from claims_pipeline.orchestration.automation import when_days_have_changed
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
 from claims_pipeline.orchestration.feed_assets import claims, enrollment
@@ -16,6 +15,9 @@ from claims_pipeline.orchestration.metadata import OWNERS
 from claims_pipeline.orchestration.partitions import one_run
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.reference import read_table
+
+if TYPE_CHECKING:
+    from claims_pipeline.fidelity import Measurement
 
 CHECK_NAMES = {
     1: "visit_levels_of_established_patients",
@@ -93,8 +95,10 @@ def fidelity(
     context: dg.AssetExecutionContext, installation: Installation
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Measure the lake once, for the asset and for each of its checks; any of them can be run alone."""
+    from claims_pipeline.fidelity import measure
+
     with failing_as_dagster():
-        report = measuring.measure(installation.lake)
+        report = measure(installation.lake)
     context.log.info(report.render().splitlines()[-1])
     judged = [one for one in report.measurements if one.verdict != "reported"]
     if context.selected_asset_keys:
@@ -111,7 +115,7 @@ def fidelity(
             yield _result(row, list(group))
 
 
-def _result(row: int, measurements: list[Measurement]) -> dg.AssetCheckResult:
+def _result(row: int, measurements: "list[Measurement]") -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=CHECK_NAMES[row],
         asset_key="fidelity",
@@ -120,7 +124,7 @@ def _result(row: int, measurements: list[Measurement]) -> dg.AssetCheckResult:
     )
 
 
-def _table(measurements: tuple[Measurement, ...]) -> str:
+def _table(measurements: "tuple[Measurement, ...]") -> str:
     head = "| row | metric | part | target | generated | verdict |\n| --- | --- | --- | --- | --- | --- |\n"
     return head + "\n".join(
         f"| {one.row} | {one.metric} | {one.part} | {one.target} | {one.generated} | {one.verdict} |"

@@ -1,10 +1,14 @@
 """What the launchpad asks about a load; the feed itself stays what feed.json says."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 from pydantic import Field
 
-from claims_pipeline.load import LoadOptions, Vanished
 from claims_pipeline.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from claims_pipeline.load import LoadOptions
 
 
 class LoadConfig(dg.Config):
@@ -15,7 +19,7 @@ class LoadConfig(dg.Config):
     workers: int | None = Field(default=None, ge=1, le=64, description="Most requests at once.")
     is_full: bool = Field(default=False, description="Send everything, also what the server has already.")
     vanished: str = Field(
-        default=Vanished.KEEP.value,
+        default="keep",
         pattern="^(keep|entered-in-error|delete)$",
         description="What no partition holds any more: keep, entered-in-error or delete.",
     )
@@ -30,6 +34,8 @@ class LoadConfig(dg.Config):
             home=settings.home, fhir_base_url=self.fhir_base_url, batch_size=self.batch_size, workers=self.workers
         )
 
-    def options(self) -> LoadOptions:
+    def options(self) -> "LoadOptions":
         """Return what the loader is asked for."""
+        from claims_pipeline.load import LoadOptions, Vanished
+
         return LoadOptions(vanished=Vanished(self.vanished))

@@ -1,11 +1,7 @@
 """Delivery of a message to whom it may concern: a webhook, e-mail."""
 
-import smtplib
 from collections.abc import Collection
 from dataclasses import dataclass
-from email.message import EmailMessage
-
-import httpx
 
 from claims_pipeline.settings import Settings
 
@@ -22,6 +18,8 @@ class Message:
 
 def _to_webhook(message: Message, settings: Settings) -> None:
     """Post JSON that Slack and Microsoft Teams take."""
+    import httpx
+
     if settings.alert_webhook is None:
         return
     body = {"text": f"{message.subject}\n{message.text}"}
@@ -29,6 +27,9 @@ def _to_webhook(message: Message, settings: Settings) -> None:
 
 
 def _by_mail(message: Message, settings: Settings) -> None:
+    import smtplib
+    from email.message import EmailMessage
+
     if not settings.alert_email:
         return
     mail = EmailMessage()
@@ -49,6 +50,10 @@ PLACES = {"webhook": _to_webhook, "mail": _by_mail}
 
 def deliver(message: Message, settings: Settings, places: Collection[str] = tuple(PLACES)) -> dict[str, str]:
     """Send a message to some places and return what went wrong, by place; a place without settings takes nothing."""
+    import smtplib
+
+    import httpx
+
     problems = {}
     for place in places:
         try:

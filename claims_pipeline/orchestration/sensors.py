@@ -4,10 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-import httpx
 
 from claims_pipeline.errors import ConfigError
-from claims_pipeline.fhir_access import client_options
 from claims_pipeline.orchestration.jobs import daily_feed
 from claims_pipeline.orchestration.missing_days import last_due_day, missing_days, requests
 from claims_pipeline.orchestration.resources import Installation
@@ -65,6 +63,10 @@ def fhir_server_sensor(
 
 def answers(settings: Settings) -> bool:
     """Return whether the FHIR server answers /metadata; only its version is requested, because the rest is large."""
+    import httpx
+
+    from claims_pipeline.fhir_access import client_options
+
     try:
         with httpx.Client(timeout=ANSWER_SECONDS, **client_options(settings)) as client:
             return client.get(f"{settings.fhir_base_url}/metadata", params={"_elements": "fhirVersion"}).is_success

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from claims_pipeline import load
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
 from claims_pipeline.orchestration.load_assets import fhir_load
 from claims_pipeline.orchestration.resources import Installation
@@ -14,6 +13,8 @@ IDS_SHOWN = 10
 @failing_as_dagster()
 def server_holds_what_was_loaded(installation: Installation) -> dg.AssetCheckResult:
     """The server has as many resources of each type as the ledger says, or more; `claims reconcile` compares them."""
+    from claims_pipeline import load
+
     report = load.reconcile(installation.settings)
     counts = {name: f"{compared.server:,} of {compared.ledger:,}" for name, compared in report.by_type.items()}
     return dg.AssetCheckResult(passed=report.is_equal, severity=dg.AssetCheckSeverity.WARN, metadata=counts)
@@ -23,6 +24,8 @@ def server_holds_what_was_loaded(installation: Installation) -> dg.AssetCheckRes
 @failing_as_dagster()
 def no_dead_letters(installation: Installation) -> dg.AssetCheckResult:
     """The server has refused nothing that is still to be loaded."""
+    from claims_pipeline import load
+
     letters = load.list_dead_letters(installation.settings, with_contents=False)
     names = (letters["resource_type"] + "/" + letters["resource_id"]).head(IDS_SHOWN)
     metadata: dict[str, int | str] = {"dead_letters": letters.height}

@@ -6,8 +6,6 @@ from datetime import date, timedelta
 import dagster as dg
 import polars as pl
 
-from claims_pipeline.generate.calendar import claim_counts
-from claims_pipeline.generate.days import day_number
 from claims_pipeline.lake import Feed, Lake, read_feed
 from claims_pipeline.orchestration.checks import about_days
 from claims_pipeline.orchestration.failures import failing_as_dagster
@@ -61,6 +59,9 @@ def claims_volume(context: dg.AssetCheckExecutionContext, installation: Installa
 
 def unexpected_counts(lake: Lake, feed: Feed, days: Sequence[date]) -> dict[date, int]:
     """Return the days with more or fewer new claims than the calendar gives them, each with the number it has."""
+    from claims_pipeline.generate.calendar import claim_counts
+    from claims_pipeline.generate.days import day_number
+
     first, last = day_number(min(days)), day_number(max(days))
     expected = claim_counts(feed, first, last)
     new = lake.scan(CLAIMS, days).filter(version_number=1).group_by("day").len().collect()
