@@ -2,8 +2,8 @@
 
 Compares the daily job with one job of all assets, as `dagster asset materialize --select '*'` runs it, and Dagster's
 event log in SQLite (single events) with ours (batches): events planned before a range run begins, the range run without
-the load, the same again, and what the runs of a day add to the storage. Prints ratios too; absolute figures are those
-of the machine.
+the load, and the same again. Prints ratios too; absolute figures are those of the machine. How the storage grows is
+measured by `benchmarks.growth`.
 """
 
 import argparse
@@ -28,7 +28,6 @@ from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START
 
 START = date(2025, 1, 1)
 FEED_ASSETS = ("patients", "coverages", "claims")
-DAYS_OF_GROWTH = 10
 
 
 def cpu(work: Callable[[], object]) -> float:
@@ -66,19 +65,12 @@ def size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def growth(instance: dg.DagsterInstance, folder: Path, days: int) -> float:
-    """Return the bytes that one day's runs add to Dagster's storage, without the load."""
+def day_without_load(defs: dg.Definitions) -> dg.JobDefinition:
+    """Return `daily_feed` up to the load, with the checks of `claims`."""
+    job = defs.resolve_job_def("daily_feed")
     feed = {dg.AssetKey(name) for name in FEED_ASSETS}
-    daily, refresh = defs.resolve_job_def("daily_feed"), defs.resolve_job_def("refresh")
-    of_claims = {key for key in daily.asset_layer.asset_graph.asset_check_keys if key.asset_key in feed}
-    day_without_load = daily.get_subset(asset_selection=feed, asset_check_selection=of_claims)
-    rest = refresh.get_subset(asset_selection=set(refresh.asset_layer.selected_asset_keys))
-    before = size(folder)
-    for number in range(days):
-        key = str(START + timedelta(days=number))
-        day_without_load.execute_in_process(instance=instance, partition_key=key, run_config=WITHOUT_RETRIES)
-        rest.execute_in_process(instance=instance, run_config=WITHOUT_RETRIES)
-    return (size(folder) - before) / days
+    checks = {key for key in job.asset_layer.asset_graph.asset_check_keys if key.asset_key in feed}
+    return job.get_subset(asset_selection=feed, asset_check_selection=checks)
 
 
 def whole_range(home: Path, name: str, tags: dict[str, str]) -> tuple[float, float]:
@@ -96,8 +88,6 @@ def whole_range(home: Path, name: str, tags: dict[str, str]) -> tuple[float, flo
         first = cpu(lambda: generating(instance, tags))
         again = cpu(lambda: generating(instance, tags))
         print(f"{name}: the range without the load {first:.1f} s of CPU, unchanged {again:.1f} s")
-        a_day = growth(instance, folder, DAYS_OF_GROWTH)
-        print(f"{name}: a day's runs add {a_day / (1 << 20):.2f} MiB, a year's {365 * a_day / (1 << 20):.0f} MiB")
     return seconds, again
 
 
