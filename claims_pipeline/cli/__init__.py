@@ -6,6 +6,7 @@ so that `claims --help` does not wait for Polars or Dagster.
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import typer
@@ -54,6 +55,8 @@ def main() -> None:
     What it makes is for its owner only: people load their own data.
     """
     os.umask(UMASK)
+    if isinstance(sys.stdout, TextIOWrapper):  # a file may have a name that is no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with ending_like_ctrl_c():
             _run()

@@ -1,3 +1,4 @@
+import io
 import os
 import signal
 import subprocess
@@ -5,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from claims_pipeline import __version__, cli
 
@@ -36,6 +38,20 @@ def test_a_folder_that_cannot_be_made_is_named_without_a_traceback(tmp_path: Pat
     assert done.stderr.startswith("error: Not a directory\nwhere: ")
     assert str(tmp_path / "file") in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_name_of_a_file_that_is_no_text_is_printed_with_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, "utf-8", write_through=True))
+    monkeypatch.setattr(sys, "argv", ["claims", "load", "\udcff.ndjson"])
+    monkeypatch.setattr(cli, "app", lambda: typer.echo(f"Load: {sys.argv[-1]}"))
+    before = os.umask(0o022)
+    try:
+        cli.main()
+    finally:
+        os.umask(before)
+
+    assert printed.getvalue() == b"Load: \\udcff.ndjson\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -116,15 +116,15 @@ def diff(
     older = _older(rows, newest, in_flight)
     everything = pl.concat([judged, older], how="diagonal")
 
-    def those(*verdicts: str) -> pl.DataFrame:
+    def rows_with(*verdicts: str) -> pl.DataFrame:
         return everything.filter(pl.col("verdict").is_in(verdicts)).select(CHUNK_SCHEMA.names())
 
     return Delta(
-        to_send=those("send"),
-        unchanged=those("unchanged", "touch"),
-        superseded=those("superseded"),
-        still_rejected=those("still rejected"),
-        to_touch=those("touch"),
+        to_send=rows_with("send"),
+        unchanged=rows_with("unchanged", "touch"),
+        superseded=rows_with("superseded"),
+        still_rejected=rows_with("still rejected"),
+        to_touch=rows_with("touch"),
         known_labels=_labels(judged.filter(verdict="send")),
     )
 
@@ -196,19 +196,20 @@ def unknown_targets(ledger: Ledger, resources: pl.DataFrame) -> dict[str, Unknow
         resources: columns of `resource.CHUNK_SCHEMA`; what they hold themselves counts as known.
 
     Returns:
-        By "Type/id", those that lacked nothing themselves first.
+        By "Type/id", those that lacked nothing themselves first, otherwise in the order of the references.
     """
     own = resources.select(_name().alias("target"))
-    targets = resources.select(pl.col("references").explode().alias("target")).drop_nulls().unique()
-    targets = targets.join(own, on="target", how="anti")
+    targets = resources.select(pl.col("references").explode().alias("target")).drop_nulls().unique(maintain_order=True)
+    targets = targets.join(own, on="target", how="anti", maintain_order="left")
     parts = targets.select(pl.col("target").str.split_exact("/", 1).struct.unnest())
     with ledger.reading() as connection:
         fill_targets(connection, parts.rows())
-        unknown = {
+        found = {
             f"{resource_type}/{resource_id}": Unknown(state == State.REJECTED, missing_target)
             for resource_type, resource_id, state, missing_target in connection.execute(_NOT_HELD)
         }
-    return dict(sorted(unknown.items(), key=lambda item: item[1].lacked is not None))
+    unknown = [target for target in targets["target"] if target in found]
+    return {target: found[target] for target in sorted(unknown, key=lambda target: found[target].lacked is not None)}
 
 
 def _name() -> pl.Expr:

@@ -1,5 +1,6 @@
 """Decides which files are read: those that are named, those of folders and archives by their names, standard input."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ _KINDS = (
     ((*ARCHIVES, ".7z", ".rar", ".tar.bz2", ".tar.xz"), "archives: name each of them to read it"),
 )
 _OTHER = "of other kinds"
+_LINKED = "links to folders: name each of them to read it"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ class SkippedFiles:
         if len(self.names.setdefault(kind, [])) < NAMES_SHOWN:
             self.names[kind].append(name)
 
+    def add_all(self, others: "SkippedFiles") -> None:
+        """Count other skipped files too."""
+        self.counts += others.counts
+        for kind, names in others.names.items():
+            self.names[kind] = [*self.names.get(kind, []), *names][:NAMES_SHOWN]
+
     def sentences(self) -> Iterator[str]:
         """Yield a sentence for each kind."""
         for kind, count in sorted(self.counts.items()):
@@ -54,6 +62,8 @@ class SkippedFiles:
 
 def inputs(paths: Sequence[str], skipped: SkippedFiles | None = None) -> list[Input]:
     """Return the inputs that `paths` name, in order; the files of a folder and its subfolders by name.
+
+    A subfolder that cannot be listed is an input too, which then cannot be read.
 
     Args:
         paths: files, folders, or "-" for standard input.
@@ -87,13 +97,21 @@ def is_read(name: str) -> bool:
 
 
 def _in_folder(folder: Path, skipped: SkippedFiles) -> list[Input]:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    read = [file for file in files if is_read(file.name)]
-    of_folder = SkippedFiles()
-    for file in files:
-        if not is_read(file.name):
-            skipped.add(str(file.relative_to(folder)))
-            of_folder.add(str(file.relative_to(folder)))
+    unlisted: list[OSError] = []
+    read, of_folder = [], SkippedFiles()
+    for parent, folders, names in os.walk(folder, onerror=unlisted.append):
+        folders.sort()
+        for name in folders:
+            if (linked := Path(parent, name)).is_symlink():
+                of_folder.add(str(linked.relative_to(folder)), _LINKED)
+        for name in sorted(names):
+            file = Path(parent, name)
+            if is_read(name) and (file.is_file() or not file.exists()):  # a link to nothing cannot be read
+                read.append(file)
+            else:
+                of_folder.add(str(file.relative_to(folder)))
+    skipped.add_all(of_folder)
+    read = sorted([*read, *(Path(error.filename) for error in unlisted)])
     if not read:
         also = "".join(f"; {sentence}" for sentence in of_folder.sentences())
         raise DataError(

@@ -85,3 +85,9 @@ def test_a_target_is_known_if_the_server_holds_it_or_the_chunk_does(ledger: Ledg
     unknown = unknown_targets(ledger, rows)
 
     assert unknown == {"Patient/p-4": (False, None), "Patient/p-2": (True, "Patient/p-9")}
+
+
+def test_targets_that_are_not_known_come_in_the_order_of_the_references(ledger: Ledger) -> None:
+    names = tuple(f"Practitioner/p-{7 * number % 40}" for number in range(40))
+
+    assert tuple(unknown_targets(ledger, chunk("x", "", references=names))) == names

@@ -1,11 +1,14 @@
 """Which files of folders and archives are read, and how those that are not are named."""
 
+import errno
 import io
 import json
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,6 +197,37 @@ def test_a_folder_of_xml_only_is_named_as_such(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"skipped 1 file, XML, only FHIR JSON is read \(Patient.xml\)"):
         read_files([str(tmp_path)], tmp_path / "spool").__enter__()
+
+
+def test_a_link_to_nothing_is_read_in_vain_and_a_link_to_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.ndjson").write_text(ndjson(patient("p2")))
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "gone.ndjson").symlink_to("nowhere")
+    (tmp_path / "input" / "linked").symlink_to(tmp_path / "elsewhere")
+
+    with reading(tmp_path, a__ndjson=ndjson(patient("p1"))) as found:
+        assert list(bodies(found)) == ["Patient/p1"]
+        assert refusals(found) == [("gone.ndjson:1", "cannot be read: No such file or directory")]
+        assert found.unreadable_count == 1
+        assert found.remarks == ["skipped 1 file, links to folders: name each of them to read it (linked)"]
+
+
+def test_a_folder_that_cannot_be_listed_is_input_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.scandir
+
+    def scandir(path: str) -> Any:
+        if str(path).endswith("private"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # the tests may run as root, who may list every folder
+    with reading(tmp_path, a__ndjson=ndjson(patient("p1")), private___b__ndjson=ndjson(patient("p2"))) as found:
+        assert list(bodies(found)) == ["Patient/p1"]
+        assert found.unreadable_count == 1
+        assert [source for source, _ in refusals(found)] == ["private:1"]
 
 
 def test_a_deletion_of_a_search_by_id_is_one_of_that_id(tmp_path: Path) -> None:
