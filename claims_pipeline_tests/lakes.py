@@ -78,6 +78,27 @@ def rewrite(lake: Lake, table: schema.Table, day: date, where: pl.Expr, **values
         writer.add(table, before.with_columns(changed), day)
 
 
+def without(lake: Lake, table: schema.Table, where: pl.Expr) -> None:
+    """Take some rows out of the partition of the first day."""
+    write(lake, table, lake.read(table, START).filter(~where).to_dicts(), START)
+
+
+def move_each_day(lake: Lake, shape: Shape) -> None:
+    """Give all patients another address on each day: "0 Street", "1 Street", ..."""
+    for number, day in enumerate(shape.dates):
+        rewrite(lake, schema.PATIENTS, day, pl.lit(True), address_line=f"{number} Street")
+
+
+def cancelled_on_the_second_day(root: Path, prefix: str) -> tuple[Lake, Shape, str]:
+    """Return a lake, its shape and a claim that is active on the first day and cancelled on the second."""
+    shape = Shape(prefix, days=2, claims_a_day=1, patients=1)
+    lake = tiny_lake(root, shape)
+    first_day, second_day = shape.dates
+    cancelled = claim(shape, first_day, 0, patient_of(shape, 0, 0), claim_status="cancelled", version_number=2)
+    write(lake, schema.CLAIMS, [cancelled], second_day)
+    return lake, shape, cancelled["claim_id"]
+
+
 def patient_of(shape: Shape, day_number: int, index: int) -> str:
     return f"{shape.prefix}-patient-{(day_number + index) % shape.patients:03d}"
 

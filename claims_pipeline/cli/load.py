@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WHAT = "What to load"
 HOW = "How to send"
-DOUBT = "When the ledger and the server do not belong together"
+MISMATCH = "When the ledger and the server do not belong together"
 
 Paths = Annotated[
     list[str] | None,
@@ -65,7 +65,7 @@ IdPrefix = Annotated[
     ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.", rich_help_panel=WHAT)
+    bool, typer.Option("--dry-run", help="Report what would be sent, and send nothing.", rich_help_panel=WHAT)
 ]
 NoAggregate = Annotated[
     bool, typer.Option("--no-aggregate", help="Leave the analytics file as it is.", rich_help_panel=WHAT)
@@ -82,9 +82,11 @@ Wait = Annotated[
     ),
 ]
 Adopt = Annotated[
-    bool, typer.Option("--adopt", help="Compare the ledger with what the server holds.", rich_help_panel=DOUBT)
+    bool, typer.Option("--adopt", help="Compare the ledger with what the server holds.", rich_help_panel=MISMATCH)
 ]
-Reset = Annotated[bool, typer.Option("--reset", help="Forget the ledger and send everything.", rich_help_panel=DOUBT)]
+Reset = Annotated[
+    bool, typer.Option("--reset", help="Forget the ledger and send everything.", rich_help_panel=MISMATCH)
+]
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 Client credentials (RFC 6749, 4.4) with a secret, or with a signed JWT as SMART Backend Services ask for
 (https://hl7.org/fhir/smart-app-launch/backend-services.html).
+
+Longer than other modules: the token, the request for it and the reasons of a refusal are read together.
 """
 
 import asyncio

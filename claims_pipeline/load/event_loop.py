@@ -1,4 +1,4 @@
-"""How the loader runs: beside an event loop that runs already, cancelled, and interrupted by signals.
+"""Runs the loader: to its end, in a thread beside an event loop, until it is cancelled or a signal comes.
 
 The loader has an event loop of its own and also blocks: on SQLite, on DuckDB, on the lock of the ledger. So its
 asynchronous forms run the synchronous ones in a thread, where they do not block the caller's loop, such as that of a
@@ -27,7 +27,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class _Cancellation:
-    """Ends what runs in another thread: its coroutine, and what tells its progress between coroutines."""
+    """Cancels a load in another thread: its coroutine, or, between coroutines, at its next report of progress."""
 
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _running: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
@@ -89,7 +89,7 @@ def in_thread(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Return the asynchronous form of a function of the loader: the same arguments, result and errors.
 
     It runs in a thread. `on_progress` is called in the event loop of the caller. When it is cancelled, the function
-    ends as after a crash, with nothing lost: what was under way is sent again by the next run.
+    ends as after a crash, and nothing is lost: the next run sends again what was not confirmed.
     """
 
     @wraps(function)
@@ -122,9 +122,9 @@ def in_thread(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
 
 @contextmanager
 def ending_on_interrupt() -> Iterator[None]:
-    """Let the first signal end the block in order: what it made for itself is cleared away.
+    """Raise `Interrupted` at the first signal, so that the block can remove its temporary files.
 
-    Where signals cannot be caught (another thread than the main one) they do what they always do.
+    In another thread than the main one, where Python cannot catch signals, this changes nothing.
 
     Raises:
         Interrupted: a signal came.
@@ -133,18 +133,18 @@ def ending_on_interrupt() -> Iterator[None]:
         yield
         return
 
-    came: list[str] = []
+    signals: list[str] = []
 
     def end(number: int, _: object) -> None:
-        came.append(signal.Signals(number).name)
-        raise KeyboardInterrupt  # which event loops let through; DuckDB makes an error of its own of it
+        signals.append(signal.Signals(number).name)
+        raise KeyboardInterrupt  # event loops let it through; DuckDB turns it into an error of its own
 
     before = {number: signal.signal(number, end) for number in SIGNALS}
     try:
         yield
     except BaseException as error:
-        if came:
-            raise _interrupted(came[0]) from error
+        if signals:
+            raise _interrupted(signals[0]) from error
         raise
     finally:
         for number, handler in before.items():
@@ -155,7 +155,7 @@ def ending_on_interrupt() -> Iterator[None]:
 def stopping_on_interrupt(sender: Sender) -> Iterator[None]:
     """Stop the sender at the first signal while the block runs; a second one ends the program at once.
 
-    Where signals cannot be caught (another thread than the main one, Windows) they do what they always do.
+    In another thread than the main one, and on Windows, this changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -164,9 +164,9 @@ def stopping_on_interrupt(sender: Sender) -> Iterator[None]:
 
     def stop(number: signal.Signals) -> None:
         sender.stop(_interrupted(number.name))
-        give_back(number)
+        restore(number)
 
-    def give_back(number: signal.Signals) -> None:
+    def restore(number: signal.Signals) -> None:
         if number in before:
             loop.remove_signal_handler(number)
             signal.signal(number, before.pop(number))
@@ -181,7 +181,7 @@ def stopping_on_interrupt(sender: Sender) -> Iterator[None]:
         yield
     finally:
         for number in SIGNALS:
-            give_back(number)
+            restore(number)
 
 
 def _interrupted(name: str) -> Interrupted:

@@ -8,7 +8,7 @@ from claims_pipeline.errors import ConfigError
 
 
 class OnMismatch(StrEnum):
-    """What to do about a ledger and a server that do not belong together."""
+    """What to do if the ledger and the server do not belong together."""
 
     REFUSE = "refuse"
     ADOPT = "adopt"
@@ -16,7 +16,7 @@ class OnMismatch(StrEnum):
 
 
 class Vanished(StrEnum):
-    """What to do about a resource that the source no longer has."""
+    """What to do with a resource that the source no longer has."""
 
     KEEP = "keep"
     ENTERED_IN_ERROR = "entered-in-error"
@@ -33,15 +33,15 @@ class LoadOptions:
     Attributes:
         is_dry_run: report what would be sent, and send nothing.
         wait_for_lock: wait until another loader is done, instead of failing.
-        on_mismatch: refuse a server that was wiped, restored or swapped; or first compare the ledger with what it
-            really holds (adopt), or forget what the ledger says and send everything (reset).
+        on_mismatch: if the server was wiped, restored or swapped: end with an error (refuse), compare the ledger with
+            what it really holds first (adopt), or forget the ledger and send everything (reset).
         has_every_version: send the days in order, so that the server's history has each day's version.
-        vanished: what to do about what the source no longer has; entered-in-error is for Claim and
+        vanished: what to do with resources that the source no longer has; entered-in-error applies to Claim and
             Coverage only, others are kept.
-        take_over: overwrite what came from another source too, instead of refusing the load.
+        take_over: overwrite resources of another source instead of refusing the load.
         types: resource types that are loaded; all if empty.
         exclude: resource types that are not loaded.
-        id_prefix: put before the ids of what files hold, and in the references to them.
+        id_prefix: text put before the ids of resources from files, and into the references to them.
 
     Raises ConfigError for a dry run that is to adopt or reset, since both write; for types that are all excluded; and
     for a prefix that ids cannot have.

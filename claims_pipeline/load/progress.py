@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 PACE_SECONDS = 30.0
-"""The window of the pace: a server becomes faster, and resource types differ, so older figures mislead."""
+"""The pace is that of this time: a server becomes faster, and resource types differ, so older figures mislead."""
 
 REPORT_SECONDS = 1.0
 """Progress is reported at least this often, also while the server accepts nothing."""
 
-SURE_SECONDS = 3.0
-"""No forecast is made from less time than this."""
+FORECAST_SECONDS = 3.0
+"""The time left is not estimated from less time than this."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Progress:
 
     Attributes:
         stage: what is being loaded, or waited for.
-        settled: resources whose end is known.
-        total: resources to look at in all, 0 if not known.
+        settled: resources that have a result.
+        total: resources of the load, 0 if not known.
         claims_per_second: claims loaded a second, over the last `PACE_SECONDS`.
         resources_per_second: resources loaded a second, over the last `PACE_SECONDS`.
         in_flight: requests in flight, None while nothing is sent.
@@ -122,12 +122,12 @@ class Pace:
         return (last - first) / (ended - began) if ended > began else 0.0
 
     def seconds_left(self, remaining: int) -> float | None:
-        """Return how long `remaining` resources take; None if it is too early for a forecast."""
+        """Return how many seconds `remaining` resources take at this pace; None if it is too early to say."""
         if not self._samples or not remaining:
             return None
         first, last = self._samples[0], self._samples[-1]
         seconds, settled = last.time - first.time, last.settled - first.settled
-        return seconds * remaining / settled if settled and seconds >= SURE_SECONDS else None
+        return seconds * remaining / settled if settled and seconds >= FORECAST_SECONDS else None
 
 
 OnProgress = Callable[[Progress], None]
@@ -151,9 +151,9 @@ async def reporting(on_progress: OnProgress, progress: Progress) -> AsyncIterato
 
 
 def at_most_every(seconds: float, on_progress: Callable[[str], None]) -> OnProgress:
-    """Return a callback that passes on a line at the first of each stage, and otherwise every `seconds`.
+    """Return a callback that passes on a line when a stage is new, and otherwise every `seconds`.
 
-    (A stage may come again and again: day after day, each table.)
+    (A stage may come again, such as the same table on each day.)
     """
     seen: set[str] = set()
     last_time = float("-inf")

@@ -29,8 +29,8 @@ class RemoveReport:
     Attributes:
         server: base address.
         by_type: resources deleted, by type.
-        seconds: duration in all.
-        left: loaded resources that are still there, because something else refers to them or the server refused.
+        seconds: total duration.
+        left: loaded resources that are still on the server: another resource refers to them, or the server refused.
         failures: the first of these, with the server's reason.
     """
 
@@ -88,7 +88,7 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
     async with connect(settings) as client:
         await require_belonging(ledger, client, wait_seconds=0)
         before = count_by_type(ledger)
-        ledger.forget_partitions()  # whatever is deleted now, no partition is loaded completely any more
+        ledger.forget_partitions()  # from the first deletion on, no partition is loaded completely
         sender = sender_for(ledger, client, settings)
         with stopping_on_interrupt(sender):
             failures = await _delete_all(ledger, sender, on_progress)
@@ -110,7 +110,7 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
 
 
 async def _delete_all(ledger: Ledger, sender: Sender, on_progress: OnProgress) -> list[Result]:
-    """Delete all that is held; repeat while that makes progress, because the server may know more references."""
+    """Delete everything that is held; repeat while some can be deleted: the server may know more references."""
     while True:
         deleted = await delete(ledger, sender, held(ledger), on_progress=on_progress)
         if not deleted.failed.total() or not deleted.done.total() or sender.stopped is not None:

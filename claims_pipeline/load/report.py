@@ -46,22 +46,22 @@ class Latency:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """The figures of one load: what was read, sent and left out.
+    """The result of one load: counts, requests, times and failures.
 
     Attributes:
         source: what was loaded.
         server: base address of the FHIR server.
         by_type: counts by resource type.
         by_day: counts by day and resource type, of what has a day.
-        vanished: what was done about what the source no longer has, such as "Claim kept": count; in a dry run
-            what would be done.
+        vanished: what was done with resources that the source no longer has, such as "Claim kept": count; in a
+            dry run what would be done.
         vanished_failed: of these, those that the server refused to delete or to mark.
-        requests: HTTP requests in all.
+        requests: all HTTP requests.
         requests_with_resources: those that carried resources; 0 when nothing had changed.
         retries: requests that repeated an earlier one.
         sent_bytes: size of the bundles sent.
-        seconds: duration in all.
-        sending_seconds: from the first request with resources to the last answer.
+        seconds: total duration.
+        sending_seconds: from the first request with resources to the last answer; deletions do not count.
         latency: of requests with resources.
         status_codes: answers by HTTP status, or by the kind of error.
         in_flight: (seconds since the start, most requests at once) at each change.

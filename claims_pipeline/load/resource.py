@@ -27,7 +27,7 @@ number that resources share which follow one another and must be in one transact
 KEY = ("resource_type", "resource_id")
 
 FILES = "files"
-"""Origin of resources that do not come from a table of the lake."""
+"""`origin` of resources that come from files, not from a table of the lake."""
 
 NAME_OF_STANDARD_INPUT = "standard input"
 """File name in the `source` of resources from standard input."""
@@ -72,13 +72,13 @@ def file_of(source: str) -> str | None:
 
 @lru_cache(maxsize=10_000)
 def _absolute(name: str) -> str:
-    return os.path.abspath(name)  # noqa: PTH100  links stay: a link is a source of its own
+    return os.path.abspath(name)  # noqa: PTH100  unlike `resolve`, keeps links: a link is a source of its own
 
 
 class Resource(NamedTuple):
     """One resource to load, see `CHUNK_SCHEMA`; `body` is its canonical JSON.
 
-    `labels` are those of a resource from files (labels.py), and None for one of a lake, where all have the same.
+    `labels` are JSON as `labels_of_bodies` returns it, and None for a resource of a lake, where all have the same.
     """
 
     resource_type: str

@@ -42,9 +42,9 @@ def load_lake(
     Args:
         lake: the partitions.
         settings: the server, the size of bundles, the most requests at once.
-        days: partitions to look at; None for all that the lake has. The directory is always looked at.
-        full: send everything, also what the server has already.
-        ledger_path: what the server holds; `settings.ledger_path` if None.
+        days: days to load; None for all days of the lake. The tables of the directory are always loaded.
+        full: also send resources that the server already has.
+        ledger_path: the ledger; `settings.ledger_path` if None.
         wait: wait until the server is ready, at most `settings.fhir_wait_seconds`, instead of failing at once.
         on_progress: called with the progress.
         options: see `LoadOptions`.
@@ -55,7 +55,7 @@ def load_lake(
 
     Raises:
         ConfigError: an event loop runs in this thread, as in a notebook: await `load_lake_async`; or `options` name an
-            unknown resource type, none of a lake's, or a prefix of ids.
+            unknown resource type, no type of a lake, or a prefix of ids.
         DataError: there is no lake, or not all of `days` in it.
         FeedMismatch: the ledger knows another feed, whose ids would collide with this one's.
         LedgerUnusable: the ledger's file cannot be used.
@@ -73,7 +73,7 @@ def load_lake(
         require_own_feed(ledger, feed, options)
 
         async def work(pipeline: Pipeline) -> None:
-            if not options.is_dry_run:  # only now: a load that did not reach its server changes nothing
+            if not options.is_dry_run:  # not earlier: a load that did not reach its server changes nothing
                 ledger.remember(feed=feed.model_dump_json())
             await load_days(pipeline, lake, chosen, options)
 
@@ -99,7 +99,7 @@ def load_files(
         ledger_path: as for `load_lake`.
         wait: as for `load_lake`.
         on_progress: as for `load_lake`.
-        options: as for `load_lake`; what concerns partitions has no effect.
+        options: as for `load_lake`; `has_every_version` has no effect.
 
     Raises:
         ConfigError: an event loop runs in this thread, as in a notebook: await `load_files_async`; or a resource type

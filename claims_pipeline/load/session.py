@@ -30,17 +30,17 @@ Work = Callable[[Pipeline], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Session:
-    """One load: where to, and how.
+    """One load: its server, its ledger and its options.
 
     Attributes:
         settings: the server, the size of bundles, the most requests at once.
         ledger_path: `settings.ledger_path` if None.
-        full: send everything, also what the server has already.
+        full: also send resources that the server already has.
         wait: wait until the server is ready, at most `settings.fhir_wait_seconds`, instead of failing at once.
         on_progress: called with the progress.
         options: see `LoadOptions`.
-        traffic: what went over the wire so far.
-        began: when, on the monotonic clock.
+        traffic: counts of requests and answers so far.
+        began: `time.monotonic()` at the start.
     """
 
     settings: Settings
@@ -86,7 +86,7 @@ class Session:
         run_to_end(check())
 
     def run(self, ledger: Ledger, source: str, work: Work, *, is_checked: bool = False) -> LoadReport:
-        """Load with `work`, after `check` unless that was done."""
+        """Run `work` and return the report; `check` first, unless `is_checked`."""
         with _short_garbage_collections():
             return run_to_end(self._run(ledger, source, work, is_checked=is_checked))
 
@@ -154,10 +154,10 @@ def _short_garbage_collections() -> Iterator[None]:
 
 
 async def _close(pipeline: Pipeline) -> None:
-    """Raise the generation again, so that a backup made while this load was sending counts as older than it."""
+    """Raise the generation again: a backup made while this load was sending is then older than the ledger."""
     if pipeline.sending_since is None or isinstance(pipeline.sender.stopped, FhirError):
         return
-    with suppress(ClaimsPipelineError):  # all is recorded; only such a backup would not be recognised
+    with suppress(ClaimsPipelineError):  # everything is recorded; only such a backup would not be recognised
         await raise_generation(pipeline.ledger, pipeline.sender.client)
 
 

@@ -1,4 +1,4 @@
-"""Counts the end of each resource of a load, once."""
+"""Counts the result of each resource of a load, once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ NO_TYPE = "(none)"
 
 @dataclass(frozen=True)
 class Counts:
-    """How many resources of one type have which end; raises ValueError unless each has exactly one.
+    """How many resources of one type have which result; raises ValueError unless each has exactly one.
 
     `to_send` counts what a dry run would send, 0 otherwise.
     """
@@ -86,8 +86,8 @@ class Tally:
         failures: the first failures and rejections.
         would_send: the first resources that a dry run would have sent.
         failed: "Type/id" of what failed, for what refers to it.
-        settled: resources whose end is known.
-        vanished: what was done about what the source no longer has, such as "Claim kept": count.
+        settled: resources that have a result.
+        vanished: what was done with resources that the source no longer has, such as "Claim kept": count.
         vanished_failed: of these, those that the server refused to delete or to mark.
     """
 

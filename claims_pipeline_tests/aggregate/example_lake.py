@@ -20,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 
 from claims_pipeline import schema
@@ -50,6 +51,12 @@ DOCTOR = {
 ORGANIZATION = {"organization_id": "organization-0001", "organization_name": "Lakeside Clinic"}
 LOCATION = {"location_id": "location-0001", "location_name": "Lakeside Clinic, Main St"}
 FEED = Feed(seed=1, patients=4, claims=5, start_date=JAN_10, end_date=FEB_3)
+
+
+def rows(analytics_path: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query of an analytics file."""
+    with duckdb.connect(analytics_path, read_only=True) as connection:
+        return connection.execute(sql).fetchall()
 
 
 def write_example_lake(root: Path) -> Lake:

@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
@@ -21,15 +20,11 @@ from claims_pipeline_tests.aggregate.example_lake import (
     JAN_10,
     JAN_11,
     claim,
+    rows,
     write_day,
     write_directory,
     write_example_lake,
 )
-
-
-def rows(analytics_path: Path, sql: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(analytics_path, read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def test_the_report_counts_the_rows_of_each_model(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from claims_pipeline_tests.aggregate.example_lake import (
     JAN_10,
     JAN_11,
     claim,
+    rows,
     write_day,
     write_example_lake,
 )
@@ -42,11 +43,6 @@ def analytics_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def select(analytics_path: Path) -> Select:
     return lambda sql: rows(analytics_path, sql)
-
-
-def rows(analytics_path: Path, sql: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(analytics_path, read_only=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def test_a_claim_is_shown_in_its_latest_version(select: Select) -> None:

@@ -25,7 +25,17 @@ from claims_pipeline.load import (
 )
 from claims_pipeline.ports import free_port
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.lakes import START, Shape, claim, patient_of, rewrite, tiny_lake, write
+from claims_pipeline_tests.lakes import (
+    START,
+    Shape,
+    cancelled_on_the_second_day,
+    claim,
+    patient_of,
+    rewrite,
+    tiny_lake,
+    without,
+    write,
+)
 from claims_pipeline_tests.load.proxy import Fault, faulty
 from claims_pipeline_tests.server_state import ids, put, read
 
@@ -34,20 +44,12 @@ pytestmark = pytest.mark.server
 DELETE = LoadOptions(vanished=Vanished.DELETE)
 
 
-def without(lake: Lake, table: schema.Table, where: pl.Expr) -> None:
-    write(lake, table, lake.read(table, START).filter(~where).to_dicts(), START)
-
-
-def cancelled_on_the_second_day(target: Settings, prefix: str) -> tuple[Lake, Shape, str]:
-    """Load a claim that is active on the first day and cancelled on the second; then the second day loses it."""
-    shape = Shape(prefix, days=2, claims_a_day=1, patients=1)
-    lake = tiny_lake(target.lake_path, shape)
-    first_day, second_day = shape.dates
-    cancelled = claim(shape, first_day, 0, patient_of(shape, 0, 0), claim_status="cancelled", version_number=2)
-    write(lake, schema.CLAIMS, [cancelled], second_day)
+def cancellation_lost(target: Settings, prefix: str) -> tuple[Lake, Shape, str]:
+    """Load a claim that is cancelled on the second day, which then loses it."""
+    lake, shape, claim_id = cancelled_on_the_second_day(target.lake_path, prefix)
     load_lake(lake, target)
-    write(lake, schema.CLAIMS, [], second_day)
-    return lake, shape, cancelled["claim_id"]
+    write(lake, schema.CLAIMS, [], shape.dates[1])
+    return lake, shape, claim_id
 
 
 def test_a_file_that_is_put_back_is_loaded_again_after_a_rejection_in_between(target: Settings) -> None:
@@ -123,7 +125,7 @@ def test_what_vanished_is_remembered_though_the_load_stopped_later(target: Setti
 
 
 def test_an_older_version_that_could_not_be_sent_has_not_vanished(target: Settings) -> None:
-    lake, _, claim_id = cancelled_on_the_second_day(target, "unsent")
+    lake, _, claim_id = cancellation_lost(target, "unsent")
     with faulty(target.fhir_base_url, lambda request: Fault(status=500) if request.number else None) as proxy:
         impatient = target.model_copy(update={"fhir_base_url": proxy.base_url, "fhir_patience_seconds": 1.0})
         report = load_lake(lake, impatient, options=DELETE)
@@ -157,7 +159,7 @@ def test_a_vanished_claim_that_an_older_day_holds_again_is_not_deleted(target: S
 
 
 def test_a_dry_run_reports_what_would_be_deleted_and_which_older_version_would_be_sent(target: Settings) -> None:
-    lake, shape, claim_id = cancelled_on_the_second_day(target, "foresight")
+    lake, shape, claim_id = cancellation_lost(target, "foresight")
     without(lake, schema.CLAIMS, pl.lit(True))
     write(lake, schema.CLAIMS, [claim(shape, START, 7, patient_of(shape, 0, 0))], START)
     foreseen = load_lake(lake, target, options=LoadOptions(is_dry_run=True, vanished=Vanished.DELETE))
@@ -171,7 +173,7 @@ def test_a_dry_run_reports_what_would_be_deleted_and_which_older_version_would_b
 
 
 def test_a_dry_run_counts_an_older_version_as_to_send(target: Settings) -> None:
-    lake, _, _ = cancelled_on_the_second_day(target, "older")
+    lake, _, _ = cancellation_lost(target, "older")
 
     report = load_lake(lake, target, options=LoadOptions(is_dry_run=True))
 
@@ -206,7 +208,7 @@ def test_what_was_entered_in_error_can_be_deleted_later(target: Settings) -> Non
 
 
 def test_a_lost_day_is_found_again_by_the_load_after_one_that_failed_over_it(target: Settings) -> None:
-    lake, shape, claim_id = cancelled_on_the_second_day(target, "lost2")
+    lake, shape, claim_id = cancellation_lost(target, "lost2")
     shutil.rmtree(lake.path(schema.CLAIMS, shape.dates[1]).parent)
     with faulty(target.fhir_base_url, lambda request: Fault(status=401) if request.number else None) as proxy:
         report = load_lake(lake, target.model_copy(update={"fhir_base_url": proxy.base_url}), options=DELETE)

@@ -11,7 +11,7 @@ from claims_pipeline.errors import DataError, FeedMismatch, LedgerMismatch, Load
 from claims_pipeline.load import Counts, LoadOptions, load_lake
 from claims_pipeline.load.ledger.store import holding_lock, open_ledger
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.lakes import START, Shape, claim, patient_of, rewrite, tiny_lake, write
+from claims_pipeline_tests.lakes import START, Shape, claim, move_each_day, patient_of, rewrite, tiny_lake, write
 from claims_pipeline_tests.load.proxy import faulty
 from claims_pipeline_tests.server_state import forget_marker, ids, read, version
 
@@ -86,8 +86,7 @@ def test_days_loaded_in_any_order_end_in_the_same_state(target: Settings, order:
     shape = Shape(f"order{''.join(map(str, order))}", claims_a_day=1, patients=1)
     lake = tiny_lake(target.lake_path, shape)
     patient_id = patient_of(shape, 0, 0)
-    for number, day in enumerate(shape.dates):
-        rewrite(lake, schema.PATIENTS, day, pl.lit(True), address_line=f"{number} Street")
+    move_each_day(lake, shape)
 
     reports = [load_lake(lake, target, days=[shape.dates[number]]) for number in order]
 
@@ -98,8 +97,7 @@ def test_days_loaded_in_any_order_end_in_the_same_state(target: Settings, order:
 def test_a_range_loads_its_net_effect_one_version_each(target: Settings) -> None:
     shape = Shape("range", claims_a_day=1, patients=1)
     lake = tiny_lake(target.lake_path, shape)
-    for number, day in enumerate(shape.dates):
-        rewrite(lake, schema.PATIENTS, day, pl.lit(True), address_line=f"{number} Street")
+    move_each_day(lake, shape)
 
     report = load_lake(lake, target, days=shape.dates)
 

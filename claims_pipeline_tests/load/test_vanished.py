@@ -7,17 +7,21 @@ import polars as pl
 import pytest
 
 from claims_pipeline import schema
-from claims_pipeline.lake import Lake
 from claims_pipeline.load import Counts, LoadOptions, Vanished, load_lake
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.lakes import START, Shape, claim, patient_of, rewrite, tiny_lake, write
+from claims_pipeline_tests.lakes import (
+    START,
+    Shape,
+    cancelled_on_the_second_day,
+    move_each_day,
+    patient_of,
+    tiny_lake,
+    without,
+    write,
+)
 from claims_pipeline_tests.server_state import ids, read, version
 
 pytestmark = pytest.mark.server
-
-
-def without(lake: Lake, table: schema.Table, where: pl.Expr) -> None:
-    write(lake, table, lake.read(table, START).filter(~where).to_dicts(), START)
 
 
 def test_a_vanished_claim_is_kept_and_said_unless_something_else_is_asked_for(target: Settings) -> None:
@@ -68,19 +72,15 @@ def test_vanished_resources_can_be_deleted_in_reverse_order_of_references(target
 
 
 def test_the_version_of_an_older_day_takes_the_place_of_one_that_is_gone(target: Settings) -> None:
-    shape = Shape("back", days=2, claims_a_day=1, patients=1)
-    lake = tiny_lake(target.lake_path, shape)
-    first_day, second_day = shape.dates
-    cancelled = claim(shape, first_day, 0, patient_of(shape, 0, 0), claim_status="cancelled", version_number=2)
-    write(lake, schema.CLAIMS, [cancelled], second_day)
+    lake, shape, claim_id = cancelled_on_the_second_day(target.lake_path, "back")
     load_lake(lake, target)
-    assert read(target.fhir_base_url, f"Claim/{cancelled['claim_id']}")["status"] == "cancelled"
+    assert read(target.fhir_base_url, f"Claim/{claim_id}")["status"] == "cancelled"
 
-    write(lake, schema.CLAIMS, [], second_day)
+    write(lake, schema.CLAIMS, [], shape.dates[1])
     report = load_lake(lake, target)
 
     assert report.vanished == {}
-    assert read(target.fhir_base_url, f"Claim/{cancelled['claim_id']}")["status"] == "active"
+    assert read(target.fhir_base_url, f"Claim/{claim_id}")["status"] == "active"
     assert load_lake(lake, target).requests_with_resources == 0
 
 
@@ -98,8 +98,7 @@ def test_a_day_that_the_lake_no_longer_has_counts_as_empty(target: Settings) -> 
 def test_every_version_is_in_the_servers_history_if_asked_for(target: Settings) -> None:
     shape = Shape("history", days=3, claims_a_day=1, patients=1)
     lake = tiny_lake(target.lake_path, shape)
-    for number, day in enumerate(shape.dates):
-        rewrite(lake, schema.PATIENTS, day, pl.lit(True), address_line=f"{number} Street")
+    move_each_day(lake, shape)
 
     report = load_lake(lake, target, options=LoadOptions(has_every_version=True))
 

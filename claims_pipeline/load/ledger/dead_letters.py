@@ -43,7 +43,7 @@ class Letter(NamedTuple):
         origin: table of the lake, "files" or `UNREADABLE`.
         as_of: day of its partition.
         content_hash: of the rejected version.
-        reason: why, in the words of the server.
+        reason: why, in the text of the server.
         references: "Type/id" of what it refers to.
         together: as in `resource.CHUNK_SCHEMA`.
         body: canonical JSON.
@@ -89,7 +89,7 @@ LIST_SCHEMA = pl.Schema(
 """Columns of a list of letters, see `Letter`; `reason` is without what is quoted of the resource."""
 
 SCHEMA = pl.Schema({**LIST_SCHEMA, "references": pl.List(pl.String()), "together": pl.Int64(), "body": pl.String()})
-"""Columns of letters with their contents; `reason` is in the words of the server."""
+"""Columns of letters with their contents; `reason` is the text of the server."""
 
 
 def put_letters(ledger: Ledger, letters: Sequence[Letter]) -> None:

@@ -68,7 +68,7 @@ class Database:
             except OSError as error:
                 raise sqlite3.OperationalError(f"unable to open database file: {error.strerror}") from error
             if self.path.stat().st_mode & OF_OTHERS:
-                with suppress(OSError):  # who does not own the file cannot change whom it is for
+                with suppress(OSError):  # only the owner of the file can change its mode
                     self.path.chmod(OWNER_ONLY)
 
     def close(self) -> None:

@@ -236,7 +236,7 @@ def holding_lock(ledger: Ledger, *, wait: bool = False, on_wait: Callable[[], No
         _record_holder(ledger)
         yield
     finally:
-        with suppress(LedgerUnusable):  # the lock is what counts, not the name on it
+        with suppress(LedgerUnusable):  # the lock counts, not the row that names its holder
             _delete_holder(ledger)
         lock.release()
 

@@ -1,6 +1,6 @@
-"""FHIR R4 files through the pipeline, tier after tier, and what these files no longer hold.
+"""Loads FHIR R4 files, tier after tier, and settles resources that these files no longer hold.
 
-Gone is what came from a file or folder that is loaded again without it, and what the input names as deleted.
+A resource is gone if its file or folder is loaded again without it, or if the input names it as deleted.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ async def load_read_files(
 
 
 def _repeated(pipeline: Pipeline, resources: FileResources) -> Iterator[str]:
-    """Count resources that come again later in the input, and say so."""
+    """Count resources that come again later in the input, and yield remarks about them."""
     if resources.identical_count:
         yield f"came more than once with the same content, and counts once: {resources.identical_count:,}"
     shown = 0

@@ -1,4 +1,4 @@
-"""Partitions of a lake through the pipeline: those whose digest is not the one that was loaded.
+"""Loads the partitions of a lake whose digest is not the one that was loaded.
 
 A resource that its partition held when it was last loaded, and no longer holds, goes back to the version of an older
 partition, if the lake has one. Otherwise it has vanished; withdrawal.py then does what the options ask for.
@@ -37,7 +37,7 @@ from claims_pipeline.schema import CLAIMS
 
 @dataclass
 class Vanishing:
-    """Finds the resources that partitions held when they were last loaded, and no longer hold.
+    """Finds resources that partitions held when they were last loaded, and no longer hold.
 
     Attributes:
         pipeline: the load; what is found may go back to an older version.
@@ -104,7 +104,7 @@ class Vanishing:
         if not left:
             return
         latest = latest_days(self.lake, table, list(left))
-        if self.pipeline.is_dry_run:  # the ledger does not know what this load would have brought back
+        if self.pipeline.is_dry_run:  # a dry run did not write to the ledger which older versions it would send
             self.candidates[table.name] = {i: day for i, day in left.items() if i not in latest}
             latest = {i: day for i, day in latest.items() if day.isoformat() < left[i]}
         for day in sorted(set(latest.values()), reverse=True):
@@ -155,7 +155,7 @@ async def load_days(pipeline: Pipeline, lake: Lake, days: Sequence[date] | None,
 def _changed(
     pipeline: Pipeline, lake: Lake, candidates: Sequence[Partition], digests: dict[str, str]
 ) -> list[Partition]:
-    """Return the partitions to look into; count the rows of the others as unchanged."""
+    """Return the partitions that have changed; count the rows of the others as unchanged."""
     known = pipeline.ledger.partitions()
     changed = []
     for partition in candidates:
@@ -183,7 +183,7 @@ def _every_version(changed: Sequence[Partition]) -> list[list[Partition]]:
 async def _load_group(
     pipeline: Pipeline, group: Sequence[Partition], digests: dict[str, str], vanishing: Vanishing
 ) -> None:
-    if not pipeline.is_dry_run:  # if this is interrupted, what was loaded before is no longer what the server holds
+    if not pipeline.is_dry_run:  # if the load is interrupted, the server no longer holds what these partitions held
         pipeline.ledger.forget_partitions([partition.name for partition in group])
     chunks = LakeChunks(group, vanishing.watch)
     await pipeline.load(chunks, group[0].table.name)

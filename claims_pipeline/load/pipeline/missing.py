@@ -1,4 +1,4 @@
-"""What resources need and the server lacks: targets of their references, and resource types.
+"""Finds what resources need and the server lacks: targets of their references, and resource types.
 
 Such resources are not sent. Each target and type is asked for once a load.
 """
@@ -19,7 +19,7 @@ TARGETS_SHOWN = 10
 
 @dataclass
 class ServerContents:
-    """What the server has, as far as it was asked in this load."""
+    """Targets and resource types that the server was asked for in this load, each once."""
 
     ledger: Ledger
     client: FhirClient

@@ -1,4 +1,4 @@
-"""Which source a resource belongs to: a load that would overwrite resources of another source is refused.
+"""Refuses a load that would overwrite resources of another source.
 
 Ids of two feeds are the same and mean other people and claims. Files and a lake, or two exports, belong together if
 they are known to be of one feed. Files of unknown origin belong together: the export of the next day is in another

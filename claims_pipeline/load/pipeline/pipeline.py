@@ -71,10 +71,10 @@ class Underway:
 
 @dataclass
 class Pipeline:
-    """One load.
+    """The state of one load, and its steps.
 
     Attributes:
-        total: resources to look at in all, for the progress.
+        total: resources of the load, for the progress.
         released: "Type/id@day" that the partition of that day held when it was last loaded, and no longer holds.
         feed: feed of which the files that are loaded are an export, None if it is not known.
         remarks: notes for the user; nothing is lost.
@@ -135,7 +135,7 @@ class Pipeline:
             self._underway = [*_unsettled(self._underway), underway]
             following = asyncio.create_task(asyncio.to_thread(self._plan_next, chunks))
             await self._send(to_send, underway, origin, sending)
-            plan = await following  # if nothing more is sent, it is not counted as read, and nothing is lost
+            plan = await following  # if the sender has stopped, this chunk is not counted as read, and nothing is lost
 
     def _plan_next(self, chunks: Iterator[pl.DataFrame]) -> Plan | None:
         chunk = next(chunks, None)
@@ -156,7 +156,7 @@ class Pipeline:
         )
 
     async def _account(self, plan: Plan, origin: str) -> pl.DataFrame:
-        """Count what needs no request, and return the rest. Everything that can fail is done before the counting."""
+        """Count resources that are not sent, and return the others; everything that can fail comes before counting."""
         delta = plan.delta
         self._relabelling.expect(delta.known_labels)
         missing = await self._contents.why_missing(plan.unknown, failed=self.tally.failed)

@@ -35,7 +35,7 @@ KEPT, DELETED, WITHDRAWN, ALREADY_GONE = "kept", "deleted", "entered in error", 
 
 @dataclass
 class Deleted:
-    """How many resources of each type were deleted, how many were not, and the first reasons."""
+    """How many resources of each type were deleted and how many were not, with the first reasons."""
 
     done: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
@@ -56,7 +56,7 @@ class Deleted:
 
 @dataclass
 class _Deletion:
-    """One deletion at work; `kept_by`: what cannot be deleted -> what is still there and refers to it."""
+    """A deletion that runs; `kept_by`: resource that cannot be deleted -> resource on the server that refers to it."""
 
     ledger: Ledger
     sender: Sender
@@ -68,7 +68,7 @@ class _Deletion:
     _reported_at: float = 0.0
 
     async def delete(self, steps: Sequence[Step], targets_of: Callable[[Sequence[Step]], Mapping[str, str]]) -> None:
-        """Delete what can be deleted at the same time; note what is left, because what it refers to stays too."""
+        """Delete one tier; record the targets of resources that stay, because these targets must stay too."""
         by_name = {step.name: step for step in steps}
         stuck: list[Step] = []
         may_go = []
@@ -121,7 +121,7 @@ class _Deletion:
         self._pace.add(time.monotonic(), 0, 0, 0)
 
     def report(self, resource_type: str) -> None:
-        """Say where the deletion is, at most once a second."""
+        """Report the progress, at most once a second."""
         settled = self.deleted.settled
         progress = self._pace.progress(
             f"deleting {resource_type}",
@@ -140,15 +140,15 @@ class _Deletion:
 async def delete(
     ledger: Ledger, sender: Sender, deletable: Iterable[Sequence[Holding]], *, on_progress: OnProgress = silent
 ) -> Deleted:
-    """Delete resources from the server; what something else there refers to stays, and so does what that refers to.
+    """Delete resources from the server, except those that other resources there refer to, and their targets.
 
     The ledger keeps their ids as withdrawn: a server that is restored from a backup may hold them again.
 
     Args:
         ledger: what the server holds.
         sender: where to delete; it may stop before the end.
-        deletable: the resources, some at a time. What those of files refer to is asked of the server where the ledger
-            does not know it.
+        deletable: the resources, some at a time. References of those from files that the ledger does not know are read
+            from the server.
         on_progress: called with the progress.
     """
     work = _Deletion(ledger, sender, on_progress)
@@ -186,7 +186,7 @@ async def withdraw(pipeline: Pipeline, gone: Iterable[Sequence[Holding]], what: 
     Args:
         pipeline: the load; a dry run only counts.
         gone: resources on the server that the source no longer has, some at a time.
-        what: what to do about them; entered-in-error is for Claim and Coverage, others are kept.
+        what: what to do with them; entered-in-error applies to Claim and Coverage, others are kept.
     """
     if pipeline.is_dry_run or what is Vanished.KEEP:
         for rows in gone:

@@ -115,7 +115,7 @@ async def require_belonging(ledger: Ledger, client: FhirClient, *, wait_seconds:
 
 
 async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0) -> None:
-    """Raise the generation on the server and in the ledger; a crash in between leaves both acceptable.
+    """Raise the generation on the server and in the ledger; after a crash in between, both are accepted.
 
     Args:
         ledger: the ledger that is about to send.
@@ -142,7 +142,7 @@ async def raise_generation(ledger: Ledger, client: FhirClient, *, above: int = 0
 
 
 async def takes_a_transaction(ledger: Ledger, client: FhirClient) -> bool:
-    """Return whether the server takes a transaction, of one entry that raises the marker's generation.
+    """Return whether the server accepts a transaction whose only entry raises the marker's generation.
 
     A load asks this when the server fails repeatedly for a bundle: to distinguish a server
     that fails for everything from one that fails for something in the bundle.

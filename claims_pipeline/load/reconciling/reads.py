@@ -1,4 +1,4 @@
-"""What the server holds and can hold: searches through all their pages, and its CapabilityStatement.
+"""Reads what the server holds and can hold: searches with all their pages, and its CapabilityStatement.
 
 Searches are repeated while the server is busy. The resource types of the CapabilityStatement are kept in the ledger.
 """
@@ -76,7 +76,7 @@ async def stored(
 
 
 async def on_server(client: FhirClient, targets: Iterable[str]) -> set[str]:
-    """Return those of `targets` ("Type/id") that the server has; of a type that it cannot be asked for, all."""
+    """Return those of `targets` ("Type/id") that the server has; all of a type for which it refuses the search."""
     found: set[str] = set()
     for resource_type, ids in _ids_by_type(targets).items():
         try:

@@ -27,8 +27,8 @@ class TypeComparison:
     Attributes:
         ledger: resources that the ledger says the server holds.
         server: resources that the server has, loaded ones and others.
-        missing: loaded resources that the server does not have; None unless each was looked at.
-        changed: loaded resources that the server has with other content; None unless each was looked at.
+        missing: loaded resources that the server does not have; None unless each was compared.
+        changed: loaded resources that the server has with other content; None unless each was compared.
     """
 
     ledger: int
@@ -62,7 +62,7 @@ class ReconcileReport:
 
     @property
     def is_equal(self) -> bool:
-        """Whether the server holds all that the ledger says, as far as was looked."""
+        """Whether the server holds everything that the ledger says, as far as it was compared."""
         return all(comparison.is_equal for comparison in self.by_type.values())
 
     @property
@@ -82,7 +82,8 @@ class ReconcileReport:
             if c.server > c.ledger
         ]
         if self.marked:
-            lines.append(f"{self.marked:,} resources are marked as not loaded: claims load sends them")
+            are = "resource is" if self.marked == 1 else "resources are"
+            lines.append(f"{self.marked:,} {are} marked as not loaded, for the next claims load to send")
         elif not self.is_equal:
             lines.append("try: claims reconcile --deep --repair, then claims load")
         else:
@@ -108,8 +109,8 @@ def reconcile(
     Args:
         settings: the server.
         ledger_path: the ledger; `settings.ledger_path` if None.
-        deep: look at each resource, not only at how many there are; while no load runs, which would change them.
-        repair: mark what is missing or changed as not loaded, so that the next load sends it; looks at each.
+        deep: compare each resource, not only their number; holds the lock, because a load would change them.
+        repair: mark what is missing or changed as not loaded, so that the next load sends it; compares each resource.
         wait: wait until the server is ready.
         on_progress: called with the progress.
 
@@ -151,7 +152,7 @@ async def _reconcile(ledger: Ledger, settings: Settings, scope: _Scope, on_progr
         await require_belonging(ledger, client, wait_seconds=scope.wait_seconds)
         held = count_by_type(ledger)
         on_server = {resource_type: await count(client, resource_type) for resource_type in held}
-        found = await _look_at_each(ledger, client, settings, scope, on_progress) if scope.is_deep else None
+        found = await _compare_each(ledger, client, settings, scope, on_progress) if scope.is_deep else None
     return ReconcileReport(
         server=settings.fhir_base_url,
         by_type={
@@ -168,11 +169,11 @@ async def _reconcile(ledger: Ledger, settings: Settings, scope: _Scope, on_progr
     )
 
 
-async def _look_at_each(
+async def _compare_each(
     ledger: Ledger, client: FhirClient, settings: Settings, scope: _Scope, on_progress: OnProgress
 ) -> _Found:
     found = _Found()
-    total, looked_at = sum(count_by_type(ledger).values()), 0
+    total, compared = sum(count_by_type(ledger).values()), 0
     async for part in compare(ledger, client, has_all_contents=False, workers=settings.workers):
         found.missing[part.resource_type] += len(part.missing)
         found.changed[part.resource_type] += len(part.changed)
@@ -180,8 +181,8 @@ async def _look_at_each(
         found.differing += differing[: max(0, IDS_SHOWN - len(found.differing))]
         if scope.is_repair:
             found.marked += mark(ledger, part)
-        looked_at += part.equal + len(differing)
-        on_progress(Progress(f"comparing {part.resource_type}", settled=looked_at, total=total))
+        compared += part.equal + len(differing)
+        on_progress(Progress(f"comparing {part.resource_type}", settled=compared, total=total))
     return found
 
 

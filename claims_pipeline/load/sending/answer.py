@@ -96,7 +96,7 @@ class Answer:
 
 
 def read_error(error: httpx.RequestError) -> Answer:
-    """Return the meaning of an error without an answer: it is not known whether the server has written."""
+    """Return the meaning of an error without an answer: the server may or may not have written."""
     meaning = Meaning.TROUBLE if isinstance(error, httpx.DecodingError) else Meaning.PASSING
     return Answer(meaning, text=plain(error), shown=plain(error), is_timeout=isinstance(error, httpx.TimeoutException))
 

@@ -1,6 +1,6 @@
-"""The HTTP client of the loader: one `httpx.AsyncClient`, authenticated, with a time limit a request.
+"""The HTTP client of the loader: one `httpx.AsyncClient`, authenticated, with a time limit for each request.
 
-Bodies never reach a log or an error message; an OperationOutcome about them does.
+Logs and error messages never have a body, only an OperationOutcome about it.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class FhirClient:
         return await self.http.request(method, address, headers={"Cache-Control": "no-cache"}, **content)
 
     async def write(self, method: str, address: str, content: bytes | None = None) -> httpx.Response:
-        """Send a request that writes something else than loaded resources: the marker, or an operation on labels."""
+        """Send a request that writes anything but loaded resources: the marker, or an operation on labels."""
         self.traffic.requests += 1
         headers = {"Content-Type": FHIR_JSON} if content else None
         return await self.http.request(method, address, content=content, headers=headers)
@@ -69,8 +69,8 @@ class FhirClient:
     ) -> httpx.Response:
         """Send a transaction.
 
-        `conflict_retries`: how often the server tries again itself if the transaction meets another write. To HAPI
-        FHIR a value that its database refuses is a conflict too, and each repetition takes as long as the first.
+        `conflict_retries`: how often the server itself repeats a transaction that conflicts with another write. HAPI
+        FHIR takes a value that its database refuses for a conflict too, and each repetition takes as long as the first.
         Profiles, labels and tags are replaced by those that are sent; without the header, HAPI FHIR keeps old ones.
         """
         headers = {"Content-Type": FHIR_JSON}

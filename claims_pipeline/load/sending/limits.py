@@ -1,7 +1,7 @@
 """The limit of requests in flight, and the delay before the next attempt.
 
-Additive increase, multiplicative decrease, as TCP does it: start low, one more after each round of answers while
-the latency holds, half when the server says that it is too much.
+Additive increase, multiplicative decrease, as in TCP: the limit starts low, grows by one after each round of answers
+while the latency is stable, and is halved when the server is overloaded.
 """
 
 import asyncio

@@ -58,8 +58,8 @@ class Sender:
 
     Attributes:
         largest: most resources in one bundle.
-        encode: what is done with the resources.
-        probe: returns whether the server accepts another write than the resources; None: this is not known.
+        encode: makes the bundle, of updates or deletions.
+        probe: returns whether the server accepts another write; None if there is no way to find out.
     """
 
     client: FhirClient
@@ -181,7 +181,7 @@ class Sender:
             )
         except httpx.RequestError as error:
             answer = read_error(error)
-        except ClaimsPipelineError as error:  # the authorisation server gives us no token
+        except ClaimsPipelineError as error:  # the authorisation server issues no token
             self.stop(error)
             answer = Answer(Meaning.STOP, text=error.message, shown=error.message, fix=error.fix)
         else:

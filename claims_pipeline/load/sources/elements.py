@@ -20,7 +20,7 @@ ANY_RESOURCE = "Resource"
 PRIMITIVE = ""
 
 Place: TypeAlias = tuple[Any, ...]
-"""Where an element is, as a path that is written only when there is something to say."""
+"""Where an element is; made into a path only for a message."""
 
 URL_TYPES = frozenset({"uri", "url", "canonical", "oid", "uuid"})
 """Primitive types in which a transaction follows the fullUrl of an entry, as it does in a Reference."""

@@ -1,4 +1,4 @@
-"""Opens files, archives and standard input as streams of text: unpacked, UTF-8 decoded, nothing held as a whole.
+"""Opens files, archives and standard input as streams of text: unpacked and decoded, never in memory as a whole.
 
 Members of an archive are read as they come, and never written to disk; their names are used in messages only.
 
