@@ -19,8 +19,7 @@ from claims_pipeline.load.progress import OnProgress, Progress, reporting, silen
 from claims_pipeline.load.reconciling.compare import adopt, reset
 from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker, takes_a_transaction
 from claims_pipeline.load.report import Latency, LoadReport
-from claims_pipeline.load.sending.client import FhirClient, Traffic, connect
-from claims_pipeline.load.sending.limits import InFlightLimit
+from claims_pipeline.load.sending.client import FhirClient, InFlightLimit, Traffic, connect
 from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.load.tally import Tally
 from claims_pipeline.settings import Settings

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from claims_pipeline.load.sending import client, limits
+from claims_pipeline.load.sending import client, send
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import BASE, FakeServer
 from claims_pipeline_tests.server_state import forget_marker
@@ -30,8 +30,8 @@ def fake_server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     server = FakeServer()
     monkeypatch.setattr(client, "transport", lambda _: httpx.ASGITransport(server))
     monkeypatch.setattr(client, "READY_POLL_SECONDS", 0.001)
-    monkeypatch.setattr(limits, "BACKOFF_BASE_SECONDS", 0.001)
-    monkeypatch.setattr(limits, "BACKOFF_CAP_SECONDS", 0.002)
+    monkeypatch.setattr(send, "BACKOFF_BASE_SECONDS", 0.001)
+    monkeypatch.setattr(send, "BACKOFF_CAP_SECONDS", 0.002)
     return server
 
 

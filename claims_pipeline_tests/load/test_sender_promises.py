@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 
 from claims_pipeline.load.resource import LOADED, Resource, Result
 from claims_pipeline.load.sending.bundles import bundles
-from claims_pipeline.load.sending.client import FhirClient
-from claims_pipeline.load.sending.limits import InFlightLimit
+from claims_pipeline.load.sending.client import FhirClient, InFlightLimit
 from claims_pipeline.load.sending.send import Sender
 
 BASE = "http://127.0.0.1/fhir"

@@ -10,7 +10,8 @@ import pytest
 from claims_pipeline.errors import ServerUnavailable
 from claims_pipeline.load.report import Latency, LoadReport
 from claims_pipeline.load.sending.answer import Meaning, read_answer
-from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
+from claims_pipeline.load.sending.client import InFlightLimit
+from claims_pipeline.load.sending.send import backoff_seconds
 from claims_pipeline.load.tally import Counts, Failure, Pending
 
 REQUEST = httpx.Request("POST", "http://127.0.0.1/fhir")

@@ -27,8 +27,7 @@ from claims_pipeline.load.sending.answer import (
     read_error,
 )
 from claims_pipeline.load.sending.bundles import Encode, deletion, halves, size, transaction
-from claims_pipeline.load.sending.client import FhirClient
-from claims_pipeline.load.sending.limits import InFlightLimit, backoff_seconds
+from claims_pipeline.load.sending.client import FhirClient, InFlightLimit
 from claims_pipeline.load.sending.operation_outcome import missing_target
 
 SUSPECT_ATTEMPTS = 2
@@ -39,6 +38,8 @@ TROUBLE_ATTEMPTS, TROUBLE_PART_ATTEMPTS = 6, 2
 """After this many errors of the server with one bundle, while other bundles succeed, it is sent in parts."""
 CONFLICT_RETRIES = 2
 """Repetitions that the server makes itself of a bundle that meets another write: faster than those of the loader."""
+BACKOFF_BASE_SECONDS = 0.5
+BACKOFF_CAP_SECONDS = 20.0
 
 OnResults = Callable[[Sequence[Result]], Awaitable[None]]
 Probe = Callable[[], Awaitable[bool]]
@@ -215,6 +216,13 @@ class Sender:
                     fix="look for the cause (claims server logs), then run the same command again",
                 )
             )
+
+
+def backoff_seconds(attempt: int, retry_after: float | None, randomness: random.Random) -> float:
+    """Return how long to wait after the `attempt`-th failure (from 1): full jitter, never before Retry-After."""
+    if retry_after is not None:
+        return retry_after + randomness.uniform(0.0, BACKOFF_BASE_SECONDS)
+    return randomness.uniform(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (attempt - 1)))
 
 
 def _given_up(resource: Resource, answer: Answer, *, is_decided: bool) -> Result:

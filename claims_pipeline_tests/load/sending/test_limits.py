@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from claims_pipeline.load.sending.limits import InFlightLimit
+from claims_pipeline.load.sending.client import InFlightLimit
 
 
 def test_however_often_the_server_is_overloaded_one_request_may_be_under_way() -> None:
