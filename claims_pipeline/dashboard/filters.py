@@ -99,12 +99,12 @@ class Filters(_Dimensions):
     @property
     def where(self) -> str:
         """The WHERE clause over a table of claims; over `claims_by_day` if that is what the property names."""
-        return _where([*self._conditions, *(dimension.condition(len(values)) for dimension, values in self._chosen)])
+        return _where([*self._conditions, *(dimension.condition(len(values)) for dimension, values in self.chosen)])
 
     @property
     def where_of_lines(self) -> str:
         """The WHERE clause over claim_lines: all lines of the claims that count."""
-        if not self._chosen:
+        if not self.chosen:
             return self.where
         return f"where claim_number in (select claim_number from claims_current {self.where})"
 
@@ -113,7 +113,7 @@ class Filters(_Dimensions):
         """The values for the placeholders in `where` and `where_of_lines`."""
         days = [day for day in (self.received_from, self.received_to) if day]
         patient = patient_condition(self.patient)[1] if self.patient else []
-        return [*self.status, *days, *patient, *(value for _, values in self._chosen for value in values)]
+        return [*self.status, *days, *patient, *(value for _, values in self.chosen for value in values)]
 
     @property
     def _conditions(self) -> list[str]:
@@ -132,7 +132,7 @@ class Filters(_Dimensions):
         return [condition for condition in conditions if condition]
 
     @property
-    def _chosen(self) -> list[tuple[Dimension, list[str]]]:
+    def chosen(self) -> list[tuple[Dimension, list[str]]]:
         """The dimensions that are filtered by, with their values."""
         given = ((dimension, getattr(self, name)) for name, dimension in FILTERING.items())
         return [(dimension, values) for dimension, values in given if values]
@@ -140,17 +140,17 @@ class Filters(_Dimensions):
     @property
     def has_joins(self) -> bool:
         """Whether `where` looks values up in another table or in a long list, which DuckDB does by a join."""
-        return bool(self.patient) or any(one.is_of_lines or len(values) > 1 for one, values in self._chosen)
+        return bool(self.patient) or any(one.is_of_lines or len(values) > 1 for one, values in self.chosen)
 
     @property
     def where_of_members(self) -> str:
         """The conditions over `member_months`, each after "and": those of the filters that divide members too."""
-        return "".join(f" and {one.condition(len(values))}" for one, values in self._chosen if one.is_of_members)
+        return "".join(f" and {one.condition(len(values))}" for one, values in self.chosen if one.is_of_members)
 
     @property
     def parameters_of_members(self) -> list[Any]:
         """The values for the placeholders in `where_of_members`."""
-        return [value for one, values in self._chosen if one.is_of_members for value in values]
+        return [value for one, values in self.chosen if one.is_of_members for value in values]
 
     @property
     def charged_statuses(self) -> list[ClaimStatus]:
@@ -187,14 +187,14 @@ class Filters(_Dimensions):
 
         Only the latter has the column service_date.
         """
-        is_by_day = all(dimension.column in _COLUMNS_BY_DAY for dimension, _ in self._chosen)
+        is_by_day = all(dimension.column in _COLUMNS_BY_DAY for dimension, _ in self.chosen)
         is_enough = is_by_day and not self.patient and self.basis == "received"
         return "claims_by_day" if is_enough else _CLAIMS
 
     @property
     def procedures_by_day(self) -> str:
         """The table that counts lines by day and procedure; if it lacks columns that the filters need, the lines."""
-        return _LINES if self.patient or self._chosen else "procedures_by_day"
+        return _LINES if self.patient or self.chosen else "procedures_by_day"
 
 
 def _where(conditions: list[str]) -> str:

@@ -1,5 +1,6 @@
 """The headline figures."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date
 
@@ -7,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import Amount
+from claims_pipeline.dashboard.dimensions import Dimension
 from claims_pipeline.dashboard.filters import ClaimStatus, Filters
 
 
@@ -27,6 +29,14 @@ class Build(BaseModel):
     population_count: int = Field(description="Persons in the population, with or without a claim.")
 
 
+class ChosenValue(BaseModel):
+    """A value of a dimension that is filtered by, and its label."""
+
+    dimension: str
+    value: str
+    label: str
+
+
 class Stats(BaseModel):
     """Headline figures under the filters."""
 
@@ -39,6 +49,7 @@ class Stats(BaseModel):
     charged_statuses: list[ClaimStatus]
     first_received_date: date | None
     last_received_date: date | None
+    chosen: list[ChosenValue] = Field(description="The values of dimensions that are filtered by, with their labels.")
     build: Build
 
 
@@ -64,6 +75,7 @@ def stats(view: View, filters: Filters) -> Stats:
         patient_count=_patient_count(view, filters),
         average_charge_amount=round(totals["charge_amount"] / charged, 2) if charged else None,
         charged_statuses=filters.charged_statuses,
+        chosen=[one for dimension, values in filters.chosen for one in _chosen(view, dimension, values)],
         build=build_of(view),
         **totals,
     )
@@ -73,6 +85,20 @@ def build_of(view: View) -> Build:
     """Return what the view was built from."""
     built_from = view.built_from
     return Build.model_validate(asdict(built_from) | {"built_at": built_from.built_at.replace(tzinfo=UTC)})
+
+
+def _chosen(view: View, dimension: Dimension, values: list[str]) -> Iterator[ChosenValue]:
+    names: dict[str, str] = {}
+    if dimension.label_column:
+        rows = view.select_remembered(
+            f"select {dimension.column} as value, {dimension.label_column} as label from claims_current "
+            f"where {dimension.condition(len(values))} group by value",
+            *values,
+        )
+        names = {row["value"]: row["label"] for row in rows}
+    label_of = dimension.labeller()
+    for value in values:
+        yield ChosenValue(dimension=dimension.name, value=value, label=names.get(value) or label_of(value))
 
 
 def _patient_count(view: View, filters: Filters) -> int:

@@ -115,6 +115,14 @@ def _tab_to(page: Page, place: Locator) -> None:
     raise AssertionError("the place is not reached by the Tab key")
 
 
+def test_a_figure_without_meaning_is_a_dash_in_the_tooltip(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.locator("[data-chart=geography] svg").get_by_label("AK: 0 claims").first.hover(force=True)
+    expect(page.locator("#vg-tooltip-element")).to_contain_text("PMPM")
+    assert "null" not in page.locator("#vg-tooltip-element").inner_text()
+
+
 def test_a_card_shows_its_sql(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)

@@ -38,6 +38,16 @@ def test_a_phone_scrolls_only_downwards(page: Page, scheme: Literal["light", "da
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+@pytest.mark.parametrize("width", [1440, 1920])
+def test_the_filters_are_one_row_on_a_wide_screen(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/")
+    fields = page.locator("#filters").locator("input:visible, select:visible, button:visible").all()
+    boxes = [box for field in fields if (box := field.bounding_box())]
+    assert len(boxes) == 10
+    assert max(box["y"] for box in boxes) < min(box["y"] + box["height"] for box in boxes)
+
+
 def test_on_a_phone_the_filters_fold_and_a_claim_is_a_card(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 740})
     page.goto("/?tab=claims&received_from=2025-01-11")

@@ -96,6 +96,13 @@ def test_a_practice_and_a_site_of_care_have_their_names(page: Page) -> None:
         expect(page.get_by_role("dialog")).not_to_contain_text("organization-0001")
 
 
+def test_a_value_that_a_link_chooses_has_its_name(page: Page) -> None:
+    page.goto("/?tab=claims&organization=organization-0001&diagnosis=I10")
+    chips = page.locator("#chips")
+    expect(chips).to_contain_text("Organization: Lakeside Clinic")
+    expect(chips).to_contain_text("Diagnosis: Essential hypertension")
+
+
 def test_the_name_of_a_provider_opens_the_provider_in_every_table(page: Page) -> None:
     page.goto("/?tab=drivers&by=provider&received_from=2025-01-23&received_to=2025-02-03")
     page.locator("#driven").get_by_role("button", name="Dora Diaz").click()
@@ -184,7 +191,7 @@ def test_days_are_chosen_by_name_and_shown_so_again(page: Page) -> None:
     expect(days).to_have_value("own")
     page.go_back()
     expect(days).to_have_value("month")
-    days.select_option("all")
+    days.select_option("all days")
     expect_claims(page, 5)
 
 

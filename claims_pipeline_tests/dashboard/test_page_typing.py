@@ -185,7 +185,7 @@ def test_the_answer_of_a_proxy_is_told_as_such(browser: Browser, address: str) -
 def test_the_charts_over_time_can_count_by_day_of_service(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)
-    page.get_by_label("Charts by").select_option("day of service")
+    page.get_by_label("Charts by").select_option("service")
     expect(page.locator("[data-chart=claims-timeline] figcaption")).to_contain_text("of service")
     assert page.url.endswith("/?basis=service")
     page.go_back()

@@ -65,39 +65,42 @@ def geography(view: View, filters: Filters) -> Spec:
         encoding={
             "x": _position("column", COLUMNS),
             "y": _position("row", len(TILES)),
-            "tooltip": [
-                {"field": "state", "title": "State"},
-                {"field": "claim_count", "type": "quantitative", "title": "Claims", "format": ",d"},
-                {"field": "charge_amount", "type": "quantitative", "title": "Charges", "format": "$,.2f"},
-                {"field": "charge_pmpm", "type": "quantitative", "title": "PMPM", "format": "$,.2f"},
-                {"field": "claims_per_1000", "type": "quantitative", "title": "Claims per 1,000", "format": ",.1f"},
-            ],
+            "tooltip": _TOOLTIP,
         },
         layer=[
             {
                 "mark": {"type": "rect", "cornerRadius": 3, "invalid": "show"},
-                "encoding": {
-                    "color": {
-                        "condition": {"test": f"!datum.{shown}", "value": "#8b93a12e"},
-                        "field": shown,
-                        "type": "quantitative",
-                        "scale": {"range": RAMP, "domainMin": 0, "domainMax": most or 1},
-                        "legend": {
-                            "title": None,
-                            "orient": "bottom",
-                            "format": "$,.0f" if is_per_member else ",d",
-                            "gradientLength": 160,
-                        }
-                        | ({} if is_per_member else whole_ticks(int(most))),
-                    }
-                },
+                "encoding": {"color": _color(shown, most)},
             },
-            {
-                "mark": {"type": "text", "fontSize": 11, "fontWeight": 600, "aria": False},
-                "encoding": {"text": {"field": "state"}},
-            },
+            _NAMES,
         ],
     )
+
+
+_TOOLTIP = [
+    {"field": "state", "title": "State"},
+    {"field": "claim_count", "type": "quantitative", "title": "Claims", "format": ",d"},
+    {"field": "charge_amount", "type": "quantitative", "title": "Charges", "format": "$,.2f"},
+    {"field": "charge_pmpm", "type": "quantitative", "title": "PMPM", "format": "$,.2f"},
+    {"field": "claims_per_1000", "type": "quantitative", "title": "Claims per 1,000", "format": ",.1f"},
+]
+_NAMES = {
+    "mark": {"type": "text", "fontSize": 11, "fontWeight": 600, "aria": False},
+    "encoding": {"text": {"field": "state"}},
+}
+
+
+def _color(shown: str, most: float) -> dict[str, Any]:
+    """Return the encoding of a tile's colour by the figure `shown`, whose largest value is `most`; grey without one."""
+    legend = {"title": None, "orient": "bottom", "gradientLength": 160}
+    of_figure = {"format": "$,.0f"} if shown == "charge_pmpm" else {"format": ",d"} | whole_ticks(int(most))
+    return {
+        "condition": {"test": f"!datum.{shown}", "value": "#8b93a12e"},
+        "field": shown,
+        "type": "quantitative",
+        "scale": {"range": RAMP, "domainMin": 0, "domainMax": most or 1},
+        "legend": legend | of_figure,
+    }
 
 
 def _tiles(found: Mapping[str, dict[str, Any]]) -> Rows:

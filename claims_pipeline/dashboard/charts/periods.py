@@ -27,8 +27,8 @@ _LABELS: dict[Grain, str] = {
     "day": "[utcFormat(datum.value, '%-d'), utcFormat(datum.value, '%d') === '01' || datum.index === 0 "
     "? utcFormat(datum.value, '%b %Y') : '']",
     "week": "[utcFormat(datum.value, '%b %-d'), datum.index === 0 ? utcFormat(datum.value, '%Y') : '']",
-    "month": "[utcFormat(datum.value, '%b'), utcFormat(datum.value, '%m') === '01' || datum.index === 0 "
-    "? utcFormat(datum.value, '%Y') : '']",
+    "month": "[utcFormat(datum.value, '%b'), utcFormat(datum.value, '%m') === '01' "
+    "|| datum.index === 0 && utcFormat(datum.value, '%m') !== '12' ? utcFormat(datum.value, '%Y') : '']",
 }
 
 

@@ -61,9 +61,16 @@ async function draw(name, plot, specification) {
   before?.view.finalize();
   // ast: expressions are interpreted, because the page's policy forbids making code from text
   const chooses = specification.usermeta?.chooses; // which dimension the marks are of, and which column has its value
-  const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config: theme(chooses) });
+  const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config: theme(chooses), tooltip: { formatTooltip } });
   if (chooses) view.addEventListener("click", (event, item) => { if (item?.datum?.[chooses.column]) choose(chooses.dimension, valueOf(item, chooses)); });
   drawn.set(name, { view, shape });
+}
+
+// A figure that has no meaning is a dash in the tooltip, as in the tables; Vega says "null".
+function formatTooltip(rows, sanitize) {
+  const body = Object.entries(rows).map(([title, text]) =>
+    `<tr><td class="key">${sanitize(title)}</td><td class="value">${sanitize(text === "null" ? "–" : text)}</td></tr>`);
+  return `<table>${body.join("")}</table>`;
 }
 
 // A time unit turns a day into a moment.

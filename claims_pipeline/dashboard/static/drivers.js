@@ -57,6 +57,11 @@ export function showDrivers({ dimension, measure: name, items, total, value_coun
   document.getElementById("drivers-note").textContent = `${shown}${instead}A click on a row shows only its claims.`;
 }
 
+// Learns the labels of values that a link chooses, which no answer of the ranking has named yet.
+export function learnLabels(chosen) {
+  for (const { dimension, value, label } of chosen) labels.set(`${dimension}=${value}`, label);
+}
+
 export function showChips(parameters) {
   const chosen = [...parameters].filter(([name]) => FILTERING.includes(name));
   chips.hidden = !chosen.length;

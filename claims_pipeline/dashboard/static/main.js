@@ -3,7 +3,7 @@
 import { ask, isAborted } from "./api.js";
 import { forgetDrawings, onMark } from "./charts.js";
 import { showDetail } from "./detail.js";
-import { showChips } from "./drivers.js";
+import { learnLabels, showChips } from "./drivers.js";
 import { announce, element } from "./elements.js";
 import { showBuild, showFigures } from "./figures.js";
 import { choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, showDays, showForm } from "./form.js";
@@ -98,6 +98,7 @@ async function showWithoutWrong(parameters, { parameters: wrong, message }, sign
 
 function showStats(stats, filters) {
   showBuild(stats.build);
+  learnLabels(stats.chosen);
   showFigures(stats, filters.has("status"));
   if (shownBuild && shownBuild !== stats.build.built_at) announce("New data are shown.");
   else announceCount(stats);
