@@ -65,13 +65,14 @@ def without_place(source: str) -> str:
 
 def file_of(source: str) -> str | None:
     """Return the absolute path of the file that a `source` names, None for standard input and archives from there."""
-    name = without_place(source)
-    is_of_standard_input = name == NAME_OF_STANDARD_INPUT or name.startswith(f"{NAME_OF_STANDARD_INPUT}/")
-    return None if is_of_standard_input else _absolute(name)
+    return path_of(without_place(source))
 
 
 @lru_cache(maxsize=10_000)
-def _absolute(name: str) -> str:
+def path_of(name: str) -> str | None:
+    """Return the absolute path of a file or folder, None for standard input and archives from there."""
+    if name == NAME_OF_STANDARD_INPUT or name.startswith(f"{NAME_OF_STANDARD_INPUT}/"):
+        return None
     return os.path.abspath(name)  # noqa: PTH100  unlike `resolve`, keeps links: a link is a source of its own
 
 

@@ -250,6 +250,18 @@ def test_the_letters_of_a_file_that_is_gone_go_when_its_folder_is_read_again(
     assert list_dead_letters(fake_target)["source"].to_list() == [f"{elsewhere}:1"]
 
 
+def test_the_letter_of_a_file_whose_name_ends_like_a_line_number_goes_when_it_is_corrected(
+    fake_target: Settings, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "export:12", NOT_JSON)
+    load_files([str(file)], fake_target)
+    write(file, {"resourceType": "Patient", "id": "colon-1"})
+
+    load_files([str(file)], fake_target)
+
+    assert list_dead_letters(fake_target).is_empty()
+
+
 def test_a_load_continues_after_a_broken_file_and_names_it(fake_target: Settings, tmp_path: Path) -> None:
     fake_target.dead_letters_path.mkdir(parents=True)
     (fake_target.dead_letters_path / "zz.parquet").touch()

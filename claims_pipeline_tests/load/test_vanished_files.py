@@ -61,6 +61,22 @@ def test_a_resource_and_a_file_that_have_gone_are_deleted(
     assert (again.vanished, again.requests_with_resources) == ({}, 0)
 
 
+def test_a_folder_whose_name_ends_like_a_line_number_is_followed(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    folders = {prefix: tmp_path / name for prefix, name in (("x", "2026-11-27T10:30"), ("y", "2026-11-27T10"))}
+    for prefix, folder in folders.items():
+        folder.mkdir()
+        fill(folder, prefix)
+        load(fake_target, folder)
+    (folders["x"] / "Coverage.ndjson").unlink()
+
+    report = load(fake_target, folders["x"], Vanished.DELETE)
+
+    assert report.vanished == {"Coverage deleted": 1}
+    assert fake_server.names("Coverage") == ["Coverage/yc"]
+
+
 def test_what_comes_back_is_sent_again(fake_server: FakeServer, fake_target: Settings, folder: Path) -> None:
     fill(folder)
     load(fake_target, folder)

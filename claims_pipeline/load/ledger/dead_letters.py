@@ -278,6 +278,5 @@ def _located(source: str) -> str:
     return os.path.abspath(source)  # noqa: PTH100 - Path.resolve() would follow a link out of the folder that was read
 
 
-def _is_in(source: str, places: Collection[str]) -> bool:
-    file = Path(without_place(source))
-    return any(file.is_relative_to(place) for place in places)
+def _is_in(file: str, places: Collection[str]) -> bool:
+    return any(Path(file).is_relative_to(place) for place in places)

@@ -15,7 +15,7 @@ from claims_pipeline.load.options import LoadOptions, Vanished
 from claims_pipeline.load.pipeline.ownership import feed_of_export, require_own_files
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.pipeline.withdrawal import withdraw
-from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, NAME_OF_STANDARD_INPUT, file_of
+from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, NAME_OF_STANDARD_INPUT, path_of
 from claims_pipeline.load.sources.file_resources import FileResources
 from claims_pipeline.load.sources.inputs import STANDARD_INPUT
 
@@ -76,7 +76,7 @@ async def settle_vanished_files(
         options: what to do; resource types that are not loaded are left as they are.
     """
     named = _named_as_deleted(pipeline, resources)
-    roots = [root for path in paths if path != STANDARD_INPUT and (root := file_of(path))]
+    roots = [root for path in paths if path != STANDARD_INPUT and (root := path_of(path))]
     if resources.unreadable_count:
         pipeline.remarks.append(
             f"places of the input that could not be read: {resources.unreadable_count:,}; "

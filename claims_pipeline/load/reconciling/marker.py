@@ -90,8 +90,8 @@ def mismatch(ledger: Ledger, marker: Marker | None, *, base_url: str) -> LedgerM
     return LedgerMismatch(
         f"{reason}: the ledger does not say what it holds",
         where=f"{base_url} and {ledger.path}",
-        fix="--adopt to compare the ledger with what the server really holds, --reset to forget it and send "
-        "everything, or --hash-file with the ledger that belongs to this server",
+        fix="claims load --adopt to compare the ledger with what the server really holds, claims load --reset to "
+        "forget it and send everything, or --hash-file with the ledger that belongs to this server",
     )
 
 
