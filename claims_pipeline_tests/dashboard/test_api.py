@@ -35,10 +35,20 @@ def test_counts_are_of_every_status_and_charges_of_active_claims(client: httpx.C
         "charged_statuses": ["active"],
         "first_received_date": "2025-01-10",
         "last_received_date": "2025-02-03",
+        "chosen": [],
     }
     assert datetime.fromisoformat(build["built_at"]).utcoffset() == timedelta(0)
     assert (build["first_day"], build["last_day"], build["day_count"]) == ("2025-01-10", "2025-02-03", 3)
     assert build["population_count"] == 4
+
+
+def test_the_values_that_are_filtered_by_have_their_labels(client: httpx.Client) -> None:
+    stats = get(client, "/api/stats?organization=organization-0001&organization=nobody&specialty=orthopedics")
+    assert [(one["dimension"], one["value"], one["label"]) for one in stats["chosen"]] == [
+        ("specialty", "orthopedics", "Orthopedic surgery"),
+        ("organization", "organization-0001", "Lakeside Clinic"),
+        ("organization", "nobody", "nobody"),
+    ]
 
 
 @pytest.mark.parametrize(
