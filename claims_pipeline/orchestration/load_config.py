@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
+from claims_pipeline.errors import ConfigError
 from claims_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -12,16 +13,17 @@ if TYPE_CHECKING:
 
 
 class LoadConfig(dg.Config):
-    """Options of one load; what is left out is that of the environment."""
+    """Options of one load; what is left out is that of the environment.
+
+    Values are judged when the load begins: an error of a constraint here would lack what to do, and be tried again.
+    """
 
     fhir_base_url: str | None = Field(default=None, description="Server to load into; default CLAIMS_FHIR_BASE_URL.")
-    batch_size: int | None = Field(default=None, ge=1, le=1_000, description="Resources in a bundle.")
-    workers: int | None = Field(default=None, ge=1, le=64, description="Most requests at once.")
+    batch_size: int | None = Field(default=None, description="Resources in a bundle, 1 to 1,000.")
+    workers: int | None = Field(default=None, description="Most requests at once, 1 to 64.")
     is_full: bool = Field(default=False, description="Send everything, also what the server has already.")
     vanished: str = Field(
-        default="keep",
-        pattern="^(keep|entered-in-error|delete)$",
-        description="What no partition holds any more: keep, entered-in-error or delete.",
+        default="keep", description="What no partition holds any more: keep, entered-in-error or delete."
     )
 
     def applied_to(self, settings: Settings) -> Settings:
@@ -35,7 +37,14 @@ class LoadConfig(dg.Config):
         )
 
     def options(self) -> "LoadOptions":
-        """Return what the loader is asked for."""
+        """Return what the loader is asked for.
+
+        Raises:
+            ConfigError: an option is not valid.
+        """
         from claims_pipeline.load import LoadOptions, Vanished
 
+        ways = [way.value for way in Vanished]
+        if self.vanished not in ways:
+            raise ConfigError(f"vanished is {self.vanished!r}", fix=f"choose one of {', '.join(ways)}")
         return LoadOptions(vanished=Vanished(self.vanished))

@@ -10,7 +10,7 @@ import dagster as dg
 from claims_pipeline import load
 from claims_pipeline.errors import ClaimsPipelineError, DataError, LoaderLocked
 from claims_pipeline.lake import Lake
-from claims_pipeline.load import Counts, LoadReport
+from claims_pipeline.load import Counts, LoadOptions, LoadReport
 from claims_pipeline.orchestration.faulty_days import faulty_days, name_faults
 from claims_pipeline.orchestration.load_config import LoadConfig
 from claims_pipeline.orchestration.load_turns import Rows, finished_days, rows_by_day, turns
@@ -32,13 +32,14 @@ def load_days(
     Raises:
         ClaimsPipelineError: a day is not loaded; the days that are finished have been yielded before.
     """
+    load_turn = partial(_load_turn, context, lake, settings, config.options(), is_full=config.is_full)
     faults = faulty_days(lake, days)
     rows = rows_by_day(lake, [day for day in days if day not in faults])
     waiting: dict[date, Numbers] = {}  # finished, and to be recorded: by Dagster itself if all ends well
     problems: list[ClaimsPipelineError] = []
     for turn in turns(rows):
         yield from _recorded(waiting)
-        report = _load_turn(context, lake, settings, turn, config)
+        report = load_turn(turn)
         of_turn = {day: rows[day] for day in turn}
         waiting = _numbers(report, finished_days(report, of_turn), of_turn)
         _attach(context, waiting)
@@ -55,21 +56,28 @@ def load_days(
 
 
 def _load_turn(
-    context: dg.AssetExecutionContext, lake: Lake, settings: Settings, days: list[date], config: LoadConfig
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    settings: Settings,
+    options: LoadOptions,
+    days: Sequence[date],
+    *,
+    is_full: bool,
 ) -> LoadReport:
-    load_days = partial(
+    say = load.at_most_every(PROGRESS_SECONDS, context.log.info)
+    load_turn = partial(
         load.load_lake,
         lake,
         settings,
         days=days,
-        full=config.is_full,
-        on_progress=with_reasons(settings, load.at_most_every(PROGRESS_SECONDS, context.log.info), context.log.warning),
+        full=is_full,
+        on_progress=with_reasons(settings, say, context.log.warning),
     )
     try:
-        report = load_days(options=config.options())
+        report = load_turn(options=options)
     except LoaderLocked as error:
         context.log.info(f"{error.message}: waiting until it is done")
-        report = load_days(options=replace(config.options(), wait_for_lock=True))
+        report = load_turn(options=replace(options, wait_for_lock=True))
     save_report(report, settings.runs_path)
     context.log.info(report.render())
     return report

@@ -4,8 +4,9 @@ from datetime import date
 
 import dagster as dg
 
-from claims_pipeline.days import parse_day
+from claims_pipeline.errors import ConfigError
 from claims_pipeline.lake import Feed, Lake, requested_feed
+from claims_pipeline.orchestration.partitions import daily, days_of_run
 from claims_pipeline.settings import Settings, load_settings
 
 
@@ -34,5 +35,19 @@ class Installation(dg.ConfigurableResource[None]):
 
 
 def days_of(context: dg.AssetExecutionContext) -> list[date]:
-    """Return the days of the run, one or a range, in order."""
-    return sorted(parse_day(key) for key in context.partition_keys)
+    """Return the days of the run, one or a range, in order.
+
+    Raises:
+        ConfigError: the run has no days, or one that is not a partition: Dagster launches such runs by their tags.
+    """
+    days = days_of_run(context.run.tags)
+    if not days:
+        raise ConfigError("the run has no days", fix="launch it for a partition: a day, or a range of days")
+    first, last = daily.get_first_partition_key(), daily.get_last_partition_key()
+    for day in (days[0], days[-1]):
+        if not daily.has_partition_key(str(day)):
+            raise ConfigError(
+                f"{day} is not a partition: they are {first} to {last}",
+                fix="launch the run for days that are over and that the feed has",
+            )
+    return days

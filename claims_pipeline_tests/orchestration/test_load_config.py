@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.load import Vanished
@@ -18,9 +17,15 @@ def test_what_is_left_out_is_that_of_the_environment(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"workers": 65}, {"vanished": "burn"}])
-def test_the_launchpad_refuses_what_a_load_would_refuse(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
-        LoadConfig.model_validate(wrong)
+def test_what_is_not_valid_is_refused_with_what_to_do_when_the_load_begins(
+    tmp_path: Path, wrong: dict[str, object]
+) -> None:
+    config = LoadConfig.model_validate(wrong)
+
+    with pytest.raises(ConfigError) as caught:
+        _ = config.applied_to(Settings(home=tmp_path)), config.options()
+
+    assert caught.value.fix
 
 
 def test_an_address_that_is_none_is_refused_when_the_load_begins(tmp_path: Path) -> None:
