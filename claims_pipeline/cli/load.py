@@ -209,7 +209,7 @@ def _vanished(text: str) -> "Vanished":
     try:
         return Vanished(text)
     except ValueError as error:
-        raise ConfigError(f"--vanished: {text!r} is none of {', '.join(Vanished)}") from error
+        raise ConfigError(f"--vanished: {text!r} is not one of {', '.join(Vanished)}") from error
 
 
 def _aggregate(lake: "Lake", settings: Settings, *, is_silent: bool) -> None:

@@ -66,8 +66,8 @@ def status(as_json: JsonOption = False) -> None:
 @server_app.command()
 def logs(
     service: Annotated[Literal["hapi", "postgresql"], typer.Argument(help="Whose log.")] = "hapi",
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Show so many of the last lines.")] = 50,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines until interrupted.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Number of lines to show, from the end.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines until interrupted.")] = False,
 ) -> None:
     """Show the log of HAPI FHIR or of PostgreSQL.
 

@@ -31,7 +31,7 @@ DISCOVERY = ".well-known/smart-configuration"
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 SPARE_SECONDS = 30.0
-"""A token is renewed this long before it expires, or after four fifths of a shorter life."""
+"""A token is renewed this long before it expires, or after four fifths of its life if that is short."""
 
 CLOCKS_DIFFER_SECONDS = 60.0
 """More than this between our clock and the authorisation server's is reported as the likely cause of a refusal."""
@@ -42,10 +42,10 @@ _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
 
 
 class TokenUnavailable(httpx.TransportError):
-    """The authorisation server gave no answer that says whether we get a token: asking again may help.
+    """The authorisation server did not say whether it issues a token: asking again may help.
 
     Attributes:
-        url: what did not answer.
+        url: the address that did not answer.
     """
 
     def __init__(self, url: str, problem: str) -> None:
@@ -55,17 +55,17 @@ class TokenUnavailable(httpx.TransportError):
 
 @dataclass(frozen=True)
 class OAuthClient:
-    """Who asks for a token, and where.
+    """The client that asks for a token, and the address that it asks.
 
     Attributes:
-        base_url: the FHIR server, which says where tokens are given if `token_url` is empty.
-        client_id: the name that we are registered under.
-        scope: what the token shall allow.
-        secret: proves who we are; None if `key` does.
-        key: signs who we are; None if `secret` proves it.
+        base_url: the FHIR server, which names the token endpoint if `token_url` is empty.
+        client_id: the name under which the loader is registered.
+        scope: the scopes to ask for.
+        secret: authenticates the loader; None if `key` does.
+        key: signs the assertion that authenticates the loader; None if `secret` does.
         token_url: the token endpoint.
-        verify: which certificates count.
-        seconds: how long to wait for an answer.
+        verify: the certificates to trust.
+        seconds: longest wait for an answer.
     """
 
     base_url: str

@@ -74,10 +74,7 @@ def _members(sample: Sample) -> pl.DataFrame:
     """Return the members on the feed's first day: `age`, `kind` and `relationship` to the subscriber."""
     first = pl.lit(sample.feed.start_date)
     spans = (
-        sample.lake.read(ENROLLMENT)
-        .select("patient_id", "spans")
-        .explode("spans")
-        .unnest("spans")
+        sample.spans()
         .filter(
             pl.col("coverage_order") == 1,
             pl.col("coverage_start_date") <= first,

@@ -7,7 +7,7 @@ import polars as pl
 
 from claims_pipeline.fidelity.members import KINDS
 from claims_pipeline.fidelity.sample import Sample
-from claims_pipeline.schema import ENROLLMENT, PLANS
+from claims_pipeline.schema import PLANS
 
 Figures = dict[str, float | None]
 
@@ -23,13 +23,8 @@ def members_of_first_day(sample: Sample) -> pl.DataFrame:
     whether they have it on the first day and begin to have it.
     """
     first, last = sample.feed.start_date, _year_after(sample.feed.start_date)
-    spans = (
-        sample.lake.read(ENROLLMENT)
-        .select("patient_id", "death_date", "conditions", "spans")
-        .explode("spans")
-        .unnest("spans")
-        .join(sample.lake.read(PLANS).select("plan_id", "plan_type"), on="plan_id")
-    )
+    plans = sample.lake.read(PLANS).select("plan_id", "plan_type")
+    spans = sample.spans("death_date", "conditions").join(plans, on="plan_id")
     covers = [(pl.col("coverage_start_date") <= day) & (pl.col("coverage_end_date") >= day) for day in (first, last)]
     both = spans.filter(covers[0], pl.col("coverage_order") == 2)["patient_id"].unique()
     spans = spans.filter(pl.col("coverage_order") == 1)
@@ -73,13 +68,7 @@ def member_months(sample: Sample) -> Figures:
     """Return the member days of the second year in percent of the first, and who is a member for part of the first."""
     start = sample.feed.start_date
     years = [start, _year_after(start), _year_after(_year_after(start))]
-    spans = (
-        sample.lake.read(ENROLLMENT)
-        .select("patient_id", "spans")
-        .explode("spans")
-        .unnest("spans")
-        .filter(pl.col("coverage_order") == 1)
-    )
+    spans = sample.spans().filter(pl.col("coverage_order") == 1)
     first, second = (_days_between(spans, *bounds) for bounds in itertools.pairwise(years))
     is_whole = pl.col("days") == (years[1] - years[0]).days
     has_two = sample.feed.end_date >= years[2] - timedelta(days=1)

@@ -82,6 +82,10 @@ class Sample:
         places = ~pl.col("place_of_service_code").is_in(UNSCHEDULED_PLACES)
         return self.first_year.filter(places).select(pl.col("claim_start_date").alias("service_date")).collect()
 
+    def spans(self, *columns: str) -> pl.DataFrame:
+        """Return the coverage spans of all members, one a row, with `patient_id` and other columns of enrollment."""
+        return self.lake.read(ENROLLMENT).select("patient_id", *columns, "spans").explode("spans").unnest("spans")
+
     @cached_property
     def members(self) -> pl.DataFrame:
         """The members on the feed's first day: `patient_id`, `age`, `condition_codes`, `plan_type`."""

@@ -66,7 +66,7 @@ def read_feed(root: Path) -> Feed | None:
         return None
     except (ValidationError, UnicodeDecodeError) as error:
         raise DataError(
-            "feed.json does not describe a feed", where=str(file), fix="restore it, or make the lake anew"
+            "feed.json does not describe a feed", where=str(file), fix="restore it, or generate the lake again"
         ) from error
 
 
@@ -111,7 +111,7 @@ def require_feed(root: Path, feed: Feed) -> None:
 def _require_equal(root: Path, stored: Feed, feed: Feed) -> None:
     if differences := stored.differences(feed):
         is_version_equal = stored.version == feed.version
-        go_on = "leave these settings out to go on with this lake" if is_version_equal else "make the lake anew"
+        go_on = "leave these settings out to go on with this lake" if is_version_equal else "generate the lake again"
         raise FeedMismatch(
             f"the lake belongs to another feed ({'; '.join(differences)})",
             where=str(root / FEED_FILE),

@@ -126,7 +126,7 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"not a readable Parquet file: {error}", where=str(path), fix="make the partition anew"
+            f"not a readable Parquet file: {error}", where=str(path), fix="generate the partition again"
         ) from error
 
 

@@ -36,7 +36,7 @@ def list_dead_letters(
             ledger/dead_letters.py); otherwise without health data (`LIST_SCHEMA`).
 
     Raises:
-        LedgerUnusable: the ledger cannot be used, or `ledger_path` is none.
+        LedgerUnusable: the ledger cannot be used, or there is none at `ledger_path`.
     """
     require_ledger(ledger_path)
     path = ledger_path or settings.ledger_path

@@ -103,7 +103,7 @@ def load_files(
 
     Raises:
         ConfigError: an event loop runs in this thread, as in a notebook: await `load_files_async`; or a resource type
-            in `options` is none of FHIR R4.
+            in `options` is not one of FHIR R4.
         DataError: a path does not exist, a folder holds no FHIR file, or the disk is full.
         LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
     """

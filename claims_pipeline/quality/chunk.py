@@ -14,6 +14,19 @@ FINDING = pl.Schema({"check": pl.String, "table": pl.String, "day": pl.Date, "id
 """Columns of findings: one row for each faulty row and check; `day` is null for tables without days."""
 
 
+def current(versions: pl.LazyFrame) -> pl.DataFrame:
+    """Return the last version of each claim, without claims whose last version is cancelled or entered in error.
+
+    Columns: `day`, `claim_id`, `claim_status` and `version_number` at least.
+    """
+    return (
+        versions.collect(engine="streaming")
+        .sort("day", "version_number")
+        .unique("claim_id", keep="last", maintain_order=True)
+        .filter(~pl.col("claim_status").is_in(["cancelled", "entered-in-error"]))
+    )
+
+
 @dataclass(frozen=True)
 class Chunk:
     """Rows of some days, each with its `day`, and the tables of the directory by name."""

@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from claims_pipeline.lake import Lake
-from claims_pipeline.quality.chunk import found
+from claims_pipeline.quality.chunk import current, found
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, PRACTITIONERS
 
@@ -111,11 +111,5 @@ def _practitioners(lake: Lake) -> pl.DataFrame:
 
 def _current(lake: Lake, days: Sequence[date], *columns: pl.Expr) -> pl.DataFrame:
     """Return the last version of each claim that is not cancelled: its day, ids, and some columns."""
-    return (
-        lake.scan(CLAIMS, days)
-        .select("day", "claim_id", "claim_status", "version_number", "patient_id", "practitioner_id", *columns)
-        .collect(engine="streaming")
-        .sort("day", "version_number")
-        .unique("claim_id", keep="last", maintain_order=True)
-        .filter(~pl.col("claim_status").is_in(["cancelled", "entered-in-error"]))
-    )
+    ids = ("day", "claim_id", "claim_status", "version_number", "patient_id", "practitioner_id")
+    return current(lake.scan(CLAIMS, days).select(*ids, *columns))

@@ -6,7 +6,7 @@ from datetime import date
 import polars as pl
 
 from claims_pipeline.lake import Lake
-from claims_pipeline.quality.chunk import found
+from claims_pipeline.quality.chunk import current, found
 from claims_pipeline.schema import CLAIMS, COVERAGES
 
 
@@ -83,7 +83,7 @@ def _standing(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     )
     content = (*visit, codes.list.join(";"), pl.col("total_charge_amount").cast(pl.String))
     outline = (*visit, pl.col("lines").list.eval(without_level).list.join(";"))
-    return (
+    versions = (
         lake.scan(CLAIMS, days)
         .filter(~is_repeat.fill_null(False))
         .select(
@@ -91,9 +91,5 @@ def _standing(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
             content=pl.concat_str(*content, separator="|").hash(),
             outline=pl.concat_str(*outline, separator="|").hash(),
         )
-        .collect(engine="streaming")
-        .sort("day", "version_number")
-        .unique("claim_id", keep="last", maintain_order=True)
-        .filter(~pl.col("claim_status").is_in(["cancelled", "entered-in-error"]))
-        .sort("received_date", "claim_id")  # the one received later is the repeat
     )
+    return current(versions).sort("received_date", "claim_id")  # the one received later is the repeat

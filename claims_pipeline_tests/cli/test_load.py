@@ -34,7 +34,7 @@ def run(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
         (["--start-date", "2025-01-02", "--end-date", "2025-01-01"], 2, "lies before --start-date"),
         (["no-such-lake"], 1, "there is no such file or folder"),
         ([""], 1, "the name of a file or folder is empty"),
-        (["--vanished", "hide"], 2, "--vanished: 'hide' is none of keep, entered-in-error, delete"),
+        (["--vanished", "hide"], 2, "--vanished: 'hide' is not one of keep, entered-in-error, delete"),
         (["--types", "Patient,Pateint"], 2, "'Pateint' is not a resource type of FHIR R4"),
         (["--exclude", "patient"], 2, "'patient' is not a resource type of FHIR R4"),
         (["--types", "Observation"], 2, "--types and --exclude leave nothing of the lake"),

@@ -57,7 +57,7 @@ def test_a_torn_partition_is_reported_with_a_remedy(tmp_path: Path, reader: str)
     lines = rendered(lambda: READERS[reader](lake)).splitlines()
 
     assert lines[0].startswith("error: not a readable Parquet file: ")
-    assert lines[-2:] == [f"where: {file}", "try:   make the partition anew"]
+    assert lines[-2:] == [f"where: {file}", "try:   generate the partition again"]
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -102,7 +102,7 @@ def test_a_damaged_feed_file_is_reported_with_a_remedy(tmp_path: Path, content: 
 
     assert rendered(lambda: read_feed(tmp_path)) == (
         f"error: feed.json does not describe a feed\nwhere: {tmp_path / 'feed.json'}\n"
-        "try:   restore it, or make the lake anew"
+        "try:   restore it, or generate the lake again"
     )
 
 

@@ -93,7 +93,7 @@ def test_a_lake_of_another_generator_is_not_said_to_need_other_settings(tmp_path
     with pytest.raises(FeedMismatch, match="version: the lake has 0") as caught:
         require_feed(tmp_path, FEED)
 
-    assert "make the lake anew" in caught.value.fix
+    assert "generate the lake again" in caught.value.fix
 
 
 def test_a_lake_of_another_generator_is_refused_whatever_the_settings(tmp_path: Path) -> None:

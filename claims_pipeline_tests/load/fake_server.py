@@ -62,7 +62,7 @@ class Response(NamedTuple):
 
     status: int
     body: Any = None
-    headers: dict[str, str] = {}  # noqa: RUF012  nobody writes to it
+    headers: dict[str, str] = {}  # noqa: RUF012  never written to
 
 
 Rule = Callable[[Request], Response | httpx.RequestError | Awaitable[Response | None] | None]

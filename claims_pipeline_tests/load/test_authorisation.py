@@ -69,7 +69,7 @@ def test_a_token_that_is_revoked_in_the_middle_costs_nothing(
 
     assert report.total == Counts(read=COUNT, created=COUNT)
     assert report.exit_code == 0
-    assert len(authority.requests) == 3  # for the look at the server before the files are read, for the load, anew
+    assert len(authority.requests) == 3  # to check the server before the files are read, to load, after the refusal
     assert reconcile(client, deep=True).is_equal
     assert remove(client).exit_code == 0
 

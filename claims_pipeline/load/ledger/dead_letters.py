@@ -246,7 +246,7 @@ class DeadLetters:
             read_again = {file for file in files if _is_in(_located(file), self._read)}
             drop_letters(self.ledger, [source for source in sources if without_place(source) in read_again])
         except ClaimsPipelineError as error:
-            return [f"dead letters were not put in order: {error}"]
+            return [f"dead letters that are no longer open were not deleted: {error}"]
         return []
 
 

@@ -5,7 +5,8 @@ Only one part of bodies is in memory at a time, and DuckDB works within `_MEMORY
 Tables: `inputs` (the files), `resources` (a row each, `seq` in reading order), `links` (References as written), `urls`
 (other strings that an entry of the Bundle may be meant by), `full_urls` (what Bundles call their entries), `own_ids`
 (resources that are sent under another id than their own), `refused`, `deletions`, `skipped`, `left_out` ("Type/id" of
-resources whose type was not asked for). Of `bundle`, -1 is none. `located` is `resources` with `source` ("file:line").
+resources whose type was not asked for). `bundle` is -1 for resources outside a Bundle. `located` is `resources` with
+`source` ("file:line").
 
 Longer than other modules: the tables and the class that fills them are read together.
 """
