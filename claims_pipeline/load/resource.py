@@ -70,10 +70,13 @@ def file_of(source: str) -> str | None:
 
 @lru_cache(maxsize=10_000)
 def path_of(name: str) -> str | None:
-    """Return the absolute path of a file or folder, None for standard input and archives from there."""
+    """Return the absolute path of a file or folder, None for standard input and archives from there.
+
+    Bytes that are no text are escaped, as in the names of inputs; links stay, because a link is a source of its own.
+    """
     if name == NAME_OF_STANDARD_INPUT or name.startswith(f"{NAME_OF_STANDARD_INPUT}/"):
         return None
-    return os.path.abspath(name)  # noqa: PTH100  unlike `resolve`, keeps links: a link is a source of its own
+    return os.path.abspath(name).encode(errors="backslashreplace").decode()  # noqa: PTH100  `resolve` follows links
 
 
 class Resource(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.load import Counts, LoadOptions, LoadReport, Vanished, load_files, load_lake
+from claims_pipeline.load import Counts, LoadOptions, LoadReport, Vanished, list_dead_letters, load_files, load_lake
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.fake_server import FakeServer, about
@@ -75,6 +75,25 @@ def test_a_folder_whose_name_ends_like_a_line_number_is_followed(
 
     assert report.vanished == {"Coverage deleted": 1}
     assert fake_server.names("Coverage") == ["Coverage/yc"]
+
+
+def test_a_folder_whose_name_is_no_text_is_followed(
+    fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / os.fsdecode(b"export-\xff")
+    folder.mkdir()
+    fill(folder)
+    (folder / "bad.ndjson").write_text("no JSON\n")
+    assert load(fake_target, folder).total.rejected == 1
+    (folder / "bad.ndjson").unlink()
+    (folder / "Coverage.ndjson").unlink()
+    monkeypatch.chdir(folder)
+
+    report = load(fake_target, Path(), Vanished.DELETE)
+
+    assert report.vanished == {"Coverage deleted": 1}
+    assert report.exit_code == 0
+    assert list_dead_letters(fake_target).is_empty()
 
 
 def test_what_comes_back_is_sent_again(fake_server: FakeServer, fake_target: Settings, folder: Path) -> None:

@@ -10,7 +10,6 @@ Longer than other modules: the table, what a run writes to it and what is read f
 """
 
 import json
-import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ import polars as pl
 from claims_pipeline.errors import ClaimsPipelineError
 from claims_pipeline.load.ledger.states import State
 from claims_pipeline.load.ledger.store import Ledger
-from claims_pipeline.load.resource import FILES, Result, file_of, without_place
+from claims_pipeline.load.resource import FILES, Result, path_of, without_place
 
 UNREADABLE = "unreadable"
 """`origin` of input that could not be read."""
@@ -273,9 +272,9 @@ def _letter(result: Result, origin: str, bundle: str, now: datetime) -> Letter:
 
 def _located(source: str) -> str:
     """Return a file, or "file:line", with its absolute path: letters are read in another folder than they were made."""
-    if file_of(source) is None:
-        return source
-    return os.path.abspath(source)  # noqa: PTH100 - Path.resolve() would follow a link out of the folder that was read
+    name = without_place(source)
+    path = path_of(name)
+    return source if path is None else path + source.removeprefix(name)
 
 
 def _is_in(file: str, places: Collection[str]) -> bool:
