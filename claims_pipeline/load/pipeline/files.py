@@ -4,7 +4,8 @@ A resource is gone if its file or folder is loaded again without it, or if the i
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain, groupby
 
 import polars as pl
@@ -80,17 +81,22 @@ async def settle_vanished_files(
     if resources.unreadable_count:
         pipeline.remarks.append(
             f"places of the input that could not be read: {resources.unreadable_count:,}; "
-            "whether it still has all that it had is not known, so nothing counts as gone from it"
+            "no resource counts as gone from the input"
         )
         roots = []
-    missing = _Missing(pipeline, resources, roots, options, frozenset(row[:2] for row in named))
+    keys_named = frozenset(row[:2] for row in named)
+
+    def is_wanted(row: Holding) -> bool:
+        return options.wants(row.resource_type) and row[:2] not in keys_named
+
+    missing = partial(_missing, pipeline, resources, roots, is_wanted)
     if not pipeline.is_dry_run:
-        for rows in chain([named], missing.rows(*before(Event.GONE), is_held=False)):
+        for rows in chain([named], missing(before(Event.GONE), is_held=False)):
             settle_gone(pipeline.ledger, [row[:2] for row in rows])
     states = [State.VANISHED, *before(Event.GONE)] if pipeline.is_dry_run else [State.VANISHED]
     if options.vanished is Vanished.DELETE:  # what was marked entered-in-error can still be deleted
         states.append(State.WITHDRAWN)
-    gone = chain([named] if named else [], missing.rows(*states, is_held=True))
+    gone = chain([named] if named else [], missing(states, is_held=True))
     await withdraw(pipeline, gone, options.vanished)
 
 
@@ -104,27 +110,17 @@ def _named_as_deleted(pipeline: Pipeline, resources: FileResources) -> list[Hold
     return named
 
 
-class _Missing:
-    """The resources that came from the paths and are not in the input, except those that it names as deleted."""
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        resources: FileResources,
-        roots: Sequence[str],
-        options: LoadOptions,
-        named: frozenset[Key],
-    ) -> None:
-        self._pipeline, self._resources, self._roots = pipeline, resources, roots
-        self._options, self._named = options, named
-
-    def rows(self, *states: State, is_held: bool) -> Iterator[Sequence[Holding]]:
-        """Yield resources in some states, a number at a time."""
-        for rows in under(self._pipeline.ledger, self._roots, *states, is_held=is_held):
-            present = self._resources.present([row.name for row in rows])
-            missing = [row for row in rows if row.name not in present]
-            if wanted := [row for row in missing if self._is_wanted(row)]:
-                yield wanted
-
-    def _is_wanted(self, row: Holding) -> bool:
-        return self._options.wants(row.resource_type) and row[:2] not in self._named
+def _missing(
+    pipeline: Pipeline,
+    resources: FileResources,
+    roots: Sequence[str],
+    is_wanted: Callable[[Holding], bool],
+    states: Sequence[State],
+    *,
+    is_held: bool,
+) -> Iterator[Sequence[Holding]]:
+    """Yield resources that came from `roots`, are in some states and not in the input, a number at a time."""
+    for rows in under(pipeline.ledger, roots, *states, is_held=is_held):
+        present = resources.present([row.name for row in rows])
+        if missing := [row for row in rows if row.name not in present and is_wanted(row)]:
+            yield missing
