@@ -165,7 +165,7 @@ class DeletionOrder:
         self.count += len(rows)
         frame = pl.DataFrame(
             [
-                (number, row.resource_type, row.resource_id, row.origin != FILES, list(row.refers_to or ()))
+                (number, row.resource_type, row.resource_id, row.origin != FILES, row.references)
                 for number, row in zip(numbers, rows, strict=True)
             ],
             schema={

@@ -100,7 +100,7 @@ def test_bulk_data_files_in_any_order_load_patients_first(tmp_path: Path) -> Non
 
 def of_file(name: str, *refers_to: str) -> Holding:
     resource_type, _, resource_id = name.partition("/")
-    return Holding(resource_type, resource_id, "files", refers_to)
+    return Holding(resource_type, resource_id, "files", json.dumps(refers_to))
 
 
 def of_lake(name: str, table: str) -> Holding:

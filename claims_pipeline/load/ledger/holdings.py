@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from claims_pipeline.load.ledger.dead_letters import drop_letters
 from claims_pipeline.load.ledger.sqlite import Connection
@@ -35,7 +35,8 @@ class Holding(NamedTuple):
         resource_type: its type.
         resource_id: its id.
         origin: table of the lake, or "files".
-        refers_to: "Type/id" of what the version on the server refers to; None if not known, and of a lake's resources.
+        refers_to: JSON list of the "Type/id" that the version on the server refers to; None if not known, and of a
+            lake's resources.
         state: see `State`.
         content_hash: of the version on the server; None if the server holds none.
         version_id: of that version, None if not known.
@@ -47,7 +48,7 @@ class Holding(NamedTuple):
     resource_type: str
     resource_id: str
     origin: str
-    refers_to: Sequence[str] | None = None
+    refers_to: str | None = None
     state: str = State.LOADED
     content_hash: str | None = None
     version_id: str | None = None
@@ -59,6 +60,12 @@ class Holding(NamedTuple):
     def name(self) -> str:
         """`Type/id`."""
         return f"{self.resource_type}/{self.resource_id}"
+
+    @property
+    def references(self) -> list[str]:
+        """The "Type/id" that it refers to, as far as they are known."""
+        found: list[str] = json.loads(self.refers_to) if self.refers_to else []
+        return found
 
 
 def count_by_type(ledger: Ledger) -> dict[str, int]:
@@ -102,7 +109,7 @@ def held_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Holding]
     """Return those of the resources (type, id) that the server holds."""
     with ledger.reading() as connection:
         fill_targets(connection, keys)
-        return list(map(_holding, connection.execute(_HELD_TARGETS)))
+        return [Holding(*row) for row in connection.execute(_HELD_TARGETS)]
 
 
 def ids_from_files(ledger: Ledger, resource_type: str) -> list[str]:
@@ -141,12 +148,7 @@ def _pages(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> It
         if not rows:
             return
         after_type, after_id, *_ = rows[-1]
-        yield list(map(_holding, rows))
-
-
-def _holding(row: Sequence[Any]) -> Holding:
-    resource_type, resource_id, origin, refers_to, *others = row
-    return Holding(resource_type, resource_id, origin, json.loads(refers_to) if refers_to else None, *others)
+        yield [Holding(*row) for row in rows]
 
 
 def recorded_days(ledger: Ledger, origin: str) -> list[str]:

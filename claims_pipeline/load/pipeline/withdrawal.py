@@ -6,6 +6,7 @@ Longer than other modules: a deletion and the other ways to withdraw a resource 
 """
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -169,7 +170,7 @@ async def _with_references(sender: Sender, rows: Sequence[Holding]) -> list[Hold
     """Return the rows with what they refer to, read from the server where a ledger of an earlier version has none."""
     names = [row.name for row in rows if row.origin == FILES and row.refers_to is None]
     found = await references_on_server(sender.client, names) if names else {}
-    return [row._replace(refers_to=found[row.name]) if row.name in found else row for row in rows]
+    return [row._replace(refers_to=json.dumps(found[row.name])) if row.name in found else row for row in rows]
 
 
 def _resource(step: Step) -> Resource:

@@ -2,6 +2,8 @@
 
 `InFlightLimit` says how many requests may be in flight. Logs and error messages never have a body, only an
 OperationOutcome about it.
+
+Longer than other modules: the requests, their counts and their limit are read together.
 """
 
 import asyncio

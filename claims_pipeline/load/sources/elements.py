@@ -136,7 +136,7 @@ def _problem(definition: Definition, element: Element, name: str, child: Any) ->
 
 def shown_type(resource_type: str) -> str:
     """Return a resource type as it may be shown: text that cannot be a name is not, since it may be anything."""
-    return repr(resource_type) if _NAME.fullmatch(resource_type) else "what resourceType says"
+    return repr(resource_type) if _NAME.fullmatch(resource_type) else "the value of resourceType"
 
 
 def _shown(name: str, child: Any) -> str:

@@ -85,14 +85,14 @@ SELECT
         WHEN called.target_count > 1
             THEN bare || ', the fullUrl of ' || called.target_count || ' resources of its Bundle: give each its own'
         WHEN called.target IS NOT NULL OR found.target IS NOT NULL OR is_on_server THEN NULL
-        WHEN starts_with(bare, 'urn:') THEN bare || ', which is nowhere in the input'
+        WHEN starts_with(bare, 'urn:') THEN bare || ', which is not in the input'
         WHEN owner_count > 1 THEN name || ', the id of ' || owner_count || ' resources that ifNoneExist tells apart'
         WHEN base <> '' AND (known.key IS NULL OR NOT list_contains(coalesce(bases.known, [base]), base))
             THEN name || ' of another server: load it too, or refer to it as ' || name
         WHEN base <> '' AND bases.known IS NULL AND several.key IS NOT NULL
             THEN name || ' of one of several servers: refer to it as ' || name
         WHEN base = '' AND regexp_matches(bare, '^[Hh][Tt][Tt][Pp][Ss]?://')
-            THEN 'an absolute URL that is no address of a resource'
+            THEN 'an absolute URL that is not the address of a resource'
     END AS problem
 FROM names
 LEFT JOIN called ON called.bundle = names.bundle AND called.full_url = names.bare

@@ -104,7 +104,7 @@ def test_names_in_bad_input_that_may_be_anything_are_not_shown(tmp_path: Path) -
         assert list(bodies(found)) == ["Patient/good"]
         first, second = (reason for _, reason in refusals(found))
 
-    assert first == "what resourceType says is not a resource type of FHIR R4"
+    assert first == "the value of resourceType is not a resource type of FHIR R4"
     assert second == "Patient.(a member) is not an element of FHIR R4"
 
 

@@ -67,9 +67,7 @@ def test_all_urns_that_no_entry_of_the_bundle_has_are_named(tmp_path: Path) -> N
         assert sorted(bodies(found)) == ["Patient/p1", "Patient/p2"]
         ((_, reason),) = refusals(found)
 
-    assert reason == (
-        "refers to urn:uuid:aa, which is nowhere in the input; and to urn:uuid:bb, which is nowhere in the input"
-    )
+    assert reason == ("refers to urn:uuid:aa, which is not in the input; and to urn:uuid:bb, which is not in the input")
 
 
 @pytest.mark.parametrize("version", ["", "/_history/3"])
@@ -94,7 +92,7 @@ def test_an_absolute_reference_to_the_server_may_lead_to_what_only_it_holds(tmp_
     ("references", "reason"),
     [
         ([f"{EHR}/Patient/p2"], "Patient/p2 of another server: load it too, or refer to it as Patient/p2"),
-        (["https://example.org/about?q=secret"], "an absolute URL that is no address of a resource"),
+        (["https://example.org/about?q=secret"], "an absolute URL that is not the address of a resource"),
         (
             [f"{EHR}/Patient/p1", "https://other.example.org/fhir/Patient/p1"],
             "Patient/p1 of one of several servers: refer to it as Patient/p1",
@@ -218,7 +216,7 @@ def test_other_conditions_are_refused_without_their_values(tmp_path: Path, query
         first, second = (reason for _, reason in refusals(found))
 
     assert first.startswith("a create with ifNoneExist is understood for identifier=system|value only")
-    assert second == "refers to urn:uuid:11, which is nowhere in the input"
+    assert second == "refers to urn:uuid:11, which is not in the input"
 
 
 @pytest.mark.parametrize("own_id", ["", "c9"])
