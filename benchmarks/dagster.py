@@ -65,7 +65,7 @@ def size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def day_without_load(defs: dg.Definitions) -> dg.JobDefinition:
+def day_without_load() -> dg.JobDefinition:
     """Return `daily_feed` up to the load, with the checks of `claims`."""
     job = defs.resolve_job_def("daily_feed")
     feed = {dg.AssetKey(name) for name in FEED_ASSETS}
