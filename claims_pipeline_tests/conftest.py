@@ -19,7 +19,7 @@ from claims_pipeline import server
 from claims_pipeline.ports import free_port
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.server_state import forget_marker
+from claims_pipeline_tests.server_state import begin_module, forget_marker
 
 FASTER_BOOT = "-XX:TieredStopAtLevel=1"
 """Half the CPU time to boot, for a lower rate of a warm server; the launcher of Java reads it from JDK_JAVA_OPTIONS."""
@@ -154,6 +154,7 @@ def _running_server() -> Iterator[Settings]:
 def _no_ledger_fills_the_server(fhir_server: Settings) -> None:
     """Make the server one that no ledger fills: a server belongs to one ledger."""
     forget_marker(fhir_server.fhir_base_url)
+    begin_module()
 
 
 @pytest.fixture(autouse=True)
