@@ -16,13 +16,17 @@ from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 
 FEED = Feed(seed=5, patients=3_000, claims=40_000, start_date=date(2025, 1, 1), end_date=date(2025, 4, 10))
-YEAR = visits_of(FEED, 2025)
 DAYS = [FEED.start_date + timedelta(days=number) for number in range(100)]
 
 
 @pytest.fixture(scope="module")
-def plan() -> Plan:
-    return plan_of(FEED, DAYS, YEAR)
+def year() -> pl.DataFrame:
+    return visits_of(FEED, 2025)
+
+
+@pytest.fixture(scope="module")
+def plan(year: pl.DataFrame) -> Plan:
+    return plan_of(FEED, DAYS, year)
 
 
 def arrays(plan: Plan) -> dict[str, np.ndarray]:
@@ -43,10 +47,12 @@ def on(plan: Plan, days: Sequence[date]) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(
     ("first", "last"), [(0, 0), (1, 1), (59, 59), (60, 61), (75, 75), (99, 99), (10, 20), (0, 99), (90, 99)]
 )
-def test_the_plan_of_some_days_is_that_part_of_the_plan_of_all(plan: Plan, first: int, last: int) -> None:
+def test_the_plan_of_some_days_is_that_part_of_the_plan_of_all(
+    plan: Plan, year: pl.DataFrame, first: int, last: int
+) -> None:
     days = DAYS[first : last + 1]
     begin, until = (day_of(number) for number in days_received(FEED, days))
-    alone = arrays(plan_of(FEED, days, YEAR.filter(pl.col("received_date").is_between(begin, until))))
+    alone = arrays(plan_of(FEED, days, year.filter(pl.col("received_date").is_between(begin, until))))
     part = on(plan, days)
     assert all((alone[name] == part[name]).all() for name in part)
 
