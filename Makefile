@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
-PYTEST  = $(BIN)/pytest --numprocesses 2 --dist loadfile
+PYTEST  = $(BIN)/pytest --numprocesses 4 --dist loadfile
 LOCK    = uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
           --no-strip-extras --custom-compile-command "make lock" --quiet
 

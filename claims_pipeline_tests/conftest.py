@@ -1,4 +1,4 @@
-"""What several test packages share: the embedded FHIR server, started once for the run, and who runs which tests."""
+"""What several test packages share: the embedded FHIR server, and which worker runs which tests."""
 
 import ast
 import os
@@ -50,12 +50,17 @@ def pytest_unconfigure() -> None:
             shutil.rmtree(home, ignore_errors=True)
 
 
-class OneServer(LoadFileScheduling):  # type: ignore[misc]
-    """Gives the tests that use the FHIR server to one worker, so that a run starts it once; others module by module."""
+class TwoServers(LoadFileScheduling):  # type: ignore[misc]
+    """Gives the tests that use the FHIR server to two workers, each of which starts one; others module by module.
+
+    The loader's tests take as long as all others of the server, and one worker with both would be the last by far.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         module: str = super()._split_scope(nodeid)
-        return "tests of the FHIR server" if _uses_server(nodeid) else module
+        if not _uses_server(nodeid):
+            return module
+        return f"tests of the FHIR server {'by the loader' if 'claims_pipeline_tests/load/' in module else 'by others'}"
 
 
 def _uses_server(nodeid: str) -> bool:
@@ -79,9 +84,9 @@ def _users_of_server(module: str) -> set[str]:
 
 
 @pytest.hookimpl(optionalhook=True)  # also run without pytest-xdist
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneServer:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoServers:
     """Return what distributes the tests to the workers."""
-    return OneServer(config, log)
+    return TwoServers(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
