@@ -24,7 +24,7 @@ from claims_pipeline_tests.server_state import begin_module, forget_marker
 FASTER_BOOT = "-XX:TieredStopAtLevel=1"
 """Half the CPU time to boot, for a lower rate of a warm server; the launcher of Java reads it from JDK_JAVA_OPTIONS."""
 
-SERVER_FIXTURES = {"fhir_server", "spare_server", "target"}
+SERVER_FIXTURES = {"fhir_server", "spare_server", "target", "profiles"}
 """Arguments by which a test, or a fixture of its module, shows that it uses the FHIR server."""
 RUN = "PYTEST_CLAIMS_RUN"
 """Environment variable with the pid of the process that started the run; the workers inherit it."""

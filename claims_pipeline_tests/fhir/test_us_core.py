@@ -1,7 +1,6 @@
 """What the feed declares to conform to US Core does so: the real server validates it against the profiles."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -10,25 +9,12 @@ import pytest
 from claims_pipeline import schema
 from claims_pipeline.fhir import RENDERINGS, render
 from claims_pipeline.lake import Lake
-from claims_pipeline.settings import Settings
 from claims_pipeline_tests import defaults
 from claims_pipeline_tests.fhir import us_core
 from claims_pipeline_tests.fhir.feed import resources
 from claims_pipeline_tests.fhir.test_validate import errors, sample
 
 WITH_PROFILE = {name: kind for name, kind in RENDERINGS.items() if kind.resource_type in us_core.ELEMENTS}
-
-
-@pytest.fixture(scope="module")
-def profiles(fhir_server: Settings) -> Iterator[httpx.Client]:
-    """A client of the server, which knows the profiles for as long as these tests run."""
-    with httpx.Client(base_url=f"{fhir_server.fhir_base_url}/", timeout=60) as client:
-        for resource_type in us_core.ELEMENTS:
-            definition = us_core.structure_definition(resource_type)
-            client.put(f"StructureDefinition/{definition['id']}", json=definition).raise_for_status()
-        yield client
-        for resource_type in us_core.ELEMENTS:
-            client.delete(f"StructureDefinition/us-core-{resource_type.lower()}").raise_for_status()
 
 
 def found_in(client: httpx.Client, resource: dict[str, Any]) -> list[str]:
