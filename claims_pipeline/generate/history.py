@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.draws import Integers
+from claims_pipeline.generate.draws import Integers, narrowed
 from claims_pipeline.reference import read_table
 
 NEW_AFTER = 3 * 365 + 1
@@ -65,13 +65,17 @@ class History:
     """The visits and services that stand, in runs that are ordered by person, so that those of some people are near."""
 
     def __init__(self) -> None:
-        self._seen: list[Seen] = []
-        self._done: list[Done] = []
+        self._runs: list[tuple[Seen, Integers, Integers]] = []
 
-    def add(self, seen: Seen, done: Done) -> None:
-        """Add visits and their services."""
-        self._seen.append(seen.at(np.argsort(seen.person, kind="stable")))
-        self._done.append(done.at(np.argsort(done.person, kind="stable")))
+    def add(self, seen: Seen, claim: Integers, code: Integers) -> None:
+        """Add visits, and their services: for each the position of its visit, in order, and the procedure."""
+        if (seen.person[1:] < seen.person[:-1]).any():
+            order = np.argsort(seen.person, kind="stable")
+            place = np.empty_like(order)
+            place[order] = np.arange(len(order))
+            of_lines = np.argsort(place[claim], kind="stable")
+            seen, claim, code = seen.at(order), narrowed(place[claim][of_lines]), code[of_lines]
+        self._runs.append((seen, claim, code))
 
     def of(self, people: Integers) -> tuple[Seen, Done]:
         """Return the visits and services of some people, whose numbers may repeat."""
@@ -80,12 +84,15 @@ class History:
         is_wanted[people - first] = True
         nothing = np.zeros(0, dtype=np.int64)  # joined with it, what is kept in fewer bytes is as wide again
         seen, done = [Seen(nothing, nothing, nothing, nothing, nothing > 0)], [Done(nothing, nothing, nothing)]
-        for visits in self._seen:
-            near = visits.at(slice(*np.searchsorted(visits.person, [first, last])))
-            seen.append(near.at(is_wanted[near.person - first]))
-        for services in self._done:
-            others = services.at(slice(*np.searchsorted(services.person, [first, last])))
-            done.append(others.at(is_wanted[others.person - first]))
+        for visits, claim, code in self._runs:
+            begin, end = np.searchsorted(visits.person, [first, last])
+            near = visits.at(slice(begin, end))
+            wanted = is_wanted[near.person - first]
+            of_lines = slice(*np.searchsorted(claim, [begin, end]))
+            visit, codes = claim[of_lines] - begin, code[of_lines]
+            mine = wanted[visit]
+            seen.append(near.at(wanted))
+            done.append(Done(near.person[visit[mine]], codes[mine], near.service[visit[mine]]))
         return _joined(seen), _joined(done)
 
 

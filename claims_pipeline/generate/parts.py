@@ -1,7 +1,9 @@
 """Claims in parts, so that memory stays flat as their number grows and several threads can work on them."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +14,23 @@ CLAIMS_A_PART = 50_000
 
 Run = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 """Calls a function with each of some parts and returns the results in their order: `map`, or that of a pool."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def in_order(pool: Executor, function: Callable[[T], R], items: Iterable[T], jobs: int) -> Iterator[R]:
+    """Yield what a function returns for each item, in order; of items that wait for a job there is one at most.
+
+    The `map` of a pool would take all items at once.
+    """
+    waiting: deque[Future[R]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > jobs:
+            yield waiting.popleft().result()
+    for result in waiting:
+        yield result.result()
 
 
 def parts_of(count: int) -> list[slice]:

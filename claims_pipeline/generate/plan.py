@@ -20,6 +20,7 @@ from claims_pipeline.generate.draws import NO_COUNTER, SCATTER, Bits, Draws, Int
 from claims_pipeline.generate.lifecycle import (
     CANCELLED,
     LONGEST_CYCLE,
+    Versions,
     are_mistaken,
     versions_between,
 )
@@ -71,14 +72,27 @@ def days_received(feed: Feed, days: Sequence[date]) -> tuple[int, int]:
     return max(day_number(feed.start_date), day_number(min(days)) - LONGEST_CYCLE), day_number(max(days))
 
 
+def versions_of(feed: Feed, rows: pl.DataFrame, days: Sequence[date]) -> Versions:
+    """Return the versions of claims that the payer receives on consecutive days, given rows of `visits`."""
+    received = rows["received_date"].to_physical().to_numpy().astype(np.int64)
+    counter = pair(received, rows["claim_index"].to_numpy())
+    first, last = day_number(min(days)), day_number(max(days))
+    return versions_between(Draws(feed.seed), counter, received, first=first, last=last)
+
+
 def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
-    """Return the plan of consecutive days, given the rows of `visits` received within `days_received`."""
+    """Return the plan of consecutive days.
+
+    Args:
+        feed: the feed.
+        days: the days.
+        rows: rows of `visits`: all that have a version on these days, and maybe others.
+    """
     received = rows["received_date"].to_physical().to_numpy().astype(np.int64)
     index = rows["claim_index"].to_numpy().astype(np.int64)
     counter = pair(received, index)
     first, last = day_number(min(days)), day_number(max(days))
-    draws = Draws(feed.seed)
-    versions = versions_between(draws, counter, received, first=first, last=last)
+    draws, versions = Draws(feed.seed), versions_of(feed, rows, days)
     order = np.lexsort((index[versions.claim], received[versions.claim], versions.day))
     version, status = versions.number[order], versions.status[order]
     # most claims of the two months before have no version on these days

@@ -7,16 +7,13 @@ claim is void instead.
 """
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.calendar import claim_counts, open_days
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, pair, unpair
-from claims_pipeline.generate.identifiers import dates
+from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, pair
 from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, are_replaced, days_settled, stay_active
 from claims_pipeline.lake import Feed
-from claims_pipeline.schema import VISITS
 
 LONGEST_WAIT = 7
 """Days from the cancellation until offices are open, at most."""
@@ -76,36 +73,3 @@ def _ordinals(rows: Integers, counts: Integers) -> Integers:
     """Return the number of each element within its row, from 0; rows are in order, and have so many elements."""
     ordinals: Integers = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
     return ordinals
-
-
-def with_replacements(
-    visits: pl.DataFrame, before: pl.DataFrame, received: Integers, index: Integers, replaces: Bits
-) -> pl.DataFrame:
-    """Return the visits of a year with those of its replacement claims: the visits of the claims that they replace.
-
-    Args:
-        visits: the year's other visits, in the order of day and index.
-        before: the visits of the year before.
-        received: day of receipt of all claims of the year.
-        index: their numbers within the day.
-        replaces: what `replaced_claims` returns for them.
-    """
-    (rows,) = np.nonzero(replaces != NO_COUNTER)
-    if not len(rows):
-        return visits
-    pool = pl.concat([before, visits])
-    day, number = unpair(replaces[rows])
-    copies = pool[np.searchsorted(_in_time(pool), replaces[rows].view(np.int64))].with_columns(
-        received_date=dates(received[rows]),
-        claim_index=pl.Series(index[rows]),
-        replaced_date=dates(day),
-        replaced_index=pl.Series(number),
-    )
-    both = pl.concat([visits, copies.cast(VISITS.polars_schema)])
-    return both[np.argsort(_in_time(both))]
-
-
-def _in_time(visits: pl.DataFrame) -> Integers:
-    """Return the counters of claims as numbers in the order of day and index; days before 1970 are below 0."""
-    counters = pair(visits["received_date"].to_physical().to_numpy(), visits["claim_index"].to_numpy())
-    return counters.view(np.int64)

@@ -127,10 +127,14 @@ class ReceiptDays:
         is_free = self._places(received, index) >= self._until[received - self.first, -1]
         return replaced_claims(self.feed, received, pair(received, index), is_free)
 
+    def rows(self, received: Integers, index: Integers) -> Integers:
+        """Return the position of each claim among `claims`."""
+        rows: Integers = (np.cumsum(self.counts) - self.counts)[received - self.first] + index
+        return rows
+
     def are_replacements(self, received: Integers, index: Integers) -> NDArray[np.bool_]:
         """Return which claims replace another."""
-        row = (np.cumsum(self.counts) - self.counts)[received - self.first] + index
-        found: NDArray[np.bool_] = self.replaces[row] != NO_COUNTER
+        found: NDArray[np.bool_] = self.replaces[self.rows(received, index)] != NO_COUNTER
         return found
 
     def slots(self, received: Integers, index: Integers) -> Slots:

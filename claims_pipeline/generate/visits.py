@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.arrow import lists
 from claims_pipeline.generate.calendar import stories
 from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, Diagnoses
-from claims_pipeline.generate.draws import NO_COUNTER, Bits, Integers, pair, unpair
+from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, pair, unpair
 from claims_pipeline.generate.identifiers import dates
 from claims_pipeline.generate.lines import Lines
 from claims_pipeline.generate.reasons import NONE
@@ -56,7 +56,7 @@ class Visits:
         }
         found["diagnoses"] = Diagnoses(self.diagnoses.codes[rows], self.diagnoses.count[rows])
         counts = np.bincount(self.lines.claim, minlength=len(self.person))
-        place = _elements(np.cumsum(counts) - counts, counts, rows)
+        place = elements((np.cumsum(counts) - counts)[rows], counts[rows])
         lines = self.lines.at(place)
         found["lines"] = Lines(
             np.repeat(np.arange(len(rows)), counts[rows]), lines.code, lines.pointer, lines.units, lines.slot
@@ -139,9 +139,15 @@ def _enum(table: str, column: str) -> pl.Enum:
     return pl.Enum(read_table(table)[column])
 
 
-def _elements(starts: Integers, counts: Integers, rows: Integers) -> Integers:
-    """Return the places of the elements of rows in a flat array: row i has `counts[i]` from `starts[i]` on."""
-    sizes = counts[rows]
-    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    places: Integers = np.repeat(starts[rows], sizes) + within
+def elements(starts: Integers, counts: Integers) -> Integers:
+    """Return places in a flat array: for each row so many, one after the other from a start on."""
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    places: Integers = np.repeat(starts, counts) + within
     return places
+
+
+def is_video(draws: Draws, counter: Bits, story: Integers) -> NDArray[np.bool_]:
+    """Return which visits are by video, by the counters of their claims."""
+    chance = read_table("stories")["telehealth"].to_numpy()[story]
+    by_video: NDArray[np.bool_] = draws.uniform("claim/video", counter) < chance
+    return by_video

@@ -1,12 +1,12 @@
 """Writing the feed into a lake, table by table or all of a range at once; memory stays flat as the range grows."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from datetime import date, timedelta
+from functools import partial
 
+import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.calendar import SHARES, claims_before, story_shares
@@ -14,20 +14,19 @@ from claims_pipeline.generate.days import day_number, day_of
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment
 from claims_pipeline.generate.irregularities import plant
+from claims_pipeline.generate.parts import in_order
 from claims_pipeline.generate.people_file import has_people_file, keep, use_people_file
-from claims_pipeline.generate.plan import Plan, days_received, plan_of
+from claims_pipeline.generate.plan import Plan, days_received, plan_of, versions_of
 from claims_pipeline.generate.population import arrays_of
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
-from claims_pipeline.generate.years import YEARS_BEFORE, visits_of
-from claims_pipeline.lake import Feed, Lake, LakeWriter, require_feed, scan_partitions
+from claims_pipeline.generate.years import YEARS_BEFORE, frames_of_year
+from claims_pipeline.lake import ROW_GROUP, Feed, Lake, LakeWriter, require_feed, scan_partitions
 from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, IRREGULARITIES, PATIENTS, VISITS, Table
 
 CLAIMS_A_CHUNK = 100_000
 """About this many claims are in memory at a time for each job."""
 DAYS_A_CHUNK = 92
-DAYS_A_READ = 30
-"""Visits of so many days and of the two months before are read at once, though these days may be several chunks."""
 
 OnDays = Callable[[int, int], None]
 """Called with the days done and all days."""
@@ -106,7 +105,7 @@ def generate_range(
         start: first day.
         end: last day, included.
         jobs: chunks of days, or parts of a year's visits, that are worked on at the same time (threads).
-        on_progress: called after each chunk, or after `DAYS_A_READ` days.
+        on_progress: called after each chunk.
 
     Raises:
         FeedMismatch: the lake belongs to another feed.
@@ -115,16 +114,16 @@ def generate_range(
     _bind(lake, feed)
     days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
     rows = dict.fromkeys(("patients", "coverages", "claims"), 0)
-    with lake.writer() as writer, ThreadPoolExecutor(jobs) if jobs > 1 else nullcontext() as pool:
+    with lake.writer() as writer, ThreadPoolExecutor(jobs) as pool:
         for table in DIRECTORY:
             writer.add(table, directory(feed)[table.name])
         writer.add(ENROLLMENT, enrollment(feed))
         _add_visits(writer, feed, missing_years(lake, feed, days), jobs=jobs)
-        parts = list(_chunks(feed, days, at_least=DAYS_A_READ))
-        run = pool.map if pool else map
+        chunks = list(_chunks(feed, days))
         done = 0
-        for part, counts in zip(parts, run(lambda part: _add_part(writer, feed, part), parts), strict=True):
-            done += len(part)
+        work = zip(chunks, _visits(writer, feed, chunks), strict=True)
+        for chunk, counts in zip(chunks, in_order(pool, partial(_add_chunk, writer, feed), work, jobs), strict=True):
+            done += len(chunk)
             for name, count in counts.items():
                 rows[name] += count
             if on_progress:
@@ -147,18 +146,10 @@ def generate_range(
     )
 
 
-def _add_part(writer: LakeWriter, feed: Feed, days: Sequence[date]) -> Counter[str]:
-    """Add the daily tables of consecutive days chunk by chunk; return the rows by table."""
-    visits = _visits(writer, feed, days)
-    rows: Counter[str] = Counter()
-    for chunk in _chunks(feed, days):
-        first, last = (day_of(number) for number in days_received(feed, chunk))
-        of_chunk = visits.filter(pl.col("received_date").is_between(first, last))
-        rows.update(_add_chunk(writer, plan_of(feed, chunk, of_chunk), chunk))
-    return rows
-
-
-def _add_chunk(writer: LakeWriter, plan: Plan, chunk: Sequence[date]) -> dict[str, int]:
+def _add_chunk(writer: LakeWriter, feed: Feed, work: tuple[Sequence[date], pl.DataFrame]) -> dict[str, int]:
+    """Add the daily tables of a chunk of days, given its visits; return the rows by table."""
+    chunk, visits = work
+    plan = plan_of(feed, chunk, visits)
     patients = patients_of(plan)
     coverages = coverages_of(plan, patients)
     claims = claims_of(plan, patients, coverages)
@@ -175,7 +166,8 @@ def _write_days(
     with lake.writer() as writer:
         _add_visits(writer, feed, missing_years(lake, feed, ordered))
         for chunk in _chunks(feed, ordered):
-            plan = plan_of(feed, chunk, _visits(writer, feed, chunk))
+            (visits,) = _visits(writer, feed, [chunk])
+            plan = plan_of(feed, chunk, visits)
             rows |= _add_days(writer, table, rows_of(plan, chunk), chunk)
     _keep_people(lake, feed)
     return rows
@@ -199,19 +191,48 @@ def _add_visits(writer: LakeWriter, feed: Feed, years: Iterable[int], *, jobs: i
         before = range(max(feed.start_date.year, year - YEARS_BEFORE), year)
         files = [writer.file(VISITS, date(earlier, 1, 1)) for earlier in before]
         earlier = [scan_partitions(VISITS, [file]).collect() for file in files]
-        frame, labels = plant(feed, visits_of(feed, year, earlier, jobs=jobs), earlier)
-        writer.add(VISITS, frame, date(year, 1, 1))
+        frames = frames_of_year(feed, year, earlier, jobs=jobs)
         if feed.irregularities:
+            visits, labels = plant(feed, pl.concat(frames), earlier)
+            frames = visits.iter_slices(ROW_GROUP) if visits.height else iter([visits])
             writer.add(IRREGULARITIES, labels, date(year, 1, 1))
-        rows[year] = frame.height
+        rows[year] = writer.add_frames(VISITS, frames, date(year, 1, 1))
     return rows
 
 
-def _visits(writer: LakeWriter, feed: Feed, days: Sequence[date]) -> pl.DataFrame:
-    """Return the visits whose claims may have a version on some consecutive days."""
-    first, last = (day_of(number) for number in days_received(feed, days))
-    files = [writer.file(VISITS, date(year, 1, 1)) for year in _years(feed, days)]
-    return scan_partitions(VISITS, files).filter(pl.col("received_date").is_between(first, last)).collect()
+def _visits(writer: LakeWriter, feed: Feed, chunks: Sequence[Sequence[date]]) -> Iterator[pl.DataFrame]:
+    """Return for each chunk of days the visits whose claims have a version on them; chunks are in order of time.
+
+    Every group of rows is read once: what later chunks need of it is kept until then.
+    """
+    groups = _row_groups(writer, feed, [day for chunk in chunks for day in chunk])
+    needed, read_until = VISITS.polars_schema.to_frame(), -np.inf
+    for chunk in chunks:
+        known = [needed]
+        while read_until <= days_received(feed, chunk)[1] and (group := next(groups, None)) is not None:
+            known.append(_with_versions(feed, group, [chunk[0], chunks[-1][-1]]))
+            read_until = group["received_date"].to_physical()[-1]
+        needed = pl.concat(known)
+        yield _with_versions(feed, needed, chunk)
+        needed = _with_versions(feed, needed, [chunk[-1] + timedelta(days=1), chunks[-1][-1]])
+
+
+def _row_groups(writer: LakeWriter, feed: Feed, days: Sequence[date]) -> Iterator[pl.DataFrame]:
+    """Return the visits that some days may need, and a few before them, group of rows by group of rows."""
+    first, last = days_received(feed, days)
+    for year in _years(feed, days):
+        visits = scan_partitions(VISITS, [writer.file(VISITS, date(year, 1, 1))])
+        received = visits.select(pl.col("received_date").to_physical()).collect().to_series().to_numpy()
+        begin, end = np.searchsorted(received, [first, last + 1])
+        for row in range(begin - begin % ROW_GROUP, end, ROW_GROUP):
+            yield visits.slice(row, min(ROW_GROUP, end - row)).collect()
+
+
+def _with_versions(feed: Feed, visits: pl.DataFrame, days: Sequence[date]) -> pl.DataFrame:
+    """Return those whose claims have a version from the first to the last of some days."""
+    if days[-1] < days[0]:
+        return visits.clear()
+    return visits[np.unique(versions_of(feed, visits, days).claim)]
 
 
 def _years(feed: Feed, days: Sequence[date]) -> range:
@@ -248,10 +269,10 @@ def _keep_people(lake: Lake, feed: Feed) -> None:
         keep(lake.root, feed, {**arrays_of(feed), SHARES: story_shares(feed)})
 
 
-def _chunks(feed: Feed, days: Sequence[date], *, at_least: int = 1) -> Iterator[Sequence[date]]:
-    """Split days into runs of consecutive ones with about CLAIMS_A_CHUNK claims each, but of so many days at least."""
+def _chunks(feed: Feed, days: Sequence[date]) -> Iterator[Sequence[date]]:
+    """Split days into runs of consecutive ones with about CLAIMS_A_CHUNK claims each."""
     length = (feed.end_date - feed.start_date).days + 1
-    size = max(at_least, min(DAYS_A_CHUNK, CLAIMS_A_CHUNK * length // feed.claims))
+    size = max(1, min(DAYS_A_CHUNK, CLAIMS_A_CHUNK * length // feed.claims))
     chunk: list[date] = []
     for day in days:
         if chunk and (len(chunk) == size or day != chunk[-1] + timedelta(days=1)):

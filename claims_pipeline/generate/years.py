@@ -3,12 +3,11 @@
 A pure function of (feed, year): of the years before it reads what they hold, and they are such functions too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +17,7 @@ from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.days import age_months_on, day_number
 from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
 from claims_pipeline.generate.directory import directory_of, places_of, practices_of
-from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, narrowed, pair
+from claims_pipeline.generate.draws import NO_COUNTER, Draws, Integers, narrowed
 from claims_pipeline.generate.following import follow
 from claims_pipeline.generate.history import NEW_AFTER, Done, History, Seen, new_patients, seen_twice, too_soon
 from claims_pipeline.generate.lines import Encounters, Lines, repeats_of, wanted_lines, without_repeats
@@ -27,12 +26,11 @@ from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.generate.providers import providers_of
 from claims_pipeline.generate.reasons import NONE, reasons_of
 from claims_pipeline.generate.redraws import redrawn
-from claims_pipeline.generate.replacements import with_replacements
 from claims_pipeline.generate.slots import ReceiptDays, Slots
-from claims_pipeline.generate.visits import Visits, visits_from
+from claims_pipeline.generate.standing import Standing, frames_of, no_visits, standing
+from claims_pipeline.generate.visits import is_video, visits_from
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
-from claims_pipeline.schema import VISITS
 
 ATTEMPTS = 12
 """So many patients are tried for a claim until it fits one's history; then the last one stays."""
@@ -47,7 +45,7 @@ class _Draft:
     """Claims that are still to be held against histories: arrays with one element a claim.
 
     Attributes:
-        row: position among the claims of the year that replace no other.
+        row: position among the claims of the year.
         source_story, source_episode: of the visit that it follows; NONE where it follows none.
     """
 
@@ -60,28 +58,18 @@ class _Draft:
         return _Draft(self.row[rows], self.slots.at(rows), self.source_story[rows], self.source_episode[rows])
 
 
-@dataclass(frozen=True)
-class _Made:
-    """Claims that fit the history, with all that the visits table holds, in as few bytes as there are values.
-
-    A year has them all in memory: NumPy must be given wider integers before it adds or multiplies them.
-    """
-
-    row: Integers
-    story: Integers
-    seen: Seen
-    diagnoses: Diagnoses
-    lines: Lines
-
-    def done(self) -> Done:
-        """Return the services of the claims."""
-        return Done(self.seen.person[self.lines.claim], self.lines.code, self.seen.service[self.lines.claim])
-
-
 def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jobs: int = 2) -> pl.DataFrame:
+    """Return what `frames_of_year` returns, in one frame."""
+    return pl.concat(frames_of_year(feed, year, earlier, jobs=jobs))
+
+
+def frames_of_year(
+    feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jobs: int = 2
+) -> Iterator[pl.DataFrame]:
     """Return one row a claim that the payer receives first in a year, in the order of day and index, as schema has it.
 
-    The year begins with the feed's first day at the earliest, and goes on after its last day.
+    The year begins with the feed's first day at the earliest, and goes on after its last day. There is one frame at
+    least; how the rows are split into frames depends on their number only.
 
     Args:
         feed: the feed.
@@ -90,42 +78,45 @@ def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jo
         jobs: parts of the claims that are worked on at the same time (threads).
     """
     with ThreadPoolExecutor(jobs) as pool:
-        receipts, visits = _drawn(feed, year, earlier, pool.map if jobs > 1 else map)
-    before = earlier[-1] if earlier else visits.clear()
-    return with_replacements(visits, before, *receipts.claims(), receipts.replaces)
+        receipts, parts = _drawn(feed, year, earlier, pool.map if jobs > 1 else map)
+    return frames_of(feed, receipts, parts, earlier[-1] if earlier else no_visits())
 
 
-def _drawn(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> tuple[ReceiptDays, pl.DataFrame]:
-    """Return the days of a year, and the visits behind their claims but for replacements, as schema has them."""
-    receipts, received, index, draft = _drafts(feed, year, run)
-    if not len(received):
-        return receipts, VISITS.polars_schema.to_frame()
-    history = _history(feed, earlier)
-    made: list[_Made] = []
+def _drawn(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> tuple[ReceiptDays, list[Standing]]:
+    """Return the days of a year, and their claims but for replacements, in parts by person."""
+    receipts, draft = _drafts(feed, year, run)
+    if draft is None:
+        return receipts, []
+    stands = receipts.replaces != NO_COUNTER
+    history, practices = _history(feed, earlier), practices_of(feed)
+    made: list[Standing] = []
     for attempt in range(ATTEMPTS):
-        of_part = partial(_made_of_part, feed, history, draft, is_last=attempt == ATTEMPTS - 1)
-        found = list(run(of_part, parts_by_person(draft.slots.person)))
-        made += found
-        fits = np.zeros(len(received), dtype=np.bool_)
-        for part in found:
-            fits[part.row] = True
-            history.add(part.seen, part.done())
-        draft = draft.at(~fits[draft.row])
         if not len(draft.row):
             break
-        draft = _redrawn(feed, draft, attempt)
-    return receipts, _assembled(feed, received, index, made).frame()
+        if attempt:
+            draft = _redrawn(feed, draft, attempt - 1)
+        of_part = partial(_made_of_part, feed, history, draft, is_last=attempt == ATTEMPTS - 1)
+        for part in list(run(of_part, parts_by_person(draft.slots.person))):
+            made.append(part)
+            stands[part.row] = True
+            practice = narrowed(practices[part.practitioner])
+            seen = Seen(part.person, part.practitioner, practice, part.service, part.is_new)
+            history.add(seen, part.lines.claim, part.lines.code)
+        draft = draft.at(~stands[draft.row])
+    return receipts, made
 
 
-def _drafts(feed: Feed, year: int, run: Run) -> tuple[ReceiptDays, Integers, Integers, _Draft]:
-    """Return the days of a year; day received, index and draft of each of their claims but for replacements."""
+def _drafts(feed: Feed, year: int, run: Run) -> tuple[ReceiptDays, _Draft | None]:
+    """Return the days of a year and the draft of each of their claims but for replacements, None without claims."""
     first, last = day_number(max(date(year, 1, 1), feed.start_date)), day_number(date(year, 12, 31))
     receipts = ReceiptDays(feed, first, last, run)
-    is_drawn = receipts.replaces == NO_COUNTER
-    received, index = (values[is_drawn] for values in receipts.claims())
+    (row,) = np.nonzero(receipts.replaces == NO_COUNTER)
+    received, index = (values[row] for values in receipts.claims())
+    if not len(row):
+        return receipts, None
     slots = receipts.slots(received, index)
     source_story, source_episode = follow(receipts, slots, received)
-    return receipts, received, index, _Draft(np.arange(len(received)), slots, source_story, source_episode)
+    return receipts, _Draft(row, slots, source_story, source_episode)
 
 
 def _history(feed: Feed, earlier: Sequence[pl.DataFrame]) -> History:
@@ -137,12 +128,13 @@ def _history(feed: Feed, earlier: Sequence[pl.DataFrame]) -> History:
         person, service = narrowed(visits.person), narrowed(visits.service)
         history.add(
             Seen(person, narrowed(visits.practitioner), practice, service, visits.is_new),
-            Done(person[visits.lines.claim], narrowed(visits.lines.code, np.int16), service[visits.lines.claim]),
+            narrowed(visits.lines.claim),
+            narrowed(visits.lines.code, np.int16),
         )
     return history
 
 
-def _made_of_part(feed: Feed, history: History, draft: _Draft, rows: Integers, *, is_last: bool) -> _Made:
+def _made_of_part(feed: Feed, history: History, draft: _Draft, rows: Integers, *, is_last: bool) -> Standing:
     """Return those that fit of the claims at some positions of a draft, or all if there is no further attempt.
 
     All claims in the draft of a patient are at these positions, or none.
@@ -151,7 +143,7 @@ def _made_of_part(feed: Feed, history: History, draft: _Draft, rows: Integers, *
     return _made(feed, part, *history.of(part.slots.person), is_last=is_last)
 
 
-def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -> _Made:
+def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -> Standing:
     """Return the claims that fit the visits and services that stand, with their providers, diagnoses and lines."""
     draws, people, slots = Draws(feed.seed), population(feed), draft.slots
     conditions = conditions_on(feed, slots.person, slots.service)
@@ -193,7 +185,7 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -
         specialty=specialty[providers.practitioner],
         coding=_coding(draws, feed)[providers.practitioner],
         is_new=np.where(is_course, slots.is_first, is_new),
-        is_video=_is_video(draws, slots.counter, slots.story),
+        is_video=is_video(draws, slots.counter, slots.story),
     )
     lines = wanted_lines(encounters)
     is_follower = draft.source_story != NONE
@@ -205,21 +197,15 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -
     place = np.cumsum(fits) - 1
     lines = lines.at(fits[lines.claim])
     of_visits = visits.at(fits)
-    return _Made(
-        row=narrowed(draft.row[fits]),
-        story=narrowed(slots.story[fits], np.int16),
-        seen=Seen(
-            narrowed(of_visits.person),
-            narrowed(of_visits.practitioner),
-            narrowed(of_visits.practice),
-            narrowed(of_visits.service),
-            is_new[fits],
-        ),
-        diagnoses=Diagnoses(narrowed(diagnoses.codes[fits], np.int16), narrowed(diagnoses.count[fits], np.int16)),
-        lines=Lines(
-            narrowed(place[lines.claim]),
-            *(narrowed(values, np.int16) for values in (lines.code, lines.pointer, lines.units, lines.slot)),
-        ),
+    return standing(
+        row=draft.row[fits],
+        story=slots.story[fits],
+        person=of_visits.person,
+        practitioner=of_visits.practitioner,
+        service=of_visits.service,
+        is_new=is_new[fits],
+        diagnoses=Diagnoses(diagnoses.codes[fits], diagnoses.count[fits]),
+        lines=replace(lines, claim=place[lines.claim]),
     )
 
 
@@ -250,38 +236,3 @@ def _coding(draws: Draws, feed: Feed) -> Integers:
     counter = directory_of(feed).practitioners["counter"].to_numpy()
     chance = draws.uniform("practitioner/coding", counter)
     return (chance < CODES_HIGHER).astype(np.int64) - (chance > 1 - CODES_LOWER)
-
-
-def _is_video(draws: Draws, counter: Bits, story: Integers) -> NDArray[np.bool_]:
-    chance = read_table("stories")["telehealth"].to_numpy()[story]
-    is_video: NDArray[np.bool_] = draws.uniform("claim/video", counter) < chance
-    return is_video
-
-
-def _assembled(feed: Feed, received: Integers, index: Integers, made: Sequence[_Made]) -> Visits:
-    """Return all claims in the order of day and index."""
-    order = np.argsort(np.concatenate([one.row for one in made]))
-
-    def column(values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return np.concatenate(values)[order]
-
-    claim = np.concatenate([one.row[one.lines.claim] for one in made])
-    sequence = np.argsort(claim, kind="stable")
-    of_lines = zip(*(vars(one.lines).values() for one in made), strict=True)
-    lines = Lines(*(np.concatenate(values)[sequence] for values in of_lines))
-    story = column([one.story for one in made])
-    return Visits(
-        received=received,
-        index=index,
-        replaces=np.full(len(received), NO_COUNTER),
-        person=column([one.seen.person for one in made]),
-        service=column([one.seen.service for one in made]),
-        story=story,
-        practitioner=column([one.seen.practitioner for one in made]),
-        is_new=column([one.seen.is_new for one in made]),
-        is_video=_is_video(Draws(feed.seed), pair(received, index), story),
-        diagnoses=Diagnoses(
-            column([one.diagnoses.codes for one in made]), column([one.diagnoses.count for one in made])
-        ),
-        lines=replace(lines, claim=claim[sequence]),
-    )

@@ -6,9 +6,10 @@ Does not: what the rows mean (schema), how they come about (generate), where the
 
 from claims_pipeline.lake.feed import Feed, first_day, read_feed, requested_feed, require_feed
 from claims_pipeline.lake.store import Lake, scan_partitions, wrong_columns
-from claims_pipeline.lake.writer import LakeWriter
+from claims_pipeline.lake.writer import ROW_GROUP, LakeWriter
 
 __all__ = [
+    "ROW_GROUP",
     "Feed",
     "Lake",
     "LakeWriter",

@@ -2,22 +2,32 @@
 
 import hashlib
 import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
-from claims_pipeline.files import remove_leftovers, sync, temporary_name
+from claims_pipeline.files import file_digest, remove_leftovers, sync, temporary_name
 from claims_pipeline.lake.manifest import Entry, manifest_lock, read_manifest, write_manifest
 from claims_pipeline.lake.paths import partition_key, partition_path
 from claims_pipeline.schema import TABLES, Table
 
+ROW_GROUP = 122_880
+"""Rows of a row group. Frames of so many rows each have the same bytes as files, however they were made."""
 _ORDER = {name: number for number, name in enumerate(TABLES)}
 """Tables in the order of schema: each refers only to those before it."""
+_OPTIONS: dict[str, Any] = {
+    "compression": "zstd",
+    "compression_level": 3,
+    "statistics": True,
+    "row_group_size": ROW_GROUP,
+}
 
 
 @dataclass
@@ -54,6 +64,41 @@ class LakeWriter:
         if not is_equal:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary_name(path).write_bytes(content)
+        self._note(table, day, entry, is_equal=is_equal)
+
+    def add_frames(self, table: Table, frames: Iterable[pl.DataFrame], day: date | None = None) -> int:
+        """Add one partition from frames with the declared columns, of which few are in memory at a time.
+
+        The bytes are those that `add` writes if there is one frame; they depend on how the rows are split into frames.
+
+        Returns:
+            The number of its rows.
+        """
+        path = partition_path(self.root, table, day)
+        remove_leftovers(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = temporary_name(path)
+        rows = 0
+
+        def counted(*_: object) -> Iterator[pl.DataFrame]:
+            nonlocal rows
+            for frame in frames:
+                rows += frame.height
+                yield _without_neighbours(frame)
+
+        try:
+            register_io_source(counted, schema=table.polars_schema).sink_parquet(temporary, **_OPTIONS)
+            entry = Entry(rows=rows, bytes=temporary.stat().st_size, sha256=file_digest(temporary))
+            is_equal = path.exists() and path.stat().st_size == entry.bytes and file_digest(path) == entry.sha256
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        if is_equal:
+            temporary.unlink()
+        self._note(table, day, entry, is_equal=is_equal)
+        return rows
+
+    def _note(self, table: Table, day: date | None, entry: Entry, *, is_equal: bool) -> None:
         with self._lock:
             self._added.setdefault(table.name, {})[partition_key(table, day)] = entry
             if is_equal:
@@ -98,9 +143,12 @@ class LakeWriter:
 
 def parquet_bytes(frame: pl.DataFrame) -> bytes:
     """Return `frame` as Parquet with fixed options: equal rows give equal bytes under the locked versions."""
-    # a slice of lists keeps the values of the rows around it, and where Parquet's pages end depends on how many
-    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-    copied = frame.with_columns(pl.col(nested).gather(pl.int_range(pl.len())))
     buffer = io.BytesIO()
-    copied.write_parquet(buffer, compression="zstd", compression_level=3, statistics=True, row_group_size=122_880)
+    _without_neighbours(frame).write_parquet(buffer, **_OPTIONS)
     return buffer.getvalue()
+
+
+def _without_neighbours(frame: pl.DataFrame) -> pl.DataFrame:
+    """Copy nested columns: a slice of lists keeps the values around it, and Parquet's pages depend on those."""
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    return frame.with_columns(pl.col(nested).gather(pl.int_range(pl.len())))

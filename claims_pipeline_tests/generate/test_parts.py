@@ -1,5 +1,7 @@
 """Claims in parts."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from claims_pipeline.generate import parts
-from claims_pipeline.generate.parts import parts_by_person, parts_of
+from claims_pipeline.generate.parts import in_order, parts_by_person, parts_of
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 
@@ -40,3 +42,18 @@ def test_the_claims_of_a_person_are_in_one_part_and_in_order(monkeypatch: pytest
     monkeypatch.setattr(parts, "CLAIMS_A_PART", 3)
     person = np.array([4, 2, 2, 2, 2, 9, 4, 1, 9, 5])
     assert [part.tolist() for part in parts_by_person(person)] == [[7], [1, 2, 3, 4], [0, 6, 9], [5, 8]]
+
+
+def test_items_are_worked_on_in_order_and_made_when_a_job_is_near() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(9):
+            made.append(item)
+            yield item
+
+    with ThreadPoolExecutor(2) as pool:
+        results = in_order(pool, lambda item: item * item, items(), jobs=2)
+        assert next(results) == 0
+        assert made == [0, 1, 2]
+        assert [*results] == [1, 4, 9, 16, 25, 36, 49, 64]

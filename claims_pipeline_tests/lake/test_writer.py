@@ -3,7 +3,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from itertools import count
@@ -11,11 +11,12 @@ from pathlib import Path
 from threading import Barrier
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.files import temporary_name
-from claims_pipeline.lake import Lake
+from claims_pipeline.lake import ROW_GROUP, Lake
 from claims_pipeline.lake.writer import parquet_bytes
 from claims_pipeline.schema import CLAIMS, DAILY, ENROLLMENT, PATIENTS, PAYERS
 from claims_pipeline_tests.lake.test_store import DAY, NEXT_DAY, patients
@@ -210,3 +211,43 @@ def test_the_bytes_of_rows_with_lists_do_not_depend_on_the_rows_around_them() ->
     around = pl.DataFrame({"codes": codes})
     alone = pl.DataFrame({"codes": codes[1_000:3_000].to_list()})
     assert parquet_bytes(around.slice(1_000, 2_000)) == parquet_bytes(alone)
+
+
+def test_frames_make_the_file_that_their_rows_make(tmp_path: Path) -> None:
+    frames, whole = Lake(tmp_path / "frames"), Lake(tmp_path / "whole")
+    rows = patients(1, 2, 3)
+    with frames.writer() as writer, whole.writer() as other:
+        assert writer.add_frames(PATIENTS, iter([rows]), DAY) == 3
+        other.add(PATIENTS, rows, DAY)
+    assert frames.digest(PATIENTS, DAY) == whole.digest(PATIENTS, DAY)
+    assert frames.manifest(PATIENTS) == whole.manifest(PATIENTS)
+
+
+def test_each_frame_of_a_long_file_is_a_row_group(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    many = pl.concat([patients(*range(100))] * 1230)
+    with lake.writer() as writer:
+        writer.add_frames(PATIENTS, many.iter_slices(ROW_GROUP), DAY)
+    groups = pq.ParquetFile(lake.path(PATIENTS, DAY)).metadata
+    assert [groups.row_group(number).num_rows for number in range(groups.num_row_groups)] == [ROW_GROUP, 120]
+    assert lake.read(PATIENTS, DAY).equals(many)
+
+
+def test_frames_equal_to_what_is_there_leave_it_untouched(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for expected in (1, 0):
+        with lake.writer() as writer:
+            writer.add_frames(PATIENTS, iter([patients(2)]), DAY)
+        assert writer.written == expected
+    assert files(tmp_path) == ["manifest/patients.json", f"patients/day={DAY}/part.parquet"]
+
+
+def test_an_error_while_frames_are_made_leaves_no_temporary_file(tmp_path: Path) -> None:
+    def broken() -> Iterator[pl.DataFrame]:
+        yield patients(1)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), Lake(tmp_path).writer() as writer:
+        writer.add_frames(PATIENTS, broken(), DAY)
+
+    assert files(tmp_path) == []
