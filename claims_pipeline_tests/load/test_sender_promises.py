@@ -6,7 +6,7 @@ Against a fake server, for the real one neither fails nor refuses as the propert
 import asyncio
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil, log2
 
@@ -38,7 +38,7 @@ class NoPause(random.Random):
 
 @dataclass
 class FakeServer:
-    """Takes a transaction of PUT or refuses it as a whole, for it holds a culprit, and says not which.
+    """Takes a transaction of PUT, or refuses it as a whole if it holds a culprit, without naming the culprit.
 
     Attributes:
         culprits: ids that it refuses.
@@ -70,12 +70,13 @@ class FakeServer:
         if self.culprits & set(ids):
             return httpx.Response(400, json=REFUSAL)
         self.held.update({resource_id: self.held.get(resource_id, 0) + 1 for resource_id in ids})
-        entries = [{"response": {"status": "201 Created", "etag": 'W/"1"'}} for _ in ids]
-        return httpx.Response(200, json={"resourceType": "Bundle", "entry": entries})
+        return created(len(ids))
 
 
-def sent(server: FakeServer, count: int, size: int) -> list[Result]:
-    """Send `count` resources in bundles of `size`, all of them at once, and return the results."""
+def sent(
+    server: Callable[[httpx.Request], httpx.Response], resources: Sequence[Resource], size: int, *, at_once: bool
+) -> list[Result]:
+    """Send bundles of `size`, all of them at once or one after another, and return the results."""
     results: list[Result] = []
 
     async def on_results(settled: Sequence[Result]) -> None:
@@ -85,11 +86,25 @@ def sent(server: FakeServer, count: int, size: int) -> list[Result]:
         async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as http:
             client = FhirClient(BASE, http, has_gzip=False)
             sender = Sender(client, InFlightLimit(4), 60.0, size, randomness=NoPause())
-            resources = [Resource("Patient", str(n), "", "", "test", f'{{"id":"{n}"}}', []) for n in range(count)]
-            await asyncio.gather(*(sender.deliver(bundle, on_results) for bundle in bundles(resources, size)))
+            deliveries = [sender.deliver(bundle, on_results) for bundle in bundles(resources, size)]
+            if at_once:
+                await asyncio.gather(*deliveries)
+            else:
+                for delivery in deliveries:
+                    await delivery
 
     asyncio.run(send())
     return results
+
+
+def created(count: int) -> httpx.Response:
+    """Return the answer to a transaction of which every entry was created."""
+    entries = [{"response": {"status": "201 Created", "etag": 'W/"1"'}} for _ in range(count)]
+    return httpx.Response(200, json={"resourceType": "Bundle", "entry": entries})
+
+
+def patients(count: int) -> list[Resource]:
+    return [Resource("Patient", str(n), "", "", "test", f'{{"id":"{n}"}}', []) for n in range(count)]
 
 
 def ids_of(results: Sequence[Result], *outcomes: str) -> list[str]:
@@ -103,7 +118,7 @@ def test_exactly_the_refused_ones_are_rejected_in_a_bounded_number_of_requests(
     count, culprits = drawn
     server = FakeServer({str(number) for number in culprits})
 
-    results = sent(server, count, size=count)
+    results = sent(server, patients(count), count, at_once=True)
 
     everything = {str(number) for number in range(count)}
     assert ids_of(results, "rejected") == sorted(server.culprits)
@@ -121,7 +136,7 @@ def test_whatever_passes_on_the_way_each_resource_has_one_end_and_no_neighbour_i
     count, culprits = drawn
     server = FakeServer({str(number) for number in culprits}, list(faults))
 
-    results = sent(server, count, size)
+    results = sent(server, patients(count), size, at_once=True)
 
     everything = sorted(map(str, range(count)))
     assert sorted(result.resource.resource_id for result in results) == everything
@@ -154,25 +169,7 @@ class NarrowServer:
             self.refused.append(count)
             return httpx.Response(413)
         self.accepted.append(count)
-        entries = [{"response": {"status": "201 Created", "etag": 'W/"1"'}} for _ in range(count)]
-        return httpx.Response(200, json={"resourceType": "Bundle", "entry": entries})
-
-
-def sent_in_turn(server: NarrowServer, resources: Sequence[Resource], size: int) -> list[Result]:
-    """Send bundles of `size` one after another, and return the results."""
-    results: list[Result] = []
-
-    async def on_results(settled: Sequence[Result]) -> None:
-        results.extend(settled)
-
-    async def send() -> None:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as http:
-            sender = Sender(FhirClient(BASE, http, has_gzip=False), InFlightLimit(4), 60.0, size)
-            for bundle in bundles(resources, size):
-                await sender.deliver(bundle, on_results)
-
-    asyncio.run(send())
-    return results
+        return created(count)
 
 
 def patient_of(number: int, characters: int) -> Resource:
@@ -183,7 +180,7 @@ def test_one_large_resource_costs_a_few_requests_and_leaves_the_other_bundles_as
     resources = [patient_of(number, 2 * MEGABYTE if number == 1234 else 500) for number in range(3000)]
     server = NarrowServer(100, MEGABYTE)
 
-    results = sent_in_turn(server, resources, 100)
+    results = sent(server, resources, 100, at_once=False)
 
     assert ids_of(results, "rejected") == ["1234"]
     assert len(ids_of(results, *LOADED)) == 2999
@@ -195,7 +192,7 @@ def test_two_resources_that_do_not_fit_together_leave_the_other_bundles_as_they_
     resources = [patient_of(number, 600_000 if number in {1234, 1235} else 500) for number in range(3000)]
     server = NarrowServer(100, MEGABYTE)
 
-    results = sent_in_turn(server, resources, 100)
+    results = sent(server, resources, 100, at_once=False)
 
     assert len(ids_of(results, *LOADED)) == 3000
     assert len(server.refused) + len(server.accepted) <= 30 + 4
@@ -211,7 +208,7 @@ def test_the_limit_of_a_server_is_learnt_and_seldom_met_again(
     large = [patient_of(number, randomness.randrange(2_000, 2_500)) for number in range(2000, 4000)]
     server = NarrowServer(most_entries, most_bytes)
 
-    results = sent_in_turn(server, [*large, *small] if has_large_ones_first else [*small, *large], 100)
+    results = sent(server, [*large, *small] if has_large_ones_first else [*small, *large], 100, at_once=False)
 
     assert len(ids_of(results, *LOADED)) == 4000
     assert len(server.refused) <= 10
