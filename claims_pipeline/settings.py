@@ -27,6 +27,8 @@ MOST_CLAIMS, MOST_PATIENTS = 10**9, 10**8
 MOST_IRREGULARITIES = 0.2
 """Share of claims that may be made irregular: more, and a feed has too few regular claims to plant them in."""
 FEED_DAYS = 365
+BEARER_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+"""A token as it may stand in a header (RFC 6750, 2.1)."""
 CLAIMS_A_PERSON_AND_YEAR = 4.2
 """Claims at which the feed's members use care as often as people in the United States do (docs/generator.md)."""
 
@@ -157,6 +159,13 @@ class Settings(BaseSettings):
         if url and not _is_http_url(url):
             raise ValueError(f"not the address of a FHIR server such as http://127.0.0.1:8080/fhir: {url!r}")
         return url.rstrip("/")
+
+    @field_validator("fhir_token")
+    @classmethod
+    def _bearer_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not BEARER_TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError("not a bearer token: it has letters, digits and -._~+/ only, no spaces and no line breaks")
+        return token
 
     @model_validator(mode="before")
     @classmethod

@@ -84,6 +84,8 @@ def generate(
     )
     target = Path(output).expanduser().absolute() if output else settings.lake_path
     chosen = form or ("json" if target.suffix == ".json" else "parquet")
+    if compress and chosen == "parquet":
+        raise ConfigError("--gzip is for ndjson, bundles and json; Parquet files are compressed already")
     require_target(target, chosen)
     feed = requested_feed(target, settings)
     err.print(f"seed {feed.seed}, {feed.claims:,} claims, {feed.patients:,} people, {feed.start_date}..{feed.end_date}")

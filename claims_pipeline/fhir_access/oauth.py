@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from claims_pipeline.errors import ConfigError, FhirError
 from claims_pipeline.ports import LOOPBACK
+from claims_pipeline.settings import BEARER_TOKEN
 
 if TYPE_CHECKING:
     from claims_pipeline.fhir_access.signing_key import SigningKey
@@ -165,7 +166,7 @@ def request_token(client: OAuthClient, url: str) -> _Token:
     answer = _asked(client, "POST", url, data=form, auth=auth)
     content = _json(answer)
     value = content.get("access_token")
-    if not answer.is_success or not isinstance(value, str) or not value:
+    if not answer.is_success or not isinstance(value, str) or not BEARER_TOKEN.fullmatch(value):
         raise _refusal(client, url, answer, content)
     return _Token(value, asked_at + _useful_seconds(content.get("expires_in")))
 

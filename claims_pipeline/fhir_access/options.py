@@ -85,6 +85,8 @@ def _require_one_kind(settings: Settings) -> None:
         raise ConfigError(
             f"CLAIMS_FHIR_CLIENT_ID needs either {' or '.join(proofs)}", fix="set one of them, and not the other"
         )
+    if settings.fhir_password and not settings.fhir_user:
+        raise ConfigError("CLAIMS_FHIR_PASSWORD is set without CLAIMS_FHIR_USER", fix="set both, or neither")
     if given and not settings.fhir_client_id:
         raise ConfigError(f"{given[0]} is set without CLAIMS_FHIR_CLIENT_ID", fix="set both, or neither")
 

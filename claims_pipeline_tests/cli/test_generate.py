@@ -52,6 +52,13 @@ def test_an_empty_output_is_refused_and_not_taken_for_the_current_folder(
     assert files(tmp_path / "here") == []
 
 
+def test_parquet_with_gzip_is_refused(home: Path) -> None:
+    done = claims(home, "generate", *SMALL, "--gzip")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --gzip is for ndjson, bundles and json")
+
+
 def test_a_finding_makes_quality_fail(home: Path) -> None:
     claims(home, "generate", *SMALL)
     import polars as pl

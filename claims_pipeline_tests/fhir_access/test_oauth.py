@@ -173,6 +173,15 @@ def test_a_scope_that_is_not_allowed_is_named(authority: AuthorisationServer, by
     assert "CLAIMS_FHIR_SCOPE" in refusal(by_key).fix
 
 
+@pytest.mark.parametrize("token", ["two words", "sécret\n"])
+def test_a_token_that_cannot_stand_in_a_header_is_no_token(
+    authority: AuthorisationServer, by_key: Settings, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setattr(authority, "issue", lambda *_: {"access_token": token, "token_type": "bearer"})
+
+    assert "answers without an access token" in refusal(by_key).message
+
+
 def test_a_token_endpoint_that_does_not_answer_is_named(authority: AuthorisationServer, by_key: Settings) -> None:
     nobody = by_key.model_copy(update={"fhir_token_url": "http://127.0.0.1:1/token"})
     with pytest.raises(TokenUnavailable, match="the authorisation server did not answer") as unreachable:
@@ -206,6 +215,7 @@ def test_no_secret_goes_over_an_open_connection_to_another_machine(by_secret: Se
     ("values", "message"),
     [
         ({"fhir_client_id": "loader"}, "CLAIMS_FHIR_CLIENT_ID needs either CLAIMS_FHIR_CLIENT_SECRET or"),
+        ({"fhir_password": "x"}, "CLAIMS_FHIR_PASSWORD is set without CLAIMS_FHIR_USER"),
         ({"fhir_client_secret": "x"}, "CLAIMS_FHIR_CLIENT_SECRET is set without CLAIMS_FHIR_CLIENT_ID"),
         (
             {"fhir_client_id": "loader", "fhir_client_secret": "x", "fhir_private_key_file": "key.pem"},
