@@ -29,6 +29,20 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return Lake(output)
 
 
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the feed as NDJSON and as one Bundle."""
+    folder = tmp_path_factory.mktemp("files")
+    produce(FEED, folder / "feed.v2", form="ndjson")
+    produce(FEED, folder / "all.json", form="json")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ndjson(files: Path) -> Path:
+    return files / "feed.v2"
+
+
 def latest(lake: Lake) -> dict[str, str]:
     """Return the current claims as JSON by id, worked out a day after the other."""
     state: dict[str, str] = {}
@@ -42,19 +56,16 @@ def resources(bundle: dict[str, Any]) -> list[dict[str, Any]]:
     return [entry["resource"] for entry in bundle["entry"]]
 
 
-def test_ndjson_holds_each_claim_once_in_its_latest_version(lake: Lake, tmp_path: Path) -> None:
-    produce(FEED, tmp_path / "out", form="ndjson")
-    lines = (tmp_path / "out" / "Claim.ndjson").read_text().splitlines()
+def test_ndjson_holds_each_claim_once_in_its_latest_version(lake: Lake, ndjson: Path) -> None:
+    lines = (ndjson / "Claim.ndjson").read_text().splitlines()
     assert {json.loads(line)["id"]: line for line in lines} == latest(lake)
     assert len(lines) == FEED.claims
     assert len({line["status"] for line in map(json.loads, lines)}) == 3
 
 
-def test_ndjson_has_a_file_for_each_resource_type(lake: Lake, tmp_path: Path) -> None:
-    produce(FEED, tmp_path / "out", form="ndjson")
+def test_ndjson_has_a_file_for_each_resource_type(lake: Lake, ndjson: Path) -> None:
     counts = {
-        path.stem: len({json.loads(line)["id"] for line in path.read_text().splitlines()})
-        for path in (tmp_path / "out").iterdir()
+        path.stem: len({json.loads(line)["id"] for line in path.read_text().splitlines()}) for path in ndjson.iterdir()
     }
     assert set(counts) == {"Claim", "Coverage", "Location", "Organization", "Patient", "Practitioner"}
     assert counts["Patient"] == lake.scan(PATIENTS).select(pl.col("patient_id").n_unique()).collect().item()
@@ -62,10 +73,9 @@ def test_ndjson_has_a_file_for_each_resource_type(lake: Lake, tmp_path: Path) ->
     assert counts["Practitioner"] == lake.read(PRACTITIONERS).height
 
 
-def test_compressed_files_hold_the_same_lines(tmp_path: Path) -> None:
-    produce(FEED, tmp_path / "plain", form="ndjson")
+def test_compressed_files_hold_the_same_lines(ndjson: Path, tmp_path: Path) -> None:
     produce(FEED, tmp_path / "packed", form="ndjson", compress=True)
-    for path in (tmp_path / "plain").iterdir():
+    for path in ndjson.iterdir():
         assert gzip.decompress((tmp_path / "packed" / f"{path.name}.gz").read_bytes()) == path.read_bytes()
 
 
@@ -91,9 +101,8 @@ def references(node: Any) -> list[str]:
     return [found for value in node for found in references(value)] if isinstance(node, list) else []
 
 
-def test_one_file_is_a_collection_of_everything(lake: Lake, tmp_path: Path) -> None:
-    produce(FEED, tmp_path / "all.json", form="json")
-    bundle = json.loads((tmp_path / "all.json").read_text())
+def test_one_file_is_a_collection_of_everything(lake: Lake, files: Path) -> None:
+    bundle = json.loads((files / "all.json").read_text())
     assert (bundle["resourceType"], bundle["type"]) == ("Bundle", "collection")
     claims = [resource["id"] for resource in resources(bundle) if resource["resourceType"] == "Claim"]
     assert sorted(claims) == sorted(latest(lake))
@@ -115,15 +124,11 @@ def contents(output: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in files}
 
 
-def test_statistics_stand_beside_every_output(lake: Lake, tmp_path: Path) -> None:
-    produce(FEED, tmp_path / "all.json", form="json")
-    produce(FEED, tmp_path / "feed.v2", form="ndjson")
+def test_statistics_stand_beside_every_output(lake: Lake, files: Path) -> None:
     assert statistics_path(lake.root).name == "lake.stats.json"
-    names = {path.name for path in tmp_path.iterdir()}
+    names = {path.name for path in files.iterdir()}
     assert names == {"all.json", "all.stats.json", "feed.v2", "feed.v2.stats.json"}
-    of_lake, of_json = (
-        json.loads(path.read_text()) for path in (statistics_path(lake.root), tmp_path / "all.stats.json")
-    )
+    of_lake, of_json = (json.loads(path.read_text()) for path in (statistics_path(lake.root), files / "all.stats.json"))
     assert of_lake == of_json
 
 
