@@ -28,7 +28,7 @@ _PREFIX = re.compile(r"(?=.*[A-Za-z.\-])[A-Za-z0-9.\-]{1,32}")
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Options of a load that are used less often.
+    """The less common options of a load.
 
     Attributes:
         is_dry_run: report what would be sent, and send nothing.

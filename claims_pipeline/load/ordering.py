@@ -160,7 +160,7 @@ class DeletionOrder:
     count: int = 0
 
     def add(self, rows: Sequence[Holding]) -> None:
-        """Add resources; what refers to what is not known counts as referring to nothing."""
+        """Add resources; one whose references are not known counts as having none."""
         numbers = range(self.count, self.count + len(rows))
         self.count += len(rows)
         frame = pl.DataFrame(

@@ -24,7 +24,7 @@ FAILURES_SHOWN = 10
 
 @dataclass(frozen=True)
 class RemoveReport:
-    """What was deleted.
+    """The result of `remove`: what was deleted, and what is left.
 
     Attributes:
         server: base address.

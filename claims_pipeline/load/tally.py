@@ -153,14 +153,14 @@ class Tally:
             self.failures.append(Failure("rejected", name, source, 0, text))
 
     def add_unreadable(self, rejected: pl.DataFrame) -> None:
-        """Count input that cannot be sent (columns of `sources.REJECTED_SCHEMA`)."""
+        """Count input that cannot be sent (columns of `REJECTED_SCHEMA` in sources/file_resources.py)."""
         self._count_input(rejected, "rejected")
         for source, resource_type, resource_id, reason in rejected.head(FAILURES_KEPT - len(self.failures)).iter_rows():
             name = f"{resource_type or 'input'}/{resource_id}" if resource_id else resource_type or "input"
             self.failures.append(Failure("rejected", name, source, 0, reason))
 
     def add_superseded_input(self, superseded: pl.DataFrame) -> None:
-        """Count resources that came again later in the input (columns of `sources.REJECTED_SCHEMA`)."""
+        """Count resources that came again later in the input (columns as for `add_unreadable`)."""
         self._count_input(superseded, "superseded")
 
     def _count_input(self, rows: pl.DataFrame, outcome: str) -> None:

@@ -28,7 +28,7 @@ UNREADABLE = "unreadable"
 
 
 class Letter(NamedTuple):
-    """One rejection.
+    """A resource, or a place in the input, that was rejected, with the reason.
 
     Attributes:
         rejected_at: when.
@@ -92,7 +92,7 @@ SCHEMA = pl.Schema({**LIST_SCHEMA, "references": pl.List(pl.String()), "together
 
 
 def put_letters(ledger: Ledger, letters: Sequence[Letter]) -> None:
-    """Write letters, each instead of an earlier one about the same."""
+    """Write letters; each replaces an earlier letter about the same resource or place."""
     if not letters:
         return
     with ledger.writing() as connection:
@@ -130,7 +130,7 @@ def open_letters(ledger: Ledger, *, with_contents: bool) -> pl.DataFrame:
 
 
 def unreadable_before(ledger: Ledger, number: int) -> list[str]:
-    """Return the sources of unreadable input of which a letter was written up to a number."""
+    """Return the sources of unreadable input whose letters have at most a number."""
     with ledger.reading() as connection:
         return [source for (source,) in connection.execute(_UNREADABLE_BEFORE, (UNREADABLE, number))]
 
@@ -206,7 +206,7 @@ class DeadLetters:
         )
 
     def begin_files(self, read: Collection[str]) -> None:
-        """Close, at the end, the letters that earlier runs wrote about unreadable input of the same files and folders.
+        """Note what is read: `close` deletes earlier letters about unreadable input in these files and folders.
 
         Args:
             read: the files and folders that were read, "standard input" for that.
@@ -218,7 +218,7 @@ class DeadLetters:
         """Write input that cannot be sent.
 
         Args:
-            rejected: columns of `sources.REJECTED_SCHEMA`.
+            rejected: columns of `REJECTED_SCHEMA` in sources/file_resources.py.
 
         Raises:
             LedgerUnusable: the ledger's file cannot be written.

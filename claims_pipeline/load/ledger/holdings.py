@@ -1,4 +1,4 @@
-"""What the ledger says the server holds, or held: read a type, a partition or a page at a time."""
+"""Reads what the ledger says the server holds, or held: by page, type or partition."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -91,7 +91,7 @@ def lost_by_lake(ledger: Ledger, *states: State) -> Iterator[Sequence[Holding]]:
 
 
 def under(ledger: Ledger, roots: Sequence[str], *states: State, is_held: bool) -> Iterator[Sequence[Holding]]:
-    """Yield what came from files, `ROWS_AT_ONCE` at a time.
+    """Yield resources that came from some files or folders, `ROWS_AT_ONCE` at a time.
 
     Args:
         ledger: the ledger.

@@ -148,7 +148,7 @@ class Ledger:
 
 
 def require_ledger(path: Path | None) -> None:
-    """Check that there is a ledger at a path that was given, where a new one would be of no use.
+    """Check that there is a ledger at `path`, for commands that cannot work with a new one; None is not checked.
 
     Raises:
         LedgerUnusable: there is none.
@@ -161,7 +161,7 @@ def require_ledger(path: Path | None) -> None:
 
 @contextmanager
 def open_ledger(path: Path) -> Iterator[Ledger]:
-    """Open the ledger at `path`, made if it is not there; one of an earlier version is brought up to this one.
+    """Open the ledger at `path`; create it if it does not exist, and upgrade one of an earlier version.
 
     Raises:
         LedgerUnusable: it cannot be opened, is not a ledger, or was written by a later version of this program.

@@ -19,7 +19,7 @@ _LABELS_OF_A_LAKE = json.dumps(labels_in({"security": [TEST_DATA]}))
 
 @dataclass(frozen=True)
 class Comparison:
-    """Some resources of one type.
+    """The comparison of some resources of one type.
 
     Attributes:
         resource_type: their type.

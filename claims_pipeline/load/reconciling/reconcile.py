@@ -22,7 +22,7 @@ IDS_SHOWN = 10
 
 @dataclass(frozen=True)
 class TypeComparison:
-    """One resource type.
+    """The comparison of one resource type.
 
     Attributes:
         ledger: resources that the ledger says the server holds.
@@ -44,7 +44,7 @@ class TypeComparison:
 
 @dataclass(frozen=True)
 class ReconcileReport:
-    """The ledger against the server.
+    """The result of `reconcile`: the ledger compared with the server.
 
     Attributes:
         server: base address.

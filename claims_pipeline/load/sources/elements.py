@@ -135,12 +135,12 @@ def _problem(definition: Definition, element: Element, name: str, child: Any) ->
 
 
 def shown_type(resource_type: str) -> str:
-    """Return a resource type as it may be shown: text that cannot be a name is not, since it may be anything."""
+    """Return a resource type for a message; text that cannot be a name is not shown, since it may be health data."""
     return repr(resource_type) if _NAME.fullmatch(resource_type) else "the value of resourceType"
 
 
 def _shown(name: str, child: Any) -> str:
-    """Return the name of a member as it may be shown."""
+    """Return the name of a member for a message."""
     shown = child if name == REPEATED else name
     return shown if _NAME.fullmatch(shown) else "(a member)"
 
