@@ -61,6 +61,20 @@ def test_a_range_is_recorded_day_by_day_with_few_connections(
     assert len(opened) < 120  # of two connections for each event: 80 and more for the days alone
 
 
+@dg.asset_check(asset=days)
+def days_are_right() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
+def test_a_check_of_a_range_is_planned_once_and_nothing_stays_planned(instance: dg.DagsterInstance) -> None:
+    dg.materialize([days, days_are_right], instance=instance, tags={RANGE_START: FIRST, RANGE_END: LAST})
+
+    key = dg.AssetCheckKey(dg.AssetKey("days"), "days_are_right")
+    history = instance.event_log_storage.get_asset_check_execution_history(key, limit=100)
+
+    assert [(one.status.value, one.partition) for one in history] == [("SUCCEEDED", None)]
+
+
 def test_a_batch_is_stored_as_a_whole_or_not_at_all(instance: dg.DagsterInstance) -> None:
     dg.materialize([days], instance=instance, tags={RANGE_START: FIRST, RANGE_END: FIRST})
     storage = instance.event_log_storage
