@@ -13,6 +13,7 @@ from claims_pipeline.dashboard.analytics import Analytics, View
 from claims_pipeline.dashboard.charts import CHARTS, Chart
 from claims_pipeline.dashboard.charts.geography import GRID, RAMP
 from claims_pipeline.dashboard.charts.periods import grain_of
+from claims_pipeline.dashboard.charts.registry import BY_PLACE
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import Grain, start_of
 from claims_pipeline.generate import generate_range
@@ -301,3 +302,13 @@ def test_the_charts_of_some_patients_are_counted_as_those_of_all(client: httpx.C
         assert columns(of_some, *of_counts) == columns(of_all, *of_counts)
     else:
         assert of_some == of_all
+
+
+@every_chart
+def test_the_order_of_an_axis_is_stated(chart: Chart, view: View) -> None:
+    """The page swaps the rows of a drawn chart, and Vega keeps the order in which it first saw the values otherwise."""
+    encoding = chart.draw(view, Filters())["encoding"]
+    axes = [encoding[channel] for channel in ("x", "y") if channel in encoding]
+    assert axes
+    for axis in axes:
+        assert axis.get("sort") == BY_PLACE or "domain" in axis.get("scale", {}) or "timeUnit" in axis

@@ -1,7 +1,7 @@
 """Charts of what was done."""
 
 from claims_pipeline.dashboard.analytics import Rows, View
-from claims_pipeline.dashboard.charts.registry import ACCENT, Spec, charged, chart, counted, specification
+from claims_pipeline.dashboard.charts.registry import ACCENT, BY_PLACE, Spec, charged, chart, counted, specification
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.reference import procedure_labels
 
@@ -26,7 +26,7 @@ def top_procedures(view: View, filters: Filters) -> Spec:
         chooses=("procedure", "hcpcs_code"),
         height=34 * max(len(rows), 1),  # a height by steps makes Vega-Lite warn on the console
         encoding={
-            "y": {"field": "hcpcs_code", "type": "nominal", "sort": None, "axis": None},
+            "y": {"field": "hcpcs_code", "type": "nominal", "sort": BY_PLACE, "axis": None},
             "tooltip": [
                 {"field": "hcpcs_code", "title": "Procedure"},
                 {"field": "label", "title": "Label"},
@@ -52,6 +52,7 @@ def top_procedures(view: View, filters: Filters) -> Spec:
 def _bars(rows: Rows, labels: dict[str, str]) -> Rows:
     return [
         {
+            "place": place,
             "hcpcs_code": (code := row["hcpcs_code"]),
             "label": (label := labels.get(code, "")),
             "line_count": (count := row["line_count"]),
@@ -59,5 +60,5 @@ def _bars(rows: Rows, labels: dict[str, str]) -> Rows:
             "text": f"{count:,} · {code} {label}",
             "description": f"{code} {label}: {count:,} service lines, ${amount:,.2f}",
         }
-        for row in rows
+        for place, row in enumerate(rows)
     ]

@@ -20,6 +20,12 @@ STATUS_COLORS = {"active": "#2f74d0", "cancelled": "#d9652b", "draft": "#8b93a1"
 """Told apart with colour blindness too, and three to one against the light and the dark page."""
 ACCENT = STATUS_COLORS["active"]
 
+BY_PLACE: Spec = {"field": "place", "op": "min", "order": "ascending"}
+"""Order of the values of an axis, by the column `place` of the rows.
+
+Without one Vega keeps the order in which it first saw the values, also when the page swaps the rows for others.
+"""
+
 
 @dataclass(frozen=True)
 class Chart:

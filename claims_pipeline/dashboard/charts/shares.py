@@ -1,7 +1,15 @@
 """Charts of what the claims consist of."""
 
 from claims_pipeline.dashboard.analytics import Rows, View
-from claims_pipeline.dashboard.charts.registry import ACCENT, STATUS_COLORS, Spec, chart, counted, specification
+from claims_pipeline.dashboard.charts.registry import (
+    ACCENT,
+    BY_PLACE,
+    STATUS_COLORS,
+    Spec,
+    chart,
+    counted,
+    specification,
+)
 from claims_pipeline.dashboard.filters import Filters
 
 STATUSES = {status: status.capitalize() for status in STATUS_COLORS}
@@ -55,7 +63,7 @@ def _shares(
     position = {
         "field": "label",
         "type": "nominal",
-        "sort": None,
+        "sort": BY_PLACE,
         "axis": {"title": None, "ticks": False, "domain": False, "labelPadding": 8},
     }
     return specification(
@@ -93,6 +101,7 @@ def _bars(rows: Rows, labels: dict[str, str]) -> Rows:
     counts = {row["category"]: row["claim_count"] for row in rows}
     return [
         {
+            "place": place,
             "category": category,
             "label": label,
             "claim_count": counts[category],
@@ -100,6 +109,6 @@ def _bars(rows: Rows, labels: dict[str, str]) -> Rows:
             "text": f"{counts[category]:,} ({counts[category] / total:.1%})",
             "description": f"{label}: {counts[category]:,} claims, {counts[category] / total:.1%}",
         }
-        for category, label in labels.items()
+        for place, (category, label) in enumerate(labels.items())
         if category in counts
     ]
