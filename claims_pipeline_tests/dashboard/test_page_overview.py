@@ -1,7 +1,7 @@
 """The overview in a real browser: search, changes, what is worth a look."""
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
 
@@ -121,6 +121,18 @@ def test_a_figure_without_meaning_is_a_dash_in_the_tooltip(page: Page) -> None:
     page.locator("[data-chart=geography] svg").get_by_label("AK: 0 claims").first.hover(force=True)
     expect(page.locator("#vg-tooltip-element")).to_contain_text("PMPM")
     assert "null" not in page.locator("#vg-tooltip-element").inner_text()
+
+
+def test_the_figures_are_shown_before_what_takes_longer(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    held: list[Route] = []
+    page.route("**/api/cards?*", lambda route: held.append(route))
+    page.get_by_role("checkbox", name="Draft").check()
+    expect(page.locator("#figures .card", has_text="Claims").first.locator(".figure")).to_have_text("1")
+    expect(page.locator("main")).to_have_attribute("aria-busy", "true")
+    held[0].continue_()
+    expect_claims(page, 1)
 
 
 def test_a_card_shows_its_sql(page: Page) -> None:

@@ -62,16 +62,18 @@ async function show(parameters, signal, everything) {
   const subject = part.subject(parameters, filters).toString();
   if (everything) shownSubjects.clear();
   const isNewCount = everything || filters.toString() !== shownFilters;
-  const [stats, answers] = await Promise.all([
-    isNewCount ? ask("/api/stats", { parameters: filters, signal }) : null,
-    shownSubjects.get(tab) === subject ? null : part.ask(parameters, filters, signal)]);
+  const asked = shownSubjects.get(tab) === subject ? null : part.ask(parameters, filters, signal);
+  asked?.catch(() => {}); // awaited below, unless the figures fail before
+  const stats = isNewCount ? await ask("/api/stats", { parameters: filters, signal }) : null;
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
-  if (stats) showStats(stats, filters);
+  if (stats) showStats(stats, filters); // they come first: what the tab asks takes longer
+  showChips(parameters);
+  showDays(parameters, stats?.build);
+  const answers = await asked;
+  if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
   if (answers) await part.show(answers, parameters, claimCount);
   for (const place of document.querySelectorAll(`[data-of=${tab}].waiting`)) place.classList.remove("waiting");
-  showChips(parameters);
   for (const kind of ["csv", "parquet"]) document.getElementById(kind).href = `/api/export.${kind}?${filters}`;
-  showDays(parameters, stats?.build);
   await showDetail(parameters, signal);
   if (isPaging && tab === "claims" && answers) announce(`Claims ${rangeOf(answers)}, ${orderOf(sortOf(parameters))}`);
   isPaging = false;
