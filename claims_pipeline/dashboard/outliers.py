@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import RUN_AS_IT_IS
+from claims_pipeline.dashboard.dimensions import DIMENSIONS
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
@@ -85,7 +86,7 @@ def _reason(row: dict[str, Any]) -> str:
     times = row["amount"] / row["peer_amount"]
     compared = f"{times:.1f} times" if times >= 1 else f"{100 * times:.0f}% of"
     what = "for one patient" if row["claim_count"] else "on one claim"
-    specialty = row["specialty"].replace("_", " ")
+    specialty = DIMENSIONS["specialty"].labeller()(row["specialty"])
     return (
         f"${row['amount']:,.2f} {what}, {compared} the median of {row['peer_count']:,} peers in {specialty} "
         f"(${row['peer_amount']:,.2f})"

@@ -1,25 +1,32 @@
 """The HTML page, with the choices and a frame for each chart, so that nothing moves when the data arrive."""
 
 from html import escape
+from itertools import starmap
 
 from claims_pipeline.dashboard.charts import CHARTS, Chart
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.dashboard.measures import MEASURES, Measure
+from claims_pipeline.reference import specialty_labels
 
 FIRST_DIMENSION, FIRST_MEASURE = "specialty", "charge_amount"
 """Dimension of the ranking until another one is chosen."""
 
 
 def render_page(template: str) -> str:
-    """Return the page with a frame for each chart, and a choice for each dimension and measure."""
+    """Return the page with a frame for each chart, the choices of dimensions and measures, and names of specialties."""
     parts = {
         "<!-- charts -->": map(_frame, CHARTS),
         "<!-- dimensions -->": map(_dimension_option, DIMENSIONS.values()),
         "<!-- measures -->": map(_measure_option, MEASURES.values()),
+        "<!-- specialties -->": starmap(_option, specialty_labels().items()),
     }
     for place, lines in parts.items():
         template = template.replace(place, "\n".join(lines))
     return template
+
+
+def _option(value: str, label: str) -> str:
+    return f'<option value="{escape(value)}" label="{escape(label)}"></option>'
 
 
 def _dimension_option(dimension: Dimension) -> str:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.dimensions import DIMENSIONS
 from claims_pipeline.dashboard.filters import PatientText, patient_condition
 from claims_pipeline.reference import diagnosis_labels, procedure_labels
 
@@ -75,6 +76,7 @@ def _patients(view: View, text: str) -> list[Found]:
 def _providers(view: View, text: str) -> list[Found]:
     last, comma, first = (part.strip() for part in text.partition(","))
     name = f"{first} {last}".strip() if comma else text
+    specialty_of = DIMENSIONS["specialty"].labeller()
     rows = view.select(
         "select practitioner_id, practitioner_name as name, specialty, claim_count from providers "
         "where contains(lower(practitioner_name), ?) or contains(lower(practitioner_id), ?) "
@@ -87,7 +89,7 @@ def _providers(view: View, text: str) -> list[Found]:
             kind="provider",
             value=row["practitioner_id"],
             label=row["name"],
-            note=f"{row['practitioner_id']}, {row['specialty'].replace('_', ' ')}, {row['claim_count']:,} claims",
+            note=f"{row['practitioner_id']}, {specialty_of(row['specialty'])}, {row['claim_count']:,} claims",
         )
         for row in rows
     ]

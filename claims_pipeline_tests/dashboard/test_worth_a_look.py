@@ -13,6 +13,7 @@ from claims_pipeline.dashboard.anomalies import anomalies, unusual
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.outliers import OutlierQuery, cost_outliers
 from claims_pipeline.lake import Lake
+from claims_pipeline.reference import specialty_labels
 from claims_pipeline_tests.dashboard.generated_lake import latest
 
 
@@ -32,7 +33,7 @@ def test_the_outliers_are_those_with_a_robust_z_above_the_limit(lake: Lake, view
     assert expected, "the lake has no outlier to find"
     found = cost_outliers(view, OutlierQuery(of="claims", count=1000))
     assert {one.value: one.score for one in found} == pytest.approx(expected, abs=0.051)
-    assert all("peers in" in one.reason for one in found)
+    assert all(f"peers in {specialty_labels()[one.specialty]} (" in one.reason for one in found)
 
 
 def test_the_outliers_of_all_claims_are_those_of_the_model_and_of_a_filter_that_selects_all(view: View) -> None:

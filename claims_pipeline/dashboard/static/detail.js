@@ -2,7 +2,7 @@
 
 import { ask, isAborted } from "./api.js";
 import { element, sqlOf, tableOf } from "./elements.js";
-import { formatAmount, formatCount, formatDay, formatDecimal, formatPercent, inWords } from "./format.js";
+import { formatAmount, formatCount, formatDay, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
@@ -44,7 +44,7 @@ async function claimPage(id, signal) {
       ["Service", `${formatDay(claim.claim_start_date)} to ${formatDay(claim.claim_end_date)}`],
       ["Patient", opener("person", claim.patient_id, claim.patient_name), `, ${claim.patient_id}`],
       ["Coverage", `${claim.plan_name}, ${claim.payer_name}`],
-      ["Provider", opener("practitioner", claim.practitioner_id, claim.practitioner_name), `, ${inWords(claim.specialty)}`],
+      ["Provider", opener("practitioner", claim.practitioner_id, claim.practitioner_name), `, ${specialtyOf(claim.specialty)}`],
       ["Practice", claim.organization_name],
       ["Site of care", `${claim.location_name}, ${named(claim.place_of_service)}, ${claim.facility_city}, ${claim.facility_state}`],
       ["Diagnoses", claim.diagnoses.map(named).join("; ")],
@@ -105,7 +105,7 @@ async function providerPage(id, signal) {
     provider.practitioner_name,
     factsOf([
       ["Provider", provider.practitioner_id],
-      ["Specialty", inWords(provider.specialty)],
+      ["Specialty", specialtyOf(provider.specialty)],
       ["Practice", `${provider.organization_name}, ${provider.facility_city}, ${provider.facility_state}`],
       ["Peers", `${formatCount(provider.peer_count)} providers of the specialty, this one included`],
     ]),

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { element, keepingFocus, sqlOf, tableOf, valueOf } from "./elements.js";
-import { formatAmount, formatCount, formatDecimal, formatFigure, formatPercent } from "./format.js";
+import { formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, specialtyOf } from "./format.js";
 
 const measures = new Map([...document.getElementById("measure").options].map((option) =>
   [option.value, { title: option.textContent, ...option.dataset }]));
@@ -53,7 +53,7 @@ export function askForProviders(filters, signal) {
 export function showProviders([specialties, providers, outliers]) {
   showBreakdown("by-specialty", specialties, PROVIDER_FIGURES);
   showBreakdown("by-provider", providers, PROVIDER_FIGURES);
-  const rows = outliers.map((one) => [valueOf("provider", one.value, one.label), one.specialty.replaceAll("_", " "),
+  const rows = outliers.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
     formatAmount(one.amount), formatAmount(one.peer_amount), formatDecimal(one.score, 1)]);
   fill("outliers", rows.length, tableOf(["Provider", "Specialty", "Charges for each patient", "Median of peers", "Robust z"],
     rows, { isNumeric: true, textColumns: 2 }), outliers[0]?.sql, "the outliers");

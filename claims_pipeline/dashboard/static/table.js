@@ -1,7 +1,7 @@
 // The table of claims: what its columns show, its order, its parts.
 
 import { element, keepingFocus } from "./elements.js";
-import { formatAmount, formatCount, formatDay } from "./format.js";
+import { formatAmount, formatCount, formatDay, specialtyOf } from "./format.js";
 
 const table = document.querySelector("#claims table");
 const range = document.getElementById("range");
@@ -33,7 +33,7 @@ const COLUMNS = [
   { title: "Provider", sort: "practitioner_name", isExtra: true,
     show: (claim) => [element("button", { type: "button", className: "link", "data-practitioner": claim.practitioner_id,
       "data-key": `provider ${claim.claim_id}`, title: "Open the provider" }, claim.practitioner_name)] },
-  { title: "Specialty", sort: "specialty", isExtra: true, show: (claim) => [claim.specialty.replaceAll("_", " ")] },
+  { title: "Specialty", sort: "specialty", isExtra: true, show: (claim) => [specialtyOf(claim.specialty)] },
   { title: "Plan", isExtra: true, show: (claim) => [claim.plan_name ?? "–"] },
   { title: "Payer", isExtra: true, show: (claim) => [claim.payer_name ?? "–"] },
 ];
