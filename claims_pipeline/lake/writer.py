@@ -30,6 +30,20 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class _Pending:
+    """A partition that is complete and waits for its name."""
+
+    table: Table
+    day: date | None
+    temporary: Path
+
+    @property
+    def place(self) -> tuple[date, int]:
+        """Its place in the order in which partitions get their names."""
+        return self.day or date.min, _ORDER[self.table.name]
+
+
 @dataclass
 class LakeWriter:
     """Collects partitions in temporary files; leaving the `with` block publishes them.
@@ -49,7 +63,7 @@ class LakeWriter:
     root: Path
     written: int = 0
     unchanged: int = 0
-    _pending: list[tuple[Table, date | None]] = field(default_factory=list)
+    _pending: dict[Path, _Pending] = field(default_factory=dict)
     _added: dict[str, dict[str, Entry]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -59,12 +73,11 @@ class LakeWriter:
         content = parquet_bytes(frame if frame.columns == names else frame.select(names))
         path = partition_path(self.root, table, day)
         entry = Entry(rows=frame.height, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-        remove_leftovers(path)
-        is_equal = path.exists() and path.stat().st_size == len(content) and path.read_bytes() == content
+        is_equal = not _make_folder(path) and _has(path, len(content)) and path.read_bytes() == content
+        temporary = temporary_name(path)
         if not is_equal:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary_name(path).write_bytes(content)
-        self._note(table, day, entry, is_equal=is_equal)
+            temporary.write_bytes(content)
+        self._note(path, table, day, entry, None if is_equal else temporary)
 
     def add_frames(self, table: Table, frames: Iterable[pl.DataFrame], day: date | None = None) -> int:
         """Add one partition from frames with the declared columns, of which few are in memory at a time.
@@ -75,8 +88,7 @@ class LakeWriter:
             The number of its rows.
         """
         path = partition_path(self.root, table, day)
-        remove_leftovers(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path)
         temporary = temporary_name(path)
         rows = 0
 
@@ -89,27 +101,27 @@ class LakeWriter:
         try:
             register_io_source(counted, schema=table.polars_schema).sink_parquet(temporary, **_OPTIONS)
             entry = Entry(rows=rows, bytes=temporary.stat().st_size, sha256=file_digest(temporary))
-            is_equal = path.exists() and path.stat().st_size == entry.bytes and file_digest(path) == entry.sha256
+            is_equal = _has(path, entry.bytes) and file_digest(path) == entry.sha256
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
         if is_equal:
             temporary.unlink()
-        self._note(table, day, entry, is_equal=is_equal)
+        self._note(path, table, day, entry, None if is_equal else temporary)
         return rows
 
-    def _note(self, table: Table, day: date | None, entry: Entry, *, is_equal: bool) -> None:
+    def _note(self, path: Path, table: Table, day: date | None, entry: Entry, temporary: Path | None) -> None:
         with self._lock:
             self._added.setdefault(table.name, {})[partition_key(table, day)] = entry
-            if is_equal:
+            if temporary is None:
                 self.unchanged += 1
             else:
-                self._pending.append((table, day))
+                self._pending[path] = _Pending(table, day, temporary)
 
     def file(self, table: Table, day: date | None = None) -> Path:
         """Return the file that holds a partition now: the temporary one if it was added and differs from the lake's."""
         path = partition_path(self.root, table, day)
-        return temporary_name(path) if (table, day) in self._pending else path
+        return self._pending[path].temporary if path in self._pending else path
 
     def __enter__(self) -> Self:
         return self
@@ -121,24 +133,44 @@ class LakeWriter:
             if kind is None:
                 self._publish()
         finally:
-            for path in self._paths():
-                temporary_name(path).unlink(missing_ok=True)
+            for pending in self._pending.values():
+                pending.temporary.unlink(missing_ok=True)
 
     def _publish(self) -> None:
-        sync(temporary_name(path) for path in self._paths())
+        sync(pending.temporary for pending in self._pending.values())
         with manifest_lock(self.root):
             known = {name: read_manifest(self.root, TABLES[name]) for name in self._added}  # damaged: nothing happens
-            self._pending.sort(key=lambda added: (added[1] or date.min, _ORDER[added[0].name]))
-            for path in self._paths():
-                temporary_name(path).replace(path)
-            sync({folder for path in self._paths() for folder in (path.parent, path.parent.parent)})  # both may be new
+            in_order = sorted(
+                self._pending.items(), key=lambda item: (item[1].day or date.min, _ORDER[item[1].table.name])
+            )
+            for path, pending in in_order:
+                pending.temporary.replace(path)
+            sync({folder for path in self._pending for folder in (path.parent, path.parent.parent)})  # both may be new
             for name, entries in known.items():
                 if entries | self._added[name] != entries:
                     write_manifest(self.root, TABLES[name], entries | self._added[name])
         self.written = len(self._pending)
+        self._pending.clear()
 
-    def _paths(self) -> list[Path]:
-        return [partition_path(self.root, table, day) for table, day in self._pending]
+
+def _make_folder(path: Path) -> bool:
+    """Make the folder of a file and return whether it is new; from one that was there, remove what is left over."""
+    try:
+        path.parent.mkdir()
+    except FileExistsError:
+        remove_leftovers(path)
+        return False
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return True
+
+
+def _has(path: Path, size: int) -> bool:
+    """Return whether there is a file of a size."""
+    try:
+        return path.stat().st_size == size
+    except FileNotFoundError:
+        return False
 
 
 def parquet_bytes(frame: pl.DataFrame) -> bytes:
