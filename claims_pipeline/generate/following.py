@@ -32,7 +32,7 @@ def follow(receipts: ReceiptDays, slots: Slots, received: Integers) -> tuple[Int
         days = received[open_claims]
         counts = receipts.counts[days - receipts.first]
         index = draws.below(f"claim/source {attempt}", slots.counter[open_claims], counts)
-        source = receipts.slots(days, index)
+        source = receipts.slots(days, index).widened()
         fits = may_follow[slots.story[open_claims], source.story] & ~receipts.are_replacements(days, index)
         claims, chosen = open_claims[fits], np.flatnonzero(fits)
         slots.person[claims] = source.person[chosen]

@@ -30,6 +30,7 @@ from claims_pipeline.generate.draws import (
     Integers,
     KeyedChoice,
     WeightTable,
+    narrowed,
     pair,
 )
 from claims_pipeline.generate.in_turn import NOBODY
@@ -69,6 +70,16 @@ class Slots:
     def at(self, rows: NDArray[np.bool_] | Integers) -> "Slots":
         """Return some of the visits."""
         return Slots(*(values[rows] for values in vars(self).values()))
+
+    def narrowed(self) -> "Slots":
+        """Return the same in fewer bytes: NumPy must be given wider integers before it adds or multiplies them."""
+        story, person, service = narrowed(self.story, np.int8), narrowed(self.person), narrowed(self.service)
+        return replace(self, story=story, person=person, service=service)
+
+    def widened(self) -> "Slots":
+        """Return what `narrowed` was given."""
+        story, person, service = (values.astype(np.int64) for values in (self.story, self.person, self.service))
+        return replace(self, story=story, person=person, service=service)
 
     @staticmethod
     def joined(parts: Sequence["Slots"]) -> "Slots":
@@ -138,7 +149,7 @@ class ReceiptDays:
         return found
 
     def slots(self, received: Integers, index: Integers) -> Slots:
-        """Return what the claims with these days and indices are about.
+        """Return what the claims with these days and indices are about, `narrowed`.
 
         A course is billed with one delay throughout, so that its visits keep their distance. Children who are due come
         last and at once, because no two claims of a week should take the same visit.
@@ -167,7 +178,7 @@ class ReceiptDays:
         person = people_of(self.feed, turns, story=story, ordinal=ordinal, counter=counter, service=service)
         slots = Slots(counter, turns.episode, turns.is_first, story, person, service)
         story, person = self._somebody(slots, person)
-        return replace(slots, story=story, person=person)
+        return replace(slots, story=story, person=person).narrowed()
 
     def _stories(self, received: Integers, index: Integers) -> tuple[Integers, Integers]:
         """Return each claim's story and its ordinal among the feed's claims of that story (-1 for a random one).

@@ -116,7 +116,7 @@ def _drafts(feed: Feed, year: int, run: Run) -> tuple[ReceiptDays, _Draft | None
         return receipts, None
     slots = receipts.slots(received, index)
     source_story, source_episode = follow(receipts, slots, received)
-    return receipts, _Draft(row, slots, source_story, source_episode)
+    return receipts, _Draft(narrowed(row), slots, narrowed(source_story, np.int8), source_episode)
 
 
 def _history(feed: Feed, earlier: Sequence[pl.DataFrame]) -> History:
@@ -140,6 +140,7 @@ def _made_of_part(feed: Feed, history: History, draft: _Draft, rows: Integers, *
     All claims in the draft of a patient are at these positions, or none.
     """
     part = draft.at(rows)
+    part = replace(part, slots=part.slots.widened(), source_story=part.source_story.astype(np.int64))
     return _made(feed, part, *history.of(part.slots.person), is_last=is_last)
 
 
