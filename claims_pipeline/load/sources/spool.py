@@ -74,6 +74,7 @@ _ADMITTED_SCHEMA = {
     "body": pl.String(),
 }
 _OTHER_SCHEMAS: dict[str, dict[str, pl.DataType]] = {
+    "inputs": {"file": pl.Int32(), "name": pl.String(), "is_scanned": pl.Boolean()},
     "refused": {
         **_PLACE,
         "resource_type": pl.String(),
@@ -129,7 +130,8 @@ class Spool:
 
     def add_input(self, file: int, name: str, *, is_scanned: bool) -> None:
         """Record the name of a file; `is_scanned` if it was found in a folder or an archive."""
-        self.execute("INSERT INTO inputs VALUES (?, ?, ?)", [file, _valid(name), is_scanned])
+        self._others["inputs"].append((file, _valid(name), is_scanned))
+        self._flush_if_full()
 
     def add(self, file: int, found: Admitted | Refusal | Deletion | Skipped) -> None:
         """Add one resource, or the reason why none could be read."""

@@ -4,15 +4,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from claims_pipeline.errors import DataError
+from claims_pipeline.load.sources.spool import Spool
 from claims_pipeline_tests.load.sources.samples import coverage, ndjson, patient, reading
 
 READ_ON_A_SMALL_DISK = """
 import resource, sys
 from pathlib import Path
+from typing import Any
 from claims_pipeline.errors import DataError
 from claims_pipeline.load.sources.files import read_files
 
@@ -55,3 +58,23 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
         pass
 
     assert caught.value.where == str(tmp_path / "spool")
+
+
+def test_many_files_take_as_many_statements_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    statements: list[str] = []
+    execute = Spool.execute
+
+    def counted(spool: Spool, statement: str, parameters: Any = None) -> Any:
+        statements.append(statement)
+        return execute(spool, statement, parameters)
+
+    monkeypatch.setattr(Spool, "execute", counted)
+    numbers = []
+    for count in (1, 50):
+        statements.clear()
+        files = {f"p{number}__json": patient(f"p{number}") for number in range(count)}
+        with reading(tmp_path / str(count), **files) as found:
+            assert found.count == count
+        numbers.append(len(statements))
+
+    assert numbers[0] == numbers[1]
