@@ -25,6 +25,8 @@ from claims_pipeline.load.sources.inputs import inputs
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings
 
+PATHS_SHOWN = 10
+
 
 def load_lake(
     lake: Lake,
@@ -119,7 +121,8 @@ def load_files(
 
         spool, base = _empty_spool(settings, ledger), settings.fhir_base_url
         with read_files(paths, spool, on_read, server_base=base, options=options) as resources:
-            source = " ".join(paths)
+            more = f" ... ({len(paths):,} paths)" if len(paths) > PATHS_SHOWN else ""
+            source = " ".join(paths[:PATHS_SHOWN]) + more
             return session.run(
                 ledger, source, lambda run: load_read_files(run, resources, paths, options), is_checked=True
             )

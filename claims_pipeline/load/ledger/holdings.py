@@ -11,8 +11,6 @@ from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.resource import FILES
 
 ROWS_AT_ONCE = 5_000
-AFTER_SLASH = chr(ord("/") + 1)
-"""With it, a range of texts ends that begin with a path and a slash."""
 
 _IS_HELD = "content_hash IS NOT NULL"
 _COLUMNS = "resource_type, resource_id, origin, refers_to, state, content_hash, version_id, source, labels, feed"
@@ -25,6 +23,15 @@ _HELD_TARGETS = f"""
     SELECT {_COLUMNS} FROM targets JOIN resources USING (resource_type, resource_id)
     WHERE {_IS_HELD} ORDER BY resource_type, resource_id
 """
+_MAKE_ROOTS = "CREATE TEMPORARY TABLE IF NOT EXISTS roots (path TEXT PRIMARY KEY)"
+_IS_UNDER_ROOTS = """
+    EXISTS (
+        SELECT 1 FROM roots
+        WHERE path = (SELECT max(earlier.path) FROM roots AS earlier WHERE earlier.path <= source || '/')
+        AND substr(source || '/', 1, length(path)) = path
+    )
+"""
+"""Roots end in a slash and none lies in another: only the last root before a file, in order, can hold it."""
 _FROM_A_FEED = f"SELECT 1 FROM resources WHERE {_IS_HELD} AND (origin <> ? OR feed IS NOT NULL) LIMIT 1"
 
 
@@ -99,10 +106,10 @@ def under(ledger: Ledger, roots: Sequence[str], *states: State, is_held: bool) -
         states: of the resources.
         is_held: only what the server holds; else also what it never held.
     """
-    within = " OR ".join(["source = ? OR (source > ? AND source < ?)"] * len(roots)) or "FALSE"
-    condition = f"origin = ? AND ({within}) AND {_is_among(states)}" + (f" AND {_IS_HELD}" if is_held else "")
-    ranges = [bound for root in roots for bound in (root, root.rstrip("/") + "/", root.rstrip("/") + AFTER_SLASH)]
-    return _pages(ledger, condition, [FILES, *ranges, *states])
+    # no condition on `origin`, whose index would be used: each page would then sort all rows of files
+    condition = f"{_IS_UNDER_ROOTS} AND {_is_among(states)}" + (f" AND {_IS_HELD}" if is_held else "")
+    if roots:
+        yield from _pages(ledger, condition, states, roots=_outermost(roots))
 
 
 def held_among(ledger: Ledger, keys: Iterable[tuple[str, str]]) -> list[Holding]:
@@ -136,7 +143,18 @@ def _is_among(states: Sequence[State]) -> str:
     return f"state IN ({', '.join('?' * len(states))})"
 
 
-def _pages(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> Iterator[Sequence[Holding]]:
+def _outermost(paths: Iterable[str]) -> list[str]:
+    """Return paths with a slash at the end, without those that lie in another one."""
+    found: list[str] = []
+    for path in sorted(path.rstrip("/") + "/" for path in paths):
+        if not found or not path.startswith(found[-1]):
+            found.append(path)
+    return found
+
+
+def _pages(
+    ledger: Ledger, condition: str, parameters: Sequence[str] = (), *, roots: Sequence[str] = ()
+) -> Iterator[Sequence[Holding]]:
     after_type, after_id = "", ""
     query = f"""
         SELECT {_COLUMNS} FROM resources WHERE (resource_type, resource_id) > (?, ?) AND {condition}
@@ -144,6 +162,10 @@ def _pages(ledger: Ledger, condition: str, parameters: Sequence[str] = ()) -> It
     """
     while True:
         with ledger.reading() as connection:
+            if roots:
+                connection.execute(_MAKE_ROOTS)
+                connection.execute("DELETE FROM roots")
+                connection.executemany("INSERT INTO roots (path) VALUES (?)", [(root,) for root in roots])
             rows = connection.execute(query, (after_type, after_id, *parameters)).fetchall()
         if not rows:
             return
