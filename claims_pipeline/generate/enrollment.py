@@ -1,5 +1,6 @@
 """The enrollment table: every person of the population with their spans of coverage."""
 
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import date
 
@@ -15,12 +16,9 @@ from claims_pipeline.generate.identifiers import coverage_ids, dates, known_date
 from claims_pipeline.generate.population import conditions_on, onsets_of, population
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.subscribers import RELATIONSHIPS, relationships
-from claims_pipeline.lake import Feed
+from claims_pipeline.lake import ROW_GROUP, Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import ENROLLMENT
-
-PEOPLE_A_CHUNK = 100_000
-"""Text and intermediate arrays exist for so many people at a time."""
 
 
 def enrollment(feed: Feed) -> pl.DataFrame:
@@ -29,9 +27,14 @@ def enrollment(feed: Feed) -> pl.DataFrame:
     Spans reach from the year before the feed's first day (claims come late) to the year after its last day, because
     days go on after it.
     """
+    return pl.concat(enrollment_frames(feed), rechunk=True)
+
+
+def enrollment_frames(feed: Feed) -> Iterator[pl.DataFrame]:
+    """Return the rows of `enrollment` in frames: text and intermediate arrays exist for the people of one at a time."""
     in_order = numbered("patient", np.arange(feed.patients)).arg_sort().to_numpy().astype(np.int64)
-    chunks = np.split(in_order, range(PEOPLE_A_CHUNK, feed.patients, PEOPLE_A_CHUNK))
-    return pl.concat((_members(feed, people) for people in chunks), rechunk=True)
+    for people in np.split(in_order, range(ROW_GROUP, feed.patients, ROW_GROUP)):
+        yield _members(feed, people)
 
 
 def _members(feed: Feed, people: Integers) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import polars as pl
 from claims_pipeline.generate.calendar import SHARES, claims_before, story_shares
 from claims_pipeline.generate.days import day_number, day_of
 from claims_pipeline.generate.directory import directory
-from claims_pipeline.generate.enrollment import enrollment
+from claims_pipeline.generate.enrollment import enrollment_frames
 from claims_pipeline.generate.irregularities import plant
 from claims_pipeline.generate.parts import in_order
 from claims_pipeline.generate.people_file import has_people_file, keep, use_people_file
@@ -46,7 +46,7 @@ def write_enrollment(lake: Lake, feed: Feed) -> int:
     """Write the enrollment table; return its rows."""
     _bind(lake, feed)
     with lake.writer() as writer:
-        writer.add(ENROLLMENT, enrollment(feed))
+        writer.add_frames(ENROLLMENT, enrollment_frames(feed))
     return feed.patients
 
 
@@ -117,8 +117,9 @@ def generate_range(
     with lake.writer() as writer, ThreadPoolExecutor(jobs) as pool:
         for table in DIRECTORY:
             writer.add(table, directory(feed)[table.name])
-        writer.add(ENROLLMENT, enrollment(feed))
+        enrolled = pool.submit(writer.add_frames, ENROLLMENT, enrollment_frames(feed))
         _add_visits(writer, feed, missing_years(lake, feed, days), jobs=jobs)
+        enrolled.result()
         chunks = list(_chunks(feed, days))
         done = 0
         work = zip(chunks, _visits(writer, feed, chunks), strict=True)
