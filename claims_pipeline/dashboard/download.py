@@ -15,7 +15,7 @@ from claims_pipeline.dashboard.filters import Filters
 
 CSV_ROWS_AT_ONCE, ROWS_OF_ROW_GROUP = 5_000, 10_000
 PIECE_BYTES = 1 << 20
-SPOOLED_BYTES = 16 << 20
+SPOOLED_BYTES = 1 << 20
 _TEXTS = (
     "claim_status",
     "patient_name",
