@@ -124,7 +124,11 @@ class ReceiptDays:
         self._before = np.floor(expected[:, in_turn]).astype(np.int64)
         self._until = np.minimum(np.cumsum(np.diff(self._before, axis=0), axis=1), self.counts[:, None])
         self._random_story = KeyedChoice(stories(), np.where(in_turn, 0.0, np.diff(expected, axis=0)))
-        self._lag = _lag_choice(feed, first, last)
+
+    @cached_property
+    def _lag(self) -> WeightTable:
+        """The choice of the days from service to receipt, which not all need who ask what is replaced."""
+        return _lag_choice(self.feed, self.first, self.first + len(self.counts) - 1)
 
     def claims(self) -> tuple[Integers, Integers]:
         """Return day received and index within it of every claim."""
@@ -154,8 +158,8 @@ class ReceiptDays:
         A course is billed with one delay throughout, so that its visits keep their distance. Children who are due come
         last and at once, because no two claims of a week should take the same visit.
         """
-        parts = parts_of(len(received))
-        slots = Slots.joined(list(self._run(lambda part: self._drawn(received[part], index[part]), parts)))
+        parts, lag = parts_of(len(received)), self._lag
+        slots = Slots.joined(list(self._run(lambda part: self._drawn(received[part], index[part], lag), parts)))
         (due,) = np.nonzero((read_table("stories")["draw"] == "due").to_numpy()[slots.story])
         uniform = self._draws.uniform("claim/person", slots.counter[due])
         person = children_of_weeks(self.feed, uniform, slots.service[due])
@@ -168,13 +172,13 @@ class ReceiptDays:
         story, person = with_anybody(self.feed, slots.story, person, slots.service, uniform)
         return story, by_plan(self.feed, story, person, slots.service, slots.counter)
 
-    def _drawn(self, received: Integers, index: Integers) -> Slots:
+    def _drawn(self, received: Integers, index: Integers, lag: WeightTable) -> Slots:
         """Return what claims are about, but for children who are due."""
         counter = pair(received, index)
         story, ordinal = self._stories(received, index)
         turns = turns_of(self.feed, story=story, ordinal=ordinal, counter=counter)
         lag_row = (received - self.first) * read_table("stories").height + story
-        service = received - self._lag.choose(self._draws.bits("claim/lag", turns.episode), lag_row)
+        service = received - lag.choose(self._draws.bits("claim/lag", turns.episode), lag_row)
         person = people_of(self.feed, turns, story=story, ordinal=ordinal, counter=counter, service=service)
         slots = Slots(counter, turns.episode, turns.is_first, story, person, service)
         story, person = self._somebody(slots, person)
