@@ -117,9 +117,8 @@ def generate_range(
     with lake.writer() as writer, ThreadPoolExecutor(jobs) as pool:
         for table in DIRECTORY:
             writer.add(table, directory(feed)[table.name])
-        enrolled = pool.submit(writer.add_frames, ENROLLMENT, enrollment_frames(feed))
         _add_visits(writer, feed, missing_years(lake, feed, days), jobs=jobs)
-        enrolled.result()
+        enrolled = pool.submit(writer.add_frames, ENROLLMENT, enrollment_frames(feed))
         chunks = list(_chunks(feed, days))
         done = 0
         work = zip(chunks, _visits(writer, feed, chunks), strict=True)
@@ -129,6 +128,7 @@ def generate_range(
                 rows[name] += count
             if on_progress:
                 on_progress(done, len(days))
+        enrolled.result()
     _keep_people(lake, feed)
     before = claims_before(feed, day_number(end) + 1)
     first = day_number(feed.start_date)
