@@ -68,7 +68,6 @@ def file_of(source: str) -> str | None:
     return path_of(without_place(source))
 
 
-@lru_cache(maxsize=10_000)
 def path_of(name: str) -> str | None:
     """Return the absolute path of a file or folder, None for standard input and archives from there.
 

@@ -217,6 +217,20 @@ def test_the_path_may_be_given_in_another_way(
     assert report.vanished == {"Coverage deleted": 1}
 
 
+def test_the_current_folder_is_another_one_after_a_change_of_folder(
+    fake_server: FakeServer, fake_target: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    fill(folder)
+    fill(other, "other-")
+    for place in (folder, other):
+        monkeypatch.chdir(place)
+        assert load(fake_target, Path(), Vanished.DELETE).vanished == {}
+
+    assert len(fake_server.names()) == 6
+
+
 @pytest.mark.parametrize("broken", ['{"resourceType": "Patient", "id": "b"', "not json", '{"id": "b"}'])
 def test_nothing_counts_as_gone_from_input_that_cannot_be_read(
     fake_server: FakeServer, fake_target: Settings, folder: Path, broken: str

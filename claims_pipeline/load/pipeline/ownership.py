@@ -5,6 +5,7 @@ they are known to be of one feed. Files of unknown origin belong together: the e
 folder than that of today.
 """
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -19,7 +20,7 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.load.ledger.holdings import Holding, held_among, ids_from_files, is_all_from_files_without_feed
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import LoadOptions, OnMismatch
-from claims_pipeline.load.resource import FILES, KEY, path_of
+from claims_pipeline.load.resource import FILES, KEY
 from claims_pipeline.load.sources.file_resources import FileResources
 from claims_pipeline.load.sources.lake import Partition, chunks_of_ids, latest_days
 
@@ -34,7 +35,7 @@ def feed_of_export(paths: Sequence[str]) -> str | None:
     """Return, as JSON, the feed that a path is an export of, by the statistics beside it; None if there are none."""
     if len(paths) != 1:
         return None
-    path = Path(path_of(paths[0]) or "")  # absolute, because "." has no name
+    path = Path(os.path.abspath(paths[0]))  # noqa: PTH100  "." has no name, and `resolve` follows links
     statistics = path.parent / f"{path.stem if path.suffix == '.json' else path.name}.stats.json"
     try:
         return _Statistics.model_validate_json(statistics.read_bytes()).feed.model_dump_json()

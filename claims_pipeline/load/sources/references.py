@@ -45,6 +45,8 @@ CREATE MACRO prefixed(name, prefix) AS regexp_replace(name, '/', '/' || prefix);
 """
 
 _CALLED = """
+CREATE TABLE in_input AS SELECT key FROM kept UNION SELECT key FROM left_out;
+
 CREATE TABLE called AS
 SELECT bundle, full_url, any_value(target) AS target, count(DISTINCT target) AS target_count
 FROM full_urls GROUP BY bundle, full_url;
@@ -55,7 +57,7 @@ FROM full_urls WHERE base_of(full_url) <> '' GROUP BY key;
 
 CREATE TABLE owned AS
 SELECT name, any_value(target) AS target, count(DISTINCT target) AS target_count
-FROM own_ids ANTI JOIN kept ON kept.key = prefixed(own_ids.name, $prefix) GROUP BY name;
+FROM own_ids ANTI JOIN in_input ON in_input.key = prefixed(own_ids.name, $prefix) GROUP BY name;
 """
 
 _NAMES = """
@@ -97,7 +99,7 @@ SELECT
 FROM names
 LEFT JOIN called ON called.bundle = names.bundle AND called.full_url = names.bare
 LEFT JOIN conditional AS found ON found.reference = names.reference
-LEFT JOIN (SELECT key FROM kept UNION SELECT key FROM left_out) AS known ON known.key = names.key
+LEFT JOIN in_input AS known ON known.key = names.key
 LEFT JOIN bases ON bases.key = names.key
 LEFT JOIN several ON several.key = names.key
 """
@@ -110,12 +112,12 @@ SELECT
 FROM links SEMI JOIN kept ON kept.seq = links.seq JOIN resolved USING (bundle, reference);
 
 CREATE TABLE url_targets AS
-SELECT urls.seq, urls.url, coalesce(called.target, kept.key) AS target, called.target_count
+SELECT urls.seq, urls.url, coalesce(called.target, in_input.key) AS target, called.target_count
 FROM urls
 LEFT JOIN called ON called.bundle = urls.bundle AND called.full_url = urls.url
 LEFT JOIN owned ON owned.name = urls.url
-LEFT JOIN kept ON kept.key = coalesce(owned.target, prefixed(urls.url, $prefix)) AND $prefix <> ''
-WHERE coalesce(called.target, kept.key) IS NOT NULL;
+LEFT JOIN in_input ON in_input.key = coalesce(owned.target, prefixed(urls.url, $prefix)) AND $prefix <> ''
+WHERE coalesce(called.target, in_input.key) IS NOT NULL;
 """
 
 _DANGLING = f"""

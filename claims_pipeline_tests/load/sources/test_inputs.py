@@ -306,6 +306,22 @@ def test_references_to_what_is_left_out_are_resolved_as_if_it_were_loaded(tmp_pa
         assert found.remarks[-1].startswith("2 resources refer to Patient, which is left out")
 
 
+def test_a_resource_is_the_same_whatever_other_types_are_left_out(tmp_path: Path) -> None:
+    shared = patient("p1", identifier=[{"system": "http://s.example", "value": "v"}])
+    once = post(shared, "urn:uuid:00000000-0000-4000-8000-000000000001")
+    once["request"]["ifNoneExist"] = "identifier=http://s.example|v"
+    (tmp_path / "a.json").write_text(json.dumps(bundle(once)))
+    (tmp_path / "b.ndjson").write_text(ndjson(patient("p1"), observation("o1", "Patient/p1")))
+
+    def read(options: LoadOptions) -> Any:
+        with read_files(
+            [str(tmp_path / name) for name in ("a.json", "b.ndjson")], tmp_path / "spool", options=options
+        ) as found:
+            return bodies(found)["Observation/o1"]
+
+    assert read(LoadOptions(types=frozenset({"Observation"}))) == read(LoadOptions())
+
+
 def test_an_unknown_resource_type_is_a_usage_error_with_the_nearest_known_one() -> None:
     with pytest.raises(ConfigError, match="'Pateint' is not a resource type") as caught:
         require_known_types({"Pateint"})
