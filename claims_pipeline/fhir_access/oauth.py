@@ -228,7 +228,12 @@ def _refusal(client: OAuthClient, url: str, answer: httpx.Response, content: Map
     said = f"{code} (HTTP {answer.status_code})" if _is_code(code) else f"HTTP {answer.status_code}"
     message = f"the authorisation server gives {client.client_id!r} no access token: {said}"
     if answer.is_success:
-        message = f"the authorisation server answers without an access token (HTTP {answer.status_code})"
+        lack = (
+            "with an access token that no header can carry"
+            if content.get("access_token")
+            else "without an access token"
+        )
+        message = f"the authorisation server answers {lack} (HTTP {answer.status_code})"
     seconds = _clock_ahead_seconds(answer)
     if client.key is not None and abs(seconds) > CLOCKS_DIFFER_SECONDS:
         message += f"; the clock of this machine is {abs(seconds):,.0f} s {'ahead of' if seconds > 0 else 'behind'} its"

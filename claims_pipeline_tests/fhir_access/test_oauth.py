@@ -174,12 +174,12 @@ def test_a_scope_that_is_not_allowed_is_named(authority: AuthorisationServer, by
 
 
 @pytest.mark.parametrize("token", ["two words", "sécret\n"])
-def test_a_token_that_cannot_stand_in_a_header_is_no_token(
+def test_a_token_that_no_header_can_carry_is_named_as_such(
     authority: AuthorisationServer, by_key: Settings, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setattr(authority, "issue", lambda *_: {"access_token": token, "token_type": "bearer"})
 
-    assert "answers without an access token" in refusal(by_key).message
+    assert "with an access token that no header can carry" in refusal(by_key).message
 
 
 def test_a_token_endpoint_that_does_not_answer_is_named(authority: AuthorisationServer, by_key: Settings) -> None:

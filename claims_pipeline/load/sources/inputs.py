@@ -111,7 +111,7 @@ def _in_folder(folder: Path, skipped: SkippedFiles) -> list[Input]:
             else:
                 of_folder.add(str(file.relative_to(folder)))
     skipped.add_all(of_folder)
-    read = sorted([*read, *(Path(error.filename) for error in unlisted)])
+    read = sorted([*read, *(Path(error.filename or folder) for error in unlisted)])
     if not read:
         also = "".join(f"; {sentence}" for sentence in of_folder.sentences())
         raise DataError(
