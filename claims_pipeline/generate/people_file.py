@@ -7,6 +7,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ from claims_pipeline.files import write_atomically
 from claims_pipeline.lake import Feed
 
 PEOPLE_FILE = "people.npz"
+
+DAMAGE = (
+    *(EOFError, KeyError, ValueError, MemoryError, NotImplementedError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy and zipfile raise for a file with wrong bytes; some of them name an unknown method or a password."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -29,7 +36,10 @@ def use_people_file(root: Path, feed: Feed) -> None:
 
 
 def kept(feed: Feed, names: Iterable[str]) -> Arrays | None:
-    """Return the arrays of some names, or None if no lake in use keeps them; a damaged file is removed."""
+    """Return the arrays of some names, or None if no lake in use has a file with them that can be read.
+
+    A damaged file is removed, so that the next day that is written makes it anew.
+    """
     path = _files.get(feed)
     if path is None:
         return None
@@ -37,11 +47,12 @@ def kept(feed: Feed, names: Iterable[str]) -> Arrays | None:
         with path.open("rb") as stream, np.load(stream) as file:
             if str(file["feed"]) == _name_of(feed):
                 return {name: file[name] for name in names}
-    except FileNotFoundError:
+    except OSError:
         return None
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
+    except DAMAGE:
         pass
-    path.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.unlink()
     return None
 
 
@@ -51,10 +62,11 @@ def has_people_file(root: Path) -> bool:
 
 
 def keep(root: Path, feed: Feed, arrays: Arrays) -> None:
-    """Write the file into the lake at `root`."""
+    """Write the file into the lake at `root`; where it cannot be written, the lake goes without it."""
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, feed=np.array(_name_of(feed)), **arrays)
-    write_atomically(root / PEOPLE_FILE, content.getvalue())
+    with suppress(OSError):
+        write_atomically(root / PEOPLE_FILE, content.getvalue())
 
 
 def _name_of(feed: Feed) -> str:

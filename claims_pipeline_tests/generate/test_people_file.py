@@ -1,18 +1,30 @@
 """A day reads what it must know of all people from the lake, with the same rows as if it drew them."""
 
+import errno
 import shutil
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from claims_pipeline.generate import calendar, population, write_claims, write_coverages, write_patients, write_visits
+from claims_pipeline.generate import (
+    calendar,
+    in_turn,
+    people_file,
+    population,
+    write_claims,
+    write_coverages,
+    write_patients,
+    write_visits,
+)
 from claims_pipeline.generate.people_file import PEOPLE_FILE
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS
 
 FEED = Feed(seed=77, patients=300, claims=900, start_date=date(2024, 11, 1), end_date=date(2025, 1, 31))
 DAY = date(2025, 1, 8)
+CENTRAL_DIRECTORY = b"PK\x01\x02"
+"""Signature of an entry of a zip archive's directory; the version needed and the flags follow at 6 and 8."""
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +42,10 @@ def lake(made: Path, tmp_path: Path) -> Lake:
 
 
 def _forget() -> None:
-    for remembered in (population.population, calendar.calendar, calendar._cumulative_claims):
-        getattr(remembered, "cache_clear")()  # noqa: B009  (`once` adds it, which the types do not say)
+    for module in (calendar, in_turn, population):
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
 
 
 def _digests(lake: Lake) -> list[str]:
@@ -70,6 +84,39 @@ def test_a_damaged_file_is_made_anew(lake: Lake, part: slice) -> None:
     file.write_bytes(content[part])
     assert _digests(lake) == expected
     assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize(("field", "value"), [(6, 210), (8, 1)], ids=["a later version of zip", "encrypted"])
+def test_a_file_that_zipfile_does_not_support_is_made_anew(lake: Lake, field: int, value: int) -> None:
+    expected = _digests(lake)
+    _forget()
+    file = lake.root / PEOPLE_FILE
+    content = file.read_bytes()
+    damaged = bytearray(content)
+    damaged[content.index(CENTRAL_DIRECTORY) + field] = value
+    file.write_bytes(damaged)
+    assert _digests(lake) == expected
+    assert file.read_bytes() == content
+
+
+def test_a_lake_in_which_the_file_cannot_stand_goes_without_it(lake: Lake) -> None:
+    expected = _digests(lake)
+    _forget()
+    (lake.root / PEOPLE_FILE).unlink()
+    (lake.root / PEOPLE_FILE).mkdir()
+    (lake.root / PEOPLE_FILE / "something").touch()
+    assert _digests(lake) == expected
+
+
+def test_a_full_disk_ends_nothing_that_was_written(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = _digests(lake)
+    (lake.root / PEOPLE_FILE).unlink()
+    monkeypatch.setattr(people_file, "write_atomically", _no_space)
+    assert _digests(lake) == expected
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_the_file_of_another_feed_is_not_used(lake: Lake, tmp_path: Path) -> None:
