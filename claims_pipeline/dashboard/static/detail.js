@@ -99,7 +99,7 @@ async function patientPage(id, signal) {
 async function providerPage(id, signal) {
   const provider = await ask(`/api/providers/${id}`, { signal });
   const figure = (name, value) => (value === null ? "–" : name.endsWith("charge_amount") ? formatAmount(value)
-    : formatDecimal(value, name === "claims_a_patient" ? 2 : 0));
+    : formatDecimal(value, name === "claims_a_patient" ? 2 : Number.isInteger(value) ? 0 : 1));
   const share = (value) => (value === null ? "–" : formatPercent(value / 100));
   return [
     provider.practitioner_name,
