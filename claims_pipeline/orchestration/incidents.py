@@ -1,10 +1,12 @@
-"""What is wrong now, as incidents: each is told once when it begins and once when it is over.
+"""What is wrong now, as incidents: one alert is sent when an incident begins, and an all-clear when it is over.
 
-A day of the feed has one incident at most, whatever is wrong with it: a failed load, checks that warn, staleness.
+A day of the feed has one incident at most, whatever is wrong with it: a failed load, checks that warn, staleness. A day
+that is not loaded is worse than a warning: if the alert was sent for a warning only, a second message says so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -27,7 +29,7 @@ class Incident(BaseModel):
         days: days that it is about; none for what has no days.
         wrong: causes by day that is still wrong.
         since: when it was noticed, ISO 8601.
-        is_told: whether the alert was handed over.
+        is_told: whether its alert is among the messages to send, or was sent.
     """
 
     cause: str
@@ -68,21 +70,29 @@ class Incident(BaseModel):
 
 
 class Unsent(BaseModel):
-    """A message that is still to be delivered to some places."""
+    """A message that is still to be delivered to some places.
+
+    Attributes:
+        subject: one line for a person.
+        text: what stands below it.
+        places: where it is still to be delivered.
+        is_logged: whether it is in the log of a tick.
+    """
 
     subject: str
     text: str
     places: list[str]
+    is_logged: bool = False
 
 
 class Book(BaseModel):
-    """The open incidents, and what is to be told of them.
+    """The open incidents, and the messages that are not delivered yet.
 
     Attributes:
         runs_until: runs that changed until then (seconds since 1970) have been looked at.
         checks_until: evaluations of checks until then have been looked at.
         open: incidents that are not over.
-        unsent: alerts and all-clears that are still to be delivered.
+        unsent: messages that are still to be delivered, the oldest first.
     """
 
     runs_until: float = 0.0
@@ -90,18 +100,41 @@ class Book(BaseModel):
     open: list[Incident] = Field(default_factory=list)
     unsent: list[Unsent] = Field(default_factory=list)
 
-    def begin(self, cause: str, subject: str, text: str, days: Iterable[date] = (), *, goes_on: bool = False) -> None:
+    def begin(
+        self,
+        cause: str,
+        subject: str,
+        text: str,
+        days: Iterable[date] = (),
+        *,
+        goes_on: bool = False,
+        news_unless: Collection[str] | None = None,
+    ) -> None:
         """Open an incident for the days that have none, or for what has no days.
 
-        What else is wrong with a day that has an incident becomes part of that one. With `goes_on`, all days belong to
-        the open incident of the same cause.
+        What else is wrong with a day that has an incident becomes part of that one.
+
+        Args:
+            cause: what is wrong, in one way.
+            subject: one line for a person.
+            text: what failed, and where to look.
+            days: the days that it is about; none for what has no days.
+            goes_on: whether all days belong to the open incident of the same cause.
+            news_unless: causes that say the same or more of a day. Days whose alert was sent for none of these are
+                named in one more message. Without it, what joins an incident is not sent again.
         """
+        subject, text = _printable(subject), _printable(text)
         of_cause = [incident for incident in self.open if incident.cause == cause]
         new = set(days)
         if not new:
             if not any(not incident.days for incident in of_cause):
                 self.open.append(Incident(cause=cause, subject=subject, text=text))
             return
+        if news_unless is not None and not (goes_on and of_cause):
+            told = {day for incident in self.open if incident.is_told for day in new & incident.wrong.keys()}
+            if worse := told.difference(*map(self.days, news_unless)):
+                text_of_worse = f"{text}\n{_named(sorted(worse))}an alert for these days was sent before"
+                self._queue(Message(f"also: {subject}", text_of_worse))
         for incident in self.open:
             known = new & incident.wrong.keys()
             if known and not incident.is_told and cause not in {one for day in known for one in incident.wrong[day]}:
@@ -125,7 +158,7 @@ class Book(BaseModel):
             incident.take(cause, right)
             if incident.is_over or (incident.cause == cause and not incident.days):
                 if incident.is_told:
-                    self._tell(incident.closed())
+                    self._queue(incident.closed())
             else:
                 still_open.append(incident)
         self.open = still_open
@@ -134,15 +167,41 @@ class Book(BaseModel):
         """Return the days with which something is wrong."""
         return sorted({day for incident in self.open for day, causes in incident.wrong.items() if cause in causes})
 
-    def tell(self) -> None:
-        """Hand over the alerts of the incidents that have begun; those that were over at once are not told."""
+    def report(self) -> None:
+        """Add the alerts of the incidents that have begun to the messages to send."""
         for incident in self.open:
             if not incident.is_told:
                 incident.is_told = True
-                self._tell(incident.opened())
+                self._queue(incident.opened())
 
-    def _tell(self, message: Message) -> None:
+    def _queue(self, message: Message) -> None:
         self.unsent.append(Unsent(subject=message.subject, text=message.text, places=list(PLACES)))
+
+
+class _Cursor(BaseModel):
+    """The incidents as the cursor of the sensor held them, by cause, until they were moved to the storage."""
+
+    runs_until: float = 0.0
+    checks_until: float = 0.0
+    open: dict[str, list[dict[str, Any]]] = {}
+    unsent: list[tuple[str, str]] = []
+
+
+def from_cursor(cursor: str) -> Book:
+    """Return the incidents that an earlier version kept in the cursor of the sensor; their alerts were sent."""
+    kept = _Cursor.model_validate_json(cursor)
+    unsent = [Unsent(subject=subject, text=text, places=list(PLACES)) for subject, text in kept.unsent]
+    book = Book(runs_until=kept.runs_until, checks_until=kept.checks_until, unsent=unsent)
+    for cause, incidents in kept.open.items():
+        for fields in incidents:
+            wrong = {day: [cause] for day in fields.get("days", [])}
+            book.open.append(Incident.model_validate(fields | {"cause": cause, "wrong": wrong, "is_told": True}))
+    return book
+
+
+def _printable(text: str) -> str:
+    """Escape what no encoding takes, such as parts of a file name that are no text."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _named(days: Sequence[date]) -> str:

@@ -1,6 +1,5 @@
-"""Delivery of a message to whom it may concern: a webhook, e-mail."""
+"""Delivery of messages to a webhook and by e-mail."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from claims_pipeline.settings import Settings
@@ -10,7 +9,7 @@ TIMEOUT_SECONDS = 10
 
 @dataclass(frozen=True)
 class Message:
-    """What is said: one line, and what stands below it."""
+    """A message: one line, and the text below it."""
 
     subject: str
     text: str
@@ -48,16 +47,14 @@ PLACES = {"webhook": _to_webhook, "mail": _by_mail}
 """Where messages go, if the settings name an address there."""
 
 
-def deliver(message: Message, settings: Settings, places: Collection[str] = tuple(PLACES)) -> dict[str, str]:
-    """Send a message to some places and return what went wrong, by place; a place without settings takes nothing."""
+def deliver(message: Message, settings: Settings, place: str) -> str | None:
+    """Send a message to a place and return what went wrong; a place without settings takes nothing."""
     import smtplib
 
     import httpx
 
-    problems = {}
-    for place in places:
-        try:
-            PLACES[place](message, settings)
-        except (httpx.HTTPError, httpx.InvalidURL, smtplib.SMTPException, OSError) as error:
-            problems[place] = type(error).__name__  # not the address: a secret
-    return problems
+    try:
+        PLACES[place](message, settings)
+    except (httpx.HTTPError, httpx.InvalidURL, smtplib.SMTPException, OSError) as error:
+        return type(error).__name__  # not the address: a secret
+    return None

@@ -9,7 +9,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from claims_pipeline.days import parse_day
 from claims_pipeline.orchestration.faulty_days import WARNINGS
-from claims_pipeline.orchestration.freshness import DUE_DAY
+from claims_pipeline.orchestration.freshness import DUE_DAY, NAME
 from claims_pipeline.orchestration.incidents import Book
 from claims_pipeline.orchestration.missing_days import LOADED, UNDER_WAY
 from claims_pipeline.orchestration.partitions import daily, days_of_run
@@ -17,6 +17,12 @@ from claims_pipeline.quality import CHECKS
 
 RUNS = "runs"
 """Cause of the incidents of days whose run failed."""
+
+LATE = f"check {LOADED.to_user_string()}.{NAME}"
+"""Cause of the incidents of days that are not loaded in time."""
+
+NOT_LOADED = (RUNS, LATE)
+"""Causes whose alert says that a day is not loaded: the other one of them is no news."""
 
 WILL_RETRY = "dagster/will_retry"
 
@@ -29,7 +35,7 @@ HELD_AT_MOST = timedelta(hours=1)
 ENDED = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 
 BLOCKING = {check.name for check in CHECKS} - WARNINGS
-"""A failure of these makes the run of its days fail, which is told."""
+"""A failure of these makes the run of its days fail, and the alert is that of the run."""
 
 
 class _Evaluated(NamedTuple):
@@ -53,7 +59,7 @@ def look(instance: dg.DagsterInstance, book: Book, checks: Sequence[dg.AssetChec
         # the evaluations after the first that is held are looked at again: opening and closing twice changes nothing
         seen = [one.at for one in evaluated if not held or one.at < held[0].at]
         book.checks_until = max([book.checks_until, *seen])
-    book.tell()
+    book.report()
 
 
 def _look_at_runs(instance: dg.DagsterInstance, book: Book) -> None:
@@ -74,7 +80,8 @@ def _look_at_runs(instance: dg.DagsterInstance, book: Book) -> None:
         if days and not not_loaded:
             continue
         text = f"{_reason(instance, run)}\nrun {run.run_id}"
-        book.begin(RUNS if days else _job(run), f"claims_pipeline: {run.job_name} failed", text, not_loaded)
+        cause, subject = RUNS if days else _job(run), f"claims_pipeline: {run.job_name} failed"
+        book.begin(cause, subject, text, not_loaded, news_unless=NOT_LOADED)
     if open_days := book.days(RUNS):
         book.end(RUNS, set(open_days) - set(_not_loaded(instance, open_days)))
 
@@ -90,8 +97,11 @@ def _look_at_checks(book: Book, evaluated: Sequence[_Evaluated]) -> None:
             book.end(cause)
         if not evaluation.passed:
             text = evaluation.description or "see the check in Dagster's UI"
-            days = [parse_day(str(due.value))] if due else faulty
-            book.begin(cause, f"claims_pipeline: {cause} failed", text, days, goes_on=due is not None)
+            subject = f"claims_pipeline: {cause} failed"
+            if due:
+                book.begin(cause, subject, text, [parse_day(str(due.value))], goes_on=True, news_unless=NOT_LOADED)
+            else:
+                book.begin(cause, subject, text, faulty)
 
 
 def _held(instance: dg.DagsterInstance, evaluated: Sequence[_Evaluated]) -> list[_Evaluated]:
