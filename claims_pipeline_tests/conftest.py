@@ -38,6 +38,7 @@ def pytest_configure() -> None:
     os.environ["CLAIMS_HOME"] = str(Path(tempfile.gettempdir()) / "no-installation")
     os.environ[RUN] = run
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background of a script ignores it
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # one under nohup ignores it
     hypothesis.settings.register_profile("without a clock", deadline=None)
     hypothesis.settings.load_profile("without a clock")
 
