@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
@@ -19,6 +19,8 @@ from claims_pipeline_tests.dashboard.generated_lake import END, FEED, START
 from claims_pipeline_tests.dashboard.running import client_of, running
 
 Start = Callable[..., httpx.Client]
+
+expect.set_options(timeout=30_000)  # the page draws beside the tests of other workers
 
 
 @pytest.fixture(scope="session")
