@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Sequence
 from datetime import date
 from hashlib import sha256
+from os import PathLike, fspath
 from pathlib import Path
 
 from claims_pipeline.errors import ConfigError, DataError
@@ -83,7 +84,7 @@ def load_lake(
 
 
 def load_files(
-    paths: Sequence[str],
+    paths: Sequence[str | PathLike[str]],
     settings: Settings,
     *,
     full: bool = False,
@@ -111,7 +112,8 @@ def load_files(
     """
     require_no_event_loop("load_files")
     require_known_types(options.types | options.exclude)
-    inputs(paths)  # a missing path is an error before anything is waited for
+    names = [fspath(path) for path in paths]
+    inputs(names)  # a missing path is an error before anything is waited for
     session = Session(settings, ledger_path, full, wait, on_progress, options)
     with session.exclusive_ledger() as ledger:
         session.check(ledger)  # before the files are read, which may take minutes
@@ -120,11 +122,11 @@ def load_files(
             on_progress(Progress("reading", settled=count))
 
         spool, base = _empty_spool(settings, ledger), settings.fhir_base_url
-        with read_files(paths, spool, on_read, server_base=base, options=options) as resources:
-            more = f" ... ({len(paths):,} paths)" if len(paths) > PATHS_SHOWN else ""
-            source = " ".join(paths[:PATHS_SHOWN]) + more
+        with read_files(names, spool, on_read, server_base=base, options=options) as resources:
+            more = f" ... ({len(names):,} paths)" if len(names) > PATHS_SHOWN else ""
+            source = " ".join(names[:PATHS_SHOWN]) + more
             return session.run(
-                ledger, source, lambda run: load_read_files(run, resources, paths, options), is_checked=True
+                ledger, source, lambda run: load_read_files(run, resources, names, options), is_checked=True
             )
 
 

@@ -36,6 +36,13 @@ def test_everything_that_a_resource_lacks_is_named_in_the_report_and_in_the_list
         assert "Practitioner/d1" in said
 
 
+def test_a_path_may_be_text_or_a_path(fake_target: Settings, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.ndjson", patient("p1"))
+
+    assert load_files([Path(file)], fake_target).total == Counts(read=1, created=1)
+    assert load_files([file], fake_target).total == Counts(read=1, unchanged=1)
+
+
 def test_ids_with_a_prefix_stay_the_same_and_are_reconciled_and_removed(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
