@@ -28,7 +28,8 @@ def frequency_fits_claim(chunk: Chunk) -> pl.DataFrame:
 def replaced_claims_cancelled(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     """A replacement names a claim of the same patient that was received before and is cancelled by then.
 
-    A claim that is not in the lake counts only if the lake has all days of its feed until the replacement.
+    A claim that is not in the lake counts only if the lake has all days of its feed until the replacement; one that is
+    not cancelled, only if the lake has all days from its last version to the replacement: days may come in any order.
     """
     columns = ["claim_id", "patient_id", "day"]
     named = pl.col("replaced_claim_id")
@@ -49,13 +50,16 @@ def replaced_claims_cancelled(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
         .unique("claim_id", keep="last", maintain_order=True)
     )
     is_missing = pl.col("day_named").is_null()
+    places = {day: place for place, day in enumerate(lake.days(CLAIMS))}
+    place, place_named = (pl.col(name).replace_strict(places, default=None) for name in ("day", "day_named"))
+    has_days_between = place - place_named == (pl.col("day") - pl.col("day_named")).dt.total_days()
     wrong = pl.concat(
         last.filter(is_wrong).with_columns(why=pl.lit(why))
         for why, is_wrong in (
             ("not there", is_missing & (pl.col("day") <= _whole_until(lake))),
             ("received later", ~is_missing & ~pl.col("is_before")),
             ("of another patient", pl.col("patient_id") != pl.col("patient_id_named")),
-            ("not cancelled", pl.col("is_before") & (pl.col("claim_status") != "cancelled")),
+            ("not cancelled", pl.col("is_before") & has_days_between & (pl.col("claim_status") != "cancelled")),
         )
     )
     detail = pl.format("{} is {}", "replaced_claim_id", "why")

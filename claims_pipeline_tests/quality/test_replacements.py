@@ -1,6 +1,6 @@
 """Faults of replacement claims are found."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -68,6 +68,19 @@ def test_a_replaced_claim_that_stays_active_is_found(lake: Lake) -> None:
         edit(lake, one, claim_status=set_for(replaced, "claim_status", "active"))
     found = details(lake)
     assert ("replaced_claims_cancelled", claim_id, f"{replaced} is not cancelled") in found
+
+
+def test_a_claim_whose_cancellation_is_on_a_day_that_the_lake_lacks_is_no_finding(clean: Lake, tmp_path: Path) -> None:
+    claims = clean.scan(CLAIMS)
+    cancelled = claims.filter(pl.col("claim_status") == "cancelled", pl.col("version_number") > 1)
+    replacing = claims.select("day", claim_id="replaced_claim_id")
+    pairs = cancelled.join(replacing, on="claim_id", suffix="_replaced").filter(pl.col("day") < pl.col("day_replaced"))
+    missing = pairs.sort("day").select("day").collect().item(0, 0)
+    lake = Lake(tmp_path / "lake")
+    generate_range(lake, FEED, start=FEED.start_date, end=missing - timedelta(days=1))
+    generate_range(lake, FEED, start=missing + timedelta(days=1), end=FEED.end_date)
+
+    assert [one for one in details(lake) if one[0] == "replaced_claims_cancelled"] == []
 
 
 def test_a_lake_without_the_days_before_has_no_finding(lake: Lake, tmp_path: Path) -> None:
