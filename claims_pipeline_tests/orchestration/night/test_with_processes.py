@@ -160,8 +160,10 @@ def test_in_the_morning_all_days_are_loaded_but_the_faulty_one(
         with dagster_processes(settings, MODULE) as ui:
             eventually(lambda: loaded(instance) == set(DAYS) - {FAULTY}, "the days off are loaded")
             eventually(lambda: is_idle(instance), "the runs have ended")
-            eventually(lambda: len(alerts) == 3, "the faulty day and the end of the staleness are told")
-            assert sorted(subjects(alerts)) == sorted([STALE, f"over: {STALE}", FAILED])
+            eventually(lambda: FAILED in subjects(alerts), "the faulty day is reported")
+            late = [subject for subject in subjects(alerts) if subject != FAILED]
+            assert late in ([], [STALE, f"over: {STALE}"])  # yesterday may be loaded before a tick finds it late
+            assert subjects(alerts).count(FAILED) == 1
             [failed] = [alert["text"] for alert in alerts if alert["text"].startswith(FAILED)]
             assert f"days: {FAULTY}\n" in failed
             assert "total_is_sum" in failed
@@ -170,10 +172,10 @@ def test_in_the_morning_all_days_are_loaded_but_the_faulty_one(
             Path(os.environ[planted.FAULTY_DAYS_FILE]).write_text("", encoding="utf-8")  # a person puts it right
             ui.run_day(FAULTY)
             eventually(lambda: loaded(instance) == set(DAYS), "the mended day is loaded")
-            eventually(lambda: len(alerts) == 4, "the all-clear")
+            eventually(lambda: f"over: {FAILED}" in subjects(alerts), "the all-clear")
             eventually(lambda: is_idle(instance), "the runs have ended")
 
-        assert subjects(alerts)[3:] == [f"over: {FAILED}"]
+        assert [subject for subject in subjects(alerts) if subject not in late] == [FAILED, f"over: {FAILED}"]
         assert load.reconcile(settings, deep=True).is_equal
 
 
