@@ -1,4 +1,4 @@
-"""How answers are judged, how many requests are under way, how a report reads: without a server."""
+"""How answers are judged, and how a report reads: without a server."""
 
 import json
 import random
@@ -10,7 +10,6 @@ import pytest
 from claims_pipeline.errors import ServerUnavailable
 from claims_pipeline.load.report import Latency, LoadReport
 from claims_pipeline.load.sending.answer import Meaning, read_answer
-from claims_pipeline.load.sending.client import InFlightLimit
 from claims_pipeline.load.sending.send import backoff_seconds
 from claims_pipeline.load.tally import Counts, Failure, Pending
 
@@ -88,41 +87,6 @@ def test_the_pause_grows_is_random_and_respects_retry_after() -> None:
     assert all(0 <= backoff_seconds(1, None, randomness) <= 0.5 for _ in range(100))
     assert max(backoff_seconds(20, None, randomness) for _ in range(100)) <= 20
     assert min(backoff_seconds(1, 3.0, randomness) for _ in range(100)) >= 3.0
-
-
-def test_more_requests_are_under_way_while_latency_holds_and_half_after_an_overload() -> None:
-    limit = InFlightLimit(8)
-    assert limit.size == 2
-
-    for _ in range(50):
-        limit.on_answer(0.1)
-    assert limit.size == 8
-
-    limit.on_overload(began=float("inf"))
-    assert limit.size == 4
-
-
-def test_no_more_requests_are_added_when_the_server_slows_down() -> None:
-    limit = InFlightLimit(8)
-    for _ in range(5):
-        limit.on_answer(0.1)
-    reached = limit.size
-
-    for _ in range(50):
-        limit.on_answer(1.0)
-
-    assert limit.size == reached
-
-
-def test_one_overload_halves_once_however_many_requests_report_it() -> None:
-    limit = InFlightLimit(16)
-    for _ in range(200):
-        limit.on_answer(0.1)
-
-    for _ in range(10):
-        limit.on_overload(began=0.0)
-
-    assert limit.size == 8
 
 
 def report(**values: Any) -> LoadReport:

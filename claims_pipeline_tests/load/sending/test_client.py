@@ -48,3 +48,38 @@ def test_it_does_not_grow_while_the_latency_is_three_times_the_best() -> None:
         limit.on_answer(10.0)
 
     assert limit.size == grown
+
+
+def test_more_requests_are_under_way_while_latency_holds_and_half_after_an_overload() -> None:
+    limit = InFlightLimit(8)
+    assert limit.size == 2
+
+    for _ in range(50):
+        limit.on_answer(0.1)
+    assert limit.size == 8
+
+    limit.on_overload(began=float("inf"))
+    assert limit.size == 4
+
+
+def test_no_more_requests_are_added_when_the_server_slows_down() -> None:
+    limit = InFlightLimit(8)
+    for _ in range(5):
+        limit.on_answer(0.1)
+    reached = limit.size
+
+    for _ in range(50):
+        limit.on_answer(1.0)
+
+    assert limit.size == reached
+
+
+def test_one_overload_halves_once_however_many_requests_report_it() -> None:
+    limit = InFlightLimit(16)
+    for _ in range(200):
+        limit.on_answer(0.1)
+
+    for _ in range(10):
+        limit.on_overload(began=0.0)
+
+    assert limit.size == 8
