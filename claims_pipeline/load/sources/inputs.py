@@ -21,7 +21,7 @@ _KINDS = (
     ((*ARCHIVES, ".7z", ".rar", ".tar.bz2", ".tar.xz"), "archives: name each of them to read it"),
 )
 _OTHER = "of other kinds"
-_LINKED = "links to folders: name each of them to read it"
+_LINKED = "to folders: name each of them to read it"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ class SkippedFiles:
         """Yield a sentence for each kind."""
         for kind, count in sorted(self.counts.items()):
             names = ", ".join(self.names[kind]) + (", ..." if count > NAMES_SHOWN else "")
-            yield f"skipped {count:,} {'file' if count == 1 else 'files'}, {kind} ({names})"
+            one = "link" if kind == _LINKED else "file"
+            counted = f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+            yield f"skipped {counted}{' ' if kind == _LINKED else ', '}{kind} ({names})"
 
 
 def inputs(paths: Sequence[str], skipped: SkippedFiles | None = None) -> list[Input]:

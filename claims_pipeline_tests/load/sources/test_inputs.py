@@ -210,7 +210,7 @@ def test_a_link_to_nothing_is_read_in_vain_and_a_link_to_a_folder_is_named(tmp_p
         assert list(bodies(found)) == ["Patient/p1"]
         assert refusals(found) == [("gone.ndjson:1", "cannot be read: No such file or directory")]
         assert found.unreadable_count == 1
-        assert found.remarks == ["skipped 1 file, links to folders: name each of them to read it (linked)"]
+        assert found.remarks == ["skipped 1 link to folders: name each of them to read it (linked)"]
 
 
 def test_a_folder_that_cannot_be_listed_is_input_that_cannot_be_read(
