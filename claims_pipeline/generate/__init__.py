@@ -9,6 +9,7 @@ from claims_pipeline.generate.enrollment import enrollment
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.write import (
     OnDays,
+    enrolled_until,
     generate_range,
     missing_years,
     write_claims,
@@ -23,6 +24,7 @@ __all__ = [
     "GenerateReport",
     "OnDays",
     "directory",
+    "enrolled_until",
     "enrollment",
     "generate_range",
     "missing_years",

@@ -21,27 +21,27 @@ from claims_pipeline.reference import read_table
 from claims_pipeline.schema import ENROLLMENT
 
 
-def enrollment(feed: Feed) -> pl.DataFrame:
+def enrollment(feed: Feed, last_year: int) -> pl.DataFrame:
     """Return one row a person, as schema declares it.
 
-    Spans reach from the year before the feed's first day (claims come late) to the year after its last day, because
-    days go on after it.
+    Spans reach from the year before the feed's first day (claims come late) to the end of `last_year`; deaths and
+    onsets of conditions are known until then.
     """
-    return pl.concat(enrollment_frames(feed), rechunk=True)
+    return pl.concat(enrollment_frames(feed, last_year), rechunk=True)
 
 
-def enrollment_frames(feed: Feed) -> Iterator[pl.DataFrame]:
+def enrollment_frames(feed: Feed, last_year: int) -> Iterator[pl.DataFrame]:
     """Return the rows of `enrollment` in frames: text and intermediate arrays exist for the people of one at a time."""
     in_order = numbered("patient", np.arange(feed.patients)).arg_sort().to_numpy().astype(np.int64)
     for people in np.split(in_order, range(ROW_GROUP, feed.patients, ROW_GROUP)):
-        yield _members(feed, people)
+        yield _members(feed, people, last_year)
 
 
-def _members(feed: Feed, people: Integers) -> pl.DataFrame:
+def _members(feed: Feed, people: Integers, last_year: int) -> pl.DataFrame:
     """Return the rows of some people, in the order given."""
     everyone = population(feed)
-    place, spans, order = _spans_of(feed, people)
-    last_day = day_number(date(feed.end_date.year + 1, 12, 31))
+    place, spans, order = _spans_of(feed, people, last_year)
+    last_day = day_number(date(last_year, 12, 31))
     patient_ids = numbered("patient", people)
     columns = {
         "patient_id": patient_ids,
@@ -89,13 +89,13 @@ def _conditions(feed: Feed, people: Integers, *, until: int) -> pl.Series:
     return lists(frame.to_struct(), np.bincount(place, minlength=len(people)))
 
 
-def _spans_of(feed: Feed, people: Integers) -> tuple[Integers, Spans, Integers]:
+def _spans_of(feed: Feed, people: Integers, last_year: int) -> tuple[Integers, Spans, Integers]:
     """Return the spans of people, ordered by the person's place in `people` and by day, that place, and their order."""
     everyone = population(feed)
     first, gap_last = everyone.member.first[people], everyone.member.gap_last[people]
     has_two = may_have_two(feed, people)
     owners, found, orders = [], [], []
-    for year in range(feed.start_date.year - 1, feed.end_date.year + 2):
+    for year in range(feed.start_date.year - 1, last_year + 1):
         january, december = year_start(np.array([year, year + 1])) - [0, 1]
         for begins in (np.full(len(people), january), first, gap_last + 1, everyone.medicare[people]):
             (all_owners,) = np.nonzero((begins >= january) & (begins <= december))

@@ -46,17 +46,37 @@ def write_enrollment(lake: Lake, feed: Feed) -> int:
     """Write the enrollment table; return its rows."""
     _bind(lake, feed)
     with lake.writer() as writer:
-        writer.add_frames(ENROLLMENT, enrollment_frames(feed))
+        writer.add_frames(ENROLLMENT, enrollment_frames(feed, enrolled_until(lake, feed)))
     return feed.patients
 
 
+def enrolled_until(lake: Lake, feed: Feed, years: Iterable[int] = ()) -> int:
+    """Return the last year of a lake's enrollment.
+
+    Days go on after the feed's last one: it is the year after that day, or the last one that the lake has visits of.
+
+    Args:
+        lake: the lake.
+        feed: its feed.
+        years: years of visits that are being added.
+    """
+    last_year = feed.end_date.year + 1
+    while lake.path(VISITS, date(last_year + 1, 1, 1)).exists():  # a year is written with all those before it
+        last_year += 1
+    return max([last_year, *years])
+
+
 def write_visits(lake: Lake, feed: Feed, years: Iterable[int]) -> Mapping[int, int]:
-    """Write `visits` of the given years, and of those before them that the lake lacks; return the rows by year."""
+    """Write `visits` of the given years, and of those before them that the lake lacks; return the rows by year.
+
+    A year that the enrollment does not reach extends it.
+    """
     _bind(lake, feed)
     wanted = set(years)
     wanted |= set(missing_years(lake, feed, [date(year - 1, 12, 31) for year in wanted if year > feed.start_date.year]))
     with lake.writer() as writer:
         rows = _add_visits(writer, feed, wanted)
+        _extend_enrollment(writer, lake, feed, wanted)
     _keep_people(lake, feed)
     return rows
 
@@ -117,8 +137,10 @@ def generate_range(
     with lake.writer() as writer, ThreadPoolExecutor(jobs) as pool:
         for table in DIRECTORY:
             writer.add(table, directory(feed)[table.name])
-        _add_visits(writer, feed, missing_years(lake, feed, days), jobs=jobs)
-        enrolled = pool.submit(writer.add_frames, ENROLLMENT, enrollment_frames(feed))
+        missing = missing_years(lake, feed, days)
+        _add_visits(writer, feed, missing, jobs=jobs)
+        members = enrollment_frames(feed, enrolled_until(lake, feed, missing))
+        enrolled = pool.submit(writer.add_frames, ENROLLMENT, members)
         chunks = list(_chunks(feed, days))
         done = 0
         work = zip(chunks, _visits(writer, feed, chunks), strict=True)
@@ -165,7 +187,9 @@ def _write_days(
     rows: dict[date, int] = {}
     ordered = sorted(set(days))
     with lake.writer() as writer:
-        _add_visits(writer, feed, missing_years(lake, feed, ordered))
+        missing = missing_years(lake, feed, ordered)
+        _add_visits(writer, feed, missing)
+        _extend_enrollment(writer, lake, feed, missing)
         for chunk in _chunks(feed, ordered):
             (visits,) = _visits(writer, feed, [chunk])
             plan = plan_of(feed, chunk, visits)
@@ -199,6 +223,12 @@ def _add_visits(writer: LakeWriter, feed: Feed, years: Iterable[int], *, jobs: i
             writer.add(IRREGULARITIES, labels, date(year, 1, 1))
         rows[year] = writer.add_frames(VISITS, frames, date(year, 1, 1))
     return rows
+
+
+def _extend_enrollment(writer: LakeWriter, lake: Lake, feed: Feed, years: Iterable[int]) -> None:
+    """Write the enrollment anew if some years of visits lie behind its end."""
+    if (last_year := enrolled_until(lake, feed, years)) > enrolled_until(lake, feed):
+        writer.add_frames(ENROLLMENT, enrollment_frames(feed, last_year))
 
 
 def _visits(writer: LakeWriter, feed: Feed, chunks: Sequence[Sequence[date]]) -> Iterator[pl.DataFrame]:

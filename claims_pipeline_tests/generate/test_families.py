@@ -190,7 +190,7 @@ def test_most_office_visits_of_children_are_with_pediatricians(lake: Lake, visit
 def test_a_feed_with_more_people_begins_with_the_same_people() -> None:
     from claims_pipeline.generate.enrollment import enrollment
 
-    small, large = (enrollment(FEED.model_copy(update={"patients": count})) for count in (40, 400))
+    small, large = (enrollment(FEED.model_copy(update={"patients": count}), 2026) for count in (40, 400))
     columns = ["patient_id", "gender", "birth_date", "conditions"]
     kept = large.filter(pl.col("patient_id").is_in(small["patient_id"].implode()))
     assert kept.select(columns).equals(small.select(columns))

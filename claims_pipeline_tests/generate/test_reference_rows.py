@@ -52,7 +52,7 @@ def made() -> Made:
     )
     counted = ("practitioner_id", "rendering_npi", "organization_id", "billing_npi", "location_id")
     return Made(
-        enrollment=enrollment(FEED),
+        enrollment=enrollment(FEED, FEED.end_date.year + 1),
         practitioners=parties["practitioners"].select("first_name", "last_name", "gender", "specialty"),
         organizations=parties["organizations"].select("organization_name", "address_line", "city"),
         patients=patients,

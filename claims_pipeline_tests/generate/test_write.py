@@ -8,6 +8,7 @@ import pytest
 
 from claims_pipeline.errors import ConfigError, FeedMismatch
 from claims_pipeline.generate import (
+    enrolled_until,
     generate_range,
     write,
     write_claims,
@@ -100,6 +101,27 @@ def test_table_by_table_gives_the_bytes_of_the_range(lake: Lake, tmp_path: Path)
     assert digests(stepwise) == digests(lake)
     assert rows == {day: lake.read(PATIENTS, day).height for day in DAYS}
     assert visits == {2024: lake.read(VISITS, FEED.start_date).height}
+
+
+def test_days_years_after_the_feed_extend_the_enrollment(tmp_path: Path) -> None:
+    """So that the members of those days, and whose policy covers them, are known as in the feed's own years."""
+    sparse = FEED.model_copy(update={"claims": 60, "end_date": date(2024, 12, 31)})
+    later, at_once = Lake(tmp_path / "later"), Lake(tmp_path / "at-once")
+    write_enrollment(later, sparse)
+    write_patients(later, sparse, [date(2025, 3, 1)])
+    assert enrolled_until(later, sparse) == 2025
+    before = later.read(ENROLLMENT).explode("spans").unnest("spans", separator="_")
+
+    write_patients(later, sparse, [date(2026, 3, 1)])
+    generate_range(at_once, sparse, start=date(2026, 3, 1), end=date(2026, 3, 2))
+    generate_range(at_once, sparse, start=date(2024, 3, 1), end=date(2024, 3, 1))
+
+    assert later.digest(ENROLLMENT) == at_once.digest(ENROLLMENT)
+    spans = later.read(ENROLLMENT).explode("spans").unnest("spans", separator="_")
+    assert spans["spans_coverage_end_date"].max() == date(2026, 12, 31)
+    of_spans = pl.col("^(patient_id|spans_.*)$")
+    known = spans.filter(pl.col("spans_coverage_start_date").dt.year() <= 2025)
+    assert known.select(of_spans).equals(before.select(of_spans))
 
 
 def test_two_jobs_give_the_bytes_of_one(lake: Lake, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from claims_pipeline.lake import Feed, Lake, require_feed
 from claims_pipeline.orchestration import analytics_assets, feed_assets
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START
 from claims_pipeline.orchestration.resources import Installation
-from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, PATIENTS, VISITS
+from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, ENROLLMENT, PATIENTS, VISITS
 
 FEED = Feed(seed=7, patients=50, claims=300, start_date=date(2025, 1, 1), end_date=date(2025, 1, 10))
 ASSETS = (
@@ -67,6 +67,27 @@ def test_the_visits_of_a_missing_year_are_made_with_the_first_day(tmp_path: Path
     (record,) = instance.fetch_materializations(dg.AssetKey("visits"), limit=10).records
     assert record.asset_materialization
     assert record.asset_materialization.metadata["2025"].value == lake.read(VISITS, date(2025, 1, 1)).height
+
+
+def test_a_day_years_after_the_feed_records_the_enrollment_that_it_extends(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    ended = FEED.model_copy(update={"start_date": date(2023, 1, 1), "end_date": date(2023, 12, 31)})
+    lake = Lake(tmp_path / "lake")
+    require_feed(lake.root, ended)
+    generate.write_directory(lake, ended)
+    generate.write_enrollment(lake, ended)
+    reached = lake.digest(ENROLLMENT)
+
+    dg.materialize(
+        [feed_assets.patients],
+        instance=instance,
+        resources={"installation": Installation(home=str(tmp_path))},
+        partition_key="2025-01-03",
+    )
+
+    assert len(instance.fetch_materializations(dg.AssetKey("enrollment"), limit=10).records) == 1
+    assert lake.digest(ENROLLMENT) != reached
 
 
 def test_the_visits_of_the_feed_can_be_made_before_its_days(tmp_path: Path, instance: dg.DagsterInstance) -> None:
