@@ -6,6 +6,9 @@ PYTEST  = $(BIN)/pytest --numprocesses 4 --dist loadfile
 LOCK    = uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
           --no-strip-extras --custom-compile-command "make lock" --quiet
 
+# Else each of the four workers compiles all modules, and so does each process that a test starts.
+unexport PYTHONDONTWRITEBYTECODE
+
 help:     ## Print this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 

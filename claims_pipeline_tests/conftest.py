@@ -1,11 +1,12 @@
 """What several test packages share: the embedded FHIR server, and which worker runs which tests."""
 
 import ast
+import gc
 import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -41,6 +42,17 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # one under nohup ignores it
     hypothesis.settings.register_profile("without a clock", deadline=None)
     hypothesis.settings.load_profile("without a clock")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import the modules without garbage collection, and let no later one look at what they made, which stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_unconfigure() -> None:
