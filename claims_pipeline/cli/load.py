@@ -38,7 +38,7 @@ Full = Annotated[
     bool, typer.Option("--full/--delta", help="Send everything, or what the server lacks.", rich_help_panel=WHAT)
 ]
 EveryVersion = Annotated[
-    bool, typer.Option("--every-version", help="Day after day, for the server's history.", rich_help_panel=WHAT)
+    bool, typer.Option("--every-version", help="Load day by day: the server keeps each version.", rich_help_panel=WHAT)
 ]
 VanishedIds = Annotated[
     str,

@@ -27,7 +27,7 @@ MEMORY_LIMIT = "1GB"
 ANSWERS_REMEMBERED = 256
 QUERIES_AT_ONCE = 4
 PATIENCE_SECONDS = 20.0
-"""A query that has waited this long for its turn is refused: whoever asked has gone or asks again."""
+"""A query that has waited this long for its turn is refused: its client has gone or asks again."""
 RETRY_AFTER_SECONDS = 5
 
 Rows = list[dict[str, Any]]

@@ -69,7 +69,7 @@ class Dimension:
         return label_of
 
     def condition(self, value_count: int) -> str:
-        """Return the SQL condition over `claims_current` that a claim has one of so many values, each a `?`.
+        """Return the SQL condition over `claims_current` that a claim has one of `value_count` values, each a `?`.
 
         DuckDB tests a list of constants while it scans the column; a list in one parameter would be a join.
         """

@@ -17,7 +17,7 @@ class ValuesNotAllowed(DataError):
 
 
 def require_allowed_values(frame: pl.DataFrame, template: Template, *, id_column: str) -> None:
-    """Hold the columns of `frame` to what the slots of `template` need.
+    """Check that the columns of `frame` hold what the slots of `template` allow.
 
     Raises:
         ValuesNotAllowed: a required value is missing, or a value does not match its slot's pattern; all columns are

@@ -52,7 +52,7 @@ Template: TypeAlias = "str | int | bool | Slot | Optional | Mapping[str, Templat
 
 
 def text(column: str) -> Slot:
-    """Return a string of free text: escaped; blank counts as absent, for FHIR has no empty strings."""
+    """Return a string of free text, escaped; blank counts as absent, because FHIR has no empty strings."""
     value = pl.col(column)
     return Slot(column, pl.when(value.str.contains(NOT_BLANK)).then(escaped(value)), NOT_BLANK, is_text=True)
 

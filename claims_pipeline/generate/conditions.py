@@ -31,7 +31,7 @@ SHARED_FRAILTY = 0.6
 """Share of persons whose frailty in a cluster is their general frailty; in the others it is independent of it."""
 LIKELIEST = 0.97
 LEVELS = 2**13
-"""Thresholds are drawn in so many steps."""
+"""Number of steps in which thresholds are drawn."""
 STAGE_BITS = 3
 """Bits of a mask for each condition that progresses."""
 

@@ -16,7 +16,7 @@ from claims_pipeline.reference import read_table
 
 NOBODY = -1
 ATTEMPTS = 24
-"""So many people are drawn until one is covered on the day; then it is nobody."""
+"""Number of people who are drawn, at most, until one is covered on the day; after that the claim has no person."""
 
 
 @once(maxsize=16)

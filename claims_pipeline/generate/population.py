@@ -36,7 +36,7 @@ DISABLED_USE = 1.5
 """How much more often those who have Medicare by disability are seen than others of their age and conditions, beside
 plan_use.csv: set so that they have about twice as many claims as other members."""
 USE_LIMIT = 2.8
-"""Propensities are cut at so many standard deviations."""
+"""Number of standard deviations at which propensities are cut."""
 ADHERENT = 0.72
 """Share of adults who go to routine checkups: about three quarters had one within the year (CDC BRFSS 2022)."""
 TODDLER = 4

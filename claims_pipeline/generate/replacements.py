@@ -70,6 +70,6 @@ def _next_open(days: Integers, first: int, last: int) -> Integers:
 
 
 def _ordinals(rows: Integers, counts: Integers) -> Integers:
-    """Return the number of each element within its row, from 0; rows are in order, and have so many elements."""
+    """Return the number of each element within its row, from 0; rows are in order and have `counts` elements."""
     ordinals: Integers = np.arange(len(rows)) - (np.cumsum(counts) - counts)[rows]
     return ordinals

@@ -140,7 +140,7 @@ def _enum(table: str, column: str) -> pl.Enum:
 
 
 def elements(starts: Integers, counts: Integers) -> Integers:
-    """Return places in a flat array: for each row so many, one after the other from a start on."""
+    """Return positions in a flat array: for each row a number of consecutive ones from its start on."""
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     places: Integers = np.repeat(starts, counts) + within
     return places

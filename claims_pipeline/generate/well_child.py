@@ -15,7 +15,7 @@ from claims_pipeline.reference import read_table
 
 STORY = "well_child"
 EARLY, LATE = 6, 12
-"""Children come at most so many days before and after the day on which they are due."""
+"""Number of days, at most, by which children come before or after the day on which they are due."""
 FIRST_DAY = 8
 """Days after reaching the age of a visit on which it is due at the earliest: nobody comes before it."""
 NEWBORNS_FIRST_DAY = 5
@@ -24,7 +24,7 @@ MORE_CLAIMS = 1.08
 ATTEMPTS = 16
 """So many children who are due are tried until one is covered on the day."""
 NEWBORN_CODES = (("Z00.110", 8), ("Z00.111", 29))
-"""ICD-10-CM: the code of an examination of those younger than so many days."""
+"""ICD-10-CM: the age in days below which an examination has the code."""
 
 
 def children_of_weeks(feed: Feed, uniform: Floats, days: Integers) -> Integers:

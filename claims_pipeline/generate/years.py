@@ -42,7 +42,7 @@ YEARS_BEFORE = 4
 
 @dataclass(frozen=True)
 class _Draft:
-    """Claims that are still to be held against histories: arrays with one element a claim.
+    """Claims that have not been compared with the patients' histories yet: arrays with one element a claim.
 
     Attributes:
         row: position among the claims of the year.

@@ -19,7 +19,7 @@ from claims_pipeline.lake.paths import partition_key, partition_path
 from claims_pipeline.schema import TABLES, Table
 
 ROW_GROUP = 122_880
-"""Rows of a row group. Frames of so many rows each have the same bytes as files, however they were made."""
+"""Rows of a row group. Frames of this many rows each have the same bytes as files, however they were made."""
 _ORDER = {name: number for number, name in enumerate(TABLES)}
 """Tables in the order of schema: each refers only to those before it."""
 _OPTIONS: dict[str, Any] = {

@@ -13,7 +13,7 @@ from claims_pipeline.load import Counts, LoadReport
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS
 
 ROWS_A_TURN = 10_000
-"""About so many rows are loaded before their days are recorded as finished."""
+"""Number of rows, about, that are loaded before their days are recorded as finished."""
 
 TABLES = {"Patient": PATIENTS, "Coverage": COVERAGES, "Claim": CLAIMS}
 """Table behind each resource type that has days."""

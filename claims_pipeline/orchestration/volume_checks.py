@@ -18,7 +18,7 @@ DAYS_BEFORE = 28
 FEWEST_CLAIMS = 10
 """The median of fewer says little."""
 FACTOR = 3.0
-"""A median charge so many times that of the days before, or so small a part of it, is worth a look."""
+"""A median charge this many times that of the days before, or less than one divided by it, is worth a look."""
 
 
 @dg.multi_asset_check(
