@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,17 @@ def scan_partitions(table: Table, paths: Sequence[Path], **options: Any) -> pl.L
         DataError: one of them is not Parquet, or has other columns or types.
     """
     for path in paths:
-        with _readable(path):
-            _require_columns(table, pl.Schema(pl.read_parquet_schema(path)), path)
+        state = path.stat()
+        _check_columns(table, path, (state.st_ino, state.st_size, state.st_mtime_ns))
     return pl.scan_parquet(list(paths), **options)
+
+
+@lru_cache(maxsize=20_000)  # a check of quality scans each file a dozen times
+def _check_columns(table: Table, path: Path, state: tuple[int, int, int]) -> None:
+    """Raise the error about a file that is not Parquet, or has other columns or types, once for each `state` of it."""
+    del state
+    with _readable(path):
+        _require_columns(table, pl.Schema(pl.read_parquet_schema(path)), path)
 
 
 def _day_of(folder: Path) -> date:

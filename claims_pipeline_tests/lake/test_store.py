@@ -100,6 +100,15 @@ def test_a_file_with_other_columns_is_refused_with_all_differences(lake: Lake) -
     assert "birth_date: String instead of Date" in caught.value.message
 
 
+def test_a_file_that_is_replaced_between_two_scans_is_looked_at_again(lake: Lake) -> None:
+    lake.scan(PATIENTS)
+    patients(1).drop("city").write_parquet(lake.path(PATIENTS, DAY))
+
+    for _ in range(2):
+        with pytest.raises(DataError, match="city: missing"):
+            lake.scan(PATIENTS)
+
+
 def test_a_file_that_is_not_parquet_is_refused(lake: Lake) -> None:
     lake.path(PATIENTS, DAY).write_bytes(b"not parquet")
 
