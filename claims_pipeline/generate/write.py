@@ -177,7 +177,7 @@ def _add_chunk(writer: LakeWriter, feed: Feed, work: tuple[Sequence[date], pl.Da
     coverages = coverages_of(plan, patients)
     claims = claims_of(plan, patients, coverages)
     tables = ((PATIENTS, patients), (COVERAGES, coverages), (CLAIMS, claims))
-    return {table.name: sum(_add_days(writer, table, frame, chunk).values()) for table, frame in tables}
+    return {table.name: sum(writer.add_days(table, frame, chunk).values()) for table, frame in tables}
 
 
 def _write_days(
@@ -193,7 +193,7 @@ def _write_days(
         for chunk in _chunks(feed, ordered):
             (visits,) = _visits(writer, feed, [chunk])
             plan = plan_of(feed, chunk, visits)
-            rows |= _add_days(writer, table, rows_of(plan, chunk), chunk)
+            rows |= writer.add_days(table, rows_of(plan, chunk), chunk)
     _keep_people(lake, feed)
     return rows
 
@@ -269,19 +269,6 @@ def _with_versions(feed: Feed, visits: pl.DataFrame, days: Sequence[date]) -> pl
 def _years(feed: Feed, days: Sequence[date]) -> range:
     first, last = (day_of(number).year for number in days_received(feed, days))
     return range(first, last + 1)
-
-
-def _add_days(writer: LakeWriter, table: Table, frame: pl.DataFrame, days: Sequence[date]) -> dict[date, int]:
-    """Add the partition of each day; a day without rows gets an empty one."""
-    counts = dict(frame.group_by("day", maintain_order=True).len().iter_rows())
-    declared = frame.select(table.polars_schema.names())
-    rows: dict[date, int] = {}
-    offset = 0
-    for day in days:
-        rows[day] = counts.get(day, 0)
-        writer.add(table, declared.slice(offset, rows[day]), day)
-        offset += rows[day]
-    return rows
 
 
 def _stored(lake: Lake, table: Table, days: Sequence[date]) -> pl.DataFrame:

@@ -2,9 +2,10 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import accumulate
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -22,6 +23,8 @@ ROW_GROUP = 122_880
 """Rows of a row group. Frames of this many rows each have the same bytes as files, however they were made."""
 _ORDER = {name: number for number, name in enumerate(TABLES)}
 """Tables in the order of schema: each refers only to those before it."""
+ROWS_A_QUERY = 25_000
+"""Partitions are written together until they have so many rows."""
 _OPTIONS: dict[str, Any] = {
     "compression": "zstd",
     "compression_level": 3,
@@ -69,10 +72,31 @@ class LakeWriter:
 
     def add(self, table: Table, frame: pl.DataFrame, day: date | None = None) -> None:
         """Add one partition: the declared columns of `frame`, in its row order. Threads may add at the same time."""
-        names = table.polars_schema.names()
-        content = parquet_bytes(frame if frame.columns == names else frame.select(names))
+        self._add_content(table, day, frame.height, parquet_bytes(frame.select(table.polars_schema.names())))
+
+    def add_days(self, table: Table, frame: pl.DataFrame, days: Sequence[date]) -> dict[date, int]:
+        """Add the partitions of some days in order, as `add` does; a day without rows gets an empty one.
+
+        Args:
+            table: a daily table.
+            frame: its declared columns and `day`, by which its rows are ordered.
+            days: all days of the frame, and maybe others.
+
+        Returns:
+            The rows of each day.
+        """
+        counts = dict(frame.group_by("day", maintain_order=True).len().iter_rows())
+        rows = {day: counts.get(day, 0) for day in days}
+        ends = accumulate(rows.values())
+        declared = frame.select(table.polars_schema.names())
+        partitions = (declared.slice(end - count, count) for end, count in zip(ends, rows.values(), strict=True))
+        for (day, count), content in zip(rows.items(), _contents(partitions), strict=True):
+            self._add_content(table, day, count, content)
+        return rows
+
+    def _add_content(self, table: Table, day: date | None, rows: int, content: bytes) -> None:
         path = partition_path(self.root, table, day)
-        entry = Entry(rows=frame.height, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        entry = Entry(rows=rows, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
         is_equal = not _make_folder(path) and _has(path, len(content)) and path.read_bytes() == content
         temporary = temporary_name(path)
         if not is_equal:
@@ -175,12 +199,32 @@ def _has(path: Path, size: int) -> bool:
 
 def parquet_bytes(frame: pl.DataFrame) -> bytes:
     """Return `frame` as Parquet with fixed options: equal rows give equal bytes under the locked versions."""
-    buffer = io.BytesIO()
-    _without_neighbours(frame).write_parquet(buffer, **_OPTIONS)
-    return buffer.getvalue()
+    (content,) = _contents([frame])
+    return content
+
+
+def _contents(frames: Iterable[pl.DataFrame]) -> Iterator[bytes]:
+    """Yield each frame as Parquet: a query that writes several costs less than one for each, if they are small."""
+    buffers: list[io.BytesIO] = []
+    queries: list[pl.LazyFrame] = []
+    rows = 0
+    for frame in frames:
+        buffers.append(io.BytesIO())
+        queries.append(_without_neighbours(frame).lazy().sink_parquet(buffers[-1], **_OPTIONS, lazy=True))
+        rows += frame.height
+        if rows >= ROWS_A_QUERY:
+            yield from _written(queries, buffers)
+            buffers, queries, rows = [], [], 0
+    yield from _written(queries, buffers)
+
+
+def _written(queries: Sequence[pl.LazyFrame], buffers: Sequence[io.BytesIO]) -> list[bytes]:
+    """Run the queries and return what they wrote into the buffers."""
+    pl.collect_all(queries, engine="streaming")
+    return [buffer.getvalue() for buffer in buffers]
 
 
 def _without_neighbours(frame: pl.DataFrame) -> pl.DataFrame:
     """Copy nested columns: a slice of lists keeps the values around it, and Parquet's pages depend on those."""
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-    return frame.with_columns(pl.col(nested).gather(pl.int_range(pl.len())))
+    return frame.with_columns(pl.col(nested).gather(pl.int_range(pl.len()))) if nested else frame
