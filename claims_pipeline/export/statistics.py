@@ -28,8 +28,7 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
     active claims; procedures and diagnoses are of claims that are not cancelled.
     """
     chosen = sorted(set(lake.days(CLAIMS) if days is None else days))
-    plans = lake.scan(COVERAGES, chosen).select("coverage_id", "plan_type")
-    plan_of = plans.unique("coverage_id", keep="last").collect()
+    plan_of = lake.read_days(COVERAGES, chosen, "coverage_id", "plan_type").unique("coverage_id", keep="last")
     charges, counts, seen = Decimal(0), [_NO_COUNTS.to_frame()], [pl.Series("patient_id", [], pl.String)]
     for claims in _latest_versions(lake, chosen):
         active = claims.filter(pl.col("claim_status") == "active")
@@ -38,7 +37,7 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
         seen.append(claims["patient_id"].unique())
     by_name = pl.concat(counts).group_by("name", "value").agg(pl.col("len").sum())
     patients = pl.concat(seen).unique().to_frame()
-    people = lake.scan(PATIENTS, chosen).group_by("patient_id").agg(pl.col("gender").last()).collect()
+    people = lake.read_days(PATIENTS, chosen, "patient_id", "gender").unique("patient_id", keep="last")
     genders = people.join(patients, on="patient_id", how="semi")  # others only hold the policy of somebody seen
 
     counted = {name: by_name.filter(pl.col("name") == name).select("value", "len") for name in _COUNTED}
@@ -61,16 +60,16 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
 
 def _latest_versions(lake: Lake, days: list[date]) -> Iterator[pl.DataFrame]:
     """Yield the latest version of each claim of some days, some days at a time."""
-    ids = lake.scan(CLAIMS, days).select("day", pl.col("claim_id").hash()).collect()
+    ids = lake.read_days(CLAIMS, days, "day", pl.col("claim_id").hash())
     is_latest = ids["claim_id"].is_last_distinct()
     by_day = ids.group_by("day", maintain_order=True).len()
     chunk = ((pl.col("len").cum_sum() - pl.col("len")) // VERSIONS_AT_ONCE).alias("chunk")
     chunks = by_day.group_by(chunk, maintain_order=True).agg("day", pl.col("len").sum())
     columns = ("coverage_id", "patient_id", "claim_status", "facility_state", "total_charge_amount")
-    codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code"))
+    codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code")).alias("procedure")
     first = 0
     for of_chunk, count in chunks.select("day", "len").iter_rows():
-        claims = lake.scan(CLAIMS, of_chunk).select(*columns, procedure=codes, diagnosis="diagnosis_codes").collect()
+        claims = lake.read_days(CLAIMS, of_chunk, *columns, codes, pl.col("diagnosis_codes").alias("diagnosis"))
         yield claims.filter(is_latest.slice(first, count))
         first += count
 

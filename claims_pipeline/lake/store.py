@@ -68,17 +68,20 @@ class Lake:
             raise DataError(f"the lake has no partition of {table.name}", where=where, fix="claims generate")
         return scan_partitions(table, paths, hive_partitioning=True, hive_schema={"day": pl.Date})
 
-    def read_days(self, table: Table, days: Iterable[date]) -> pl.DataFrame:
-        """Return the rows of some days, with their `day`, in that order: faster than day by day.
+    def read_days(self, table: Table, days: Iterable[date], *columns: str | pl.Expr) -> pl.DataFrame:
+        """Return the rows of some days in that order: some columns or, by default, all with `day`.
+
+        It is faster than to read day by day, and than `scan`, which reads the schema of each file beforehand.
 
         Raises:
             DataError: one of the partitions is missing, is not Parquet, or has other columns or types; which one,
                 `read` says.
         """
-        columns = pl.Schema(table.polars_schema | {"day": pl.Date()})
+        schema = pl.Schema(table.polars_schema | {"day": pl.Date()})
         paths = [self.path(table, day) for day in days]
         try:
-            return pl.scan_parquet(paths, schema=columns, hive_schema={"day": pl.Date}).collect()
+            rows = pl.scan_parquet(paths, schema=schema, hive_schema={"day": pl.Date})
+            return rows.select(*columns or schema.names()).collect(engine="streaming")
         except (pl.exceptions.PolarsError, OSError) as error:
             raise DataError(
                 f"not all are readable partitions of {table.name}: {error}", where=str(self.root)

@@ -46,6 +46,14 @@ def test_days_read_together_are_what_a_scan_of_them_is(lake: Lake) -> None:
     assert together["day"].to_list() == [NEXT_DAY, DAY, DAY]
 
 
+def test_of_days_read_together_some_columns_suffice(lake: Lake) -> None:
+    number = pl.col("patient_id").str.tail(1).alias("number")
+
+    together = lake.read_days(PATIENTS, [NEXT_DAY, DAY], "day", number)
+
+    assert together.rows() == [(NEXT_DAY, "2"), (DAY, "1"), (DAY, "2")]
+
+
 @pytest.mark.parametrize(
     "change",
     [

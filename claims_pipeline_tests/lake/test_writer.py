@@ -17,8 +17,9 @@ import pytest
 from claims_pipeline.errors import DataError
 from claims_pipeline.files import temporary_name
 from claims_pipeline.lake import ROW_GROUP, Lake
-from claims_pipeline.lake.writer import parquet_bytes
+from claims_pipeline.lake.writer import ROWS_A_QUERY, parquet_bytes
 from claims_pipeline.schema import CLAIMS, DAILY, ENROLLMENT, PATIENTS, PAYERS
+from claims_pipeline_tests.defaults import frame
 from claims_pipeline_tests.lake.test_store import DAY, NEXT_DAY, patients
 
 
@@ -211,6 +212,24 @@ def test_the_bytes_of_rows_with_lists_do_not_depend_on_the_rows_around_them() ->
     around = pl.DataFrame({"codes": codes})
     alone = pl.DataFrame({"codes": codes[1_000:3_000].to_list()})
     assert parquet_bytes(around.slice(1_000, 2_000)) == parquet_bytes(alone)
+
+
+def test_days_added_together_have_the_files_that_each_of_them_alone_has(tmp_path: Path) -> None:
+    """There are so many rows that they are written in several queries."""
+    together, alone = Lake(tmp_path / "together"), Lake(tmp_path / "alone")
+    days = [DAY + timedelta(days=n) for n in range(5)]
+    claims = pl.concat([frame(CLAIMS, [{"diagnosis_codes": ["a", str(n)]} for n in range(50)])] * (ROWS_A_QUERY // 100))
+    of_day = dict(zip(days, (claims, claims[:3], claims.clear(), claims[5:], claims[9:12]), strict=True))
+
+    with together.writer() as writer:
+        rows = writer.add_days(CLAIMS, pl.concat([rows.with_columns(day=day) for day, rows in of_day.items()]), days)
+    with alone.writer() as writer:
+        for day, frame_of_day in of_day.items():
+            writer.add(CLAIMS, frame_of_day, day)
+
+    assert rows == {day: frame_of_day.height for day, frame_of_day in of_day.items()}
+    assert [together.digest(CLAIMS, day) for day in days] == [alone.digest(CLAIMS, day) for day in days]
+    assert together.manifest(CLAIMS) == alone.manifest(CLAIMS)
 
 
 def test_frames_make_the_file_that_their_rows_make(tmp_path: Path) -> None:
