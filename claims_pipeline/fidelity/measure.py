@@ -2,6 +2,7 @@
 
 from claims_pipeline.fidelity.charges import charge_ratios, concentration
 from claims_pipeline.fidelity.children import births, family_members, well_child_visits
+from claims_pipeline.fidelity.maternity import births_with_delivery, cesareans
 from claims_pipeline.fidelity.members import (
     coded_conditions,
     colorectal_screening,
@@ -82,6 +83,8 @@ def measure(lake: Lake) -> FidelityReport:
         (21, family_members(sample)),
         (22, births(sample)),
         (23, well_child_visits(sample)),
+        (31, cesareans(sample)),
+        (32, births_with_delivery(sample)),
     ):
         figures[row, ""] = found
     figures[10, "Conditions among those 65 and over"] = enrolled_conditions(sample)

@@ -26,6 +26,8 @@ LONGEST_LAG = 365
 RECEIPTS_BY_WEEKDAY = np.array([1.05, 1.08, 1.05, 1.0, 0.95, 0.15, 0.05])
 """Clearinghouses forward claims on weekends too, but few offices send them then."""
 HOLIDAY_RECEIPTS = 0.15
+LONGEST_WAIT = 7
+"""Days until offices are open, at most."""
 SHARES = "story_shares"
 """Name of what a lake keeps of `story_shares`, which need all people (people_file)."""
 
@@ -176,6 +178,17 @@ def open_days(days: Integers) -> NDArray[np.bool_]:
     """Return on which consecutive days most offices are open."""
     is_open: NDArray[np.bool_] = _receipt_openness(days) > 0.5
     return is_open
+
+
+def next_open(days: Integers) -> Integers:
+    """Return the first day on which most offices are open, of each day and those after it."""
+    if not len(days):
+        return days
+    first, last = int(days.min()), int(days.max())
+    every = np.arange(first, last + LONGEST_WAIT + 1)
+    opened = np.where(open_days(every), every, every[-1])
+    following: Integers = np.minimum.accumulate(opened[::-1])[::-1]
+    return following[days - first]
 
 
 def _receipt_openness(days: Integers) -> Floats:

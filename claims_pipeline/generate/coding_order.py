@@ -10,6 +10,8 @@ from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.reference import read_table
 
 NONE = -1
+MOST_DIAGNOSES = 4
+"""Diagnoses of a claim, at most."""
 
 
 def in_coding_order(

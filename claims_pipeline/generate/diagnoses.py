@@ -5,14 +5,12 @@ from functools import cache
 
 import numpy as np
 
-from claims_pipeline.generate.coding_order import in_coding_order
+from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, in_coding_order
 from claims_pipeline.generate.conditions import Masks, all_conditions, code_conditions, condition_names
 from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.reasons import NONE, condition_choice
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.reference import read_table
-
-MOST_DIAGNOSES = 4
 
 
 @dataclass(frozen=True)

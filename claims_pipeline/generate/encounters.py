@@ -1,12 +1,14 @@
 """The visits behind claims as columns: provider and site, diagnoses, lines, total."""
 
+from functools import cache
+
 import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.arrow import lists, money
 from claims_pipeline.generate.charges import MODIFIERS, Billed, modifiers_of, unit_charges
+from claims_pipeline.generate.coding_order import MOST_DIAGNOSES
 from claims_pipeline.generate.days import year_of
-from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES
 from claims_pipeline.generate.directory import directory_of, places_of
 from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.identifiers import dates
@@ -44,7 +46,7 @@ def encounters_of(plan: Plan) -> pl.DataFrame:
         pl.col("state").alias("facility_state"),
     )[plan.practitioner]
     place = pl.when(pl.Series(plan.is_video)).then(pl.lit(TELEHEALTH_AT_HOME)).otherwise("place_of_service_code")
-    frame = sites.with_columns(place.alias("place_of_service_code"))
+    frame = sites.with_columns(pl.coalesce(_elsewhere(lines, len(plan.story)), place).alias("place_of_service_code"))
     modifiers = complete_modifiers(
         modifiers_of(visits, lines),
         lines,
@@ -74,6 +76,22 @@ def encounters_of(plan: Plan) -> pl.DataFrame:
             "total_charge_amount"
         ),
     )
+
+
+def _elsewhere(lines: Lines, claims: int) -> pl.Series:
+    """Return the place of service of each claim that is not rendered at the practitioner's site, null for others."""
+    of_code = _places()[lines.code]
+    place = np.full(claims, -1)
+    place[lines.claim[of_code >= 0]] = of_code[of_code >= 0]
+    places = read_table("service_places")["place_of_service_code"]
+    return pl.select(pl.when(pl.Series(place) >= 0).then(places.gather(place.clip(0)))).to_series()
+
+
+@cache
+def _places() -> Integers:
+    """Return the row of service_places of each row of procedures, -1 for none."""
+    rows = {code: row for row, codes in enumerate(read_table("service_places")["codes"]) for code in codes.split()}
+    return np.array([rows.get(code, -1) for code in read_table("procedures")["hcpcs_code"]])
 
 
 def _line_frame(lines: Lines, counts: Integers, *, service: Integers, places: pl.Series) -> pl.DataFrame:

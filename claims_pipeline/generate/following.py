@@ -33,7 +33,7 @@ def follow(receipts: ReceiptDays, slots: Slots, received: Integers) -> tuple[Int
         counts = receipts.counts[days - receipts.first]
         index = draws.below(f"claim/source {attempt}", slots.counter[open_claims], counts)
         source = receipts.slots(days, index).widened()
-        fits = may_follow[slots.story[open_claims], source.story] & ~receipts.are_replacements(days, index)
+        fits = may_follow[slots.story[open_claims], source.story] & ~receipts.are_taken(days, index)
         claims, chosen = open_claims[fits], np.flatnonzero(fits)
         slots.person[claims] = source.person[chosen]
         wait = draws.below("claim/wait", slots.counter[claims], 2 * LONGEST_WAIT) - LONGEST_WAIT

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.days import DAYS_A_YEAR, day_number, year_of, year_start, years_before
+from claims_pipeline.generate.days import DAYS_A_YEAR, NEVER, day_number, year_of, year_start, years_before
 from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers, KeyedChoice, WeightTable, pair
 from claims_pipeline.generate.membership import EMPLOYER, MEDICAID, Stays, kinds_below_65, stays_of
 from claims_pipeline.lake import Feed
@@ -42,6 +42,8 @@ FIRST_BIRTH, FIRST_BIRTH_SPREAD = 27.4, 5.2
 YOUNGEST_MOTHER, OLDEST_MOTHER = 18.3, 44.9
 LEAST_SPACING, SPACING_SPREAD = 1.5, 3.2
 """Years between two children: at least, and by how much more at most."""
+LONGEST_PREGNANCY = 293
+"""Days from the last period to the birth, at most."""
 STAYS_TO_26 = 0.68
 """Share of children who are covered through a parent until 26; others get coverage of their own from 19 on: by
 judgement, near the half of those of 19 to 25 with an employer's plan who have it through a parent."""
@@ -63,6 +65,7 @@ class Households:
         kind: kind of coverage of the household without Medicare, a position in membership.KINDS.
         has_own_policy: whether a spouse has a policy beside that of the head.
         own_from: year from which a child has coverage of its own; 0 for adults.
+        expects: day of the birth that the end of the feed, or of the membership, cuts off; NEVER without one.
     """
 
     head: Integers
@@ -74,6 +77,7 @@ class Households:
     kind: Integers
     has_own_policy: NDArray[np.bool_]
     own_from: Integers
+    expects: Integers
 
 
 _Columns = TypeVar("_Columns", Households, Stays)
@@ -120,6 +124,7 @@ def _of_part(feed: Feed, numbers: Integers, *, first: int) -> tuple[Households, 
         kind=drawn.kind[household],
         has_own_policy=(role == SPOUSE) & drawn.spouse_has_policy[household],
         own_from=np.where(role == CHILD, drawn.own_from[household, column], 0),
+        expects=drawn.expects[household],
     )
     return homes, drawn.stays.at(household)
 
@@ -135,6 +140,7 @@ class _Drawn:
         self.is_female = np.zeros(shape, dtype=np.bool_)
         self.birth_day = np.zeros(shape, dtype=np.int64)
         self.own_from = np.zeros(shape, dtype=np.int64)
+        self.expects = np.full(len(numbers), NEVER)
         only_children = self.draws.uniform("household/only children", numbers) < ONLY_CHILDREN
         only_children[numbers == 0] = False
         self._draw_adults()
@@ -186,6 +192,9 @@ class _Drawn:
             own_from = self._own_from(counter, born)
             exists = (count > child) & (born <= known_until) & (own_from > self.feed.start_date.year)
             exists &= only_children | (age <= OLDEST_MOTHER)
+            is_cut_off = (count > child) & (born > known_until) & (born <= known_until + LONGEST_PREGNANCY)
+            is_cut_off &= ~only_children & (age <= OLDEST_MOTHER)
+            self.expects = np.where(is_cut_off, np.minimum(self.expects, born), self.expects)
             column = CHILD + child
             self.exists[:, column], self.birth_day[:, column], self.own_from[:, column] = exists, born, own_from
             self.is_female[:, column] = draws.uniform("household/child's sex", counter) < 0.488

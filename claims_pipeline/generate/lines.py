@@ -8,7 +8,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.calendar import stories
-from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, Diagnoses
+from claims_pipeline.generate.coding_order import MOST_DIAGNOSES
+from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable
 from claims_pipeline.generate.providers import family_numbers
 from claims_pipeline.generate.reasons import NONE

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.errors import ConfigError
+from claims_pipeline.generate.calendar import LONGEST_WAIT
 from claims_pipeline.generate.coverage import Spans, span_on
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.directory import directory_of
@@ -24,7 +25,6 @@ from claims_pipeline.generate.lifecycle import (
     are_mistaken,
     versions_between,
 )
-from claims_pipeline.generate.replacements import LONGEST_WAIT
 from claims_pipeline.generate.slots import ReceiptDays
 from claims_pipeline.generate.visits import Visits, visits_from
 from claims_pipeline.lake import Feed

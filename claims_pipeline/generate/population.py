@@ -44,8 +44,8 @@ ATTEMPTS = 12
 """So many people are drawn for a day until one is covered on it; then it is the first person."""
 FIRST_PERSON = 0
 KEPT = (
-    *("birth_day", "medicare", "first", "last", "gap_first", "gap_last", "death", "own_from", "kind", "home_kind"),
-    *("place", "role", "is_female", "has_spouse", "has_own_policy"),
+    *("birth_day", "medicare", "first", "last", "gap_first", "gap_last", "death", "own_from", "expects", "kind"),
+    *("home_kind", "place", "role", "is_female", "has_spouse", "has_own_policy"),
 )
 """Names of the arrays that a lake keeps of a population (people_file)."""
 FIRST_PERSON_HAS = ("hypertension", "diabetes", "chronic_kidney_disease")
@@ -125,7 +125,12 @@ def _ages_at_first(feed: Feed, birth_days: Integers) -> Integers:
 def arrays_of(feed: Feed) -> Arrays:
     """Return all that `population` knows as arrays with the names KEPT, in as few bytes as there are values."""
     everyone, homes = population(feed), population(feed).households
-    days = {"birth_day": everyone.birth_day, "medicare": everyone.medicare, **vars(everyone.member)}
+    days = {
+        "birth_day": everyone.birth_day,
+        "medicare": everyone.medicare,
+        **vars(everyone.member),
+        "expects": homes.expects,
+    }
     small = {"kind": everyone.kind, "home_kind": homes.kind, "place": homes.place, "role": homes.role}
     flags = {"is_female": everyone.is_female, "has_own_policy": homes.has_own_policy}
     return {
@@ -153,6 +158,7 @@ def _from_arrays(feed: Feed, arrays: Arrays) -> Population:
         kind=wide["home_kind"],
         has_own_policy=wide["has_own_policy"],
         own_from=wide["own_from"],
+        expects=wide["expects"],
     )
     member = Membership(**{field.name: wide[field.name] for field in fields(Membership)})
     return Population(feed, wide["is_female"], wide["birth_day"], wide["kind"], homes, wide["medicare"], member)

@@ -9,14 +9,11 @@ claim is void instead.
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.calendar import claim_counts, open_days
+from claims_pipeline.generate.calendar import LONGEST_WAIT, claim_counts, next_open
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, pair
 from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, are_replaced, days_settled, stay_active
 from claims_pipeline.lake import Feed
-
-LONGEST_WAIT = 7
-"""Days from the cancellation until offices are open, at most."""
 
 
 def replaced_claims(feed: Feed, received: Integers, counter: Bits, is_free: NDArray[np.bool_]) -> Bits:
@@ -34,14 +31,25 @@ def replaced_claims(feed: Feed, received: Integers, counter: Bits, is_free: NDAr
     first, days = received[0], received[-1] - received[0] + 1
     waiting, row = _waiting(feed, received, counter)
     (places,) = np.nonzero(is_free & stay_active(Draws(feed.seed), counter))
-    row_of_place = received[places] - first
-    free, wanted = np.bincount(row_of_place, minlength=days), np.bincount(row, minlength=days)
-    taken = np.minimum(free, wanted)
-    ordinal = _ordinals(row_of_place, free)
-    share, size = taken[row_of_place], free[row_of_place]
-    is_taken = (ordinal + 1) * share // size > ordinal * share // size  # evenly over the day
-    found[places[is_taken]] = waiting[_ordinals(row, wanted) < taken[row]]
+    taken, fit = places_taken(received[places] - first, row, days)
+    found[places[taken]] = waiting[fit]
     return found
+
+
+def places_taken(places: Integers, wanted: Integers, days: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which places of claims others take, evenly over each day, and which of those that want one get it.
+
+    Args:
+        places: the day, from 0, of each place that is free, in order.
+        wanted: the day of each claim that wants a place, in order; the first of a day are the first to get one.
+        days: how many days there are.
+    """
+    free, asked = np.bincount(places, minlength=days), np.bincount(wanted, minlength=days)
+    taken = np.minimum(free, asked)
+    ordinal = _ordinals(places, free)
+    share, size = taken[places], free[places]
+    is_taken = (ordinal + 1) * share // size > ordinal * share // size
+    return is_taken, _ordinals(wanted, asked) < taken[wanted]
 
 
 def _waiting(feed: Feed, received: Integers, counter: Bits) -> tuple[Bits, Integers]:
@@ -55,18 +63,10 @@ def _waiting(feed: Feed, received: Integers, counter: Bits) -> tuple[Bits, Integ
         received = np.concatenate([earlier, received])
     replaced = are_replaced(draws, counter)
     counter, received = counter[replaced], received[replaced]
-    day = _next_open(days_settled(draws, counter, received), before, last)
+    day = next_open(days_settled(draws, counter, received))
     order = np.argsort(day, kind="stable")
     order = order[(day[order] >= first) & (day[order] <= last)]
     return counter[order], day[order] - first
-
-
-def _next_open(days: Integers, first: int, last: int) -> Integers:
-    """Return the first day on which offices are open, of each day and those after it."""
-    every = np.arange(first, last + LONGEST_CYCLE + 2 * LONGEST_WAIT)
-    opened = np.where(open_days(every), every, every[-1])
-    following: Integers = np.minimum.accumulate(opened[::-1])[::-1]
-    return following[days - first]
 
 
 def _ordinals(rows: Integers, counts: Integers) -> Integers:

@@ -34,9 +34,11 @@ from claims_pipeline.generate.draws import (
     pair,
 )
 from claims_pipeline.generate.in_turn import NOBODY
+from claims_pipeline.generate.lifecycle import CANCELLED, last_statuses
+from claims_pipeline.generate.maternity import PlannedVisits, planned_visits
 from claims_pipeline.generate.parts import Run, parts_of
 from claims_pipeline.generate.population import choose_people
-from claims_pipeline.generate.replacements import replaced_claims
+from claims_pipeline.generate.replacements import places_taken, replaced_claims
 from claims_pipeline.generate.turns import people_of, turns_of
 from claims_pipeline.generate.use import by_plan
 from claims_pipeline.generate.well_child import children_of_weeks
@@ -142,14 +144,37 @@ class ReceiptDays:
         is_free = self._places(received, index) >= self._until[received - self.first, -1]
         return replaced_claims(self.feed, received, pair(received, index), is_free)
 
+    @cached_property
+    def planned(self) -> tuple[Integers, PlannedVisits]:
+        """Positions among `claims` of those for visits with a day of receipt of their own, and these visits.
+
+        They take the places of regular claims of their day that do not end as cancelled, as long as there are any.
+        """
+        received, index = self.claims()
+        if not len(received):
+            return index, planned_visits(self.feed, self.first, self.first - 1)
+        visits = planned_visits(self.feed, self.first, self.first + len(self.counts) - 1)
+        is_free = self._places(received, index) >= self._until[received - self.first, -1]
+        is_free &= self.replaces == NO_COUNTER
+        is_free &= last_statuses(self._draws, pair(received, index)) != CANCELLED
+        (places,) = np.nonzero(is_free)
+        taken, fit = places_taken(received[places] - self.first, visits.received - self.first, len(self.counts))
+        return places[taken], visits.at(fit)
+
+    @cached_property
+    def _are_taken(self) -> NDArray[np.bool_]:
+        taken: NDArray[np.bool_] = self.replaces != NO_COUNTER
+        taken[self.planned[0]] = True
+        return taken
+
     def rows(self, received: Integers, index: Integers) -> Integers:
         """Return the position of each claim among `claims`."""
         rows: Integers = (np.cumsum(self.counts) - self.counts)[received - self.first] + index
         return rows
 
-    def are_replacements(self, received: Integers, index: Integers) -> NDArray[np.bool_]:
-        """Return which claims replace another."""
-        found: NDArray[np.bool_] = self.replaces[self.rows(received, index)] != NO_COUNTER
+    def are_taken(self, received: Integers, index: Integers) -> NDArray[np.bool_]:
+        """Return which claims replace another or are for planned visits, so that their slots mean nothing."""
+        found: NDArray[np.bool_] = self._are_taken[self.rows(received, index)]
         return found
 
     def slots(self, received: Integers, index: Integers) -> Slots:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.arrow import lists
 from claims_pipeline.generate.calendar import stories
-from claims_pipeline.generate.diagnoses import MOST_DIAGNOSES, Diagnoses
+from claims_pipeline.generate.coding_order import MOST_DIAGNOSES
+from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, pair, unpair
 from claims_pipeline.generate.identifiers import dates
 from claims_pipeline.generate.lines import Lines

@@ -24,7 +24,7 @@ from claims_pipeline.generate.lines import Encounters, Lines, repeats_of, wanted
 from claims_pipeline.generate.parts import Run, parts_by_person
 from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.generate.providers import providers_of
-from claims_pipeline.generate.reasons import NONE, reasons_of
+from claims_pipeline.generate.reasons import NONE, Reasons, reasons_of
 from claims_pipeline.generate.redraws import redrawn
 from claims_pipeline.generate.slots import ReceiptDays, Slots
 from claims_pipeline.generate.standing import Standing, frames_of, no_visits, standing
@@ -46,6 +46,7 @@ class _Draft:
 
     Attributes:
         row: position among the claims of the year.
+        codes: rows of diagnoses, shape (claims, most diagnoses), where they do not follow from the slots.
         source_story, source_episode: of the visit that it follows; NONE where it follows none.
     """
 
@@ -53,9 +54,11 @@ class _Draft:
     slots: Slots
     source_story: Integers
     source_episode: NDArray[np.uint64]
+    codes: Integers | None = None
 
     def at(self, rows: NDArray[np.bool_] | Integers) -> "_Draft":
-        return _Draft(self.row[rows], self.slots.at(rows), self.source_story[rows], self.source_episode[rows])
+        codes = None if self.codes is None else self.codes[rows]
+        return _Draft(self.row[rows], self.slots.at(rows), self.source_story[rows], self.source_episode[rows], codes)
 
 
 def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jobs: int = 2) -> pl.DataFrame:
@@ -90,20 +93,34 @@ def _drawn(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> 
     stands = receipts.replaces != NO_COUNTER
     history, practices = _history(feed, earlier), practices_of(feed)
     made: list[Standing] = []
-    for attempt in range(ATTEMPTS):
-        if not len(draft.row):
-            break
-        if attempt:
-            draft = _redrawn(feed, draft, attempt - 1)
-        of_part = partial(_made_of_part, feed, history, draft, is_last=attempt == ATTEMPTS - 1)
-        for part in list(run(of_part, parts_by_person(draft.slots.person))):
+
+    def make(claims: _Draft, *, is_last: bool) -> None:
+        of_part = partial(_made_of_part, feed, history, claims, is_last=is_last)
+        for part in list(run(of_part, parts_by_person(claims.slots.person))):
             made.append(part)
             stands[part.row] = True
             practice = narrowed(practices[part.practitioner])
             seen = Seen(part.person, part.practitioner, practice, part.service, part.is_new)
             history.add(seen, part.lines.claim, part.lines.code)
+
+    make(_planned(receipts), is_last=False)
+    for attempt in range(ATTEMPTS):
         draft = draft.at(~stands[draft.row])
+        if not len(draft.row):
+            break
+        if attempt:
+            draft = _redrawn(feed, draft, attempt - 1)
+        make(draft, is_last=attempt == ATTEMPTS - 1)
     return receipts, made
+
+
+def _planned(receipts: ReceiptDays) -> _Draft:
+    """Return the draft of the claims for planned visits; where one does not fit, the claim is drawn as any other."""
+    row, visits = receipts.planned
+    is_first = np.zeros(len(row), dtype=np.bool_)
+    slots = Slots(visits.counter, visits.counter, is_first, visits.story, visits.person, visits.service)
+    no_source, no_episode = np.full(len(row), NONE), np.zeros(len(row), dtype=np.uint64)
+    return _Draft(row, slots.narrowed(), no_source, no_episode, visits.codes)
 
 
 def _drafts(feed: Feed, year: int, run: Run) -> tuple[ReceiptDays, _Draft | None]:
@@ -150,14 +167,19 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -
     conditions = conditions_on(feed, slots.person, slots.service)
     months = age_months_on(people.birth_day[slots.person], slots.service)
     ages = months // 12
-    reasons = reasons_of(
-        feed,
-        slots,
-        ages=ages,
-        conditions=conditions,
-        source_story=draft.source_story,
-        source_episode=draft.source_episode,
-    )
+    if draft.codes is not None:
+        reasons = Reasons(draft.codes[:, 0], np.full(len(ages), NONE))
+        diagnoses = Diagnoses(draft.codes, np.count_nonzero(draft.codes != NONE, axis=1))
+    else:
+        reasons = reasons_of(
+            feed,
+            slots,
+            ages=ages,
+            conditions=conditions,
+            source_story=draft.source_story,
+            source_episode=draft.source_episode,
+        )
+        diagnoses = diagnoses_of(draws, slots, conditions, reasons.principal)
     providers = providers_of(feed, slots, reasons)
     visits = Seen(
         slots.person,
@@ -171,7 +193,6 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -
     is_course = (read_table("stories")["draw"] == "course").to_numpy()[slots.story]
     is_new &= ~is_course
     fits &= ~is_early
-    diagnoses = diagnoses_of(draws, slots, conditions, reasons.principal)
     specialty, _ = places_of(feed)
     plans = span_on(feed, people=slots.person, days=slots.service).plan
     encounters = Encounters(

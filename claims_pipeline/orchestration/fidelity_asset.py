@@ -50,6 +50,8 @@ CHECK_NAMES = {
     28: "colorectal_screening",
     29: "member_months_by_year",
     30: "visits_by_video",
+    31: "deliveries_by_cesarean",
+    32: "births_with_delivery",
 }
 """What each row of the calibration table measures, as the name of its check."""
 

@@ -7,7 +7,17 @@ from datetime import date
 import polars as pl
 
 from claims_pipeline.lake import Lake
-from claims_pipeline.quality import coding, content, families, histories, parties, replacements, structure, whole
+from claims_pipeline.quality import (
+    coding,
+    content,
+    families,
+    histories,
+    maternity,
+    parties,
+    replacements,
+    structure,
+    whole,
+)
 from claims_pipeline.quality.chunk import FINDING, Chunk, read_chunk, read_directory
 from claims_pipeline.schema import CLAIMS
 
@@ -59,6 +69,7 @@ _WARNING = (
     parties.places_exist,
     families.relationships_plausible,
     replacements.frequency_fits_claim,
+    maternity.deliveries_complete,
     coding.diagnoses_followed,
     coding.diagnoses_together,
     coding.procedures_together,
@@ -77,6 +88,7 @@ _OF_THE_WHOLE = (
     replacements.replaced_claims_cancelled,
     histories.new_patients_unknown,
     histories.services_apart,
+    maternity.deliveries_apart,
     histories.visit_levels_like_peers,
 )
 CHECKS: tuple[Check, ...] = (

@@ -11,19 +11,19 @@ from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.lake.feed import GENERATOR_VERSION
 from claims_pipeline.schema import TABLES
 
-FEED = Feed(seed=42, patients=50, claims=400, start_date=date(2025, 3, 1), end_date=date(2025, 4, 15))
-GOLDEN_VERSION = 5
+FEED = Feed(seed=42, patients=600, claims=900, start_date=date(2025, 3, 1), end_date=date(2025, 4, 15))
+GOLDEN_VERSION = 6
 GOLDEN = {
     "payers": "2e17c9f60b760b20",
     "plans": "6e59c93700b5b72a",
     "organizations": "fab7d77abdc8ae6f",
     "locations": "138d5c0e4b1ff004",
     "practitioners": "d51d813e962bec22",
-    "enrollment": "f6f328f3027dfa08",
-    "visits": "0192cc787be3da2e",
-    "patients": "a8239cb8ff37c739",
-    "coverages": "453f40371e37b6e4",
-    "claims": "f345ee3155a8ce23",
+    "enrollment": "c96bb085606ad369",
+    "visits": "849ce4605879c6a6",
+    "patients": "daeb337e25cba5fb",
+    "coverages": "13d151df03158e93",
+    "claims": "96d71d858dba9802",
 }
 
 

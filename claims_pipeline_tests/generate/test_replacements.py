@@ -11,9 +11,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from claims_pipeline.generate import generate_range
+from claims_pipeline.generate.calendar import LONGEST_WAIT
 from claims_pipeline.generate.draws import Draws, pair
 from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, REPLACED_SHARE, are_replaced
-from claims_pipeline.generate.replacements import LONGEST_WAIT
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.reference.holidays import federal_holidays

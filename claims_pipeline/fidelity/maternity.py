@@ -1,0 +1,58 @@
+"""Figures about births: how children are born, and whether the mother has a claim of it."""
+
+import polars as pl
+
+from claims_pipeline.fidelity.sample import Sample
+from claims_pipeline.schema import ENROLLMENT
+
+Figures = dict[str, float | None]
+
+VAGINAL, CESAREAN = ("59400", "59610"), ("59510", "59618")
+MOTHERS = (12, 55)
+
+
+def cesareans(sample: Sample) -> Figures:
+    """Return the percentage of deliveries that are by cesarean."""
+    how = _deliveries(sample)["is_cesarean"]
+    return {"cesarean": 100 * float(how.mean()) if len(how) else None}  # type: ignore[arg-type]
+
+
+def births_with_delivery(sample: Sample) -> Figures:
+    """Return the percentage of births of a year, on a policy with a woman, on whose day such a woman gives birth."""
+    first = pl.lit(sample.feed.start_date)
+    people = sample.lake.read(ENROLLMENT).select("patient_id", "gender", "birth_date")
+    spans = sample.spans().join(people, on="patient_id")
+    births = spans.filter(
+        pl.col("birth_date").is_between(first, first.dt.offset_by("1y"), closed="left"),
+        pl.col("coverage_start_date") == pl.col("birth_date"),
+        pl.col("relationship") == "child",
+    ).select("subscriber_id", "birth_date", child="patient_id")
+    age = (pl.col("birth_date") - pl.col("born")).dt.total_days() / 365.25
+    mothers = births.join(spans.rename({"birth_date": "born"}), on="subscriber_id").filter(
+        pl.col("gender") == "female",
+        pl.col("relationship") != "child",
+        age.is_between(*MOTHERS),
+        pl.col("coverage_start_date") <= pl.col("birth_date"),
+        pl.col("coverage_end_date") >= pl.col("birth_date"),
+    )
+    days = _deliveries(sample).select("patient_id", "birth_date").unique().with_columns(is_billed=True)
+    billed = (
+        mothers.join(days, on=["patient_id", "birth_date"], how="left")
+        .group_by("child")
+        .agg(pl.col("is_billed").any(ignore_nulls=True))
+    )
+    return {"births": billed.select(pl.col("is_billed").mean() * 100).item() if billed.height else None}
+
+
+def _deliveries(sample: Sample) -> pl.DataFrame:
+    """Return the deliveries: `patient_id`, `birth_date`, `is_cesarean`."""
+    codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code"))
+    has = {
+        name: codes.list.eval(pl.element().is_in(wanted)).list.any()
+        for name, wanted in (("is_delivery", VAGINAL + CESAREAN), ("is_cesarean", CESAREAN))
+    }
+    return (
+        sample.claims.filter(has["is_delivery"])
+        .select("patient_id", has["is_cesarean"].alias("is_cesarean"), birth_date="claim_start_date")
+        .collect()
+    )
