@@ -11,6 +11,7 @@ from claims_pipeline.load.reconciling.marker import MARKER_PATH, Marker
 from claims_pipeline.load.reconciling.reconcile import TypeComparison
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import FakeServer, Request, Stored, stored
+from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
 
 
 @pytest.fixture
@@ -39,6 +40,19 @@ def test_the_answer_reads_like_this() -> None:
         "try: claims reconcile --deep --repair, then claims load",
     ]
     assert report.exit_code == 1
+
+
+def test_the_first_ten_that_differ_are_named(fake_server: FakeServer, fake_target: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "all.ndjson"
+    file.write_text(ndjson(*(patient(f"p-{number:02}") for number in range(12)), observation("o-1", "Patient/p-01")))
+    load_files([str(file)], fake_target)
+    for name in [*fake_server.names("Patient"), "Observation/o-1"]:
+        del fake_server.held[name]
+
+    report = reconcile(fake_target, deep=True)
+
+    assert report.by_type["Patient"].missing == 12
+    assert report.differing == ("Observation/o-1", *(f"Patient/p-{number:02}" for number in range(9)))
 
 
 def raise_generation(server: FakeServer, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from claims_pipeline.load import Progress, load_files, load_lake, remove
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.clinical_set import write_clinical_set
-from claims_pipeline_tests.load.fake_server import FakeServer, about, stored
+from claims_pipeline_tests.load.fake_server import FakeServer, about, every_transaction, stored
 from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
 from claims_pipeline_tests.server_state import ids, put
 
@@ -110,8 +110,9 @@ def test_no_request_is_refused_while_foreign_types_are_removed(
     assert sum(report.by_type.values()) == count
     assert fake_server.held == {}
     assert sum(len(request.entries) for request in fake_server.transactions) == count
-    assert reported[-1].total == count
-    assert all(progress.resources_per_second for progress in reported if progress.stage.startswith("deleting"))
+    deleting = [progress for progress in reported if progress.stage.startswith("deleting")]
+    assert deleting[-1].total == count
+    assert all(progress.resources_per_second for progress in deleting)
 
 
 def test_what_a_resource_that_stays_refers_to_stays_without_being_tried(
@@ -172,6 +173,18 @@ def test_the_marker_stays_while_something_is_left(fake_server: FakeServer, fake_
     fake_server.behave_well()
     assert remove(fake_target).exit_code == 0
     assert fake_server.held == {}
+
+
+def test_the_first_ten_of_what_stays_are_named(fake_server: FakeServer, fake_target: Settings, folder: Path) -> None:
+    (folder / "Patient.ndjson").write_text(ndjson(*(patient(f"p-{number}") for number in range(12))))
+    load_files([str(folder)], fake_target)
+    fake_server.behave(every_transaction(412, "HAPI-0966: Resource deletion is not permitted on this server"))
+
+    report = remove(fake_target)
+
+    assert report.left == 12
+    assert len(report.failures) == 10
+    assert report.render().count("deletions are not permitted") == 10
 
 
 def test_a_server_that_another_ledger_fills_is_left_alone(

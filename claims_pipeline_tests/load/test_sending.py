@@ -150,6 +150,16 @@ def test_a_report_reads_like_this() -> None:
     )
 
 
+@pytest.mark.parametrize(("rejected", "hidden"), [(20, ""), (22, "... and 2 more")])
+def test_a_report_names_the_first_twenty_that_were_rejected(rejected: int, hidden: str) -> None:
+    failures = [Failure("rejected", f"Claim/c-{n}", "claims/2025-01-01", 400, "not this one") for n in range(rejected)]
+
+    text = report(by_type={"Claim": Counts(read=rejected, rejected=rejected)}, failures=failures).render()
+
+    assert text.count("not this one") == 20
+    assert "".join(line for line in text.splitlines() if line.startswith("...")) == hidden
+
+
 def test_an_unchanged_lake_is_reported_as_unchanged() -> None:
     assert "Requests with resources   0 (nothing was sent, all of it is unchanged)" in report().render()
 

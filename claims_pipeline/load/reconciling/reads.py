@@ -136,7 +136,8 @@ async def _search(client: FhirClient, resource_type: str, form: Mapping[str, str
 
 async def _read(client: FhirClient, method: str, address: str, **content: Any) -> httpx.Response:
     problem = ""
-    for attempt in range(1, ATTEMPTS + 1):
+    for earlier in range(ATTEMPTS):
+        await asyncio.sleep(PAUSE_SECONDS * earlier)
         try:
             answer = await client.read(method, address, **content)
         except httpx.RequestError as error:
@@ -147,7 +148,6 @@ async def _read(client: FhirClient, method: str, address: str, **content: Any) -
             problem = without_values(outcome_of(answer)) or f"HTTP {answer.status_code}"
             if answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 raise FhirError(f"the FHIR server refuses to be read: {problem}", where=address)
-        await asyncio.sleep(PAUSE_SECONDS * attempt)
     raise ServerUnavailable(f"the FHIR server cannot be read: {problem}", where=address)
 
 

@@ -164,7 +164,7 @@ async def _reconcile(ledger: Ledger, settings: Settings, scope: _Scope, on_progr
             )
             for resource_type in sorted(held)
         },
-        differing=tuple(found.differing[:IDS_SHOWN]) if found else (),
+        differing=tuple(found.differing) if found else (),
         marked=found.marked if found else 0,
     )
 
@@ -178,7 +178,7 @@ async def _compare_each(
         found.missing[part.resource_type] += len(part.missing)
         found.changed[part.resource_type] += len(part.changed)
         differing = [f"{part.resource_type}/{resource_id}" for resource_id in (*part.missing, *part.changed)]
-        found.differing += differing[: max(0, IDS_SHOWN - len(found.differing))]
+        found.differing += differing[: IDS_SHOWN - len(found.differing)]
         if scope.is_repair:
             found.marked += mark(ledger, part)
         compared += part.equal + len(differing)

@@ -103,6 +103,14 @@ def test_a_transaction_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
         assert "server" not in ledger.info()
 
 
+def test_a_ledger_is_opened_and_read_while_another_process_writes(tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "ledger.sqlite") as writer, writer.writing() as connection:
+        connection.execute("INSERT INTO info (name, value) VALUES ('server', 'half')")
+
+        with open_ledger(tmp_path / "ledger.sqlite") as reader:
+            assert "server" not in reader.info()
+
+
 def test_a_ledger_of_a_later_version_is_refused(tmp_path: Path) -> None:
     with open_ledger(tmp_path / "ledger.sqlite") as ledger, ledger.writing() as connection:
         connection.execute("PRAGMA user_version = 99")

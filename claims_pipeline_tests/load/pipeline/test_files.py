@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,17 @@ def test_what_a_lake_cannot_be_asked_for_is_a_usage_error(
 
     with pytest.raises(ConfigError, match=problem):
         load_lake(lake, fake_target, options=options)
+
+
+@pytest.mark.parametrize(("absent", "named"), [(3, "02-04; it has"), (4, "02-04, ...; it has")])
+def test_the_first_three_days_that_a_lake_lacks_are_named(
+    fake_target: Settings, tmp_path: Path, absent: int, named: str
+) -> None:
+    lake = tiny_lake(tmp_path / "lake", Shape("days", days=1, claims_a_day=1))
+    days = [date(2025, 2, day) for day in range(2, 2 + absent)]
+
+    with pytest.raises(DataError, match=f"no partition of 2025-02-02, 2025-02-03, 2025-{named} 2025-01-01"):
+        load_lake(lake, fake_target, days=days)
 
 
 def test_a_spool_that_fails_while_resources_are_sent_ends_the_load_with_its_report(

@@ -223,6 +223,7 @@ def test_the_last_of_several_contents_of_one_id_counts_and_the_others_are_report
         ({"method": "PUT", "url": "Patient/p2"}, "request.url is Patient/p2, but the resource is Patient/p1"),
         ({"method": "PUT", "url": "Person/p1"}, "request.url is Person/p1, but the resource is Patient/p1"),
         ({"method": "PATCH", "url": "Patient/p1"}, "entry 1 asks for PATCH, only PUT and POST are loaded"),
+        ({"method": "MERGE", "url": "Patient/p1"}, "entry 1 asks for a method that FHIR does not have"),
         ({"method": "DELETE", "url": "Patient?name=a"}, "entry 1 asks for DELETE by a search"),
         ({"method": "PUT", "url": "Patient/p1", "ifMatch": 'W/"7"'}, "entry 1 asks for PUT with ifMatch"),
     ],

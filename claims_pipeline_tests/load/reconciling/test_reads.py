@@ -1,0 +1,75 @@
+"""Reading what the server holds, while it is busy and page by page."""
+
+import asyncio
+
+import pytest
+
+from claims_pipeline.errors import FhirError, ServerUnavailable
+from claims_pipeline.load.reconciling.reads import count, stored
+from claims_pipeline.load.sending.client import connect
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.load.fake_server import FakeServer, everything, times
+from claims_pipeline_tests.load.fake_server import stored as held
+from claims_pipeline_tests.load.sources.samples import patient
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that were waited, without waiting."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        if seconds:
+            pauses.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return pauses
+
+
+def ask(target: Settings, question: str) -> int:
+    async def asked() -> int:
+        async with connect(target) as client:
+            return await count(client, question)
+
+    return asyncio.run(asked())
+
+
+def test_a_busy_server_is_asked_again_and_again_with_longer_pauses(
+    fake_server: FakeServer, fake_target: Settings, pauses: list[float]
+) -> None:
+    fake_server.behave(times(2, everything(429)))
+
+    assert ask(fake_target, "Patient") == 0
+    assert pauses == [0.5, 1.0]
+
+
+def test_a_server_that_never_answers_is_given_up_after_eight_attempts(
+    fake_server: FakeServer, fake_target: Settings, pauses: list[float]
+) -> None:
+    fake_server.behave(everything(503, "HAPI-0001: closed for today"))
+
+    with pytest.raises(ServerUnavailable, match="cannot be read"):
+        ask(fake_target, "Patient")
+    assert len(fake_server.requests) == 8
+    assert pauses == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5]
+
+
+def test_a_server_that_refuses_the_question_is_asked_once(
+    fake_server: FakeServer, fake_target: Settings, pauses: list[float]
+) -> None:
+    with pytest.raises(FhirError, match=r"refuses to be read: .*unknown resource type"):
+        ask(fake_target, "Clam")
+    assert len(fake_server.requests) == 1
+    assert pauses == []
+
+
+def test_all_pages_of_an_answer_are_read(fake_server: FakeServer, fake_target: Settings) -> None:
+    fake_server.held = {f"Patient/p-{number}": held(number, patient(f"p-{number}")) for number in range(1, 8)}
+    fake_server.page_size = 3
+
+    async def asked() -> dict[str, str]:
+        async with connect(fake_target) as client:
+            found = await stored(client, "Patient", [f"p-{number}" for number in range(10)])
+        return {resource_id: there.version_id for resource_id, there in found.items()}
+
+    assert asyncio.run(asked()) == {f"p-{number}": str(number) for number in range(1, 8)}
