@@ -69,12 +69,17 @@ def encode(value: Json) -> str:
     return text
 
 
+def is_decimal(value: Json) -> bool:
+    """Return whether a value from `decode` is a decimal: a str too, but none that may be shown."""
+    return isinstance(value, str) and value.startswith(_MARK)
+
+
 def is_beyond_double(value: Json) -> bool:
     """Return whether a value from `decode` is a decimal too large or too close to 0 for a double.
 
     RFC 8259 advises against such numbers. HAPI FHIR writes out all digits of 1e20000000, which takes it over a minute.
     """
-    if not isinstance(value, str) or not value.startswith(_MARK):
+    if not is_decimal(value):
         return False
     written = value.removeprefix(_MARK)
     number = float(written)

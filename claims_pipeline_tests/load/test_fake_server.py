@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from claims_pipeline.load import Counts, load_files, reconcile, remove
+from claims_pipeline.load.reconciling.marker import MARKER_PATH
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import FakeServer, about, everything
 
@@ -31,7 +32,9 @@ def test_a_load_a_reload_a_reconciliation_and_a_removal(
 ) -> None:
     assert load_files([people], fake_target).total == Counts(read=121, created=121)
     assert len(fake_server.names("Patient")) == 120
+    fake_server.requests.clear()
     assert load_files([people], fake_target).total == Counts(read=121, unchanged=121)
+    assert [(request.method, request.path) for request in fake_server.requests] == [("GET", MARKER_PATH)]
     assert load_files([people], fake_target, full=True).total == Counts(read=121, already_equal=121)
     assert reconcile(fake_target, deep=True).is_equal
     assert remove(fake_target).exit_code == 0

@@ -131,3 +131,4 @@ def test_the_look_at_the_server_counts_as_requests_and_as_time(
 
     assert again.requests == len(fake_server.requests) > 0
     assert again.seconds > 0.02
+    assert again.sending_seconds == 0

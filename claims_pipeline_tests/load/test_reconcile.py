@@ -40,6 +40,8 @@ def test_the_answer_reads_like_this() -> None:
         "try: claims reconcile --deep --repair, then claims load",
     ]
     assert report.exit_code == 1
+    assert report.to_json()["is_equal"] is False
+    assert report.to_json()["differing"] == ["Patient/p-1"]
 
 
 def test_the_first_ten_that_differ_are_named(fake_server: FakeServer, fake_target: Settings, tmp_path: Path) -> None:

@@ -48,6 +48,11 @@ def resources_in(settings: Settings) -> int:
         return int(connection.execute("SELECT count(*) FROM resources").fetchone()[0])
 
 
+def facts_in(settings: Settings) -> set[str]:
+    with sqlite3.connect(settings.ledger_path) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM info")}
+
+
 def forget_references(settings: Settings) -> None:
     """Make the ledger one that an earlier version wrote."""
     with sqlite3.connect(settings.ledger_path) as connection:
@@ -75,6 +80,7 @@ def test_nothing_is_left_of_resources_that_refer_to_each_other(
     assert report.by_type == {"Condition": 1, "Encounter": 1, "Observation": 1, "Patient": 1}
     assert fake_server.held == {}
     assert resources_in(fake_target) == 0
+    assert facts_in(fake_target) == {"ledger_id", "resource_types"}
 
 
 def test_a_cycle_is_deleted_in_one_transaction_however_small_the_bundles_are(

@@ -158,7 +158,7 @@ class Sender:
                     return replace(answer, meaning=Meaning.REFUSED if is_alone else Meaning.SUSPECT)
             troubles += answer.meaning is Meaning.TROUBLE
             if troubles >= troubles_enough and self._last_success > began:
-                return answer if is_alone else replace(answer, meaning=Meaning.SUSPECT)
+                return replace(answer, meaning=Meaning.SUSPECT)
             if time.monotonic() - began > self.patience_seconds:
                 self._give_up(answer, began)
                 return answer

@@ -6,7 +6,7 @@ from hashlib import sha256
 from itertools import islice
 from urllib.parse import parse_qsl
 
-from claims_pipeline.fhir.canonical import REPEATED, Json, JsonObject, encode, without_volatile_meta
+from claims_pipeline.fhir.canonical import REPEATED, Json, JsonObject, encode, is_decimal, without_volatile_meta
 from claims_pipeline.fhir.resource import ID_PATTERN
 from claims_pipeline.load.sources.candidates import Candidate, Place, Refusal
 from claims_pipeline.load.sources.elements import problems, r4, shown_type
@@ -54,7 +54,7 @@ def admit(candidate: Candidate, id_prefix: str = "") -> Admitted | Refusal:
     if not isinstance(resource, dict):
         return Refusal(candidate.place, f"not a FHIR resource but {_kind(resource)}")
     resource_type = resource.get("resourceType")
-    if not isinstance(resource_type, str):
+    if not isinstance(resource_type, str) or is_decimal(resource_type):
         return Refusal(candidate.place, "resourceType is missing", is_other="resourceType" not in resource)
     own_id = resource.get("id", _id_of_entry(entry))
     resource_id, refusal = _id_by_condition(entry, resource, own_id)
@@ -67,9 +67,9 @@ def admit(candidate: Candidate, id_prefix: str = "") -> Admitted | Refusal:
         or _reason_of_length(id_prefix, str(resource_id))
     )
     if refusal:
-        known_id = own_id if isinstance(own_id, str) and resource.get(REPEATED) != "id" else None
+        is_known = isinstance(own_id, str) and not is_decimal(own_id) and resource.get(REPEATED) != "id"
         is_other = resource_type == "OperationOutcome" and own_id is None
-        return Refusal(candidate.place, refusal, resource_type, known_id, is_other)
+        return Refusal(candidate.place, refusal, resource_type, own_id if is_known else None, is_other)
     try:
         body = encode(without_volatile_meta(resource | {"id": f"{id_prefix}{resource_id}"}))
     except ValueError as error:
@@ -110,6 +110,8 @@ def _admitted(candidate: Candidate, resource: JsonObject, resource_id: str, body
 
 
 def _kind(value: Json) -> str:
+    if is_decimal(value):
+        return "a JSON value"
     return {list: "a JSON array", str: "a JSON string", type(None): "null"}.get(type(value), "a JSON value")
 
 
@@ -156,7 +158,7 @@ def _reason_of_type(resource_type: str) -> str:
 def _reason_of_id(resource_id: Json) -> str:
     if resource_id is None:
         return "id is missing"
-    if not isinstance(resource_id, str | int):
+    if not isinstance(resource_id, str | int) or is_decimal(resource_id):
         return "id is not a string"
     if not isinstance(resource_id, str) or not _ID.fullmatch(resource_id):
         shown = (

@@ -37,12 +37,17 @@ GOOD = json.dumps(patient("good"))
         ('{"resourceType": "Patient", "id": "p1", "multipleBirthInteger": NaN}', "not JSON: NaN is not JSON"),
         ("[" + GOOD + "]", "not a FHIR resource but a JSON array"),
         ('"Patient"', "not a FHIR resource but a JSON string"),
+        ("1.5", "not a FHIR resource but a JSON value"),
         ("name,birth date", "not JSON: expecting value (line 2, column 1)"),
         ('{"id": "p1"}', "resourceType is missing"),
         ('{"resourceType": ["Patient"], "id": "p1"}', "resourceType is missing"),
+        ('{"resourceType": 1.5, "id": "p1"}', "resourceType is missing"),
         ('{"resourceType": "Patiennt", "id": "p1"}', "'Patiennt' is not a resource type of FHIR R4"),
         ('{"resourceType": "Period", "id": "p1"}', "'Period' is not a resource type of FHIR R4"),
         ('{"resourceType": "Patient"}', "id is missing"),
+        ('{"resourceType": "Patient", "id": null}', "id is missing"),
+        ('{"resourceType": "Patient", "id": ["p1"]}', "id is not a string"),
+        ('{"resourceType": "Patient", "id": 1.5}', "id is not a string"),
         ('{"resourceType": "Patient", "id": 17}', "FHIR does not allow the id 17"),
         ('{"resourceType": "Patient", "id": "p_1"}', "FHIR does not allow the id 'p_1'"),
         ('{"resourceType": "Patient", "id": "p1\\n"}', "FHIR does not allow the id 'p1\\n'"),
@@ -190,6 +195,13 @@ def test_a_damaged_gzip_file_is_named(tmp_path: Path) -> None:
 def test_other_formats_than_fhir_json_are_recognised(tmp_path: Path, content: bytes, reason: str) -> None:
     with reading(tmp_path, a__json=content) as found:
         assert refusals(found) == [("a.json:1", reason)]
+
+
+def test_no_id_is_named_where_a_decimal_stands_for_it(tmp_path: Path) -> None:
+    with reading(tmp_path, a__ndjson='{"resourceType": "Patient", "id": 1.5}') as found:
+        (refused,) = next(found.rejected()).to_dicts()
+
+    assert (refused["resource_type"], refused["resource_id"]) == ("Patient", None)
 
 
 def test_what_is_not_fhir_at_all_is_one_refusal(tmp_path: Path) -> None:
