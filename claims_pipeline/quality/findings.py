@@ -42,9 +42,9 @@ class Check:
 
     @property
     def meaning(self) -> str:
-        """The rule that the check tests."""
+        """The rule that the check tests, as plain text of one line."""
         described = self.find or self.find_in_lake
-        return (described.__doc__ or "").strip()
+        return " ".join((described.__doc__ or "").replace("`", "").split())
 
 
 _BLOCKING = (

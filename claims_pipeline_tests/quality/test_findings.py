@@ -44,7 +44,13 @@ def test_a_generated_lake_has_no_finding(clean: Lake) -> None:
     report = quality.check(clean)
     assert report.total == 0
     assert len(report.counts) == len(quality.CHECKS)
-    assert all(check.meaning for check in quality.CHECKS)
+
+
+def test_the_rule_of_each_check_is_one_line_of_plain_text() -> None:
+    for check in quality.CHECKS:
+        assert check.meaning, check.name
+        assert not set(check.meaning) & {"`", "\n"}, check.name
+        assert "  " not in check.meaning, check.name
 
 
 FIELD = pl.element().struct.field
