@@ -10,7 +10,7 @@ TEXT, DATE, INTEGER, COUNT = pl.String(), pl.Date(), pl.Int32(), pl.Int64()
 AS_OF = Column("as_of_date", DATE, "Partition that the row comes from: the last one that names the id")
 RECEIVED = Column("received_date", DATE, "Day on which the payer received the first version of the claim")
 _CLAIM_NUMBER = Column("claim_number", INTEGER, "Number of the claim in this file, in order of claim_id")
-_PATIENT_NUMBER = Column("patient_number", INTEGER, "Number of the patient in this file, in order of patient_id")
+PATIENT_NUMBER = Column("patient_number", INTEGER, "Number of the patient in this file, in order of patient_id")
 STATUS = Column("claim_status", TEXT, "active, cancelled or draft")
 
 
@@ -26,13 +26,18 @@ DETAIL: tuple[Model, ...] = (
     Model(
         "patient_numbers",
         ("patient_id",),
-        (Column("patient_id", TEXT, "Patient"), _PATIENT_NUMBER),
+        (Column("patient_id", TEXT, "Patient"), PATIENT_NUMBER),
         tables=(schema.CLAIMS, schema.PATIENTS),
     ),
     Model(
         "patients_current",
         ("patient_id",),
-        (*schema.PATIENTS.columns, _PATIENT_NUMBER, AS_OF),
+        (
+            *schema.PATIENTS.columns,
+            Column("search_name", TEXT, "First and last name in lower case, which a search looks through"),
+            PATIENT_NUMBER,
+            AS_OF,
+        ),
         tables=(schema.PATIENTS,),
         models=("patient_numbers",),
     ),
@@ -68,7 +73,7 @@ DETAIL: tuple[Model, ...] = (
             Column("line_count", COUNT, "Service lines"),
             Column("hcpcs_codes", pl.List(pl.String()), "Procedures of the lines, in order"),
             _CLAIM_NUMBER,
-            _PATIENT_NUMBER,
+            PATIENT_NUMBER,
             AS_OF,
         ),
         tables=(schema.CLAIMS, schema.PRACTITIONERS, schema.ORGANIZATIONS, schema.LOCATIONS),
@@ -93,7 +98,7 @@ DETAIL: tuple[Model, ...] = (
             Column("unit_charge_amount", schema.USD, "What the provider billed for one unit", unit="USD"),
             Column("charge_amount", schema.USD, "What the provider billed for the line", unit="USD"),
             _CLAIM_NUMBER,
-            _PATIENT_NUMBER,
+            PATIENT_NUMBER,
         ),
         tables=(schema.CLAIMS,),
         models=("claims_current",),

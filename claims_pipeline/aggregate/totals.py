@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from claims_pipeline.aggregate.detail import COUNT, DATE, RECEIVED, STATUS, TEXT
+from claims_pipeline.aggregate.detail import COUNT, DATE, PATIENT_NUMBER, RECEIVED, STATUS, TEXT
 from claims_pipeline.aggregate.model import Model
 from claims_pipeline.schema import Column
 
@@ -49,6 +49,7 @@ TOTALS: tuple[Model, ...] = (
             _ACTIVE_CHARGES,
             Column("first_received_date", DATE, "Day of the first claim"),
             Column("last_received_date", DATE, "Day of the last claim"),
+            PATIENT_NUMBER,
         ),
         models=("claims_current",),
     ),

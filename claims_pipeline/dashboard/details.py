@@ -139,7 +139,8 @@ def patient_detail(view: View, patient_id: str, *, fhir_base_url: str) -> Patien
         NotFound: the build has no claim of such a patient.
     """
     found = view.select(
-        "select * from patients_current join patient_totals using (patient_id) where patient_id = ?", patient_id
+        "select * from patients_current join patient_totals using (patient_id, patient_number) where patient_id = ?",
+        patient_id,
     )
     if not found:
         raise NotFound(f"there is no patient {patient_id}", where="/api/patients", fix="/api/patients lists them")

@@ -18,7 +18,7 @@ PatientText = Annotated[str, StringConstraints(strip_whitespace=True, min_length
 
 Values = list[Annotated[str, StringConstraints(min_length=1, max_length=200)]]
 
-_NAME_MATCHES = "contains(lower(concat_ws(' ', first_name, last_name)), ?)"
+_NAME_MATCHES = "contains(search_name, ?)"
 _LAST_AND_FIRST_NAME_MATCH = "contains(lower(last_name), ?) and contains(lower(first_name), ?)"
 _ID_MATCHES = "contains(lower(patient_id), ?)"
 

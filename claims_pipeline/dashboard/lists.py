@@ -134,7 +134,7 @@ def patient_page(view: View, query: PatientQuery) -> PatientPage:
     """Return a part of the list of patients."""
     condition, parameters = patient_condition(query.patient) if query.patient else ("", [])
     total = view.select_remembered(
-        f"select count(*) as n from patients_current semi join patient_totals using (patient_id) "
+        f"select count(*) as n from patients_current semi join patient_totals using (patient_number) "
         f"{condition and f'where {condition}'}",
         *parameters,
     )[0]["n"]
@@ -142,7 +142,7 @@ def patient_page(view: View, query: PatientQuery) -> PatientPage:
     where = " and ".join(filter(None, [condition, part.condition]))
     rows = view.select(
         f"select * exclude (first_received_date, address_line, zip_code, as_of_date) "
-        f"from patients_current join patient_totals using (patient_id) {where and f'where {where}'} "
+        f"from patients_current join patient_totals using (patient_id, patient_number) {where and f'where {where}'} "
         f"{part.order} limit ? offset ?",
         *parameters,
         *part.values,

@@ -58,7 +58,7 @@ def _patients(view: View, text: str) -> list[Found]:
     condition, parameters = patient_condition(text)
     rows = view.select(
         f"select patient_id, first_name, last_name, birth_date, city, state "
-        f"from patients_current semi join patient_totals using (patient_id) where {condition} "
+        f"from patients_current semi join patient_totals using (patient_number) where {condition} "
         f"order by last_name, first_name, patient_id limit {FOUND_OF_A_KIND}",
         *parameters,
     )

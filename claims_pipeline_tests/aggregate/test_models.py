@@ -129,8 +129,20 @@ def test_members_whom_no_claim_names_are_members_of_their_state(tmp_path: Path) 
     assert (unknown, states_that_differ) == (0, 0)
 
 
+def test_a_patient_is_found_by_a_name_in_lower_case(select: Select) -> None:
+    found = select("select patient_id from patients_current where contains(search_name, 'ana')")
+    assert found == [(ANA,)]
+    assert select("select count(*) from patients_current where search_name <> lower(search_name)") == [(0,)]
+
+
+def test_totals_of_a_patient_have_the_patients_number(select: Select) -> None:
+    joined = "from patient_totals join patients_current using (patient_number)"
+    assert select(f"select count(*) {joined} where patient_totals.patient_id <> patients_current.patient_id") == [(0,)]
+    assert select(f"select count(*) {joined}") == select("select count(*) from patient_totals")
+
+
 def test_a_patients_charges_leave_out_claims_that_are_not_active(select: Select) -> None:
-    assert select("select * from patient_totals") == [
+    assert select("select * exclude (patient_number) from patient_totals") == [
         (ANA, 2, Decimal("150.00"), JAN_10, JAN_11),
         (BEN, 2, Decimal("350.50"), JAN_10, FEB_3),
         (CLEO, 1, Decimal("0.00"), FEB_3, FEB_3),

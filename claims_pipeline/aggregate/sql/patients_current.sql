@@ -5,6 +5,7 @@ with latest as (
 
 select
     patients.* exclude (day),
+    lower(concat_ws(' ', first_name, last_name)) as search_name,
     patient_number,
     day as as_of_date
 from lake.patients as patients
