@@ -57,6 +57,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_unconfigure() -> None:
     """Stop what an interrupted worker has left running: pytest-xdist kills a worker that does not end in time."""
+    gc.unfreeze()  # nanobind names what is not collected at the end as leaked
     if os.environ[RUN] == str(os.getpid()):
         for home in Path(tempfile.gettempdir()).glob(f"{_home_prefix()}*"):
             server.stop(Settings(home=home))
