@@ -84,7 +84,7 @@ def test_cancelled_claims_are_replaced_or_void(versions: pl.DataFrame, pairs: pl
 
 def test_a_cancelled_claim_for_whose_replacement_a_day_has_no_place_is_void(tmp_path: Path) -> None:
     """In a feed of one claim a day most days have no claim that a replacement can take the place of."""
-    feed = Feed(seed=1, patients=200, claims=365, start_date=date(2025, 1, 1), end_date=date(2025, 12, 31))
+    feed = Feed(seed=1, patients=100, claims=184, start_date=date(2025, 7, 1), end_date=date(2025, 12, 31))
     lake = Lake(tmp_path / "lake")
     generate_range(lake, feed, start=feed.start_date, end=feed.end_date)
     claims = lake.scan(CLAIMS).collect()

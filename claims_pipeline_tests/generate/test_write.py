@@ -21,7 +21,7 @@ from claims_pipeline.generate import (
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, DIRECTORY, ENROLLMENT, PATIENTS, VISITS
 
-FEED = Feed(seed=7, patients=60, claims=500, start_date=date(2024, 2, 1), end_date=date(2024, 3, 31))
+FEED = Feed(seed=7, patients=60, claims=500, start_date=date(2024, 11, 2), end_date=date(2024, 12, 31))
 DAYS = [FEED.start_date + timedelta(days=offset) for offset in range(60)]
 
 
@@ -105,7 +105,7 @@ def test_table_by_table_gives_the_bytes_of_the_range(lake: Lake, tmp_path: Path)
 
 def test_days_years_after_the_feed_extend_the_enrollment(tmp_path: Path) -> None:
     """So that the members of those days, and whose policy covers them, are known as in the feed's own years."""
-    sparse = FEED.model_copy(update={"claims": 60, "end_date": date(2024, 12, 31)})
+    sparse = FEED.model_copy(update={"claims": 10})
     later, at_once = Lake(tmp_path / "later"), Lake(tmp_path / "at-once")
     write_enrollment(later, sparse)
     write_patients(later, sparse, [date(2025, 3, 1)])
@@ -114,7 +114,7 @@ def test_days_years_after_the_feed_extend_the_enrollment(tmp_path: Path) -> None
 
     write_patients(later, sparse, [date(2026, 3, 1)])
     generate_range(at_once, sparse, start=date(2026, 3, 1), end=date(2026, 3, 2))
-    generate_range(at_once, sparse, start=date(2024, 3, 1), end=date(2024, 3, 1))
+    generate_range(at_once, sparse, start=FEED.end_date, end=FEED.end_date)
 
     assert later.digest(ENROLLMENT) == at_once.digest(ENROLLMENT)
     spans = later.read(ENROLLMENT).explode("spans").unnest("spans", separator="_")
