@@ -20,6 +20,7 @@ _MODULE_OF = {
     "Vanished": "load",
     "build": "aggregate",
     "create_app": "dashboard",
+    "discard_dead_letters": "load",
     "generate_range": "generate",
     "list_dead_letters": "load",
     "load_files": "load",

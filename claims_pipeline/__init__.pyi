@@ -17,6 +17,7 @@ from claims_pipeline.load import LoadOptions as LoadOptions
 from claims_pipeline.load import LoadReport as LoadReport
 from claims_pipeline.load import OnMismatch as OnMismatch
 from claims_pipeline.load import Vanished as Vanished
+from claims_pipeline.load import discard_dead_letters as discard_dead_letters
 from claims_pipeline.load import list_dead_letters as list_dead_letters
 from claims_pipeline.load import load_files as load_files
 from claims_pipeline.load import load_files_async as load_files_async

@@ -1,4 +1,4 @@
-"""`claims dead-letters list | show | retry`."""
+"""`claims dead-letters list | show | retry | discard`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,14 +7,14 @@ import typer
 
 from claims_pipeline.cli.app import JsonOption, app, err, finish, print_json
 from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress
-from claims_pipeline.errors import DataError
+from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
     import polars as pl
 
 commands = typer.Typer(
-    help="What the FHIR server, or the loader, refused: see it, send it again.", no_args_is_help=True
+    help="What the FHIR server, or the loader, refused: see it, send it again, give it up.", no_args_is_help=True
 )
 app.add_typer(commands, name="dead-letters")
 
@@ -82,6 +82,31 @@ def retry(
         report = load.retry_dead_letters(names or [], settings, ledger_path=ledger, on_progress=on_progress)
     finish(report, settings, as_json=as_json)
     raise typer.Exit(report.exit_code)
+
+
+@commands.command()
+def discard(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Type/id, or the file or folder that they came from.", show_default=False),
+    ] = None,
+    is_all: Annotated[bool, typer.Option("--all", help="Discard all.")] = False,
+    ledger: LedgerOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give up what was rejected, for example because its file is gone. A load that finds it again sends it again.
+
+    Example: claims dead-letters discard exports/bad.ndjson
+    """
+    from claims_pipeline import load
+
+    if bool(names) == is_all:
+        raise ConfigError("dead letters to discard: names, or --all for all of them", fix="claims dead-letters list")
+    discarded = load.discard_dead_letters(names or [], load_settings(), ledger_path=ledger)
+    if as_json:
+        print_json({"discarded": discarded})
+    else:
+        typer.echo(f"{discarded:,} dead letters discarded")
 
 
 def _letters(ledger: Path | None, *, with_contents: bool) -> "pl.DataFrame":

@@ -4,7 +4,12 @@ Belongs here: sources, the ledger, comparing, sending, reports of loads, reconci
 Does not: rendering (fhir), partitions (lake), the server itself (server).
 """
 
-from claims_pipeline.load.dead_letters import list_dead_letters, retry_dead_letters, retry_dead_letters_async
+from claims_pipeline.load.dead_letters import (
+    discard_dead_letters,
+    list_dead_letters,
+    retry_dead_letters,
+    retry_dead_letters_async,
+)
 from claims_pipeline.load.event_loop import ending_on_interrupt
 from claims_pipeline.load.ledger.dead_letter_files import broken_dead_letters
 from claims_pipeline.load.options import LoadOptions, OnMismatch, Vanished
@@ -33,6 +38,7 @@ __all__ = [
     "Vanished",
     "at_most_every",
     "broken_dead_letters",
+    "discard_dead_letters",
     "ending_on_interrupt",
     "list_dead_letters",
     "load_files",

@@ -1,4 +1,4 @@
-"""`list_dead_letters` and `retry_dead_letters`: what was rejected, and sending it again."""
+"""`list_dead_letters`, `retry_dead_letters` and `discard_dead_letters`: what was rejected, sent again, or given up."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,13 +9,22 @@ from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
 from claims_pipeline.load.ledger.dead_letter_files import take_over
-from claims_pipeline.load.ledger.dead_letters import LIST_SCHEMA, SCHEMA, UNREADABLE, open_letters
-from claims_pipeline.load.ledger.store import open_ledger, require_ledger
+from claims_pipeline.load.ledger.dead_letters import (
+    LIST_SCHEMA,
+    SCHEMA,
+    UNREADABLE,
+    drop_letters,
+    is_in,
+    located,
+    open_letters,
+)
+from claims_pipeline.load.ledger.states import settle_discarded
+from claims_pipeline.load.ledger.store import holding_lock, open_ledger, require_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, silent
 from claims_pipeline.load.report import LoadReport
-from claims_pipeline.load.resource import CHUNK_SCHEMA
+from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, without_place
 from claims_pipeline.load.session import Session
 from claims_pipeline.settings import Settings
 
@@ -89,6 +98,52 @@ def retry_dead_letters(
 
 
 retry_dead_letters_async = in_thread(retry_dead_letters)
+
+
+def discard_dead_letters(names: Sequence[str], settings: Settings, *, ledger_path: Path | None = None) -> int:
+    """Give up what was rejected, for example because its file is gone; return the number of letters discarded.
+
+    The server is not asked, and keeps what it holds. A load that finds such a resource in its source sends it again.
+
+    Args:
+        names: of each "Type/id", or its source as `list_dead_letters` has it, or a file or folder; none for all.
+        settings: where the ledger is.
+        ledger_path: the ledger; `settings.ledger_path` if None.
+
+    Raises:
+        DataError: one of `names` has no dead letter; then nothing is discarded.
+        LedgerUnusable: the ledger cannot be used, or there is none at `ledger_path`.
+        LoaderLocked: another loader writes with it.
+    """
+    require_ledger(ledger_path)
+    path = ledger_path or settings.ledger_path
+    if not path.exists() and not names:
+        return 0
+    with open_ledger(path) as ledger, holding_lock(ledger):
+        take_over(settings.dead_letters_path, ledger)
+        letters = open_letters(ledger, with_contents=False)
+        chosen = pl.concat([_about(letters, name) for name in names]).unique() if names else letters
+        is_unreadable = pl.col("origin") == UNREADABLE
+        settle_discarded(ledger, chosen.filter(~is_unreadable).select("resource_type", "resource_id").rows())
+        drop_letters(ledger, chosen.filter(is_unreadable)["source"].to_list())
+        return chosen.height
+
+
+def _about(letters: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return the letters about a resource, a source, or what was in a file or folder."""
+    place = located(name)
+    is_of_files = pl.col("origin").is_in([FILES, UNREADABLE])
+    sources = [
+        source
+        for source in letters.filter(is_of_files)["source"].unique()
+        if source == place or is_in(without_place(source), [place])
+    ]
+    about = letters.filter(
+        _NAME.eq(name) | (pl.col("source") == name) | (is_of_files & pl.col("source").is_in(sources))
+    )
+    if about.is_empty():
+        raise DataError(f"no dead letter: {name}", fix="claims dead-letters list")
+    return about
 
 
 def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

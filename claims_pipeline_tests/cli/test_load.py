@@ -98,7 +98,15 @@ def test_an_error_is_json_where_that_was_asked_for(
 
 
 @pytest.mark.parametrize(
-    "command", [["dead-letters", "list"], ["dead-letters", "retry"], ["reconcile"], ["remove", "--yes"]], ids=" ".join
+    "command",
+    [
+        ["dead-letters", "list"],
+        ["dead-letters", "retry"],
+        ["dead-letters", "discard", "--all"],
+        ["reconcile"],
+        ["remove", "--yes"],
+    ],
+    ids=" ".join,
 )
 def test_a_mistyped_ledger_is_refused_and_not_made(tmp_path: Path, command: list[str]) -> None:
     typo = tmp_path / "folder" / "leger.sqlite"
@@ -114,6 +122,19 @@ def test_before_the_first_load_there_are_no_dead_letters_and_no_ledger(tmp_path:
     done = run_claims("dead-letters", "list", CLAIMS_HOME=str(tmp_path))
 
     assert (done.returncode, done.stdout) == (0, "0 dead letters\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dead_letters_are_discarded_by_name_or_all_of_them(tmp_path: Path) -> None:
+    home = {"CLAIMS_HOME": str(tmp_path)}
+    nothing, both = (run_claims("dead-letters", "discard", *names, **home) for names in ([], ["Patient/p-1", "--all"]))
+    for refused in (nothing, both):
+        assert refused.returncode == 2
+        assert refused.stderr.startswith("error: dead letters to discard: names, or --all for all of them\ntry: ")
+
+    done = run_claims("dead-letters", "discard", "--all", "--json", **home)
+
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"discarded": 0})
     assert list(tmp_path.iterdir()) == []
 
 

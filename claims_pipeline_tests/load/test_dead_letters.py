@@ -15,9 +15,11 @@ from claims_pipeline.load import (
     Counts,
     LoadOptions,
     broken_dead_letters,
+    discard_dead_letters,
     list_dead_letters,
     load_files,
     load_lake,
+    reconcile,
     remove,
     retry_dead_letters,
 )
@@ -308,6 +310,57 @@ def test_what_the_loader_refused_is_not_sent_again_and_is_named(fake_target: Set
     assert report.remarks[0].startswith("not sent again, because the loader refused them: 1; correct them")
     with pytest.raises(DataError, match="Patient/p-1 cannot be sent again: the loader refused it"):
         retry_dead_letters(["Patient/p-1"], fake_target)
+
+
+@pytest.mark.parametrize("name", ["bad.ndjson", "bad.ndjson:1", "."])
+def test_the_letters_of_a_file_that_is_gone_can_be_discarded(
+    fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    bad = write(tmp_path / "export" / "bad.ndjson", NOT_JSON)
+    elsewhere = write(tmp_path / "export-2" / "bad.ndjson", NOT_JSON)
+    load_files([str(bad), str(elsewhere)], fake_target)
+    bad.unlink()
+    monkeypatch.chdir(bad.parent)
+
+    assert discard_dead_letters([name], fake_target) == 1
+
+    assert list_dead_letters(fake_target)["source"].to_list() == [f"{elsewhere}:1"]
+    assert len(letters_in(fake_target.ledger_path)) == 1
+
+
+def test_a_discarded_update_leaves_what_the_server_holds_and_is_sent_again_when_it_is_found_again(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "p-1"})
+    load_files([str(file)], fake_target)
+    fake_server.behave(about("Patient/p-1", 422, "HAPI-0931: no"))
+    write(file, {"resourceType": "Patient", "id": "p-1", "active": True})
+    load_files([str(file)], fake_target)
+
+    assert discard_dead_letters(["Patient/p-1"], fake_target) == 1
+
+    assert list_dead_letters(fake_target).is_empty()
+    assert reconcile(fake_target, deep=True).is_equal
+    assert load_files([str(file)], fake_target).total == Counts(read=1, rejected=1)
+
+
+def test_a_discarded_row_of_a_lake_is_sent_again_with_its_day(fake_server: FakeServer, fake_target: Settings) -> None:
+    shape = Shape("discard", days=1)
+    lake = tiny_lake(fake_target.lake_path, shape)
+    patient = f"Patient/{patient_of(shape, 0, 0)}"
+    fake_server.behave(about(patient, 422, "HAPI-0931: no"))
+    refused = load_lake(lake, fake_target).total.rejected
+
+    with pytest.raises(DataError, match="no dead letter: Patient/nobody"):
+        discard_dead_letters([patient, "Patient/nobody"], fake_target)
+    with pytest.raises(DataError, match=r"no dead letter: \."):  # a folder holds no rows of a lake
+        discard_dead_letters(["."], fake_target)
+    assert list_dead_letters(fake_target).height == refused
+    assert discard_dead_letters([], fake_target) == refused
+
+    fake_server.behave_well()
+    assert load_lake(lake, fake_target).total.created == refused
+    assert list_dead_letters(fake_target).is_empty()
 
 
 def test_what_was_rejected_is_forgotten_with_what_was_loaded(

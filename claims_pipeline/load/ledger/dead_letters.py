@@ -211,7 +211,7 @@ class DeadLetters:
         Args:
             read: the files and folders that were read, "standard input" for that.
         """
-        self._read = tuple(map(_located, read))
+        self._read = tuple(map(located, read))
         self._last_before = last_number(self.ledger)
 
     def add_unreadable(self, rejected: pl.DataFrame) -> None:
@@ -228,7 +228,7 @@ class DeadLetters:
         put_letters(
             self.ledger,
             [
-                Letter(now, type_, id_, 0, reason, None, _located(source), None, UNREADABLE, None, None, reason)
+                Letter(now, type_, id_, 0, reason, None, located(source), None, UNREADABLE, None, None, reason)
                 for source, type_, id_, reason in rejected.select(columns).iter_rows()
             ],
         )
@@ -242,7 +242,7 @@ class DeadLetters:
         try:
             sources = unreadable_before(self.ledger, self._last_before) if self._read else []
             files = {without_place(source) for source in sources}
-            read_again = {file for file in files if _is_in(_located(file), self._read)}
+            read_again = {file for file in files if is_in(located(file), self._read)}
             drop_letters(self.ledger, [source for source in sources if without_place(source) in read_again])
         except ClaimsPipelineError as error:
             return [f"dead letters that are no longer open were not deleted: {error}"]
@@ -258,7 +258,7 @@ def _letter(result: Result, origin: str, bundle: str, now: datetime) -> Letter:
         http_status=result.http_status,
         shown_reason=result.text,
         missing_target=result.missing_target or None,
-        source=_located(resource.source) if origin == FILES else resource.source,
+        source=located(resource.source) if origin == FILES else resource.source,
         bundle=bundle,
         origin=origin,
         as_of=resource.as_of,
@@ -270,12 +270,13 @@ def _letter(result: Result, origin: str, bundle: str, now: datetime) -> Letter:
     )
 
 
-def _located(source: str) -> str:
+def located(source: str) -> str:
     """Return a file, or "file:line", with its absolute path: letters are read in another folder than they were made."""
     name = without_place(source)
     path = path_of(name)
     return source if path is None else path + source.removeprefix(name)
 
 
-def _is_in(file: str, places: Collection[str]) -> bool:
+def is_in(file: str, places: Collection[str]) -> bool:
+    """Return whether a file is one of some places, or lies in one of them."""
     return any(Path(file).is_relative_to(place) for place in places)

@@ -40,6 +40,8 @@ class Event(StrEnum):
     ENTERED_IN_ERROR = "it was marked entered-in-error"
     DELETED = "it was deleted"
     CAME_BACK = "the server holds again what was withdrawn"
+    DISCARDED = "its dead letter was discarded"
+    DISCARDED_NEVER_HELD = "its dead letter was discarded, and the server never held it"
     FORGOTTEN = "`claims remove` or `--reset`"
 
 
@@ -52,6 +54,7 @@ class Transition(NamedTuple):
 
 _KNOWN: frozenset[State | None] = frozenset(State)
 _ANY = _KNOWN | {None}
+_REJECTED: frozenset[State | None] = frozenset({State.REJECTED})
 _IN_SOURCE: frozenset[State | None] = frozenset({State.LOADED, State.REJECTED})
 
 TRANSITIONS: dict[Event, Transition] = {
@@ -63,6 +66,8 @@ TRANSITIONS: dict[Event, Transition] = {
     Event.ENTERED_IN_ERROR: Transition(frozenset({State.VANISHED, State.WITHDRAWN}), State.WITHDRAWN),
     Event.DELETED: Transition(_KNOWN, State.WITHDRAWN),
     Event.CAME_BACK: Transition(frozenset({State.WITHDRAWN}), State.VANISHED),
+    Event.DISCARDED: Transition(_REJECTED, State.LOADED),
+    Event.DISCARDED_NEVER_HELD: Transition(_REJECTED, None),
     Event.FORGOTTEN: Transition(_KNOWN, None),
 }
 
@@ -123,6 +128,17 @@ def settle_gone(ledger: Ledger, keys: Sequence[Key]) -> None:
     with ledger.writing() as connection:
         connection.executemany(_FORGET_NEVER_HELD, keys)
         connection.executemany(_SET_GONE, keys)
+
+
+def settle_discarded(ledger: Ledger, keys: Sequence[Key]) -> None:
+    """Record that dead letters were discarded: what the server holds counts as loaded, the rest is forgotten.
+
+    A load that finds such a resource in its source sends it again.
+    """
+    with ledger.writing() as connection:
+        connection.executemany(_FORGET_PARTITION, keys)
+        connection.executemany(_FORGET_DISCARDED, keys)
+        connection.executemany(_SET_DISCARDED, keys)
 
 
 def settle_deleted(ledger: Ledger, keys: Sequence[Key]) -> None:
@@ -235,6 +251,13 @@ _TOUCH = f"""
 """
 _FORGET_NEVER_HELD = f"DELETE FROM resources WHERE {_OF_KEY} AND content_hash IS NULL AND {_among(Event.NEVER_HELD)}"
 _SET_GONE = f"UPDATE resources SET state = '{after(Event.GONE)}' WHERE {_OF_KEY} AND {_among(Event.GONE)}"
+_FORGET_DISCARDED = (
+    f"DELETE FROM resources WHERE {_OF_KEY} AND content_hash IS NULL AND {_among(Event.DISCARDED_NEVER_HELD)}"
+)
+_SET_DISCARDED = f"""
+    UPDATE resources SET state = '{after(Event.DISCARDED)}', rejected_hash = NULL, missing_target = NULL
+    WHERE {_OF_KEY} AND {_among(Event.DISCARDED)}
+"""
 _SET_DELETED = f"""
     UPDATE resources SET state = '{after(Event.DELETED)}', content_hash = NULL, version_id = NULL, as_of = ''
     WHERE {_OF_KEY} AND {_among(Event.DELETED)}

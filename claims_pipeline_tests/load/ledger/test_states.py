@@ -13,6 +13,7 @@ from claims_pipeline.load.ledger.states import (
     State,
     settle,
     settle_deleted,
+    settle_discarded,
     settle_entered_in_error,
     settle_found,
     settle_gone,
@@ -61,6 +62,8 @@ def happen(ledger: Ledger, event: Event) -> None:
             settle_deleted(ledger, [KEY])
         case Event.CAME_BACK:
             settle_found(ledger, "Patient", missing=[], changed={"p-1": Found("2", "other", "[]")}, renumbered={})
+        case Event.DISCARDED | Event.DISCARDED_NEVER_HELD:
+            settle_discarded(ledger, [KEY])
         case Event.FORGOTTEN:
             forget_all(ledger)
 
@@ -71,7 +74,7 @@ def test_an_event_moves_a_resource_as_the_table_says_and_no_other(
     tmp_path: Path, event: Event, state: State | None
 ) -> None:
     with open_ledger(tmp_path / "ledger.sqlite") as ledger:
-        put(ledger, state, is_held=event is not Event.NEVER_HELD)
+        put(ledger, state, is_held=event not in (Event.NEVER_HELD, Event.DISCARDED_NEVER_HELD))
         happen(ledger, event)
         transition = TRANSITIONS[event]
         assert state_of(ledger) == (transition.after if state in transition.before else state)
