@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.generate.calendar import LONGEST_WAIT
 from claims_pipeline.generate.coverage import Spans, span_on
-from claims_pipeline.generate.days import day_number
+from claims_pipeline.generate.days import day_number, month_start, months_since_epoch
 from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import NO_COUNTER, SCATTER, Bits, Draws, Integers, pair
 from claims_pipeline.generate.lifecycle import (
@@ -25,6 +25,7 @@ from claims_pipeline.generate.lifecycle import (
     are_mistaken,
     versions_between,
 )
+from claims_pipeline.generate.once import once
 from claims_pipeline.generate.slots import ReceiptDays
 from claims_pipeline.generate.visits import Visits, visits_from
 from claims_pipeline.lake import Feed
@@ -114,7 +115,15 @@ def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
 
 def _replaced_soon(feed: Feed, first: int, last: int) -> Bits:
     """Return the counters of the claims that are replaced from `first` on; all of those cancelled by `last`."""
-    replaces = ReceiptDays(feed, first, last + LONGEST_WAIT).replaces
+    first_month, last_month = months_since_epoch(np.array([first, last + LONGEST_WAIT]))
+    return np.concatenate([_replaced_in(feed, month) for month in range(first_month, last_month + 1)])
+
+
+@once(maxsize=8)
+def _replaced_in(feed: Feed, month: int) -> Bits:
+    """Return the counters of the claims that are replaced in a month, which chunks of days have in common."""
+    begin, end = month_start(np.array([month, month + 1]))
+    replaces = ReceiptDays(feed, max(int(begin), day_number(feed.start_date)), int(end) - 1).replaces
     found: Bits = replaces[replaces != NO_COUNTER]
     return found
 

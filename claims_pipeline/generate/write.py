@@ -6,20 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from functools import partial
 
-import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.calendar import SHARES, claims_before, story_shares
-from claims_pipeline.generate.days import day_number, day_of
+from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment_frames
 from claims_pipeline.generate.irregularities import plant
 from claims_pipeline.generate.parts import in_order
 from claims_pipeline.generate.people_file import has_people_file, keep, use_people_file
-from claims_pipeline.generate.plan import Plan, days_received, plan_of, versions_of
+from claims_pipeline.generate.plan import Plan, plan_of
 from claims_pipeline.generate.population import arrays_of
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
+from claims_pipeline.generate.visits_of_days import visits_of_chunks, years_of_visits
 from claims_pipeline.generate.years import YEARS_BEFORE, frames_of_year
 from claims_pipeline.lake import ROW_GROUP, Feed, Lake, LakeWriter, require_feed, scan_partitions
 from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, IRREGULARITIES, PATIENTS, VISITS, Table
@@ -143,7 +143,7 @@ def generate_range(
         enrolled = pool.submit(writer.add_frames, ENROLLMENT, members)
         chunks = list(_chunks(feed, days))
         done = 0
-        work = zip(chunks, _visits(writer, feed, chunks), strict=True)
+        work = zip(chunks, visits_of_chunks(writer, feed, chunks), strict=True)
         for chunk, counts in zip(chunks, in_order(pool, partial(_add_chunk, writer, feed), work, jobs), strict=True):
             done += len(chunk)
             for name, count in counts.items():
@@ -191,7 +191,7 @@ def _write_days(
         _add_visits(writer, feed, missing)
         _extend_enrollment(writer, lake, feed, missing)
         for chunk in _chunks(feed, ordered):
-            (visits,) = _visits(writer, feed, [chunk])
+            (visits,) = visits_of_chunks(writer, feed, [chunk])
             plan = plan_of(feed, chunk, visits)
             rows |= writer.add_days(table, rows_of(plan, chunk), chunk)
     _keep_people(lake, feed)
@@ -204,7 +204,7 @@ def missing_years(lake: Lake, feed: Feed, days: Iterable[date]) -> list[int]:
     Raises:
         ConfigError: a day lies before the feed's first day.
     """
-    last = max((_years(feed, [day])[-1] for day in set(days)), default=feed.start_date.year - 1)
+    last = max((years_of_visits(feed, [day])[-1] for day in set(days)), default=feed.start_date.year - 1)
     years = range(feed.start_date.year, last + 1)
     made = (VISITS, IRREGULARITIES) if feed.irregularities else (VISITS,)
     return [year for year in years if not all(lake.path(table, date(year, 1, 1)).exists() for table in made)]
@@ -229,46 +229,6 @@ def _extend_enrollment(writer: LakeWriter, lake: Lake, feed: Feed, years: Iterab
     """Write the enrollment anew if some years of visits lie behind its end."""
     if (last_year := enrolled_until(lake, feed, years)) > enrolled_until(lake, feed):
         writer.add_frames(ENROLLMENT, enrollment_frames(feed, last_year))
-
-
-def _visits(writer: LakeWriter, feed: Feed, chunks: Sequence[Sequence[date]]) -> Iterator[pl.DataFrame]:
-    """Return for each chunk of days the visits whose claims have a version on them; chunks are in order of time.
-
-    Every group of rows is read once: what later chunks need of it is kept until then.
-    """
-    groups = _row_groups(writer, feed, [day for chunk in chunks for day in chunk])
-    needed, read_until = VISITS.polars_schema.to_frame(), -np.inf
-    for chunk in chunks:
-        known = [needed]
-        while read_until <= days_received(feed, chunk)[1] and (group := next(groups, None)) is not None:
-            known.append(_with_versions(feed, group, [chunk[0], chunks[-1][-1]]))
-            read_until = group["received_date"].to_physical()[-1]
-        needed = pl.concat(known)
-        yield _with_versions(feed, needed, chunk)
-        needed = _with_versions(feed, needed, [chunk[-1] + timedelta(days=1), chunks[-1][-1]])
-
-
-def _row_groups(writer: LakeWriter, feed: Feed, days: Sequence[date]) -> Iterator[pl.DataFrame]:
-    """Return the visits that some days may need, and a few before them, group of rows by group of rows."""
-    first, last = days_received(feed, days)
-    for year in _years(feed, days):
-        visits = scan_partitions(VISITS, [writer.file(VISITS, date(year, 1, 1))])
-        received = visits.select(pl.col("received_date").to_physical()).collect().to_series().to_numpy()
-        begin, end = np.searchsorted(received, [first, last + 1])
-        for row in range(begin - begin % ROW_GROUP, end, ROW_GROUP):
-            yield visits.slice(row, min(ROW_GROUP, end - row)).collect()
-
-
-def _with_versions(feed: Feed, visits: pl.DataFrame, days: Sequence[date]) -> pl.DataFrame:
-    """Return those whose claims have a version from the first to the last of some days."""
-    if days[-1] < days[0]:
-        return visits.clear()
-    return visits[np.unique(versions_of(feed, visits, days).claim)]
-
-
-def _years(feed: Feed, days: Sequence[date]) -> range:
-    first, last = (day_of(number).year for number in days_received(feed, days))
-    return range(first, last + 1)
 
 
 def _stored(lake: Lake, table: Table, days: Sequence[date]) -> pl.DataFrame:
