@@ -39,6 +39,7 @@ def charge_ratios(sample: Sample) -> Figures:
             line.field("line_service_date"),
             line.field("modifiers").list.contains("26").alias("is_professional"),
             line.field("modifiers").list.contains("TC").alias("is_technical"),
+            line.field("modifiers").list.contains("QK").alias("is_directing"),
             line.field("unit_charge_amount").cast(pl.Float64),
         )
         .join(procedures.lazy(), on="hcpcs_code")
@@ -46,15 +47,20 @@ def charge_ratios(sample: Sample) -> Figures:
         .collect()
     )
     days = lines["line_service_date"].to_physical().to_numpy().astype(np.int64)
-    update = factor(days) / factor(np.array([np.datetime64("2023-01-01").astype(np.int64)]))
+    fee_year = np.array([np.datetime64("2023-01-01").astype(np.int64)])
+    updates = {name: pl.Series(factor(days, name) / factor(fee_year, name)) for name in ("pfs", "anesthesia")}
     part = (
         pl.when("is_professional")
         .then("professional_share")
         .when("is_technical")
         .then(1 - pl.col("professional_share"))
+        .when("is_directing")
+        .then(0.5)
         .otherwise(1.0)
     )
     fee = pl.col("medicare_fee_amount") * pl.col("cost_factor") * part
-    updated = pl.when(pl.col("schedule") == "pfs").then(fee * pl.lit(pl.Series(update))).otherwise(fee)
+    updated = fee
+    for name, update in updates.items():
+        updated = pl.when(pl.col("schedule") == name).then(fee * pl.lit(update)).otherwise(updated)
     ratio = lines.select((pl.col("unit_charge_amount") / updated).alias("ratio"))["ratio"]
     return {"p10": ratio.quantile(0.1), "median": ratio.quantile(0.5), "p90": ratio.quantile(0.9)}

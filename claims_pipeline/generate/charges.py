@@ -16,9 +16,11 @@ from claims_pipeline.reference import read_table
 MODIFIERS = (
     *("", "25", "95", "26", "TC", "GP", "25 95", "59 GP", "QW"),
     *("RT", "LT", "26 RT", "26 LT", "TC RT", "TC LT"),
+    *(f"{who} {state}" for who in ("AA", "QK", "QZ") for state in ("P1", "P2", "P3")),
 )
 """Combinations of modifiers that occur; 25 a separate visit, 95 by video, 26 professional and TC technical part,
-59 a separate procedure, QW a waived test, RT and LT the side."""
+59 a separate procedure, QW a waived test, RT and LT the side; AA anesthesia by a physician,
+QK directed by one, QZ by a nurse alone, P1 to P3 of a patient who is healthy or has a mild or severe disease."""
 MARKUP = 2.08
 """Median charge over the Medicare fee: internal medicine charged 2.1 times what Medicare allows (JAMA Intern Med
 2017;177:1139, Medicare claims of 2013)."""
@@ -28,6 +30,10 @@ LOCALITY = 1.5
 """Charges differ between cities more than Medicare's fees do, by so large a power of the cost factor: by judgement."""
 TECHNICAL_ONLY = 0.12
 """Share of an imaging center's studies that a radiologist elsewhere reads and bills: by judgement."""
+DIRECTED = 0.45
+"""Share of the anesthesia that an anesthesiologist bills as directing nurses, for half the fee: by judgement."""
+PHYSICAL_STATES = (0.25, 0.80)
+"""Share of patients under anesthesia who are healthy, and who have a mild disease at most: by judgement."""
 FEE_YEAR = 2023
 YEARLY_INCREASE = 0.035
 """Rise of practices' charges from January 1 to January 1, whatever Medicare pays: 3 to 4 percent, as the medical care
@@ -74,7 +80,18 @@ def modifiers_of(visits: Billed, lines: Lines) -> Integers:
     modifier[has_parts & in_hospital] = MODIFIERS.index("26")
     modifier[has_parts & in_center & technical] = MODIFIERS.index("TC")
     modifier[(category == "physical_therapy").to_numpy()[lines.code]] = MODIFIERS.index("GP")
+    is_anesthesia = (category == "anesthesia").to_numpy()[lines.code]
+    modifier[is_anesthesia] = _of_anesthesia(visits)[lines.claim[is_anesthesia]]
     return modifier
+
+
+def _of_anesthesia(visits: Billed) -> Integers:
+    """Return the row of MODIFIERS that each claim has if it is of anesthesia."""
+    by_nurse = (read_table("specialties")["specialty"] == "nurse_anesthesia").to_numpy()[visits.specialty]
+    directs = visits.draws.uniform("claim/directed anesthesia", visits.counter) < DIRECTED
+    state = np.searchsorted(PHYSICAL_STATES, visits.draws.uniform("claim/physical state", visits.counter))
+    found: Integers = MODIFIERS.index("AA P1") + np.select([by_nurse, directs], [6, 3], 0) + state
+    return found
 
 
 def unit_charges(visits: Billed, lines: Lines, *, feed: Feed, modifiers: Integers, year: Integers) -> Integers:
@@ -112,5 +129,6 @@ def _markups(feed: Feed) -> Floats:
 def _parts() -> Floats:
     """Return which part of the fee is charged, by modifier (rows) and procedure."""
     professional = read_table("procedures")["professional_share"].to_numpy().astype(np.float64)
-    parts = {"26": professional, "TC": 1 - professional}
+    half = np.full_like(professional, 0.5)
+    parts = {"26": professional, "TC": 1 - professional, "QK": half}
     return np.array([parts.get(modifier[:2], np.ones_like(professional)) for modifier in MODIFIERS])

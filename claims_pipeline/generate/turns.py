@@ -77,7 +77,7 @@ def people_of(
             uniform = draws.uniform("claim/person", counter[mine])
             person[mine] = anybody_in_turn(feed, row["story"], uniform, service[mine])
             continue
-        if row["draw"] in ("due", "planned"):
+        if row["draw"] in ("due", "planned", "after"):
             continue
         if row["draw"] == "course":
             chance = draws.uniform(f"course/{row['story']}", turns.course[mine])

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.anesthesia import with_anesthesia
 from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.days import age_months_on, day_number
 from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
@@ -111,7 +112,7 @@ def _drawn(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> 
         if attempt:
             draft = _redrawn(feed, draft, attempt - 1)
         make(draft, is_last=attempt == ATTEMPTS - 1)
-    return receipts, made
+    return receipts, with_anesthesia(receipts, made)
 
 
 def _planned(receipts: ReceiptDays) -> _Draft:
@@ -232,7 +233,7 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -
 
 
 def _refused(slots: Slots, lines: Lines, done: Done, rank: Integers) -> NDArray[np.bool_]:
-    """Return which lines the patient's history forbids; the administration of a vaccine goes with it."""
+    """Return which lines the patient's history forbids; a vaccine and its administration go together."""
     procedures = read_table("procedures")
     (first,) = np.nonzero(~repeats_of(lines.claim, lines.code))
     claim = lines.claim[first]
@@ -241,7 +242,7 @@ def _refused(slots: Slots, lines: Lines, done: Done, rank: Integers) -> NDArray[
     code_of_claim = lines.claim * procedures.height + lines.code
     refused = np.isin(code_of_claim, code_of_claim[early])
     slot_of_claim = lines.claim * (lines.slot.max(initial=0) + 1) + lines.slot
-    is_vaccine = (procedures["category"] == "vaccine").to_numpy()[lines.code]
+    is_vaccine = procedures["category"].is_in(["vaccine", "vaccine_administration"]).to_numpy()[lines.code]
     refused |= np.isin(slot_of_claim, slot_of_claim[refused & is_vaccine])
     return refused
 

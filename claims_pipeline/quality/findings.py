@@ -8,6 +8,7 @@ import polars as pl
 
 from claims_pipeline.lake import Lake
 from claims_pipeline.quality import (
+    anesthesia,
     coding,
     content,
     families,
@@ -89,6 +90,7 @@ _OF_THE_WHOLE = (
     histories.new_patients_unknown,
     histories.services_apart,
     maternity.deliveries_apart,
+    anesthesia.anesthesia_with_procedure,
     histories.visit_levels_like_peers,
 )
 CHECKS: tuple[Check, ...] = (

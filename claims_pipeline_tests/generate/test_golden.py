@@ -18,12 +18,12 @@ GOLDEN = {
     "plans": "6e59c93700b5b72a",
     "organizations": "fab7d77abdc8ae6f",
     "locations": "138d5c0e4b1ff004",
-    "practitioners": "d51d813e962bec22",
+    "practitioners": "242fb6e45e30e70d",
     "enrollment": "c96bb085606ad369",
-    "visits": "849ce4605879c6a6",
-    "patients": "daeb337e25cba5fb",
-    "coverages": "13d151df03158e93",
-    "claims": "96d71d858dba9802",
+    "visits": "8abf1633f14b030e",
+    "patients": "1b3862b9ba23fd1d",
+    "coverages": "59c669a673516923",
+    "claims": "95f302f97cf1b2e9",
 }
 
 

@@ -1,0 +1,123 @@
+"""Anesthesia for surgery, endoscopies and deliveries (anesthesia.csv): a claim of another provider on the same day.
+
+It is received with the claim of the procedure, in the place of a laboratory claim of that day as long as there is one.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.calendar import stories
+from claims_pipeline.generate.diagnoses import Diagnoses
+from claims_pipeline.generate.directory import directory_of
+from claims_pipeline.generate.draws import Draws, Floats, Integers, KeyedChoice, pair
+from claims_pipeline.generate.lines import Lines
+from claims_pipeline.generate.replacements import places_taken
+from claims_pipeline.generate.residence import residence_on
+from claims_pipeline.generate.slots import ReceiptDays
+from claims_pipeline.generate.standing import Standing, standing
+from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
+
+STORY = "anesthesia"
+INSTEAD_OF = "laboratory"
+"""Story of the claims whose places are taken: nothing follows from them."""
+NONE = -1
+
+
+def with_anesthesia(receipts: ReceiptDays, parts: Sequence[Standing]) -> list[Standing]:
+    """Return the claims of a year with those of anesthesia among them, in the places of laboratory claims."""
+    first = receipts.first
+    received, _ = receipts.claims()
+    found = [_procedures_of(receipts.feed, part) for part in parts]
+    wanted = np.concatenate([part.row[claim] for part, (claim, _) in zip(parts, found, strict=True)] or [_nothing()])
+    laboratory = stories().index(INSTEAD_OF)
+    places = np.sort(np.concatenate([part.row[part.story == laboratory] for part in parts] or [_nothing()]))
+    order = np.argsort(wanted)
+    taken, fit = places_taken(received[places] - first, received[wanted[order]] - first, len(receipts.counts))
+    place_of = np.full(len(received), NONE)
+    place_of[wanted[order][fit]] = places[taken]
+    is_taken = np.zeros(len(received), dtype=np.bool_)
+    is_taken[places[taken]] = True
+    made: list[Standing] = []
+    for part, (claim, line) in zip(parts, found, strict=True):
+        has_place = place_of[part.row[claim]] != NONE
+        kept = part.at(np.flatnonzero(~is_taken[part.row])) if is_taken[part.row].any() else part
+        made.append(kept)
+        if has_place.any():
+            claim, line = claim[has_place], line[has_place]
+            made.append(_anesthesia(receipts.feed, part, claim, line, row=place_of[part.row[claim]]))
+    return made
+
+
+def _procedures_of(feed: Feed, part: Standing) -> tuple[Integers, Integers]:
+    """Return the claims of a part that anesthesia is given for, and the line of the procedure; each claim once."""
+    share = _shares()
+    (line,) = np.nonzero(share[part.lines.code] > 0)
+    claim, first = np.unique(part.lines.claim[line], return_index=True)
+    claim, line = claim.astype(np.int64), line[first]
+    is_given = Draws(feed.seed).uniform("anesthesia/given", _counters(part, claim)) < share[part.lines.code[line]]
+    return claim[is_given], line[is_given]
+
+
+def _anesthesia(feed: Feed, part: Standing, claim: Integers, line: Integers, row: Integers) -> Standing:
+    """Return the claims of anesthesia for some claims of a part and their procedures, as claims of other rows."""
+    draws, directory, counter = Draws(feed.seed), directory_of(feed), _counters(part, claim)
+    person, service = part.person[claim].astype(np.int64), part.service[claim].astype(np.int64)
+    choice, specialties = _specialties()
+    specialty = specialties[choice.choose(draws.bits("anesthesia/setting", counter))]
+    city = residence_on(feed, person, service).city
+    number = draws.below("anesthesia/practitioner", counter, directory.practitioner_count[city, specialty])
+    procedure, pointer = part.lines.code[line].astype(np.int64), part.lines.pointer[line].astype(np.int64)
+    given, code, base, shortest, longest = _table()
+    at, which = np.nonzero(given[:, procedure].T)  # in the order of claims
+    minutes = draws.below("anesthesia/time", counter[at], longest[which] - shortest[which] + 1)
+    units = base[which] + shortest[which] + minutes
+    return standing(
+        row=row,
+        story=np.full(len(claim), stories().index(STORY)),
+        person=person,
+        practitioner=directory.first_practitioner[city, specialty] + number,
+        service=service,
+        is_new=np.zeros(len(claim), dtype=np.bool_),
+        diagnoses=Diagnoses(part.codes[claim], part.count[claim]),
+        lines=Lines(at, code[which], pointer[at], units, np.zeros(len(at), dtype=np.int64)),
+    )
+
+
+def _counters(part: Standing, claim: Integers) -> NDArray[np.uint64]:
+    return pair(part.service[claim], part.person[claim])
+
+
+@cache
+def _table() -> tuple[NDArray[np.bool_], Integers, Integers, Integers, Integers]:
+    """Return which row of anesthesia.csv (rows) is for which procedure, and code, base and time units of each row."""
+    table, codes = read_table("anesthesia"), read_table("procedures")["hcpcs_code"].to_list()
+    given = np.array([[code in row.split() for code in codes] for row in table["procedures"]])
+    names = ("base_units", "first_time_units", "last_time_units")
+    base, shortest, longest = (table[name].to_numpy().astype(np.int64) for name in names)
+    return given, np.array([codes.index(code) for code in table["hcpcs_code"]]), base, shortest, longest
+
+
+@cache
+def _shares() -> Floats:
+    """Return the share of each row of procedures that another provider gives anesthesia for."""
+    given, *_ = _table()
+    shares: Floats = (given * read_table("anesthesia")["share"].to_numpy()[:, None]).max(axis=0)
+    return shares
+
+
+@cache
+def _specialties() -> tuple[KeyedChoice, Integers]:
+    """Return the choice of who gives anesthesia, and the row of specialties of each option."""
+    settings, names = read_table("story_settings"), read_table("specialties")["specialty"].to_list()
+    mine = settings.filter(settings["story"] == STORY)
+    return KeyedChoice(mine["specialty"].to_list(), mine["weight"].to_numpy()), np.array(
+        [names.index(name) for name in mine["specialty"]]
+    )
+
+
+def _nothing() -> Integers:
+    return np.zeros(0, dtype=np.int64)
