@@ -31,6 +31,7 @@ from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, patient_of, rewrite, tiny_lake
 from claims_pipeline_tests.load.fake_server import FakeServer, about
+from claims_pipeline_tests.load.sources.samples import observation
 
 NOT_JSON = '{"resourceType": "Patient", "id": '
 
@@ -298,6 +299,21 @@ def test_a_dead_letter_is_sent_again_when_its_cause_is_gone(
         retry_dead_letters(["Patient/p-2"], fake_target)
     assert retry_dead_letters(["Patient/p-1"], fake_target).total == Counts(read=1, created=1)
     assert list_dead_letters(fake_target).is_empty()
+
+
+def test_what_refers_to_another_dead_letter_is_sent_again_after_it(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    target = fake_target.model_copy(update={"batch_size": 1})
+    panel = observation("panel", "Patient/p-1", hasMember=[{"reference": "Observation/value"}])
+    load_files([str(write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "p-1"}))], target)
+    fake_server.behave(about("Observation/value", 422, "HAPI-0931: no"))
+    load_files([str(write(tmp_path / "o.ndjson", panel, observation("value", "Patient/p-1")))], target)
+    assert list_dead_letters(target)["resource_id"].to_list() == ["panel", "value"]
+    fake_server.behave_well()
+
+    assert retry_dead_letters([], target).total == Counts(read=2, created=2)
+    assert list_dead_letters(target).is_empty()
 
 
 def test_what_the_loader_refused_is_not_sent_again_and_is_named(fake_target: Settings, tmp_path: Path) -> None:

@@ -1,20 +1,24 @@
-"""The loader where an event loop runs already: a notebook, a web server."""
+"""The loader where an event loop runs already (a notebook, a web server), and when a signal comes."""
 
 import asyncio
 import json
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from claims_pipeline import load
-from claims_pipeline.errors import ConfigError, DataError, ServerUnavailable
+from claims_pipeline.errors import ClaimsPipelineError, ConfigError, DataError, Interrupted, ServerUnavailable
 from claims_pipeline.lake import Lake
 from claims_pipeline.load import Counts, LoadOptions, Progress, load_files, load_files_async, reconcile_async
+from claims_pipeline.load.event_loop import SIGNALS, ending_on_interrupt, stopping_on_interrupt
 from claims_pipeline.load.ledger.store import holding_lock, open_ledger
+from claims_pipeline.load.sending.client import InFlightLimit, connect
+from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.settings import Settings
 
 NOBODY = "http://127.0.0.1:1/fhir"
@@ -131,3 +135,70 @@ def test_a_load_and_a_reconciliation_are_awaited_in_a_notebook(target: Settings,
     asyncio.run(cells())
 
     assert load_files(patients(tmp_path), target).total == Counts(read=1, unchanged=1)
+
+
+@pytest.fixture
+def handlers() -> Iterator[list[Any]]:
+    """What SIGINT and SIGTERM did before the test, and do after it."""
+    before = [signal.getsignal(number) for number in SIGNALS]
+    yield before
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.usefixtures("handlers")
+def test_a_signal_ends_a_load_that_does_not_send_with_an_error_that_names_it(number: signal.Signals) -> None:
+    left = []
+
+    with pytest.raises(Interrupted, match=f"interrupted by {number.name}"), ending_on_interrupt():  # noqa: PT012
+        try:
+            signal.raise_signal(number)
+            time.sleep(5)
+        finally:
+            left.append("temporary files")
+
+    assert left == ["temporary files"]
+
+
+@pytest.mark.usefixtures("handlers")
+def test_an_error_without_a_signal_stays_what_it_is() -> None:
+    with pytest.raises(DataError, match="no room"), ending_on_interrupt():
+        raise DataError("no room")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.usefixtures("handlers")
+def test_a_signal_stops_a_load_that_sends_and_the_next_one_is_not_caught(
+    fake_target: Settings, number: signal.Signals
+) -> None:
+    async def sending() -> ClaimsPipelineError | None:
+        async with connect(fake_target) as client:
+            sender = Sender(client, InFlightLimit(1), patience_seconds=1, largest=1)
+            before = signal.getsignal(number)
+            with stopping_on_interrupt(sender):
+                signal.raise_signal(number)
+                await asyncio.sleep(0.01)
+                assert signal.getsignal(number) == before
+            return sender.stopped
+
+    assert str(asyncio.run(sending())).startswith(f"interrupted by {number.name}")
+
+
+def test_in_another_thread_signals_are_left_to_the_main_one(fake_target: Settings, handlers: list[Any]) -> None:
+    seen: list[list[Any]] = []
+
+    async def sending() -> None:
+        async with connect(fake_target) as client:
+            with stopping_on_interrupt(Sender(client, InFlightLimit(1), patience_seconds=1, largest=1)):
+                seen.append([signal.getsignal(number) for number in SIGNALS])
+
+    def loading() -> None:
+        with ending_on_interrupt():
+            seen.append([signal.getsignal(number) for number in SIGNALS])
+        asyncio.run(sending())
+
+    thread = threading.Thread(target=loading)
+    thread.start()
+    thread.join()
+
+    assert seen == [handlers, handlers]

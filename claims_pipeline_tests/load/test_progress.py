@@ -130,5 +130,5 @@ def test_the_look_at_the_server_counts_as_requests_and_as_time(
     again = load_files([str(file)], fake_target, on_progress=lambda _: time.sleep(0.02))
 
     assert again.requests == len(fake_server.requests) > 0
-    assert again.seconds > 0.02
+    assert 0.02 < again.seconds < 60
     assert again.sending_seconds == 0

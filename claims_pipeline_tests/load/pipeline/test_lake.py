@@ -1,0 +1,166 @@
+"""What a lake holds on several days and no longer holds, with the server in memory (test_vanished.py: the real one)."""
+
+import shutil
+from collections.abc import Collection
+from typing import Any
+
+import polars as pl
+import pytest
+
+from claims_pipeline import schema
+from claims_pipeline.lake import Lake
+from claims_pipeline.load import Counts, LoadOptions, Vanished, list_dead_letters, load_lake
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.lakes import (
+    START,
+    Shape,
+    cancelled_on_the_second_day,
+    claim,
+    move_each_day,
+    patient_of,
+    rewrite,
+    tiny_lake,
+    without,
+    write,
+)
+from claims_pipeline_tests.load.fake_server import FakeServer, every_transaction
+
+DRY = LoadOptions(is_dry_run=True, vanished=Vanished.DELETE)
+DELETE = LoadOptions(vanished=Vanished.DELETE)
+
+
+def status(server: FakeServer, claim_id: str) -> Any:
+    return server.held[f"Claim/{claim_id}"].resource["status"]
+
+
+@pytest.fixture
+def cancelled(fake_target: Settings) -> tuple[Lake, Shape, str]:
+    """A loaded lake, and a claim in it that is active on the first day and cancelled on the second."""
+    lake, shape, claim_id = cancelled_on_the_second_day(fake_target.lake_path, "lake")
+    load_lake(lake, fake_target)
+    return lake, shape, claim_id
+
+
+def moving_patient(target: Settings) -> tuple[Lake, str]:
+    shape = Shape("moves", days=3, claims_a_day=1, patients=1)
+    lake = tiny_lake(target.lake_path, shape)
+    move_each_day(lake, shape)
+    return lake, f"Patient/{patient_of(shape, 0, 0)}"
+
+
+def test_the_newest_of_several_versions_is_sent_alone(fake_server: FakeServer, fake_target: Settings) -> None:
+    lake, patient = moving_patient(fake_target)
+
+    report = load_lake(lake, fake_target)
+
+    assert report.by_type["Patient"] == Counts(read=3, superseded=2, created=1)
+    assert fake_server.held[patient].version == 1
+    assert fake_server.held[patient].resource["address"][0]["line"] == ["2 Street"]
+
+
+def test_every_version_is_sent_in_its_turn_if_asked_for(fake_server: FakeServer, fake_target: Settings) -> None:
+    lake, patient = moving_patient(fake_target)
+
+    report = load_lake(lake, fake_target, options=LoadOptions(has_every_version=True))
+
+    assert report.by_type["Patient"] == Counts(read=3, created=1, updated=2)
+    assert fake_server.held[patient].version == 3
+    assert fake_server.held[patient].resource["address"][0]["line"] == ["2 Street"]
+    assert load_lake(lake, fake_target).requests_with_resources == 0
+
+
+def test_an_unchanged_lake_is_counted_by_type_and_day_without_being_opened(
+    fake_target: Settings, cancelled: tuple[Lake, Shape, str]
+) -> None:
+    lake, shape, _ = cancelled
+
+    report = load_lake(lake, fake_target)
+
+    assert report.requests_with_resources == 0
+    assert report.by_day[shape.dates[1].isoformat()]["Claim"] == Counts(read=1, unchanged=1)
+    assert "" not in report.by_day
+    assert report.total == Counts(read=10, unchanged=10)
+
+
+def test_the_version_of_an_older_day_takes_the_place_of_one_that_is_gone(
+    fake_server: FakeServer, fake_target: Settings, cancelled: tuple[Lake, Shape, str]
+) -> None:
+    lake, shape, claim_id = cancelled
+    write(lake, schema.CLAIMS, [], shape.dates[1])
+
+    foreseen = load_lake(lake, fake_target, options=DRY)
+    assert (foreseen.total.to_send, foreseen.vanished) == (1, {})
+    assert status(fake_server, claim_id) == "cancelled"
+
+    done = load_lake(lake, fake_target, options=DELETE)
+    assert (done.total.loaded, done.vanished) == (1, {})
+    assert status(fake_server, claim_id) == "active"
+    assert load_lake(lake, fake_target, options=DELETE).requests_with_resources == 0
+
+
+def test_a_dry_run_foresees_what_is_deleted_and_what_comes_in_its_place(
+    fake_server: FakeServer, fake_target: Settings, cancelled: tuple[Lake, Shape, str]
+) -> None:
+    lake, shape, claim_id = cancelled
+    write(lake, schema.CLAIMS, [], shape.dates[1])
+    write(lake, schema.CLAIMS, [claim(shape, START, 7, patient_of(shape, 0, 0))], START)
+
+    foreseen = load_lake(lake, fake_target, options=DRY)
+    done = load_lake(lake, fake_target, options=DELETE)
+
+    assert foreseen.vanished == done.vanished == {"Claim deleted": 1}
+    assert foreseen.total.to_send == done.total.loaded == 1
+    assert f"Claim/{claim_id}" not in fake_server.held
+
+
+def test_an_older_version_that_could_not_be_sent_has_not_vanished(
+    fake_server: FakeServer, fake_target: Settings, cancelled: tuple[Lake, Shape, str]
+) -> None:
+    lake, shape, claim_id = cancelled
+    write(lake, schema.CLAIMS, [], shape.dates[1])
+    fake_server.behave(every_transaction(502))
+
+    report = load_lake(lake, fake_target.model_copy(update={"fhir_patience_seconds": 0.05}), options=DELETE)
+
+    assert (report.total.failed, report.vanished) == (1, {})
+    fake_server.behave_well()
+    assert load_lake(lake, fake_target, options=DELETE).vanished == {}
+    assert status(fake_server, claim_id) == "active"
+
+
+def test_a_day_that_the_lake_no_longer_has_counts_as_empty(fake_server: FakeServer, fake_target: Settings) -> None:
+    shape = Shape("lostday", days=2, claims_a_day=2, patients=4)
+    lake = tiny_lake(fake_target.lake_path, shape)
+    load_lake(lake, fake_target)
+    shutil.rmtree(lake.path(schema.CLAIMS, shape.dates[1]).parent)
+
+    assert load_lake(lake, fake_target, options=LoadOptions(is_dry_run=True)).vanished == {"Claim kept": 2}
+    assert load_lake(lake, fake_target, days=[START]).vanished == {}
+    assert load_lake(lake, fake_target).vanished == {"Claim kept": 2}
+    assert load_lake(lake, fake_target, options=DELETE).vanished == {"Claim deleted": 2}
+    assert len(fake_server.names("Claim")) == 2
+
+
+def test_a_partition_with_something_rejected_is_read_again(fake_target: Settings) -> None:
+    lake = tiny_lake(fake_target.lake_path, Shape("again", days=2, claims_a_day=2))
+    rewrite(lake, schema.CLAIMS, START, pl.col("claim_id").str.ends_with("1"), patient_id="nobody")
+
+    assert load_lake(lake, fake_target).total.rejected == 1
+    again = load_lake(lake, fake_target)
+
+    assert again.by_day["2025-01-01"]["Claim"] == Counts(read=2, unchanged=1, rejected=1)
+    assert [row["bundle"] for row in list_dead_letters(fake_target).to_dicts()] == [""]
+    assert again.exit_code == 1
+
+
+@pytest.mark.parametrize(("types", "unsent"), [(["Claim"], 0), (["Patient"], 1)])
+def test_only_the_types_that_are_wanted_are_looked_at(
+    fake_target: Settings, cancelled: tuple[Lake, Shape, str], types: Collection[str], unsent: int
+) -> None:
+    lake, _, _ = cancelled
+    without(lake, schema.PATIENTS, pl.lit(True))
+    write(lake, schema.PATIENTS, [], START.replace(day=2))
+
+    report = load_lake(lake, fake_target, options=LoadOptions(types=frozenset(types)))
+
+    assert report.vanished == ({"Patient kept": unsent} if unsent else {})
