@@ -214,11 +214,6 @@ class Settings(BaseSettings):
         return self.home / "ledger.sqlite"
 
     @property
-    def dead_letters_path(self) -> Path:
-        """Folder of the resources that a FHIR server refused; its files are for the owner only."""
-        return self.home / "dead-letters"
-
-    @property
     def runs_path(self) -> Path:
         """Folder of the reports of past runs."""
         return self.home / "runs"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from claims_pipeline.cli.app import JsonOption, app, err, finish, print_json
+from claims_pipeline.cli.app import JsonOption, app, finish, print_json
 from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.settings import load_settings
@@ -110,14 +110,9 @@ def discard(
 
 
 def _letters(ledger: Path | None, *, with_contents: bool) -> "pl.DataFrame":
-    """Return the open dead letters, and warn about files that could not be read."""
     from claims_pipeline import load
 
-    settings = load_settings()
-    for file in load.broken_dead_letters(settings):
-        err.print(f"warning: left out, because it cannot be read as dead letters: {file}", markup=False)
-        err.print("try:   delete it; claims load --full finds again what it held", markup=False)
-    return load.list_dead_letters(settings, ledger_path=ledger, with_contents=with_contents)
+    return load.list_dead_letters(load_settings(), ledger_path=ledger, with_contents=with_contents)
 
 
 def _line(row: dict[str, Any]) -> str:

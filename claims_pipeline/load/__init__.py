@@ -11,7 +11,6 @@ from claims_pipeline.load.dead_letters import (
     retry_dead_letters_async,
 )
 from claims_pipeline.load.event_loop import ending_on_interrupt
-from claims_pipeline.load.ledger.dead_letter_files import broken_dead_letters
 from claims_pipeline.load.options import LoadOptions, OnMismatch, Vanished
 from claims_pipeline.load.progress import OnProgress, Progress, at_most_every
 from claims_pipeline.load.reconciling.reconcile import ReconcileReport, reconcile, reconcile_async
@@ -37,7 +36,6 @@ __all__ = [
     "RemoveReport",
     "Vanished",
     "at_most_every",
-    "broken_dead_letters",
     "discard_dead_letters",
     "ending_on_interrupt",
     "list_dead_letters",

@@ -8,7 +8,6 @@ import polars as pl
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
-from claims_pipeline.load.ledger.dead_letter_files import take_over
 from claims_pipeline.load.ledger.dead_letters import (
     LIST_SCHEMA,
     SCHEMA,
@@ -52,7 +51,6 @@ def list_dead_letters(
     if not path.exists():
         return (SCHEMA if with_contents else LIST_SCHEMA).to_frame()
     with open_ledger(path) as ledger:
-        take_over(settings.dead_letters_path, ledger)
         return open_letters(ledger, with_contents=with_contents)
 
 
@@ -82,7 +80,6 @@ def retry_dead_letters(
     require_ledger(ledger_path)
     session = Session(settings, ledger_path, full=True, wait=False, on_progress=on_progress, options=options)
     with session.exclusive_ledger() as ledger:
-        take_over(settings.dead_letters_path, ledger)
         letters = _chosen(open_letters(ledger, with_contents=True), names)
         sendable = letters.filter(_IS_SENDABLE)
 
@@ -120,7 +117,6 @@ def discard_dead_letters(names: Sequence[str], settings: Settings, *, ledger_pat
     if not path.exists() and not names:
         return 0
     with open_ledger(path) as ledger, holding_lock(ledger):
-        take_over(settings.dead_letters_path, ledger)
         letters = open_letters(ledger, with_contents=False)
         chosen = pl.concat([_about(letters, name) for name in names]).unique() if names else letters
         is_unreadable = pl.col("origin") == UNREADABLE

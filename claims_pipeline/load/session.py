@@ -10,7 +10,6 @@ from pathlib import Path
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError
 from claims_pipeline.load.event_loop import run_to_end, stopping_on_interrupt
-from claims_pipeline.load.ledger.dead_letter_files import take_over
 from claims_pipeline.load.ledger.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
@@ -105,8 +104,6 @@ class Session:
             )
             try:
                 with stopping_on_interrupt(sender):
-                    if not pipeline.is_dry_run:
-                        pipeline.remarks += take_over(self.settings.dead_letters_path, ledger)
                     await work(pipeline)
             except ClaimsPipelineError as error:
                 sender.stop(error)

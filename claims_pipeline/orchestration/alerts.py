@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from filelock import FileLock, Timeout
 
-from claims_pipeline.orchestration.incidents import Book, from_cursor
+from claims_pipeline.orchestration.incidents import Book
 from claims_pipeline.orchestration.notify import PLACES, Message, deliver
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.orchestration.watch import look
@@ -36,9 +36,7 @@ def alerts(context: dg.SensorEvaluationContext, installation: Installation) -> d
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".alerts.lock", timeout=0):
-            book = read_book(context.instance)
-            if book is None:
-                book = from_cursor(context.cursor) if context.cursor else new_book()
+            book = read_book(context.instance) or new_book()
             look(context.instance, book, checks)
             messages = len(book.unsent)
             _send(context, book, installation)

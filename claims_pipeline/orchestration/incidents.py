@@ -6,7 +6,6 @@ that is not loaded is worse than a warning: if the alert was sent for a warning 
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -176,27 +175,6 @@ class Book(BaseModel):
 
     def _queue(self, message: Message) -> None:
         self.unsent.append(Unsent(subject=message.subject, text=message.text, places=list(PLACES)))
-
-
-class _Cursor(BaseModel):
-    """The incidents as the cursor of the sensor held them, by cause, until they were moved to the storage."""
-
-    runs_until: float = 0.0
-    checks_until: float = 0.0
-    open: dict[str, list[dict[str, Any]]] = {}
-    unsent: list[tuple[str, str]] = []
-
-
-def from_cursor(cursor: str) -> Book:
-    """Return the incidents that an earlier version kept in the cursor of the sensor; their alerts were sent."""
-    kept = _Cursor.model_validate_json(cursor)
-    unsent = [Unsent(subject=subject, text=text, places=list(PLACES)) for subject, text in kept.unsent]
-    book = Book(runs_until=kept.runs_until, checks_until=kept.checks_until, unsent=unsent)
-    for cause, incidents in kept.open.items():
-        for fields in incidents:
-            wrong = {day: [cause] for day in fields.get("days", [])}
-            book.open.append(Incident.model_validate(fields | {"cause": cause, "wrong": wrong, "is_told": True}))
-    return book
 
 
 def _printable(text: str) -> str:

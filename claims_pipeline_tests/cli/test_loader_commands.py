@@ -36,17 +36,6 @@ def test_a_report_that_cannot_be_kept_is_still_shown(fhir_server: Settings, home
     assert f"warning: the report cannot be kept: File exists\nwhere: {home / 'runs'}" in loaded.stderr
 
 
-def test_a_broken_file_of_dead_letters_is_named_by_those_who_read_them(fhir_server: Settings, home: Path) -> None:
-    claims(home, fhir_server.fhir_base_url, "load", "-", text=json.dumps(POISON | {"id": "broken-1"}))
-    (home / "dead-letters").mkdir()
-    (home / "dead-letters" / "zz.parquet").touch()  # of an earlier version of the program
-
-    listed = claims(home, fhir_server.fhir_base_url, "dead-letters", "list", "--json")
-
-    assert [letter["resource_id"] for letter in json.loads(listed.stdout)] == ["broken-1"]
-    assert f"{home / 'dead-letters' / 'zz.parquet'}\ntry:   delete it" in listed.stderr
-
-
 def test_a_poisoned_file_from_standard_input_to_its_removal(fhir_server: Settings, home: Path) -> None:
     base_url = fhir_server.fhir_base_url
     text = "".join(json.dumps(resource) + "\n" for resource in (GOOD, POISON))

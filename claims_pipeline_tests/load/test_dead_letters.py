@@ -2,7 +2,6 @@
 
 import json
 import resource
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from claims_pipeline.errors import DataError, LedgerUnusable
 from claims_pipeline.load import (
     Counts,
     LoadOptions,
-    broken_dead_letters,
     discard_dead_letters,
     list_dead_letters,
     load_files,
@@ -23,7 +21,6 @@ from claims_pipeline.load import (
     remove,
     retry_dead_letters,
 )
-from claims_pipeline.load.ledger.dead_letter_files import take_over
 from claims_pipeline.load.ledger.dead_letters import LIST_SCHEMA, SCHEMA, DeadLetters
 from claims_pipeline.load.ledger.states import settle
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
@@ -147,83 +144,6 @@ def test_a_full_disk_ends_the_load_with_its_report_and_loses_nothing(
     assert load_files([str(file)], fake_target).total.loaded + report.total.loaded >= 3
 
 
-def of_earlier_version(ledger: Ledger, *rows: tuple[str, str], ledger_id: str | None = "") -> pl.DataFrame:
-    """Return letters as they were in Parquet files: id and reason of each; those of `ledger` unless named."""
-    columns = {
-        "resource_id": [resource_id for resource_id, _ in rows],
-        "content_hash": [f"hash of {resource_id}" for resource_id, _ in rows],
-        "reason": [reason for _, reason in rows],
-        "ledger_id": ledger.info()["ledger_id"] if ledger_id == "" else ledger_id,
-        "resource_type": "Claim",
-        "rejected_at": pl.Series([time.time_ns() // 1_000]).cast(pl.Datetime("us", "UTC"))[0],
-        "http_status": 400,
-        "missing_target": None,
-        "source": "claims/2025-01-01",
-        "bundle": "1",
-        "origin": "claims",
-        "as_of": "2025-01-01",
-        "references": [["Patient/p-1"]] * len(rows),
-        "together": None,
-        "body": "{}",
-    }
-    return pl.DataFrame(columns)
-
-
-def test_letters_of_an_earlier_version_are_taken_over_once(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    settings.dead_letters_path.mkdir()
-    with open_ledger(settings.ledger_path) as ledger:
-        settle(ledger, [rejected("c-1"), rejected("c-2"), rejected("c-3")], "claims")
-        files = {
-            "00000001-a.parquet": of_earlier_version(ledger, ("c-1", "first"), ("c-2", "because")),
-            "00000002-b.parquet": of_earlier_version(ledger, ("c-1", "second"), ("closed", "old")),
-            "x.parquet": of_earlier_version(ledger, ("c-3", "very old"), ledger_id=None).drop("ledger_id"),
-        }
-        for name, frame in files.items():
-            frame.write_parquet(settings.dead_letters_path / name)
-
-    reasons = dict(list_dead_letters(settings).select("resource_id", "reason").rows())
-
-    assert reasons == {"c-1": "second", "c-2": "because", "c-3": "very old"}
-    assert list(settings.dead_letters_path.iterdir()) == []
-    assert dict(list_dead_letters(settings).select("resource_id", "reason").rows()) == reasons
-
-
-def test_letters_of_another_ledger_stay_in_their_file_until_it_takes_them(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
-    settings.dead_letters_path.mkdir()
-    other = tmp_path / "other.sqlite"
-    with open_ledger(settings.ledger_path) as ours, open_ledger(other) as theirs:
-        settle(ours, [rejected("c-1")], "claims")
-        settle(theirs, [rejected("c-1")], "claims")
-        mixed = pl.concat(
-            [of_earlier_version(ours, ("c-1", "ours")), of_earlier_version(theirs, ("c-1", "theirs"))],
-            how="vertical_relaxed",
-        )
-        mixed.write_parquet(settings.dead_letters_path / "00000001-a.parquet")
-
-    assert list_dead_letters(settings)["reason"].to_list() == ["ours"]
-    (left,) = settings.dead_letters_path.iterdir()
-    assert left.stat().st_mode & 0o777 == 0o600
-    assert list_dead_letters(settings, ledger_path=other)["reason"].to_list() == ["theirs"]
-    assert list(settings.dead_letters_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("content", [b"", b"PAR1 and then nothing of use", b"text"], ids=["empty", "cut", "text"])
-def test_a_broken_file_of_an_earlier_version_is_named_and_left(tmp_path: Path, content: bytes) -> None:
-    settings = Settings(home=tmp_path)
-    settings.dead_letters_path.mkdir()
-    broken = settings.dead_letters_path / "zz.parquet"
-    broken.write_bytes(content)
-    with open_ledger(settings.ledger_path) as ledger:
-        remarks = take_over(settings.dead_letters_path, ledger)
-
-    assert remarks == [f"left out, because it cannot be read as dead letters: {broken} (delete it)"]
-    assert broken_dead_letters(settings) == [broken]
-    assert list_dead_letters(settings).is_empty()
-    assert broken.read_bytes() == content
-
-
 def test_input_that_cannot_be_read_has_one_letter_whatever_the_folder_it_is_loaded_from(
     fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,18 +183,6 @@ def test_the_letter_of_a_file_whose_name_ends_like_a_line_number_goes_when_it_is
     load_files([str(file)], fake_target)
 
     assert list_dead_letters(fake_target).is_empty()
-
-
-def test_a_load_continues_after_a_broken_file_and_names_it(fake_target: Settings, tmp_path: Path) -> None:
-    fake_target.dead_letters_path.mkdir(parents=True)
-    (fake_target.dead_letters_path / "zz.parquet").touch()
-    file = write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "beside-1"}, NOT_JSON)
-
-    report = load_files([str(file)], fake_target)
-
-    assert report.total == Counts(read=2, created=1, rejected=1)
-    assert [remark for remark in report.remarks if "zz.parquet (delete it)" in remark]
-    assert list_dead_letters(fake_target).height == 1
 
 
 def test_a_dry_run_leaves_dead_letters_as_they_are(fake_target: Settings, tmp_path: Path) -> None:

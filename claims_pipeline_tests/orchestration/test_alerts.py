@@ -1,8 +1,6 @@
 """The sensor `alerts`: what is sent, where, and what waits for the next tick."""
 
-import json
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +14,7 @@ from claims_pipeline.orchestration import alerts, notify
 from claims_pipeline.orchestration.instance import opened_instance
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.ports import free_port
-from claims_pipeline_tests.orchestration.evaluations import evaluate, warn
+from claims_pipeline_tests.orchestration.evaluations import warn
 from claims_pipeline_tests.orchestration.receivers import mail_server, webhook
 
 DAYS = ["2025-02-03", "2025-02-04", "2025-02-05"]
@@ -36,10 +34,9 @@ def tick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterIn
     """Evaluates the sensor `alerts`, as a daemon that has just started, and returns what it says."""
     monkeypatch.setenv("CLAIMS_HOME", str(tmp_path))
 
-    def evaluate(cursor: str | None = None) -> str:
+    def evaluate() -> str:
         with dg.build_sensor_context(
             instance,
-            cursor,
             repository_def=defs.get_repository_def(),
             resources={"installation": Installation()},
         ) as context:
@@ -186,27 +183,3 @@ def test_text_that_no_encoding_takes_is_escaped(
     tick()
 
     assert r"claims-\udcff.parquet cannot be read" in got[0]["text"]
-
-
-def test_incidents_that_an_earlier_version_kept_in_the_cursor_are_taken_over(
-    instance: dg.DagsterInstance, tick: Tick, got: list[dict[str, str]]
-) -> None:
-    cause = "check claims.codes_known"
-    incident = {
-        "subject": f"{cause} failed",
-        "text": "2 codes",
-        "days": [DAYS[2]],
-        "since": "2025-02-06T03:00:00+00:00",
-    }
-    cursor = {
-        "runs_until": time.time(),
-        "checks_until": 0.0,
-        "open": {cause: [incident]},
-        "unsent": [["over: job refresh failed", "it began at 2025-02-05T03:00:00+00:00"]],
-    }
-    warn(instance, "codes_known", DAYS[2])
-    tick(json.dumps(cursor))
-    evaluate(instance, "codes_known", passed=True, first_day=DAYS[2], last_day=DAYS[2])
-    tick(json.dumps(cursor))
-
-    assert [message["text"].splitlines()[0] for message in got] == ["over: job refresh failed", f"over: {cause} failed"]

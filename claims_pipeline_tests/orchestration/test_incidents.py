@@ -1,9 +1,8 @@
 """Incidents that begin, grow and end, without an instance."""
 
-import json
 from datetime import date
 
-from claims_pipeline.orchestration.incidents import Book, from_cursor
+from claims_pipeline.orchestration.incidents import Book
 
 FIRST, SECOND = date(2025, 2, 3), date(2025, 2, 4)
 NOT_LOADED = ("runs", "late")
@@ -47,22 +46,3 @@ def test_a_failed_run_of_a_late_day_is_no_news_and_neither_is_the_next_late_day(
         book.begin("runs", "the run failed", "no server", [day], news_unless=NOT_LOADED)
 
     assert subjects(book) == ["codes are wrong", "not loaded"]
-
-
-def test_a_late_day_of_an_earlier_version_is_part_of_the_incident_without_days() -> None:
-    book = from_cursor('{"open": {"late": [{"subject": "not loaded", "text": "", "days": [], "since": "2025-02-04"}]}}')
-    book.begin("late", "not loaded", "07:00", [SECOND], goes_on=True, news_unless=NOT_LOADED)
-    book.report()
-    assert subjects(book) == []
-    book.end("late")
-
-    assert subjects(book) == ["over: not loaded"]
-
-
-def test_a_day_with_two_incidents_of_an_earlier_version_is_no_news_if_one_of_them_says_that_it_is_not_loaded() -> None:
-    incident = {"subject": "failed", "text": "", "days": [str(FIRST)], "since": "2025-02-04"}
-    book = from_cursor(json.dumps({"open": {"codes": [incident], "runs": [incident]}}))
-    book.begin("runs", "the run failed", "no server", [FIRST], news_unless=NOT_LOADED)
-    book.report()
-
-    assert subjects(book) == []
