@@ -9,7 +9,7 @@ import pytest
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 
-FEED = Feed(seed=5, patients=60, claims=400, start_date=date(2025, 3, 3), end_date=date(2025, 3, 21))
+FEED = Feed(seed=2, patients=60, claims=130, start_date=date(2025, 3, 10), end_date=date(2025, 3, 14))
 
 
 @pytest.fixture(scope="session")
