@@ -1,6 +1,7 @@
 """What the pipeline did last, from the reports under `runs/`."""
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,16 @@ from claims_pipeline.load.tally import Counts
 from claims_pipeline.quality.report import QualityReport
 from claims_pipeline.reports import save_report
 from claims_pipeline.settings import Settings, yesterday
-from claims_pipeline_tests.aggregate.example_lake import FEB_3, write_example_lake
+from claims_pipeline_tests.aggregate.example_lake import FEB_3
 from claims_pipeline_tests.dashboard.conftest import Start
 
 
 @pytest.fixture
-def settings(tmp_path: Path, cache: Path) -> Settings:
-    settings = Settings(home=tmp_path, cache=cache)
-    aggregate.build(write_example_lake(settings.lake_path), settings.analytics_path)
+def settings(example_settings: Settings, tmp_path: Path) -> Settings:
+    """An installation that is one test's own."""
+    settings = example_settings.model_copy(update={"home": tmp_path})
+    shutil.copytree(example_settings.lake_path, settings.lake_path)
+    shutil.copy(example_settings.analytics_path, settings.analytics_path)
     return settings
 
 

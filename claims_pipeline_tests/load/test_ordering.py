@@ -14,7 +14,7 @@ from claims_pipeline.load.ordering import Step, deletion_order
 from claims_pipeline.load.sources import spool
 from claims_pipeline_tests.load.sources.samples import everything, ndjson, observation, patient, reading
 
-LINKS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=25)
+LINKS = st.lists(st.tuples(st.integers(0, 23), st.integers(0, 23)), max_size=45)
 
 
 def list_resource(number: int, targets: set[int]) -> dict[str, object]:
@@ -23,16 +23,16 @@ def list_resource(number: int, targets: set[int]) -> dict[str, object]:
     return resource | ({"entry": entries} if entries else {})
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(links=LINKS)
 def test_every_target_comes_earlier_or_in_the_same_cycle(tmp_path: Path, links: list[tuple[int, int]]) -> None:
-    targets = {number: {to for source, to in links if source == number} for number in range(12)}
+    targets = {number: {to for source, to in links if source == number} for number in range(24)}
 
     with reading(tmp_path, lists__ndjson=ndjson(*(list_resource(*one) for one in targets.items()))) as found:
         chunks = list(found.chunks())
         rows = pl.concat(chunks)
 
-    assert rows.height == 12
+    assert rows.height == 24
     assert all(chunk["tier"].n_unique() == 1 for chunk in chunks)
     assert rows["tier"].is_sorted()
     place = {
@@ -183,10 +183,10 @@ def test_what_a_resource_refers_to_is_known(tmp_path: Path) -> None:
         assert order.targets_of(first) == {"Patient/p": "Observation/o"}
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    edges=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=25),
-    lake=st.sets(st.integers(0, 11), max_size=3),
+    edges=LINKS,
+    lake=st.sets(st.integers(0, 23), max_size=6),
 )
 def test_nothing_is_deleted_before_what_refers_to_it(
     tmp_path: Path, edges: list[tuple[int, int]], lake: set[int]
@@ -195,14 +195,14 @@ def test_nothing_is_deleted_before_what_refers_to_it(
         of_lake(f"Claim/{number}", "claims")
         if number in lake
         else of_file(f"Basic/{number}", *(name_of(to, lake) for source, to in edges if source == number))
-        for number in range(12)
+        for number in range(24)
     ]
 
     found = tiers(tmp_path, *rows)
 
     place = {step.name: (tier, step.together) for tier, steps in enumerate(found) for step in steps}
     assert sorted(step.name for tier in found for step in tier) == sorted(place)
-    assert len(place) == 12
+    assert len(place) == 24
     for source, to in edges:
         if source not in lake and source != to:
             (earlier, cycle), (later, of_target) = place[name_of(source, lake)], place[name_of(to, lake)]

@@ -1,5 +1,6 @@
 """The load of a range on the real server: what is recorded when the server goes, a day is faulty, a loader is there."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -36,16 +37,22 @@ KEYS = [str(date.fromordinal(day)) for day in range(FIRST.toordinal(), LAST.toor
 SMALL_BUNDLES = {"ops": {"fhir_load": {"config": {"batch_size": 40, "workers": 1}}}}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
+    require_feed(lake.root, FEED)
+    generate.generate_range(lake, FEED, start=FIRST, end=LAST)
+    return lake
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(made: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installation with the feed's lake that has loaded nothing yet, into a server that does not answer."""
     monkeypatch.setenv("CLAIMS_HOME", str(tmp_path))
     monkeypatch.setenv("CLAIMS_FHIR_BASE_URL", BASE)
     monkeypatch.setenv("CLAIMS_FHIR_WAIT_SECONDS", "0.2")
     monkeypatch.setenv("CLAIMS_FHIR_PATIENCE_SECONDS", "0.2")
-    lake = Lake(tmp_path / "lake")
-    require_feed(lake.root, FEED)
-    generate.generate_range(lake, FEED, start=FIRST, end=LAST)
+    shutil.copytree(made.root, tmp_path / "lake")
     return tmp_path
 
 

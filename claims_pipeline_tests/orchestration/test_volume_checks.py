@@ -1,3 +1,4 @@
+import shutil
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,12 +21,18 @@ FIRST, LAST = FEED.start_date, FEED.end_date
 FRIDAY = date(2025, 3, 28)
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = Lake(tmp_path / "lake")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
     require_feed(lake.root, FEED)
     generate.generate_range(lake, FEED, start=FIRST, end=LAST)
     return lake
+
+
+@pytest.fixture
+def lake(made: Lake, tmp_path: Path) -> Lake:
+    shutil.copytree(made.root, tmp_path / "lake")
+    return Lake(tmp_path / "lake")
 
 
 def change(lake: Lake, day: date, claims: pl.Expr | None = None, *, rows: int = 1_000_000) -> None:
