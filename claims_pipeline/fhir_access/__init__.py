@@ -4,6 +4,6 @@ Belongs here: arguments of HTTP clients, authentication. Does not: requests to a
 """
 
 from claims_pipeline.fhir_access.oauth import TokenUnavailable
-from claims_pipeline.fhir_access.options import FHIR_JSON, ClientOptions, anonymous, client_options
+from claims_pipeline.fhir_access.options import FHIR_JSON, ClientOptions, anonymous, client_options, without_tls
 
-__all__ = ["FHIR_JSON", "ClientOptions", "TokenUnavailable", "anonymous", "client_options"]
+__all__ = ["FHIR_JSON", "ClientOptions", "TokenUnavailable", "anonymous", "client_options", "without_tls"]

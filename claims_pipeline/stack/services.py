@@ -11,6 +11,7 @@ import httpx
 
 from claims_pipeline import ports, processes
 from claims_pipeline.errors import ServiceError
+from claims_pipeline.fhir_access import without_tls
 from claims_pipeline.files import write_atomically
 from claims_pipeline.log_rotation import lines_of
 from claims_pipeline.orchestration import event_storage
@@ -187,7 +188,7 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 def _answers(service: Service) -> bool:
     try:
-        return httpx.get(service.url + service.health_path, timeout=5, trust_env=False).is_success
+        return httpx.get(service.url + service.health_path, timeout=5, trust_env=False, verify=without_tls()).is_success
     except httpx.HTTPError:
         return False
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from claims_pipeline.fhir_access import without_tls
 from claims_pipeline.ports import free_port
 from claims_pipeline_tests.cli.running import run_claims
 
@@ -39,7 +40,7 @@ def test_it_answers_until_it_is_interrupted(tmp_path: Path, cache: Path) -> None
 def wait_for_health(port: int) -> dict[str, str]:
     for _ in range(300):
         try:
-            health: dict[str, str] = httpx.get(f"http://127.0.0.1:{port}/health").json()
+            health: dict[str, str] = httpx.get(f"http://127.0.0.1:{port}/health", verify=without_tls()).json()
         except httpx.TransportError:
             time.sleep(0.1)
         else:

@@ -46,8 +46,11 @@ def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
         authorization(fhir_ca_file=tmp_path / "ca.pem")
 
 
-def test_the_systems_certificates_count() -> None:
-    assert isinstance(client_options(load_settings(fhir_base_url=BASE))["verify"], ssl.SSLContext)
+@pytest.mark.parametrize(("base_url", "is_trusting"), [(BASE, True), (BASE.replace("s://", "://"), False)])
+def test_the_systems_certificates_count_where_there_is_tls(base_url: str, is_trusting: bool) -> None:
+    trusted = client_options(load_settings(fhir_base_url=base_url))["verify"]
+    assert bool(trusted.cert_store_stats()["x509_ca"]) is is_trusting
+    assert trusted.verify_mode is ssl.CERT_REQUIRED
 
 
 @pytest.mark.parametrize(("host", "may"), [("127.0.0.1", False), ("localhost", False), ("fhir.example.org", True)])
