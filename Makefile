@@ -29,10 +29,10 @@ check: setup ## Lint, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-unit: setup ## Unit tests alone: no server, no browser.
-	$(PYTEST) -m "not server and not browser and not slow" $(ARGS)
+test-unit: setup ## The quick unit tests, in a minute: no server, no browser, no feeds of months.
+	$(PYTEST) --numprocesses 3 -m "not server and not browser and not heavy and not slow" $(ARGS)
 
-test: check ## Check, unit tests, integration tests on the embedded server, browser tests.
+test: check ## Check, all unit tests, integration tests on the embedded server, browser tests.
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: check ## The same with the long fault and scale tests.

@@ -50,6 +50,7 @@ def test_each_name_is_on_the_page_of_examples(name: str) -> None:
     assert re.search(rf"\b{name}\b", PAGE.read_text())
 
 
+@pytest.mark.heavy
 def test_the_examples_are_true(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     server = FakeServer()
     monkeypatch.setattr(client, "transport", lambda _: httpx.ASGITransport(server))

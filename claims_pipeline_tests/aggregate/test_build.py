@@ -26,6 +26,8 @@ from claims_pipeline_tests.aggregate.example_lake import (
     write_example_lake,
 )
 
+pytestmark = pytest.mark.heavy
+
 
 def test_the_report_counts_the_rows_of_each_model(tmp_path: Path) -> None:
     begun: list[str] = []

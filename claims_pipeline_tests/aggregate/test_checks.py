@@ -32,6 +32,7 @@ def faults(published: Path, *, after: str) -> set[str]:
     return {check.name for check, count in violations(published).items() if count}
 
 
+@pytest.mark.heavy
 def test_a_generated_lake_passes_every_check(tmp_path: Path) -> None:
     first, last = date(2025, 1, 1), date(2025, 2, 28)
     lake = Lake(tmp_path / "lake")

@@ -90,6 +90,7 @@ def test_a_claim_has_what_it_is_broken_down_by(select: Select) -> None:
     ) == [("male", "65-74", "Blue", "marketplace", "family_medicine", "Dora Diaz", "Circulatory system")]
 
 
+@pytest.mark.heavy
 def test_the_member_months_of_a_feed_are_those_of_its_enrollment(tmp_path: Path) -> None:
     """Counted here month by month from the enrollment, there by spans."""
     first, last = date(2025, 1, 1), date(2025, 4, 10)
@@ -112,6 +113,7 @@ def test_the_member_months_of_a_feed_are_those_of_its_enrollment(tmp_path: Path)
     assert months == len(covered)
 
 
+@pytest.mark.heavy
 def test_members_whom_no_claim_names_are_members_of_their_state(tmp_path: Path) -> None:
     """Charges PMPM of the states, weighted by member months, are those of all members even in a lake of a few days."""
     first, last = date(2025, 1, 1), date(2025, 1, 3)

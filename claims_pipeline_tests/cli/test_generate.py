@@ -24,6 +24,7 @@ def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.heavy
 def test_the_lake_of_the_home_is_made_checked_and_left_alone_the_second_time(home: Path) -> None:
     first = claims(home, "generate", *SMALL, "--json")
     assert first.returncode == 0, first.stderr
@@ -59,6 +60,7 @@ def test_parquet_with_gzip_is_refused(home: Path) -> None:
     assert done.stderr.startswith("error: --gzip is for ndjson, bundles and json")
 
 
+@pytest.mark.heavy
 def test_a_finding_makes_quality_fail(home: Path) -> None:
     claims(home, "generate", *SMALL)
     import polars as pl
@@ -70,6 +72,7 @@ def test_a_finding_makes_quality_fail(home: Path) -> None:
     assert "complete_claims" in done.stdout
 
 
+@pytest.mark.heavy
 def test_other_formats_are_written_to_the_given_folder(home: Path, tmp_path: Path) -> None:
     assert (
         claims(home, "generate", *SMALL, "--format", "ndjson", "--gzip", "--output", str(tmp_path / "nd")).returncode
@@ -102,6 +105,7 @@ def test_bad_input_is_named_and_writes_nothing(home: Path, arguments: tuple[str,
     assert not home.exists()
 
 
+@pytest.mark.heavy
 def test_other_settings_than_the_lakes_are_refused(home: Path) -> None:
     claims(home, "generate", *SMALL)
     before = files(home / "lake")

@@ -61,6 +61,7 @@ def chosen(current: pl.DataFrame, given: dict[str, Any]) -> pl.DataFrame:
     return claims
 
 
+@pytest.mark.heavy
 @settings(max_examples=60)
 @given(given=filters())
 def test_figures_and_charts_add_up_to_the_lake(view: View, current: pl.DataFrame, given: dict[str, Any]) -> None:
@@ -81,6 +82,7 @@ def test_figures_and_charts_add_up_to_the_lake(view: View, current: pl.DataFrame
     assert [(row["hcpcs_code"], row["line_count"]) for row in drawn["top-procedures"]] == most.rows()
 
 
+@pytest.mark.heavy
 @settings(max_examples=30)
 @given(given=filters(), count=st.integers(1, 700), offset=st.integers(0, 700))
 def test_a_page_is_a_slice_of_the_sorted_claims(
@@ -99,7 +101,7 @@ def test_following_the_parts_leads_through_every_claim_once_in_both_directions(
     column, is_descending = sort.removeprefix("-"), sort.startswith("-")
     ordered = current.sort(column, "claim_id", descending=is_descending)["claim_id"].to_list()
     forwards: list[str] = []
-    page = _part(view, f"/?count=90&sort={sort}")
+    page = _part(view, f"/?count=180&sort={sort}")
     while True:
         assert page.offset == len(forwards)
         forwards += [claim.claim_id for claim in page.items]
@@ -108,7 +110,7 @@ def test_following_the_parts_leads_through_every_claim_once_in_both_directions(
         page = _part(view, page.next)
     assert forwards == ordered
 
-    page = _part(view, f"/?count=90&sort={sort}&before=end")
+    page = _part(view, f"/?count=180&sort={sort}&before=end")
     backwards: list[str] = []
     while True:
         backwards = [claim.claim_id for claim in page.items] + backwards

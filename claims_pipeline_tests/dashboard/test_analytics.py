@@ -1,3 +1,4 @@
+import shutil
 import threading
 import weakref
 from datetime import date
@@ -8,12 +9,20 @@ import pytest
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard.analytics import Analytics, NotBuilt, TooBusy, Turns, View
+from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
 
 COUNT = "select count(*) as n from claims_current"
 PATIENT_COUNT = "select count(*) as n from claims_current where patient_id = ?"
 
 
+@pytest.fixture
+def published(example_settings: Settings, tmp_path: Path) -> Path:
+    """A file of the example lake that is one test's own."""
+    return Path(shutil.copy(example_settings.analytics_path, tmp_path / "a.duckdb"))
+
+
+@pytest.mark.heavy
 def test_a_new_build_is_seen_without_a_restart(tmp_path: Path) -> None:
     lake, path = write_example_lake(tmp_path / "lake"), tmp_path / "a.duckdb"
     analytics = Analytics(path)
@@ -32,6 +41,7 @@ def test_a_new_build_is_seen_without_a_restart(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.heavy
 def test_a_view_that_was_swapped_is_closed_at_once(tmp_path: Path) -> None:
     lake, path = write_example_lake(tmp_path / "lake"), tmp_path / "a.duckdb"
     aggregate.build(lake, path)
@@ -44,27 +54,21 @@ def test_a_view_that_was_swapped_is_closed_at_once(tmp_path: Path) -> None:
     assert swapped() is None, "it would keep the disk space of the file that was replaced"
 
 
-def test_the_view_is_kept_while_the_file_is_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "a.duckdb"
-    aggregate.build(write_example_lake(tmp_path / "lake"), path)
-    analytics = Analytics(path)
+def test_the_view_is_kept_while_the_file_is_the_same(published: Path) -> None:
+    analytics = Analytics(published)
     assert analytics.view() is analytics.view()
 
 
-def test_answers_are_remembered_by_their_parameters(tmp_path: Path) -> None:
-    path = tmp_path / "a.duckdb"
-    aggregate.build(write_example_lake(tmp_path / "lake"), path)
-    view = Analytics(path).view()
+def test_answers_are_remembered_by_their_parameters(published: Path) -> None:
+    view = Analytics(published).view()
     first = view.select_remembered(PATIENT_COUNT, BEN)
     first[0]["n"] = 99
     assert view.select_remembered(PATIENT_COUNT, BEN) == [{"n": 2}], "what a caller does with an answer stays with it"
     assert view.select_remembered(PATIENT_COUNT, "nobody") == [{"n": 0}]
 
 
-def test_many_threads_may_ask_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "a.duckdb"
-    aggregate.build(write_example_lake(tmp_path / "lake"), path)
-    analytics, answers = Analytics(path), []
+def test_many_threads_may_ask_at_once(published: Path) -> None:
+    analytics, answers = Analytics(published), []
     threads = [threading.Thread(target=lambda: answers.append(analytics.view().select(COUNT))) for _ in range(20)]
     for thread in threads:
         thread.start()
@@ -73,16 +77,10 @@ def test_many_threads_may_ask_at_once(tmp_path: Path) -> None:
     assert answers == [[{"n": 5}]] * 20
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> Path:
-    path = tmp_path / "a.duckdb"
-    aggregate.build(write_example_lake(tmp_path / "lake"), path)
-    return path
-
-
 BIG = "select count(*) as n from (select distinct repeat('x', 100) || range as s from range({rows}) order by s)"
 
 
+@pytest.mark.heavy
 def test_a_query_that_needs_more_memory_spills_to_disk(published: Path) -> None:
     view = View(published, memory_limit="60MB")
     assert view.select(BIG.format(rows=600_000)) == [{"n": 600_000}]
@@ -118,9 +116,8 @@ def test_a_query_that_memory_does_not_hold_is_refused_for_now(published: Path) -
     assert view.select(COUNT) == [{"n": 5}]
 
 
-def test_a_question_cannot_reach_other_files(tmp_path: Path) -> None:
-    path, secret = tmp_path / "a.duckdb", tmp_path / "secret.txt"
+def test_a_question_cannot_reach_other_files(published: Path) -> None:
+    secret = published.with_name("secret.txt")
     secret.write_text("secret")
-    aggregate.build(write_example_lake(tmp_path / "lake"), path)
     with pytest.raises(duckdb.PermissionException):
-        Analytics(path).view().select("from read_text(?)", str(secret))
+        Analytics(published).view().select("from read_text(?)", str(secret))

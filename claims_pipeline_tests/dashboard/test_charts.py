@@ -136,6 +136,7 @@ def _months(view: View, name: str, **filters: Any) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.heavy
 def test_an_incomplete_month_is_marked_as_incomplete(nearly_a_year: View) -> None:
     rows = _months(nearly_a_year, "cost-trend")
     assert columns([rows[0], rows[1], rows[-1]], "days", "is_partial") == [
@@ -146,6 +147,7 @@ def test_an_incomplete_month_is_marked_as_incomplete(nearly_a_year: View) -> Non
     assert rows[0]["description"].startswith("January 2025 (22 of 31 days): ")
 
 
+@pytest.mark.heavy
 def test_months_whose_claims_may_still_change_are_shaded(nearly_a_year: View) -> None:
     """A claim changes for at most 60 days: on December 20, those received since October 22."""
     for name in ("claims-timeline", "cost-trend"):
@@ -155,6 +157,7 @@ def test_months_whose_claims_may_still_change_are_shaded(nearly_a_year: View) ->
         assert "shaded where figures may still change" in chart.draw(nearly_a_year, Filters())["title"]["subtitle"]
 
 
+@pytest.mark.heavy
 def test_by_day_of_service_recent_months_change_for_longer(nearly_a_year: View) -> None:
     """Claims of a day of service are still to arrive, which takes its time on top."""
     rows = _months(nearly_a_year, "cost-trend", basis="service")
@@ -163,6 +166,7 @@ def test_by_day_of_service_recent_months_change_for_longer(nearly_a_year: View) 
     assert not rows[0]["is_changing"]
 
 
+@pytest.mark.heavy
 def test_charges_by_receipt_and_by_service_have_the_same_sum(nearly_a_year: View) -> None:
     by_basis = [
         sum(row["charge_amount"] for row in _months(nearly_a_year, "cost-trend", basis=basis))

@@ -22,6 +22,7 @@ def run(home: Path, cache: Path, *options: str, **variables: str) -> subprocess.
     return run_claims("dashboard", *options, CLAIMS_HOME=str(home), CLAIMS_CACHE=str(cache), **variables)
 
 
+@pytest.mark.heavy
 def test_it_answers_until_it_is_interrupted(tmp_path: Path, cache: Path) -> None:
     port = free_port()
     ours = {"CLAIMS_HOME": str(tmp_path), "CLAIMS_CACHE": str(cache), "CLAIMS_DASHBOARD_PORT": str(port)}

@@ -19,6 +19,8 @@ from claims_pipeline.fhir import render
 from claims_pipeline.lake import Feed, Lake, require_feed
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, PRACTITIONERS
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=9, patients=60, claims=300, start_date=date(2025, 11, 17), end_date=date(2025, 12, 31))
 
 

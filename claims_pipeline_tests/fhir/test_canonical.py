@@ -58,6 +58,7 @@ def read(text: str) -> Any:
     return json.loads(text, parse_float=Written, parse_int=Written)
 
 
+@pytest.mark.heavy
 @given(resource=st.dictionaries(WORDS, VALUES, min_size=1, max_size=4), indent=st.booleans())
 def test_nothing_is_lost_and_numbers_stay_as_written(resource: dict[str, Any], indent: bool) -> None:
     resource.pop("meta", None)
@@ -70,6 +71,7 @@ def _as_integer(text: str) -> Written:
     return Written(str(int(text)))  # -0 is 0
 
 
+@pytest.mark.heavy
 @given(resource=st.dictionaries(WORDS, VALUES, min_size=2, max_size=4), data=st.data())
 def test_the_order_of_keys_and_white_space_do_not_matter(resource: dict[str, Any], data: st.DataObject) -> None:
     shuffled = dict(data.draw(st.permutations(list(resource.items()))))

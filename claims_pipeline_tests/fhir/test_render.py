@@ -57,6 +57,7 @@ CLAIM: dict[str, Any] = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("table", RENDERED, ids=lambda table: table.name)
 @settings(max_examples=60)
 @given(data=st.data())

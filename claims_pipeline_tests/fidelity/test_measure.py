@@ -14,6 +14,8 @@ from claims_pipeline.reference import read_table
 from claims_pipeline.schema import ENROLLMENT
 from claims_pipeline.settings import Settings
 
+pytestmark = pytest.mark.heavy
+
 TWO_YEARS = Feed(
     seed=Settings.model_fields["seed"].default,
     patients=20_000,

@@ -11,6 +11,8 @@ from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=5, patients=2_500, claims=10_500, start_date=date(2025, 1, 1), end_date=date(2025, 12, 31))
 KEYS = ["person", "service_date", "received_date"]
 CODES = (

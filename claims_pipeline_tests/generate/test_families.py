@@ -10,6 +10,8 @@ from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, COVERAGES, ENROLLMENT, PATIENTS, PLANS, PRACTITIONERS
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=13, patients=2_000, claims=16_000, start_date=date(2024, 1, 1), end_date=date(2025, 6, 30))
 
 

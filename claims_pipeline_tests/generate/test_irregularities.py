@@ -16,6 +16,8 @@ from claims_pipeline.quality.scoring import FOUND_BY, labels
 from claims_pipeline.schema import CLAIMS, IRREGULARITIES, VISITS
 from claims_pipeline.settings import load_settings
 
+pytestmark = pytest.mark.heavy
+
 START, END = date(2025, 7, 1), date(2025, 12, 31)
 FEED = Feed(seed=8, patients=1_500, claims=9_000, start_date=START, end_date=END, irregularities=0.05)
 PLAIN = FEED.model_copy(update={"irregularities": 0.0})

@@ -15,6 +15,8 @@ from claims_pipeline.generate.population import population
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=8, patients=4_000, claims=16_800, start_date=date(2025, 1, 1), end_date=date(2025, 12, 31))
 FIRST, LAST = day_number(FEED.start_date), day_number(FEED.end_date)
 

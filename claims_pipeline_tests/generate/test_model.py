@@ -12,6 +12,8 @@ from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, COVERAGES, ENROLLMENT, PATIENTS, PLANS, PRACTITIONERS, TABLES
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=11, patients=1_500, claims=15_000, start_date=date(2024, 1, 1), end_date=date(2024, 12, 31))
 
 

@@ -14,6 +14,8 @@ from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, DAILY
 
+pytestmark = pytest.mark.heavy
+
 QUICK = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 
 

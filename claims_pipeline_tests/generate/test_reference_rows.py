@@ -24,6 +24,8 @@ from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import tables
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=3, patients=400, claims=1_500, start_date=date(2025, 12, 2), end_date=date(2025, 12, 31))
 DAYS = [FEED.start_date + timedelta(days=number) for number in range(30)]
 DATA = files("claims_pipeline.reference") / "data"

@@ -19,6 +19,8 @@ from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.reference.holidays import federal_holidays
 from claims_pipeline.schema import CLAIMS
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=5, patients=3_000, claims=15_000, start_date=date(2024, 11, 1), end_date=date(2025, 2, 28))
 
 

@@ -21,6 +21,8 @@ from claims_pipeline.generate import (
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, DIRECTORY, ENROLLMENT, PATIENTS, VISITS
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=7, patients=60, claims=500, start_date=date(2024, 11, 2), end_date=date(2024, 12, 31))
 DAYS = [FEED.start_date + timedelta(days=offset) for offset in range(60)]
 

@@ -12,6 +12,8 @@ from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, VISITS
 
+pytestmark = pytest.mark.heavy
+
 
 def made(feed: Feed, folder: Path) -> Lake:
     lake = Lake(folder / "lake")

@@ -12,6 +12,8 @@ from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import FakeServer, Stored, about, stored
 from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def file(fake_target: Settings, tmp_path: Path) -> Path:

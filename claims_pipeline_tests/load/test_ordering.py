@@ -23,6 +23,7 @@ def list_resource(number: int, targets: set[int]) -> dict[str, object]:
     return resource | ({"entry": entries} if entries else {})
 
 
+@pytest.mark.heavy
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(links=LINKS)
 def test_every_target_comes_earlier_or_in_the_same_cycle(tmp_path: Path, links: list[tuple[int, int]]) -> None:
@@ -81,6 +82,7 @@ def test_cycles_across_parts_come_in_one_chunk_each_in_one_piece(
     assert cycles["together"].rle().struct.field("len").to_list() == [2] * count
 
 
+@pytest.mark.heavy
 def test_a_long_chain_of_references_is_followed(tmp_path: Path) -> None:
     chain = [list_resource(number, {number + 1} if number < 60 else set()) for number in range(61)]
 
@@ -183,6 +185,7 @@ def test_what_a_resource_refers_to_is_known(tmp_path: Path) -> None:
         assert order.targets_of(first) == {"Patient/p": "Observation/o"}
 
 
+@pytest.mark.heavy
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     edges=LINKS,

@@ -44,6 +44,7 @@ def settle_all(ledger: Ledger, known: list[tuple[str, str, str, bool]]) -> None:
         settle(ledger, [Result(resource(resource_id, content, day), outcome, "1")], "patients")
 
 
+@pytest.mark.heavy
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(known=st.lists(results, max_size=6), found=st.lists(rows, max_size=12), full=st.booleans())
 def test_each_row_has_exactly_one_end(
@@ -63,6 +64,7 @@ def test_each_row_has_exactly_one_end(
     assert pl.concat(parts).select(key).sort(key).equals(chunk.select(key).sort(key))
 
 
+@pytest.mark.heavy
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(rows, min_size=1, max_size=12), cuts=st.lists(st.integers(0, 12), max_size=3))
 def test_loading_in_any_portions_leaves_the_newest_version_of_each_id(

@@ -111,6 +111,7 @@ def ids_of(results: Sequence[Result], *outcomes: str) -> list[str]:
     return sorted(result.resource.resource_id for result in results if result.outcome in outcomes)
 
 
+@pytest.mark.heavy
 @given(culprits_among)
 def test_exactly_the_refused_ones_are_rejected_in_a_bounded_number_of_requests(
     drawn: tuple[int, set[int]],
@@ -129,6 +130,7 @@ def test_exactly_the_refused_ones_are_rejected_in_a_bounded_number_of_requests(
     assert further <= 2 * count - 2
 
 
+@pytest.mark.heavy
 @given(culprits_among, st.integers(1, 40), st.lists(PASSING, max_size=12))
 def test_whatever_passes_on_the_way_each_resource_has_one_end_and_no_neighbour_is_harmed(
     drawn: tuple[int, set[int]], size: int, faults: list[str]
@@ -198,6 +200,7 @@ def test_two_resources_that_do_not_fit_together_leave_the_other_bundles_as_they_
     assert len(server.refused) + len(server.accepted) <= 30 + 4
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("most_entries", "most_bytes", "most_bundles"), NARROW)
 @pytest.mark.parametrize("has_large_ones_first", [True, False])
 def test_the_limit_of_a_server_is_learnt_and_seldom_met_again(

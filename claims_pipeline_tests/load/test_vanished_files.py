@@ -14,6 +14,8 @@ from claims_pipeline_tests.load.fake_server import FakeServer, about
 from claims_pipeline_tests.load.sources.samples import bundle, coverage, ndjson, observation, patient
 from claims_pipeline_tests.server_state import ids, read
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

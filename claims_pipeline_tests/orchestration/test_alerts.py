@@ -17,6 +17,8 @@ from claims_pipeline.ports import free_port
 from claims_pipeline_tests.orchestration.evaluations import warn
 from claims_pipeline_tests.orchestration.receivers import mail_server, webhook
 
+pytestmark = pytest.mark.heavy
+
 DAYS = ["2025-02-03", "2025-02-04", "2025-02-05"]
 
 

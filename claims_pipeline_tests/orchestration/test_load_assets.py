@@ -31,6 +31,8 @@ from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Request, Rule
 from claims_pipeline_tests.server_state import forget_marker
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=23, patients=60, claims=300, start_date=date(2025, 2, 1), end_date=date(2025, 2, 12))
 FIRST, LAST = FEED.start_date, FEED.end_date
 KEYS = [str(date.fromordinal(day)) for day in range(FIRST.toordinal(), LAST.toordinal() + 1)]

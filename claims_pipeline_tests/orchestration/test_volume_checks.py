@@ -16,6 +16,8 @@ from claims_pipeline.orchestration.analytics_checks import totals_built, totals_
 from claims_pipeline.orchestration.volume_checks import odd_charges, unexpected_counts
 from claims_pipeline.schema import CLAIMS, USD
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=3, patients=200, claims=1_500, start_date=date(2025, 3, 1), end_date=date(2025, 3, 31))
 FIRST, LAST = FEED.start_date, FEED.end_date
 FRIDAY = date(2025, 3, 28)

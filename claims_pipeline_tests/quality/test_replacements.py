@@ -11,6 +11,8 @@ from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=5, patients=60, claims=400, start_date=date(2025, 3, 3), end_date=date(2025, 4, 11))
 
 

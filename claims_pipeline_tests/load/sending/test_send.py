@@ -114,6 +114,7 @@ def test_what_the_server_fails_over_each_time_is_rejected_with_its_words(
     assert "Jane" not in report.render() + json.dumps(report.to_json())
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("said", TROUBLE.values(), ids=TROUBLE.keys())
 @pytest.mark.parametrize("count", [1, 120])
 def test_trouble_of_the_server_over_one_resource_rejects_nothing(

@@ -294,6 +294,7 @@ def test_nothing_of_the_spool_is_left_behind(tmp_path: Path) -> None:
     assert not (tmp_path / "spool").exists()
 
 
+@pytest.mark.heavy
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(broken=st.integers(0, 4), start=st.integers(0, 70), length=st.integers(0, 40), inserted=st.binary(max_size=6))
 def test_whatever_happens_to_one_line_the_others_are_read(
