@@ -201,6 +201,7 @@ def test_a_dead_letter_is_sent_again_when_its_cause_is_gone(
 ) -> None:
     fake_server.behave(about("Patient/p-1", 422, "HAPI-0931: no"))
     load_files([str(write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "p-1"}))], fake_target)
+    assert list_dead_letters(fake_target)["bundle"].to_list() == ["1"]
     fake_server.behave_well()
 
     with pytest.raises(DataError, match="no dead letter: Patient/p-2"):

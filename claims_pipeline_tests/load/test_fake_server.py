@@ -30,7 +30,12 @@ def people(tmp_path: Path) -> str:
 def test_a_load_a_reload_a_reconciliation_and_a_removal(
     fake_server: FakeServer, fake_target: Settings, people: str
 ) -> None:
-    assert load_files([people], fake_target).total == Counts(read=121, created=121)
+    first = load_files([people], fake_target)
+    assert first.total == Counts(read=121, created=121)
+    assert first.requests_with_resources == len(fake_server.transactions) == first.status_codes["200"]
+    assert first.requests == len(fake_server.requests)
+    assert first.in_flight[0][1] == 2
+    assert first.by_day == {}
     assert len(fake_server.names("Patient")) == 120
     fake_server.requests.clear()
     assert load_files([people], fake_target).total == Counts(read=121, unchanged=121)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from claims_pipeline.load import Counts, load_files, load_lake, reconcile
 from claims_pipeline.load.pipeline.relabelling import parameters_to_take_off
-from claims_pipeline.load.resource import labels_in, labels_of_bodies
+from claims_pipeline.load.resource import CHUNK_SCHEMA, labels_in, labels_of_bodies, resources_of
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.fake_server import FakeServer, Request, Response, outcome, stored
@@ -194,3 +194,13 @@ def test_labels_that_the_input_no_longer_has_are_taken_off_a_real_server(target:
 
     put(target.fhir_base_url, labelled("labels-2", tags="x"))
     assert reconcile(target, deep=True).differing == ("Patient/labels-2",)
+
+
+@pytest.mark.parametrize(("origin", "labels"), [("files", '["profile https://x"]'), ("claims", None)])
+def test_only_resources_from_files_come_with_their_labels(origin: str, labels: str | None) -> None:
+    body = '{"meta":{"profile":["https://x"]}}'
+    rows = pl.DataFrame([("Claim", "c", body, "hash", [], "", "a:1", None)], schema=CHUNK_SCHEMA, orient="row")
+
+    (resource,) = resources_of(rows, origin)
+
+    assert resource.labels == labels

@@ -1,12 +1,14 @@
 """What a load tells while it runs."""
 
+import asyncio
 import time
 from pathlib import Path
 
 import pytest
 
 from claims_pipeline.load import load_files
-from claims_pipeline.load.progress import Pace, Progress, at_most_every
+from claims_pipeline.load import progress as progress_module
+from claims_pipeline.load.progress import Pace, Progress, at_most_every, reporting
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import BASE, FakeServer
 
@@ -90,6 +92,23 @@ def test_stages_that_come_day_after_day_do_not_bring_lines_day_after_day() -> No
             tell(Progress(table, day, 365))
 
     assert len(lines) == 3
+
+
+def test_a_progress_that_does_not_change_is_reported_again_and_again_until_the_block_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(progress_module, "REPORT_SECONDS", 0.001)
+    told: list[Progress] = []
+
+    async def waiting() -> int:
+        async with reporting(told.append, Progress("waiting")):
+            await asyncio.sleep(0.02)
+        count = len(told)
+        await asyncio.sleep(0.01)
+        return count
+
+    assert asyncio.run(waiting()) == len(told) > 2
+    assert set(told) == {Progress("waiting")}
 
 
 def test_data_without_claims_has_a_pace_of_resources(

@@ -164,3 +164,41 @@ def test_only_the_types_that_are_wanted_are_looked_at(
     report = load_lake(lake, fake_target, options=LoadOptions(types=frozenset(types)))
 
     assert report.vanished == ({"Patient kept": unsent} if unsent else {})
+
+
+def test_a_row_that_fhir_cannot_hold_is_a_dead_letter_and_harms_no_other(
+    fake_server: FakeServer, fake_target: Settings
+) -> None:
+    shape = Shape("unheld", days=2, claims_a_day=2, patients=4)
+    lake = tiny_lake(fake_target.lake_path, shape)
+    patient_id = patient_of(shape, 0, 0)
+    rewrite(lake, schema.PATIENTS, START, pl.col("patient_id") == patient_id, gender="not a gender")
+
+    report = load_lake(lake, fake_target)
+
+    assert report.by_type["Patient"] == Counts(read=4, unchanged=1, created=2, rejected=1)
+    assert (report.by_type["Claim"].created, report.by_type["Claim"].rejected) == (3, 1)
+    assert f"refers to Patient/{patient_id}, which was rejected" in report.render()
+    letter = list_dead_letters(fake_target).filter(resource_id=patient_id).row(0, named=True)
+    assert letter["reason"] == f"gender is missing or not allowed: 'not a gender' in {patient_id}"
+    assert (letter["origin"], letter["as_of"], letter["source"]) == ("patients", "2025-01-01", "patients/2025-01-01")
+    assert f"Patient/{patient_id}" not in fake_server.held
+
+    again = load_lake(lake, fake_target)
+
+    assert again.by_type["Patient"].rejected == 1
+    assert again.requests_with_resources == 0
+
+
+def test_a_row_that_fhir_cannot_hold_does_not_overrule_a_later_version(fake_target: Settings) -> None:
+    shape = Shape("unheld", days=2, claims_a_day=2, patients=4)
+    lake = tiny_lake(fake_target.lake_path, shape)
+    on_both_days = pl.col("patient_id") == patient_of(shape, 0, 1)
+    rewrite(lake, schema.PATIENTS, START, on_both_days, gender="not a gender")
+
+    foreseen = load_lake(lake, fake_target, options=LoadOptions(is_dry_run=True))
+    report = load_lake(lake, fake_target)
+
+    assert foreseen.by_type["Patient"] == Counts(read=4, superseded=1, to_send=3)
+    assert report.by_type["Patient"] == Counts(read=4, superseded=1, created=3)
+    assert report.exit_code == 0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from claims_pipeline.errors import DataError
+from claims_pipeline.load.sources import file_resources, spool
 from claims_pipeline.load.sources.spool import Spool
 from claims_pipeline_tests.load.sources.samples import coverage, ndjson, patient, reading
 
@@ -78,3 +79,15 @@ def test_many_files_take_as_many_statements_as_one(tmp_path: Path, monkeypatch: 
         numbers.append(len(statements))
 
     assert numbers[0] == numbers[1]
+
+
+@pytest.mark.parametrize(("rows", "characters", "sizes"), [(4, 10_000, [5, 1]), (100, 100, [5, 1]), (100, 10_000, [6])])
+def test_parts_are_joined_to_chunks_of_enough_rows_or_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, characters: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(spool, "PART_ROWS", 3)  # the first part has two, because the name of the file counts
+    monkeypatch.setattr(file_resources, "CHUNK_ROWS", rows)
+    monkeypatch.setattr(file_resources, "CHUNK_CHARACTERS", characters)
+
+    with reading(tmp_path, a__ndjson=ndjson(*(patient(f"p{number}") for number in range(6)))) as found:
+        assert [chunk.height for chunk in found.chunks()] == sizes
