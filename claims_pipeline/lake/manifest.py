@@ -32,9 +32,7 @@ _ENTRIES = TypeAdapter(Entries)
 
 def manifest_lock(root: Path) -> FileLock:
     """Return the lock that a process holds while it changes the manifest of the lake at `root`."""
-    folder = root / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / ".lock")
+    return FileLock(root / FOLDER / ".lock")  # makes the folder too
 
 
 def read_manifest(root: Path, table: Table) -> Entries:
