@@ -38,7 +38,9 @@ class Card(BaseModel):
     value: float | int | None = Field(description="Under the filters.")
     current: float | int | None = Field(description="Of the days that are compared.")
     before: float | int | None = Field(description="Of the days before.")
-    course: list[float | int | None] = Field(description="By day, week or month of receipt; null where there is none.")
+    course: list[float | int | None] = Field(
+        description="By day, or complete week or month of receipt; null where there is none."
+    )
     sql: str = Field(description=RUN_AS_IT_IS)
 
 
@@ -126,14 +128,13 @@ def _top_sql(filters: Filters) -> str:
 
 
 def _course(view: View, filters: Filters) -> list[Figures]:
-    """Return the figures by day, week or month of receipt, a row for each, also for one without claims."""
+    """Return the figures by day, week or month of receipt, a row for each that is complete, also without claims."""
     first, last = days_chosen(view, filters)
-    if first > last:
-        return []
     by_receipt = filters.model_copy(update={"basis": "received"})
-    buckets = [
-        Bucket(one.first, max(one.first, first), min(one.last, last)) for one in periods(view, by_receipt, first, last)
-    ]
+    shown = periods(view, by_receipt, first, last)
+    buckets = [Bucket(one.first, one.first, one.last) for one in shown if one.shown_day_count == one.day_count]
+    if not buckets:
+        return []
     start = f"date_trunc('{grain_of(first, last)}', received_date)::date"
     joined = members_by_bucket(filters, buckets, start)
     figures = ", ".join(f"{_measured(MEASURES[name], filters)} as {name}" for name in SHOWN)

@@ -1,11 +1,16 @@
 """The headline cards, and the SQL that is shown for figures."""
 
+from datetime import date
 from typing import Any
 
 import duckdb
 import httpx
 import pytest
 
+from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.cards import cards
+from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.settings import Settings
 
 QUERIES = (
@@ -98,6 +103,13 @@ def test_the_costliest_patient_has_their_share(client: httpx.Client) -> None:
 def test_a_course_has_a_figure_for_each_day_and_adds_up(client: httpx.Client) -> None:
     course = card(client, "claim_count")["course"]
     assert (len(course), sum(one or 0 for one in course)) == (25, 5)
+
+
+def test_a_course_leaves_out_weeks_that_the_lake_has_only_in_part(view: View) -> None:
+    assert (view.built_from.first_day, view.built_from.last_day) == (date(2025, 1, 1), date(2025, 2, 28))
+    course = next(one.course for one in cards(view, Filters()).items if one.name == "claim_count")
+    whole_weeks = stats(view, Filters(received_from=date(2025, 1, 6), received_to=date(2025, 2, 23)))
+    assert (len(course), sum(one or 0 for one in course)) == (7, whole_weeks.claim_count)
 
 
 def test_per_member_has_no_meaning_for_a_search_for_patients(client: httpx.Client) -> None:

@@ -38,6 +38,27 @@ def test_a_phone_scrolls_only_downwards(page: Page, scheme: Literal["light", "da
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
+def test_bars_of_a_ranking_begin_and_end_at_one_line(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/?tab=drivers&by=procedure")
+    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    bars = [box for bar in page.locator("#bars .measure").all() if (box := bar.bounding_box())]
+    columns = {round(box["x"]) for box in bars if box["x"] < 720}, {round(box["x"]) for box in bars if box["x"] > 720}
+    assert [len(column) for column in columns] == [1, 1]
+    assert len({round(box["width"]) for box in bars}) == 1
+
+
+def test_on_a_phone_the_rule_of_a_check_is_in_sight(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 740})
+    page.goto("/?tab=quality")
+    page.get_by_role("button", name="Run them now").click()
+    rule = page.get_by_role("cell", name="No two rows have the same claim_id.").first
+    expect(rule).to_be_visible()
+    box = rule.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 390
+
+
 @pytest.mark.parametrize("width", [1440, 1920])
 def test_the_filters_are_one_row_on_a_wide_screen(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})

@@ -246,13 +246,14 @@ def test_a_chart_is_saved_as_a_picture(page: Page) -> None:
         assert download.value.path().read_bytes().startswith(begins)
 
 
-def test_a_printed_page_has_figures_and_charts_and_no_controls(page: Page) -> None:
-    page.goto("/")
+def test_a_printed_page_has_figures_charts_and_the_filters_in_words_and_no_controls(page: Page) -> None:
+    page.goto("/?status=active&received_from=2025-01-10&gender=female")
     expect(page.locator("#charts figure svg")).to_have_count(6)
     page.emulate_media(media="print")
-    for shown in ("#figures", "#charts"):
+    for shown in ("#figures", "#charts", "#chips"):
         expect(page.locator(shown)).to_be_visible()
-    for hidden in ("#copy", "#search", "#tabs a:not([aria-current])"):
+    expect(page.locator("#printed")).to_have_text("Status active; received from Jan 10, 2025.")
+    for hidden in ("#copy", "#search", "#tabs a:not([aria-current])", "#filters input", "#preset"):
         expect(page.locator(hidden).first).to_be_hidden()
 
 

@@ -34,16 +34,17 @@ export function sqlOf(sql, title) {
     element("pre", { tabIndex: 0 }, sql));
 }
 
-// A table that scrolls in its own place. A cell is a text or an element; with isNumeric all columns but the first
+// A table that scrolls in its own place; its parts name their roles, because a phone shows some of them as blocks. A cell is a text or an element; with isNumeric all columns but the first
 // `textColumns` are numbers.
 export function tableOf(head, rows, { isNumeric = false, textColumns = 1, label = head[0] || head[1] } = {}) {
   const className = (index) => (isNumeric && index >= textColumns ? "number" : "");
   return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label },
-    element("table", {},
-      element("thead", {}, element("tr", {}, ...head.map((title, index) =>
-        (title ? element("th", { scope: "col", className: className(index) }, title) : element("td", {}))))),
-      element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value, index) =>
-        element("td", { className: className(index) }, value instanceof Node ? value : String(value))))))));
+    element("table", { role: "table" },
+      element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...head.map((title, index) => (title
+        ? element("th", { role: "columnheader", scope: "col", className: className(index) }, title)
+        : element("td", { role: "cell" }))))),
+      element("tbody", { role: "rowgroup" }, ...rows.map((row) => element("tr", { role: "row" }, ...row.map((value, index) =>
+        element("td", { role: "cell", className: className(index), "data-title": head[index] }, value instanceof Node ? value : String(value))))))));
 }
 
 // A value in a table: a provider's name opens the provider, any other value filters by it.

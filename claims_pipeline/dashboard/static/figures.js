@@ -7,7 +7,7 @@ const list = new Intl.ListFormat("en-US");
 
 export function showFigures(stats, isFilteredByStatus) {
   const statuses = stats.claim_count_by_status.map(
-    ({ claim_status, claim_count }) => `${formatCount(claim_count)} ${claim_status}`);
+    ({ claim_status, claim_count }) => `${formatCount(claim_count)}\u00a0${claim_status}`);
   const charged = `of ${formatCount(stats.charged_claim_count)} ${list.format(stats.charged_statuses)} claims`;
   const figures = [
     ["Claims", formatCount(stats.claim_count), statuses.join(" · ")],

@@ -27,7 +27,21 @@ export function showForm(parameters, isNavigation) {
   form.basis.value = parameters.get("basis") === "service" ? "service" : DEFAULTS.basis;
   form.compare.value = parameters.get("compare") === "year" ? "year" : DEFAULTS.compare;
   const chosen = [...parameters.keys()].filter((name) => FIELDS.includes(name)).length;
+  document.getElementById("printed").textContent = inWordsOf(parameters);
   fold.textContent = chosen ? `Filters (${chosen})` : "Filters";
+}
+
+// The fields of the form as a sentence, for the printed page, which has no form.
+function inWordsOf(parameters) {
+  const [from, to] = DAYS.map((name) => parameters.get(name)).map((day) => (DAY.test(day ?? "") ? formatDay(day) : ""));
+  const said = [
+    parameters.has("status") && `status ${parameters.getAll("status").join(" or ")}`,
+    (from || to) && `received ${from && `from ${from}`}${from && to && " "}${to && `to ${to}`}`,
+    parameters.has("patient") && `patient "${parameters.get("patient")}"`,
+    parameters.get("basis") === "service" && "charts by day of service",
+    parameters.get("compare") === "year" && "compared with the year before",
+  ].filter(Boolean).join("; ");
+  return said ? `${capitalised(said)}.` : "Claims of every status and day.";
 }
 
 // Shows which days are chosen by name; the names mean days of this build.

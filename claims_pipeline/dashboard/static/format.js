@@ -16,7 +16,7 @@ const specialties = new Map([...document.querySelectorAll("#specialties option")
 export const specialtyOf = (code) => specialties.get(code) ?? inWords(code);
 export const formatCount = (value) => integer.format(value);
 export const formatDecimal = (value, digits) =>
-  Number(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  Number(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 export const formatAmount = (value) => (value === null ? "–" : dollars.format(value));
 export const formatLargeAmount = (value) => (value < 1_000_000 ? dollars : shortDollars).format(value);
 export const formatDay = (value) => day.format(new Date(`${value}T00:00:00Z`));
