@@ -3,9 +3,10 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
-from claims_pipeline.files import make_private_folder, replacing, temporary_name, write_atomically
+from claims_pipeline.files import make_private_folder, replacing, sync, temporary_name, write_atomically
 
 NO_PROCESS = 2**22 + 1
 """Above the greatest pid that Linux gives out."""
@@ -42,6 +43,24 @@ def test_content_is_flushed_before_it_gets_its_name_and_the_name_after(tmp_path:
 
     temporary = temporary_name(tmp_path / "file").name
     assert disk.log == [f"flushed {temporary}", f"renamed {temporary} to file", f"flushed {tmp_path.name}"]
+
+
+def test_flushing_closes_what_it_opens(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    before = psutil.Process().num_fds()
+
+    sync([tmp_path / "file", tmp_path] * 5)
+
+    assert psutil.Process().num_fds() == before
+
+
+def test_a_file_that_is_not_private_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "any").write_bytes(b"")
+
+    with replacing(tmp_path / "file") as temporary:
+        temporary.write_bytes(b"content")
+
+    assert _mode(tmp_path / "file") == _mode(tmp_path / "any") != 0o600
 
 
 def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_halves_have_the_same_number_of_resources_as_far_as_possible() -> None:
     assert split(*map(resource, "abcd")) == ("ab", "cd")
     assert split(*map(resource, "abc")) == ("a", "bc")
     assert split(*map(resource, "ab")) == ("a", "b")
+    assert split(resource("l", body="x" * 10_000), *map(resource, "abc")) == ("la", "bc")
 
 
 def test_one_resource_or_one_cycle_has_no_halves() -> None:
