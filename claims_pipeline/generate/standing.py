@@ -98,13 +98,13 @@ def _no_slots(count: int) -> Integers:
 def frames_of(
     feed: Feed, receipts: ReceiptDays, parts: Sequence[Standing], before: pl.DataFrame
 ) -> Iterator[pl.DataFrame]:
-    """Return the rows of the visits table of a year, one frame at least.
+    """Return the rows of the visits table of a part of a year, one frame at least.
 
     Args:
         feed: the feed.
-        receipts: the days of the year.
-        parts: the year's claims but for replacements.
-        before: the visits of the year before.
+        receipts: the days of the part.
+        parts: their claims but for replacements.
+        before: the visits of the two months before.
     """
     received, index = receipts.claims()
     if not len(received):

@@ -8,7 +8,7 @@ from functools import partial
 
 import polars as pl
 
-from claims_pipeline.generate.calendar import SHARES, claims_before, story_shares
+from claims_pipeline.generate.calendar import SHARES, claim_counts, claims_before, story_shares
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment_frames
@@ -20,7 +20,7 @@ from claims_pipeline.generate.population import arrays_of
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
 from claims_pipeline.generate.visits_of_days import visits_of_chunks, years_of_visits
-from claims_pipeline.generate.years import YEARS_BEFORE, frames_of_year
+from claims_pipeline.generate.years import YEARS_BEFORE, frames_of_days, spans_of_year
 from claims_pipeline.lake import ROW_GROUP, Feed, Lake, LakeWriter, require_feed, scan_partitions
 from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, IRREGULARITIES, PATIENTS, VISITS, Table
 
@@ -66,16 +66,24 @@ def enrolled_until(lake: Lake, feed: Feed, years: Iterable[int] = ()) -> int:
     return max([last_year, *years])
 
 
-def write_visits(lake: Lake, feed: Feed, years: Iterable[int]) -> Mapping[int, int]:
+def write_visits(lake: Lake, feed: Feed, years: Iterable[int], until: date | None = None) -> Mapping[int, int]:
     """Write `visits` of the given years, and of those before them that the lake lacks; return the rows by year.
 
-    A year that the enrollment does not reach extends it.
+    A year that the enrollment does not reach extends it. The year of the feed's last day ends with it, unless the lake
+    has the whole year, or `until` or one of the years lies behind it.
+
+    Args:
+        lake: where to write.
+        feed: what to write.
+        years: years of receipt.
+        until: a day that the visits must reach.
     """
     _bind(lake, feed)
     wanted = set(years)
     wanted |= set(missing_years(lake, feed, [date(year - 1, 12, 31) for year in wanted if year > feed.start_date.year]))
     with lake.writer() as writer:
-        rows = _add_visits(writer, feed, wanted)
+        last = max([until or feed.end_date, *(date(year, 1, 1) for year in wanted)])
+        rows = _add_visits(writer, feed, wanted, is_whole=_goes_on(lake, feed, last))
         _extend_enrollment(writer, lake, feed, wanted)
     _keep_people(lake, feed)
     return rows
@@ -138,7 +146,7 @@ def generate_range(
         for table in DIRECTORY:
             writer.add(table, directory(feed)[table.name])
         missing = missing_years(lake, feed, days)
-        _add_visits(writer, feed, missing, jobs=jobs)
+        _add_visits(writer, feed, missing, is_whole=_goes_on(lake, feed, end), jobs=jobs)
         members = enrollment_frames(feed, enrolled_until(lake, feed, missing))
         enrolled = pool.submit(writer.add_frames, ENROLLMENT, members)
         chunks = list(_chunks(feed, days))
@@ -188,7 +196,7 @@ def _write_days(
     ordered = sorted(set(days))
     with lake.writer() as writer:
         missing = missing_years(lake, feed, ordered)
-        _add_visits(writer, feed, missing)
+        _add_visits(writer, feed, missing, is_whole=_goes_on(lake, feed, max([feed.end_date, *ordered])))
         _extend_enrollment(writer, lake, feed, missing)
         for chunk in _chunks(feed, ordered):
             (visits,) = visits_of_chunks(writer, feed, [chunk])
@@ -204,25 +212,59 @@ def missing_years(lake: Lake, feed: Feed, days: Iterable[date]) -> list[int]:
     Raises:
         ConfigError: a day lies before the feed's first day.
     """
-    last = max((years_of_visits(feed, [day])[-1] for day in set(days)), default=feed.start_date.year - 1)
+    wanted = set(days)
+    last = max((years_of_visits(feed, [day])[-1] for day in wanted), default=feed.start_date.year - 1)
     years = range(feed.start_date.year, last + 1)
     made = (VISITS, IRREGULARITIES) if feed.irregularities else (VISITS,)
-    return [year for year in years if not all(lake.path(table, date(year, 1, 1)).exists() for table in made)]
+    missing = [year for year in years if not all(lake.path(table, date(year, 1, 1)).exists() for table in made)]
+    ends_early = feed.end_date.year not in missing and max(wanted, default=feed.end_date) > feed.end_date
+    if ends_early and not _has_whole_year(lake, feed):
+        missing = sorted([*missing, feed.end_date.year])
+    return missing
 
 
-def _add_visits(writer: LakeWriter, feed: Feed, years: Iterable[int], *, jobs: int = 2) -> dict[int, int]:
+def _goes_on(lake: Lake, feed: Feed, last: date) -> bool:
+    """Return whether the visits of the year go on after the feed's last day: a day needs it, or the lake has them."""
+    return last > feed.end_date or _has_whole_year(lake, feed)
+
+
+def _has_whole_year(lake: Lake, feed: Feed) -> bool:
+    """Return whether the lake has the visits of the whole year of the feed's last day."""
+    path, spans = lake.path(VISITS, date(feed.end_date.year, 1, 1)), spans_of_year(feed, feed.end_date.year)
+    if not path.exists():
+        return False
+    rows = scan_partitions(VISITS, [path]).select(pl.len()).collect().item()
+    return bool(rows == claim_counts(feed, spans[0][0], spans[-1][1]).sum())
+
+
+def _add_visits(
+    writer: LakeWriter, feed: Feed, years: Iterable[int], *, is_whole: bool, jobs: int = 2
+) -> dict[int, int]:
+    """Add the visits of some years, that of the feed's last day whole or until that day; return the rows by year."""
     rows: dict[int, int] = {}
     for year in sorted(set(years)):
         before = range(max(feed.start_date.year, year - YEARS_BEFORE), year)
         files = [writer.file(VISITS, date(earlier, 1, 1)) for earlier in before]
         earlier = [scan_partitions(VISITS, [file]).collect() for file in files]
-        frames = frames_of_year(feed, year, earlier, jobs=jobs)
+        spans = spans_of_year(feed, year)
+        labels = [IRREGULARITIES.polars_schema.to_frame()]
+        parts: list[pl.DataFrame] = []
+        for span in spans if is_whole else spans[:1]:
+            frames = frames_of_days(feed, *span, [*earlier, *parts], jobs=jobs)
+            if feed.irregularities or (is_whole and len(spans) > 1):
+                visits, found = plant(feed, pl.concat(frames), [*earlier, *parts])
+                labels.append(found)
+                parts.append(visits)
+        if parts:
+            frames = _slices(pl.concat(parts))
         if feed.irregularities:
-            visits, labels = plant(feed, pl.concat(frames), earlier)
-            frames = visits.iter_slices(ROW_GROUP) if visits.height else iter([visits])
-            writer.add(IRREGULARITIES, labels, date(year, 1, 1))
+            writer.add(IRREGULARITIES, pl.concat(labels).sort(IRREGULARITIES.key), date(year, 1, 1))
         rows[year] = writer.add_frames(VISITS, frames, date(year, 1, 1))
     return rows
+
+
+def _slices(visits: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    return visits.iter_slices(ROW_GROUP) if visits.height else iter([visits])
 
 
 def _extend_enrollment(writer: LakeWriter, lake: Lake, feed: Feed, years: Iterable[int]) -> None:

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.anesthesia import with_anesthesia
+from claims_pipeline.generate.calendar import LONGEST_WAIT
 from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.days import age_months_on, day_number
 from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
@@ -21,6 +22,7 @@ from claims_pipeline.generate.directory import directory_of, places_of, practice
 from claims_pipeline.generate.draws import NO_COUNTER, Draws, Integers, narrowed
 from claims_pipeline.generate.following import follow
 from claims_pipeline.generate.history import NEW_AFTER, Done, History, Seen, new_patients, seen_twice, too_soon
+from claims_pipeline.generate.lifecycle import LONGEST_CYCLE
 from claims_pipeline.generate.lines import Encounters, Lines, repeats_of, wanted_lines, without_repeats
 from claims_pipeline.generate.parts import Run, parts_by_person
 from claims_pipeline.generate.population import conditions_on, population
@@ -63,32 +65,47 @@ class _Draft:
 
 
 def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jobs: int = 2) -> pl.DataFrame:
-    """Return what `frames_of_year` returns, in one frame."""
-    return pl.concat(frames_of_year(feed, year, earlier, jobs=jobs))
+    """Return the visits of a year in one frame, until the feed's last day if that lies in the year."""
+    return pl.concat(frames_of_days(feed, *spans_of_year(feed, year)[0], earlier, jobs=jobs))
 
 
-def frames_of_year(
-    feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jobs: int = 2
+def spans_of_year(feed: Feed, year: int) -> list[tuple[int, int]]:
+    """Return the first and last day of each part of a year that is drawn alone.
+
+    The year begins with the feed's first day at the earliest. What comes after the feed's last day is a part of its
+    own, so that a feed of a few days need not draw the claims of a year.
+    """
+    first, last = day_number(max(date(year, 1, 1), feed.start_date)), day_number(date(year, 12, 31))
+    end = day_number(feed.end_date)
+    return [(first, end), (end + 1, last)] if first <= end < last else [(first, last)]
+
+
+def frames_of_days(
+    feed: Feed, first: int, last: int, earlier: Sequence[pl.DataFrame] = (), *, jobs: int = 2
 ) -> Iterator[pl.DataFrame]:
-    """Return one row a claim that the payer receives first in a year, in the order of day and index, as schema has it.
+    """Return one row a claim that the payer receives first on some days, in order of day and index, as schema has it.
 
-    The year begins with the feed's first day at the earliest, and goes on after its last day. There is one frame at
-    least; how the rows are split into frames depends on their number only.
+    There is one frame at least; how the rows are split into frames depends on their number only.
 
     Args:
         feed: the feed.
-        year: the year of receipt.
-        earlier: the visits of the years before it, `YEARS_BEFORE` at least if the feed has them.
+        first: the first day of receipt of a part of a year (spans_of_year).
+        last: the last day of it.
+        earlier: the visits of the years and parts before it, `YEARS_BEFORE` years at least if the feed has them.
         jobs: parts of the claims that are worked on at the same time (threads).
     """
     with ThreadPoolExecutor(jobs) as pool:
-        receipts, parts = _drawn(feed, year, earlier, pool.map if jobs > 1 else map)
-    return frames_of(feed, receipts, parts, earlier[-1] if earlier else no_visits())
+        receipts, parts = _drawn(feed, first, last, earlier, pool.map if jobs > 1 else map)
+    since = first - LONGEST_CYCLE - LONGEST_WAIT
+    recent = [frame.filter(pl.col("received_date").to_physical() >= since) for frame in earlier[-2:]]
+    return frames_of(feed, receipts, parts, pl.concat([no_visits(), *recent]))
 
 
-def _drawn(feed: Feed, year: int, earlier: Sequence[pl.DataFrame], run: Run) -> tuple[ReceiptDays, list[Standing]]:
-    """Return the days of a year, and their claims but for replacements, in parts by person."""
-    receipts, draft = _drafts(feed, year, run)
+def _drawn(
+    feed: Feed, first: int, last: int, earlier: Sequence[pl.DataFrame], run: Run
+) -> tuple[ReceiptDays, list[Standing]]:
+    """Return some days of receipt, and their claims but for replacements, in parts by person."""
+    receipts, draft = _drafts(feed, first, last, run)
     if draft is None:
         return receipts, []
     stands = receipts.replaces != NO_COUNTER
@@ -124,9 +141,8 @@ def _planned(receipts: ReceiptDays) -> _Draft:
     return _Draft(row, slots.narrowed(), no_source, no_episode, visits.codes)
 
 
-def _drafts(feed: Feed, year: int, run: Run) -> tuple[ReceiptDays, _Draft | None]:
-    """Return the days of a year and the draft of each of their claims but for replacements, None without claims."""
-    first, last = day_number(max(date(year, 1, 1), feed.start_date)), day_number(date(year, 12, 31))
+def _drafts(feed: Feed, first: int, last: int, run: Run) -> tuple[ReceiptDays, _Draft | None]:
+    """Return some days of receipt and the draft of each of their claims but for replacements, None without claims."""
     receipts = ReceiptDays(feed, first, last, run)
     (row,) = np.nonzero(receipts.replaces == NO_COUNTER)
     received, index = (values[row] for values in receipts.claims())

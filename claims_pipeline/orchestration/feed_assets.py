@@ -152,7 +152,7 @@ def _write_what_is_missing(context: dg.AssetExecutionContext, installation: Inst
         context.log_event(dg.AssetMaterialization("enrollment", metadata={"dagster/row_count": count}))
     if missing := generate.missing_years(lake, feed, days_of(context)):
         reached = generate.enrolled_until(lake, feed)
-        visits_made = generate.write_visits(lake, feed, missing)
+        visits_made = generate.write_visits(lake, feed, missing, max(days_of(context)))
         context.log_event(dg.AssetMaterialization("visits", metadata=_visits_numbers(visits_made)))
         if generate.enrolled_until(lake, feed) > reached:
             context.log_event(dg.AssetMaterialization("enrollment", metadata={"dagster/row_count": feed.patients}))

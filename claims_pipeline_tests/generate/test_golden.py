@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "242fb6e45e30e70d",
     "enrollment": "c96bb085606ad369",
-    "visits": "8abf1633f14b030e",
-    "patients": "1b3862b9ba23fd1d",
-    "coverages": "59c669a673516923",
-    "claims": "95f302f97cf1b2e9",
+    "visits": "add143f86aabb29f",
+    "patients": "9f189e4afd3709cc",
+    "coverages": "c32001afa4cab564",
+    "claims": "5554165854439218",
 }
 
 

@@ -108,9 +108,9 @@ CLAIM, PATIENT = ["day", "claim_id"], ["day", "patient_id"]
     [
         ("procedures", "99000,Handling of a specimen,laboratory,pfs,9.50,0,0,120,"),
         ("diagnoses", "R68.89,Other general symptoms,acute,general_symptoms,0,120,"),
-        ("payers", "payer-99,Another Payer"),
-        ("places_of_service", "99,Another place"),
-        ("retired_codes", "hcpcs,99999,2020-12-31"),
+        ("sites", "hospice,Hospital,34,Hospice"),
+        ("people_profiles", "nobody,0,1,0.1,1.0,1,0.1,"),
+        ("plan_use", "tricare,0.66,1.00,1.00,1.00,1.04"),
     ],
 )
 def test_a_code_that_nothing_uses_changes_nothing(before: Made, tmp_path: Path, table: str, row: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from claims_pipeline.errors import ConfigError, FeedMismatch
 from claims_pipeline.generate import (
@@ -18,6 +19,7 @@ from claims_pipeline.generate import (
     write_patients,
     write_visits,
 )
+from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, DIRECTORY, ENROLLMENT, PATIENTS, VISITS
 
@@ -165,6 +167,30 @@ def test_days_after_the_end_go_on(tmp_path: Path) -> None:
     day = FEED.end_date + timedelta(days=30)
     report = generate_range(later, FEED, start=day, end=day)
     assert report.new_claims > 0
+
+
+@pytest.mark.parametrize("irregularities", [0.0, 0.1])
+def test_days_after_the_end_extend_its_year_and_change_no_day_before(tmp_path: Path, irregularities: float) -> None:
+    start, end = date(2024, 11, 4), date(2024, 11, 12)
+    feed = Feed(seed=7, patients=60, claims=200, start_date=start, end_date=end, irregularities=irregularities)
+    later, last = end + timedelta(days=1), end + timedelta(days=4)
+    lake, at_once = Lake(tmp_path / "lake"), Lake(tmp_path / "at once")
+    generate_range(lake, feed, start=start, end=end)
+    until_end, before = lake.read(VISITS, start), digests(lake)
+    generate_range(lake, feed, start=later, end=last)
+    generate_range(at_once, feed, start=start, end=last)
+
+    assert until_end["received_date"].max() <= end  # type: ignore[operator]
+    assert_frame_equal(lake.read(VISITS, start).head(until_end.height), until_end)
+    assert digests(lake) == digests(at_once)
+    assert before.items() - digests(lake).items() == {(VISITS.name, before[VISITS.name])}
+    assert generate_range(lake, feed, start=start, end=end).files_written == 0
+
+
+def test_a_feed_of_two_days_draws_no_claims_but_its_own() -> None:
+    feed = Feed(seed=7, patients=60, claims=120, start_date=date(2025, 3, 3), end_date=date(2025, 3, 4))
+
+    assert visits_of(feed, 2025).height == feed.claims
 
 
 def test_a_lake_of_another_feed_is_refused(lake: Lake) -> None:

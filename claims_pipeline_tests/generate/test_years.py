@@ -1,6 +1,6 @@
 """Feeds whose range meets a year in an unusual way: years without claims, days before 1970."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -14,10 +14,13 @@ from claims_pipeline.schema import CLAIMS, VISITS
 
 pytestmark = pytest.mark.heavy
 
+LAST_DAYS = timedelta(days=80)
+
 
 def made(feed: Feed, folder: Path) -> Lake:
+    """Return a lake with the last days of a feed and all its years of visits; each day has three files."""
     lake = Lake(folder / "lake")
-    generate_range(lake, feed, start=feed.start_date, end=feed.end_date)
+    generate_range(lake, feed, start=max(feed.start_date, feed.end_date - LAST_DAYS), end=feed.end_date)
     return lake
 
 
