@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from claims_pipeline import schema
-from claims_pipeline.errors import DataError, LedgerUnusable
+from claims_pipeline.errors import DataError, LedgerUnusable, ServerUnavailable
 from claims_pipeline.load import (
     Counts,
     LoadOptions,
@@ -27,7 +27,7 @@ from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, patient_of, rewrite, tiny_lake
-from claims_pipeline_tests.load.fake_server import FakeServer, about
+from claims_pipeline_tests.load.fake_server import FakeServer, about, everything
 from claims_pipeline_tests.load.sources.samples import observation
 
 NOT_JSON = '{"resourceType": "Patient", "id": '
@@ -208,6 +208,19 @@ def test_a_dead_letter_is_sent_again_when_its_cause_is_gone(
         retry_dead_letters(["Patient/p-2"], fake_target)
     assert retry_dead_letters(["Patient/p-1"], fake_target).total == Counts(read=1, created=1)
     assert list_dead_letters(fake_target).is_empty()
+
+
+def test_a_server_that_is_not_ready_is_not_waited_for(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    fake_server.behave(about("Patient/p-1", 422, "HAPI-0931: no"))
+    load_files([str(write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "p-1"}))], fake_target)
+    fake_server.behave(everything(503))
+    fake_server.requests.clear()
+
+    with pytest.raises(ServerUnavailable):
+        retry_dead_letters([], fake_target)
+    assert len(fake_server.requests) == 1
 
 
 def test_what_refers_to_another_dead_letter_is_sent_again_after_it(

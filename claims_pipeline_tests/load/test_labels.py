@@ -134,6 +134,20 @@ def test_a_server_that_keeps_labels_for_good_is_named_and_differs(
     assert found.differing == ("Patient/a",)
 
 
+@pytest.mark.parametrize(("ids", "named"), [("abc", "Patient/c)"), ("abcd", "Patient/c, ...)")])
+def test_the_first_three_resources_whose_labels_stay_are_named(
+    fake_server: FakeServer, fake_target: Settings, file: Path, ids: str, named: str
+) -> None:
+    merging(fake_server, takes_meta_delete=False)
+    file.write_text(ndjson(*(labelled(resource_id, security="R") for resource_id in ids)))
+    load_files([str(file)], fake_target)
+    file.write_text(ndjson(*(labelled(resource_id, security="N") for resource_id in ids)))
+
+    (remark,) = load_files([str(file)], fake_target).remarks
+
+    assert f"on {len(ids)} resources (Patient/a, Patient/b, {named}" in remark
+
+
 def test_nothing_is_asked_where_no_label_goes(fake_server: FakeServer, fake_target: Settings, file: Path) -> None:
     file.write_text(ndjson(labelled("a", tags="x")))
     load_files([str(file)], fake_target)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.errors import LedgerMismatch
+from claims_pipeline.errors import FhirError, LedgerMismatch
 from claims_pipeline.load import Progress, load_files, load_lake, remove
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
@@ -191,6 +191,22 @@ def test_the_first_ten_of_what_stays_are_named(fake_server: FakeServer, fake_tar
     assert report.left == 12
     assert len(report.failures) == 10
     assert report.render().count("deletions are not permitted") == 10
+
+
+def test_a_server_that_denies_access_meanwhile_is_an_error_and_nothing_is_forgotten(
+    fake_server: FakeServer, fake_target: Settings, folder: Path
+) -> None:
+    (folder / "Patient.ndjson").write_text(ndjson(patient("a"), patient("b")))
+    load_files([str(folder)], fake_target)
+    fake_server.behave(every_transaction(401))
+
+    with pytest.raises(FhirError, match="denies access"):
+        remove(fake_target)
+
+    assert resources_in(fake_target) == 2
+    assert MARKER in fake_server.held
+    fake_server.behave_well()
+    assert remove(fake_target).by_type == {"Patient": 2}
 
 
 def test_a_server_that_another_ledger_fills_is_left_alone(

@@ -95,6 +95,17 @@ def test_what_is_flushed_and_what_is_not_is_there_when_the_ledger_is_opened_agai
     assert (facts["pending_generation"], facts["server"]) == ("2", "http://x")
 
 
+def test_partitions_are_forgotten_by_name_or_all_at_once(tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.record_partitions([("claims/2025-01-01", "a", 1), ("claims/2025-01-02", "b", 2), ("payers", "c", 3)])
+
+        ledger.forget_partitions(["claims/2025-01-01"])
+        assert ledger.partitions() == {"claims/2025-01-02": ("b", 2), "payers": ("c", 3)}
+
+        ledger.forget_partitions()
+        assert ledger.partitions() == {}
+
+
 def test_a_transaction_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with open_ledger(tmp_path / "ledger.sqlite") as ledger:
         with pytest.raises(LedgerUnusable, match="no such table"), ledger.writing() as connection:  # noqa: PT012
