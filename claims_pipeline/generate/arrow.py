@@ -1,5 +1,7 @@
 """Nested columns from flat arrays and offsets, and exact money, without a loop over rows."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -13,11 +15,22 @@ def money(cents: Integers) -> pl.Series:
     words = np.zeros((len(cents), 2), dtype=np.int64)  # amounts are not negative, so the high word is zero
     words[:, 0] = cents
     array = pa.Array.from_buffers(pa.decimal128(12, 2), len(cents), [None, pa.py_buffer(words)])
-    return pl.Series(pl.from_arrow(array)).cast(USD)
+    return pl.Series(_Exported(array)).cast(USD)
 
 
 def lists(values: pl.Series, lengths: Integers) -> pl.Series:
     """Return a list column: row i holds the next `lengths[i]` elements of `values`."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     array = pa.LargeListArray.from_arrays(pa.array(offsets), values.to_arrow())
-    return pl.Series(pl.from_arrow(array))
+    return pl.Series(_Exported(array))
+
+
+@dataclass(frozen=True)
+class _Exported:
+    """An Arrow array of which Polars sees the C data interface only: else it imports pyarrow.compute, which is slow."""
+
+    array: pa.Array
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        exported: tuple[object, object] = self.array.__arrow_c_array__(requested_schema)
+        return exported

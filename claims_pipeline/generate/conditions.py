@@ -190,19 +190,18 @@ def _chances() -> list[Floats]:
         of_men = of_all / (share * row["female_ratio"] + 1 - share)
         by_group = np.empty((len(FRAILTY) * 2, len(ages)))
         for sex, chance in enumerate((of_men, of_men * row["female_ratio"])):
-            by_group[sex::2] = np.array([_by_frailty(one) for one in chance]).T
+            by_group[sex::2] = _by_frailty(chance).T
         tables.append(np.array([np.interp(MONTHS / 12, ages, of_group) for of_group in by_group]))
     return tables
 
 
-def _by_frailty(chance: float) -> Floats:
-    """Return the chance at each level of frailty, with the given mean, none above LIKELIEST."""
-    if not chance:
-        return np.zeros(len(FRAILTY))
-    scale = chance
+def _by_frailty(chances: Floats) -> Floats:
+    """Return the chance at each level of frailty (columns), none above LIKELIEST, whose mean each chance (rows) is."""
+    scale = chances.copy()
     for _ in range(50):
-        by_level = np.minimum(FRAILTY * scale, LIKELIEST)
-        scale *= chance / by_level.mean()
+        by_level = np.minimum(FRAILTY * scale[:, None], LIKELIEST)
+        mean = by_level.mean(axis=1)
+        scale *= np.divide(chances, mean, out=np.ones_like(mean), where=mean > 0)
     return by_level
 
 
