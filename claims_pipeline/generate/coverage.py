@@ -3,6 +3,7 @@
 Coverage renews on January 1; Medicare begins on the first of the month of the 65th birthday, a newborn's at birth.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -45,6 +46,11 @@ class Spans:
     def at(self, rows: NDArray[np.bool_] | Integers) -> "Spans":
         """Return some of the spans."""
         return Spans(*(getattr(self, field.name)[rows] for field in fields(Spans)))
+
+    @staticmethod
+    def joined(parts: Sequence["Spans"]) -> "Spans":
+        """Return the spans of all parts in one."""
+        return Spans(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Spans)))
 
 
 def span_on(feed: Feed, *, people: Integers, days: Integers) -> Spans:

@@ -64,7 +64,11 @@ def _padded(numbers: Integers, width: int) -> pl.Expr:
 
 
 def _compact(days: Integers) -> pl.Expr:
-    return pl.lit(dates(days)).dt.strftime("%Y%m%d")
+    first, last = days.min(initial=0), days.max(initial=0)
+    if last - first > len(days):
+        return pl.lit(dates(days)).dt.strftime("%Y%m%d")
+    texts = dates(np.arange(first, last + 1)).dt.strftime("%Y%m%d")  # each day is written once
+    return pl.lit(texts.gather(days - first))
 
 
 def _text(name: str, *parts: pl.Expr) -> pl.Series:

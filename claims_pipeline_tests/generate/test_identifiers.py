@@ -30,3 +30,12 @@ def test_a_coverage_is_named_by_patient_first_day_and_order() -> None:
         "coverage-000123-20250401",
         "coverage-000123-20250401-2",
     ]
+
+
+def test_days_of_ids_are_the_same_whether_many_claims_share_them_or_few_are_far_apart() -> None:
+    days = np.array([20_000, 20_001, 20_000, 20_059])
+    alone = [claim_ids(days[n : n + 1], np.array([n]))[0] for n in range(4)]
+    assert alone == ["claim-20241004-000001", "claim-20241005-000002", "claim-20241004-000003", "claim-20241202-000004"]
+    assert claim_ids(days, np.arange(4)).to_list() == alone
+    many = claim_ids(np.tile(days, 20), np.tile(np.arange(4), 20))
+    assert many.to_list() == alone * 20
