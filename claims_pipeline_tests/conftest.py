@@ -27,6 +27,8 @@ FASTER_BOOT = "-XX:TieredStopAtLevel=1"
 
 SERVER_FIXTURES = {"fhir_server", "spare_server", "target", "profiles"}
 """Arguments by which a test, or a fixture of its module, shows that it uses the FHIR server."""
+LONG = {"server", "browser", "heavy", "slow"}
+"""Marks of tests that take long; those that use the FHIR server take longest."""
 RUN = "PYTEST_CLAIMS_RUN"
 """Environment variable with the pid of the process that started the run; the workers inherit it."""
 
@@ -99,12 +101,22 @@ def _users_of_server(module: str) -> set[str]:
 
 @pytest.hookimpl(optionalhook=True)  # also run without pytest-xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoServers:
-    """Return what distributes the tests to the workers."""
+    """Return what distributes the tests to the workers, in the order in which they are collected."""
+    config.option.loadscopereorder = False  # it puts modules with few tests last, also those that take a minute
     return TwoServers(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Check that each test that uses the FHIR server is recognized as one."""
+    """Put long modules first, so that no worker is alone with one at the end, and check who uses the FHIR server."""
+    _check_users_of_server(items)
+    rank: dict[Path, int] = {}
+    for item in items:
+        own = 0 if _uses_server(item.nodeid) else 1 if LONG & {mark.name for mark in item.iter_markers()} else 2
+        rank[item.path] = min(own, rank.get(item.path, own))
+    items.sort(key=lambda item: rank[item.path])
+
+
+def _check_users_of_server(items: list[pytest.Item]) -> None:
     for item in items:
         if SERVER_FIXTURES & {*getattr(item, "fixturenames", ())} and not _uses_server(item.nodeid):
             raise pytest.UsageError(
