@@ -35,6 +35,7 @@ def test_a_load_a_reload_a_reconciliation_and_a_removal(
     assert first.requests_with_resources == len(fake_server.transactions) == first.status_codes["200"]
     assert first.requests == len(fake_server.requests)
     assert first.in_flight[0][1] == 2
+    assert 0 < first.sending_seconds <= first.seconds
     assert first.by_day == {}
     assert len(fake_server.names("Patient")) == 120
     fake_server.requests.clear()

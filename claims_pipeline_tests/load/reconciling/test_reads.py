@@ -1,16 +1,17 @@
 """Reading what the server holds, while it is busy and page by page."""
 
 import asyncio
+from urllib.parse import parse_qs
 
 import pytest
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
-from claims_pipeline.load.reconciling.reads import count, stored
+from claims_pipeline.load.reconciling.reads import count, on_server, references_on_server, stored
 from claims_pipeline.load.sending.client import connect
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import FakeServer, everything, times
 from claims_pipeline_tests.load.fake_server import stored as held
-from claims_pipeline_tests.load.sources.samples import patient
+from claims_pipeline_tests.load.sources.samples import observation, patient
 
 
 @pytest.fixture
@@ -73,3 +74,30 @@ def test_all_pages_of_an_answer_are_read(fake_server: FakeServer, fake_target: S
         return {resource_id: there.version_id for resource_id, there in found.items()}
 
     assert asyncio.run(asked()) == {f"p-{number}": str(number) for number in range(1, 8)}
+
+
+def test_targets_are_asked_for_by_their_ids_only_and_a_type_that_is_refused_counts_as_there(
+    fake_server: FakeServer, fake_target: Settings
+) -> None:
+    fake_server.held = {"Patient/p-1": held(1, patient("p-1"))}
+
+    async def asked() -> set[str]:
+        async with connect(fake_target) as client:
+            return await on_server(client, ["Patient/p-1", "Patient/p-2", "Clam/c-1"])
+
+    assert asyncio.run(asked()) == {"Patient/p-1", "Clam/c-1"}
+    assert [parse_qs(request.body.decode()) for request in fake_server.requests] == [
+        {"_id": ["p-1,p-2"], "_count": ["2"], "_elements": ["id"]},
+        {"_id": ["c-1"], "_count": ["1"], "_elements": ["id"]},
+    ]
+
+
+def test_references_of_a_type_that_is_refused_are_left_out(fake_server: FakeServer, fake_target: Settings) -> None:
+    seen = observation("o-1", "Patient/p-1", focus=[{"reference": "Patient/p-1/_history/2"}], device={"display": "x"})
+    fake_server.held = {"Observation/o-1": held(1, seen)}
+
+    async def asked() -> dict[str, list[str]]:
+        async with connect(fake_target) as client:
+            return await references_on_server(client, ["Observation/o-1", "Observation/o-2", "Clam/c-1"])
+
+    assert asyncio.run(asked()) == {"Observation/o-1": ["Patient/p-1"]}
