@@ -1,15 +1,19 @@
 """What a lake holds on several days and no longer holds, with the server in memory (test_vanished.py: the real one)."""
 
+import os
 import shutil
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from claims_pipeline import schema
+from claims_pipeline.errors import FeedMismatch, LoaderLocked
 from claims_pipeline.lake import Lake
-from claims_pipeline.load import Counts, LoadOptions, Vanished, list_dead_letters, load_lake
+from claims_pipeline.load import Counts, LoadOptions, OnMismatch, Vanished, list_dead_letters, load_lake
+from claims_pipeline.load.ledger.store import holding_lock, open_ledger
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import (
     START,
@@ -202,3 +206,37 @@ def test_a_row_that_fhir_cannot_hold_does_not_overrule_a_later_version(fake_targ
     assert foreseen.by_type["Patient"] == Counts(read=4, superseded=1, to_send=3)
     assert report.by_type["Patient"] == Counts(read=4, superseded=1, created=3)
     assert report.exit_code == 0
+
+
+def test_another_feed_with_the_same_ledger_is_refused_unless_the_ledger_is_reset(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    load_lake(tiny_lake(tmp_path / "a", Shape("one", days=1, claims_a_day=1)), fake_target)
+    other = tiny_lake(tmp_path / "b", Shape("two", days=2, claims_a_day=1))
+
+    with pytest.raises(FeedMismatch, match="the lake has 2, the ledger has 1"):
+        load_lake(other, fake_target)
+    assert not any("two" in name for name in fake_server.names())
+
+    report = load_lake(other, fake_target, options=LoadOptions(on_mismatch=OnMismatch.RESET))
+    assert report.by_type["Claim"].created == 2
+    assert load_lake(other, fake_target).requests_with_resources == 0
+
+
+def test_a_dry_run_of_another_feed_binds_the_ledger_to_nothing(fake_target: Settings, tmp_path: Path) -> None:
+    load_lake(tiny_lake(tmp_path / "a", Shape("one", days=1, claims_a_day=1)), fake_target, options=DRY)
+
+    other = tiny_lake(tmp_path / "b", Shape("two", days=2, claims_a_day=1))
+
+    assert load_lake(other, fake_target).by_type["Claim"].created == 2
+
+
+def test_a_second_loader_fails_at_once_and_names_the_first(fake_target: Settings) -> None:
+    lake = tiny_lake(fake_target.lake_path, Shape("lock", days=1, claims_a_day=1))
+
+    with (
+        open_ledger(fake_target.ledger_path) as ledger,
+        holding_lock(ledger),
+        pytest.raises(LoaderLocked, match=f"process {os.getpid()} on "),
+    ):
+        load_lake(lake, fake_target)
