@@ -8,7 +8,7 @@ import pytest
 
 from claims_pipeline_tests.cli.running import run_claims
 
-SMALL = ("--claims", "60", "--patients", "10", "--start-date", "2025-01-01", "--end-date", "2025-01-31")
+SMALL = ("--claims", "60", "--patients", "10", "--start-date", "2025-12-01", "--end-date", "2025-12-31")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def files(folder: Path) -> list[str]:
 def test_the_lake_of_the_home_is_made_checked_and_left_alone_the_second_time(home: Path) -> None:
     first = claims(home, "generate", *SMALL, "--json")
     assert first.returncode == 0, first.stderr
-    assert "seed 20250101, 60 claims, 10 people, 2025-01-01..2025-01-31" in first.stderr
+    assert "seed 20250101, 60 claims, 10 people, 2025-12-01..2025-12-31" in first.stderr
     assert json.loads(first.stdout)["new_claims"] == 60
     again = claims(home, "generate", "--json")
     assert json.loads(again.stdout)["files_written"] == 0
@@ -65,7 +65,7 @@ def test_a_finding_makes_quality_fail(home: Path) -> None:
     claims(home, "generate", *SMALL)
     import polars as pl
 
-    file = next((home / "lake" / "claims").glob("day=2025-01-1*/part.parquet"))
+    file = next((home / "lake" / "claims").glob("day=2025-12-1*/part.parquet"))
     pl.read_parquet(file, hive_partitioning=False).with_columns(claim_status=pl.lit("paid")).write_parquet(file)
     done = claims(home, "quality")
     assert done.returncode == 1

@@ -13,7 +13,7 @@ from claims_pipeline.schema import CLAIMS
 
 pytestmark = pytest.mark.heavy
 
-FEED = Feed(seed=5, patients=60, claims=400, start_date=date(2025, 3, 3), end_date=date(2025, 4, 11))
+FEED = Feed(seed=5, patients=60, claims=400, start_date=date(2025, 11, 22), end_date=date(2025, 12, 31))
 
 
 @pytest.fixture(scope="module")  # instead of the package's: long enough for replacements
