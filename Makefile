@@ -2,7 +2,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
-PYTEST  = $(BIN)/pytest --numprocesses 4 --dist loadfile
+WORKERS = 4
+PYTEST  = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 LOCK    = uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
           --no-strip-extras --custom-compile-command "make lock" --quiet
 
@@ -29,8 +30,9 @@ check: setup ## Lint, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+test-unit: WORKERS = 3
 test-unit: setup ## The quick unit tests, in a minute: no server, no browser, no feeds of months.
-	$(PYTEST) --numprocesses 3 -m "not server and not browser and not heavy and not slow" $(ARGS)
+	$(PYTEST) -m "not server and not browser and not heavy and not slow" $(ARGS)
 
 test: check ## Check, all unit tests, integration tests on the embedded server, browser tests.
 	$(PYTEST) -m "not slow" $(ARGS)
