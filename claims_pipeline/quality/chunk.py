@@ -15,16 +15,21 @@ FINDING = pl.Schema({"check": pl.String, "table": pl.String, "day": pl.Date, "id
 
 
 def current(versions: pl.LazyFrame) -> pl.DataFrame:
-    """Return the last version of each claim, without claims whose last version is cancelled or entered in error.
+    """Return the last version of each claim that stands: not cancelled, entered in error or replaced by another claim.
 
-    Columns: `day`, `claim_id`, `claim_status` and `version_number` at least.
+    The lake may lack the day on which a replaced claim is cancelled.
+
+    Args:
+        versions: columns `day`, `claim_id`, `claim_status`, `version_number` and `replaced_claim_id` at least.
     """
-    return (
+    last = (
         versions.collect(engine="streaming")
         .sort("day", "version_number")
         .unique("claim_id", keep="last", maintain_order=True)
         .filter(~pl.col("claim_status").is_in(["cancelled", "entered-in-error"]))
     )
+    replaced = last["replaced_claim_id"].drop_nulls()
+    return last.filter(~pl.col("claim_id").is_in(replaced.implode()))
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,6 @@ def _practitioners(lake: Lake) -> pl.DataFrame:
 
 
 def _current(lake: Lake, days: Sequence[date], *columns: pl.Expr) -> pl.DataFrame:
-    """Return the last version of each claim that is not cancelled: its day, ids, and some columns."""
-    ids = ("day", "claim_id", "claim_status", "version_number", "patient_id", "practitioner_id")
+    """Return the last version of each claim that stands: its day, ids, and some columns."""
+    ids = ("day", "claim_id", "claim_status", "version_number", "replaced_claim_id", "patient_id", "practitioner_id")
     return current(lake.scan(CLAIMS, days).select(*ids, *columns))

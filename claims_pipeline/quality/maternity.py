@@ -51,7 +51,10 @@ def deliveries_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     deliveries = current(
         lake.scan(CLAIMS, days)
         .filter(_has_delivery())
-        .select("day", "claim_id", "claim_status", "version_number", "patient_id", service_date="claim_start_date")
+        .select(
+            *("day", "claim_id", "claim_status", "version_number", "replaced_claim_id", "patient_id"),
+            service_date="claim_start_date",
+        )
     ).sort("patient_id", "service_date", "day", "claim_id")
     gap = (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days().over("patient_id")
     soon = deliveries.with_columns(gap=gap).filter(pl.col("gap") < DAYS_APART)

@@ -69,7 +69,7 @@ def claims_not_nearly_repeated(lake: Lake, days: Sequence[date]) -> pl.DataFrame
 
 
 def _standing(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
-    """Return the claims that are not cancelled, in order of receipt: ids, and hashes of the content and its outline."""
+    """Return the claims that stand, in order of receipt: ids, and hashes of the content and its outline."""
     line = pl.element().struct.field
     modifiers = line("modifiers").list.join(" ").fill_null("")
     is_repeat = pl.col("lines").list.eval(modifiers.str.contains("76|77")).list.any()
@@ -87,7 +87,7 @@ def _standing(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
         lake.scan(CLAIMS, days)
         .filter(~is_repeat.fill_null(False))
         .select(
-            *("day", "claim_id", "claim_status", "version_number", "received_date"),
+            *("day", "claim_id", "claim_status", "version_number", "replaced_claim_id", "received_date"),
             content=pl.concat_str(*content, separator="|").hash(),
             outline=pl.concat_str(*outline, separator="|").hash(),
         )
