@@ -106,7 +106,7 @@ def discard(
     if as_json:
         print_json({"discarded": discarded})
     else:
-        typer.echo(f"{discarded:,} dead letters discarded")
+        typer.echo(f"{discarded:,} dead letter{'' if discarded == 1 else 's'} discarded")
 
 
 def _letters(ledger: Path | None, *, with_contents: bool) -> "pl.DataFrame":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from claims_pipeline.errors import DataError
+from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
 from claims_pipeline.load.ledger.dead_letters import (
@@ -108,13 +108,18 @@ def discard_dead_letters(names: Sequence[str], settings: Settings, *, ledger_pat
         ledger_path: the ledger; `settings.ledger_path` if None.
 
     Raises:
+        ConfigError: one of `names` is empty.
         DataError: one of `names` has no dead letter; then nothing is discarded.
         LedgerUnusable: the ledger cannot be used, or there is none at `ledger_path`.
         LoaderLocked: another loader writes with it.
     """
     require_ledger(ledger_path)
+    if "" in names:
+        raise ConfigError("an empty name of a dead letter", fix="claims dead-letters list")
     path = ledger_path or settings.ledger_path
-    if not path.exists() and not names:
+    if not path.exists():
+        for name in names:
+            raise _no_letter(name)
         return 0
     with open_ledger(path) as ledger, holding_lock(ledger):
         letters = open_letters(ledger, with_contents=False)
@@ -138,8 +143,12 @@ def _about(letters: pl.DataFrame, name: str) -> pl.DataFrame:
         _NAME.eq(name) | (pl.col("source") == name) | (is_of_files & pl.col("source").is_in(sources))
     )
     if about.is_empty():
-        raise DataError(f"no dead letter: {name}", fix="claims dead-letters list")
+        raise _no_letter(name)
     return about
+
+
+def _no_letter(name: str) -> DataError:
+    return DataError(f"no dead letter: {name}", fix="claims dead-letters list")
 
 
 def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -148,7 +157,7 @@ def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
         return letters
     chosen = letters.filter(_NAME.is_in(list(names)))
     if absent := sorted(set(names) - set(chosen.select(_NAME).to_series())):
-        raise DataError(f"no dead letter: {', '.join(absent)}", fix="claims dead-letters list")
+        raise _no_letter(", ".join(absent))
     for name, source in chosen.filter(~_IS_SENDABLE).select(_NAME, "source").iter_rows():
         raise DataError(
             f"{name} cannot be sent again: the loader refused it",

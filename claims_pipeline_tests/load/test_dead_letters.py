@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from claims_pipeline import schema
-from claims_pipeline.errors import DataError, LedgerUnusable, ServerUnavailable
+from claims_pipeline.errors import ConfigError, DataError, LedgerUnusable, ServerUnavailable
 from claims_pipeline.load import (
     Counts,
     LoadOptions,
@@ -264,6 +264,25 @@ def test_the_letters_of_a_file_that_is_gone_can_be_discarded(
 
     assert list_dead_letters(fake_target)["source"].to_list() == [f"{elsewhere}:1"]
     assert len(letters_in(fake_target.ledger_path)) == 1
+
+
+def test_an_empty_name_discards_nothing(fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name of the current folder would discard the letters of all files in it."""
+    load_files([str(write(tmp_path / "bad.ndjson", NOT_JSON))], fake_target)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(ConfigError, match="an empty name of a dead letter"):
+        discard_dead_letters([""], fake_target)
+
+    assert list_dead_letters(fake_target).height == 1
+
+
+def test_a_discard_before_the_first_load_makes_no_ledger(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    with pytest.raises(DataError, match="no dead letter: Patient/p-1"):
+        discard_dead_letters(["Patient/p-1"], settings)
+    assert discard_dead_letters([], settings) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_discarded_update_leaves_what_the_server_holds_and_is_sent_again_when_it_is_found_again(
