@@ -46,19 +46,26 @@ def write_enrollment(lake: Lake, feed: Feed) -> int:
     """Write the enrollment table; return its rows."""
     _bind(lake, feed)
     with lake.writer() as writer:
-        writer.add_frames(ENROLLMENT, enrollment_frames(feed, enrolled_until(lake, feed)))
+        writer.add_frames(ENROLLMENT, enrollment_frames(feed, _last_year_of_enrollment(lake, feed)))
     return feed.patients
 
 
-def enrolled_until(lake: Lake, feed: Feed, years: Iterable[int] = ()) -> int:
-    """Return the last year of a lake's enrollment.
+def enrolled_until(lake: Lake) -> int:
+    """Return the last year that a lake's enrollment reaches, 0 if there is none.
+
+    The first person is a member for ever.
+    """
+    path = lake.path(ENROLLMENT)
+    if not path.exists():
+        return 0
+    spans_of_first = scan_partitions(ENROLLMENT, [path]).select("spans").head(1).explode("spans").unnest("spans")
+    return int(spans_of_first.select(pl.col("coverage_end_date").dt.year().max()).collect().item())
+
+
+def _last_year_of_enrollment(lake: Lake, feed: Feed, years: Iterable[int] = ()) -> int:
+    """Return the last year that the enrollment must reach, if visits of some years are added.
 
     Days go on after the feed's last one: it is the year after that day, or the last one that the lake has visits of.
-
-    Args:
-        lake: the lake.
-        feed: its feed.
-        years: years of visits that are being added.
     """
     last_year = feed.end_date.year + 1
     while lake.path(VISITS, date(last_year + 1, 1, 1)).exists():  # a year is written with all those before it
@@ -147,7 +154,7 @@ def generate_range(
             writer.add(table, directory(feed)[table.name])
         missing = missing_years(lake, feed, days)
         _add_visits(writer, feed, missing, is_whole=_goes_on(lake, feed, end), jobs=jobs)
-        members = enrollment_frames(feed, enrolled_until(lake, feed, missing))
+        members = enrollment_frames(feed, _last_year_of_enrollment(lake, feed, missing))
         enrolled = pool.submit(writer.add_frames, ENROLLMENT, members)
         chunks = list(_chunks(feed, days))
         done = 0
@@ -268,8 +275,12 @@ def _slices(visits: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _extend_enrollment(writer: LakeWriter, lake: Lake, feed: Feed, years: Iterable[int]) -> None:
-    """Write the enrollment anew if some years of visits lie behind its end."""
-    if (last_year := enrolled_until(lake, feed, years)) > enrolled_until(lake, feed):
+    """Write the enrollment anew if it does not reach the years of visits that the lake has or gets.
+
+    The file says how far it reaches: another process may have replaced it meanwhile by one that ends earlier.
+    """
+    last_year = _last_year_of_enrollment(lake, feed, years)
+    if 0 < enrolled_until(lake) < last_year:
         writer.add_frames(ENROLLMENT, enrollment_frames(feed, last_year))
 
 

@@ -151,10 +151,10 @@ def _write_what_is_missing(context: dg.AssetExecutionContext, installation: Inst
         count = generate.write_enrollment(lake, feed)
         context.log_event(dg.AssetMaterialization("enrollment", metadata={"dagster/row_count": count}))
     if missing := generate.missing_years(lake, feed, days_of(context)):
-        reached = generate.enrolled_until(lake, feed)
+        reached = generate.enrolled_until(lake)
         visits_made = generate.write_visits(lake, feed, missing, max(days_of(context)))
         context.log_event(dg.AssetMaterialization("visits", metadata=_visits_numbers(visits_made)))
-        if generate.enrolled_until(lake, feed) > reached:
+        if generate.enrolled_until(lake) > reached:
             context.log_event(dg.AssetMaterialization("enrollment", metadata={"dagster/row_count": feed.patients}))
 
 

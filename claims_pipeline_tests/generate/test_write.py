@@ -113,8 +113,9 @@ def test_days_years_after_the_feed_extend_the_enrollment(tmp_path: Path) -> None
     later, at_once = Lake(tmp_path / "later"), Lake(tmp_path / "at-once")
     write_enrollment(later, sparse)
     write_patients(later, sparse, [date(2025, 3, 1)])
-    assert enrolled_until(later, sparse) == 2025
+    assert enrolled_until(later) == 2025
     before = later.read(ENROLLMENT).explode("spans").unnest("spans", separator="_")
+    shorter = later.path(ENROLLMENT).read_bytes()
 
     write_patients(later, sparse, [date(2026, 3, 1)])
     generate_range(at_once, sparse, start=date(2026, 3, 1), end=date(2026, 3, 2))
@@ -126,6 +127,10 @@ def test_days_years_after_the_feed_extend_the_enrollment(tmp_path: Path) -> None
     of_spans = pl.col("^(patient_id|spans_.*)$")
     known = spans.filter(pl.col("spans_coverage_start_date").dt.year() <= 2025)
     assert known.select(of_spans).equals(before.select(of_spans))
+
+    later.path(ENROLLMENT).write_bytes(shorter)  # as by a process that began before the lake had that year
+    write_patients(later, sparse, [date(2026, 3, 2)])
+    assert enrolled_until(later) == 2026
 
 
 def test_two_jobs_give_the_bytes_of_one(lake: Lake, tmp_path: Path) -> None:
