@@ -25,6 +25,8 @@ from claims_pipeline_tests.test_compose import OUR_IMAGE, ROOT, RUNS_ONCE, SERVI
 pytestmark = pytest.mark.server
 
 HEALTHY_SECONDS = 120
+PAUSE_SECONDS = 3
+"""Between two checks: that of Dagster's daemon imports Dagster, which takes about as long."""
 OURS = [name for name, service in SERVICES.items() if service.get("image") == OUR_IMAGE and name != "volume"]
 PORTS = ("5000", "3000")
 
@@ -104,4 +106,4 @@ def _wait_until_healthy(name: str, check: list[str], environment: Mapping[str, s
         if done.returncode == 0:
             return
         assert time.monotonic() < deadline, f"{done.stderr}\n{(home / f'{name}.log').read_text('utf-8')}"
-        time.sleep(1)
+        time.sleep(PAUSE_SECONDS)
