@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from claims_pipeline.errors import LedgerMismatch, LoaderLocked
-from claims_pipeline.load import ReconcileReport, load_files, reconcile
+from claims_pipeline.load import Progress, ReconcileReport, load_files, reconcile
 from claims_pipeline.load.ledger.store import holding_lock, open_ledger
 from claims_pipeline.load.reconciling.marker import MARKER_PATH, Marker
 from claims_pipeline.load.reconciling.reconcile import TypeComparison
@@ -51,8 +51,11 @@ def test_the_first_ten_that_differ_are_named(fake_server: FakeServer, fake_targe
     for name in [*fake_server.names("Patient"), "Observation/o-1"]:
         del fake_server.held[name]
 
-    report = reconcile(fake_target, deep=True)
+    told: list[Progress] = []
 
+    report = reconcile(fake_target, deep=True, on_progress=told.append)
+
+    assert (told[-1].settled, told[-1].total) == (13, 13)
     assert report.by_type["Patient"].missing == 12
     assert report.differing == ("Observation/o-1", *(f"Patient/p-{number:02}" for number in range(9)))
 

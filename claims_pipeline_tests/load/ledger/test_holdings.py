@@ -37,6 +37,22 @@ def test_what_lies_under_paths_is_found_once(tmp_path: Path, roots: list[str], f
     assert [row.source for row in rows] == list(found)
 
 
+@pytest.mark.parametrize(("is_held", "found"), [(True, ["old"]), (False, ["new", "old"])])
+def test_what_was_rejected_is_held_only_if_an_earlier_version_was_loaded(
+    tmp_path: Path, is_held: bool, found: list[str]
+) -> None:
+    def result(name: str, outcome: str) -> Result:
+        return Result(Resource("Patient", name, f"hash {outcome}", "", "/in/a:1", "{}", []), outcome, "1")
+
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        settle(ledger, [result("old", "created")], FILES)
+        settle(ledger, [result("old", "rejected"), result("new", "rejected")], FILES)
+
+        rows = [row for page in under(ledger, ["/in"], State.REJECTED, is_held=is_held) for row in page]
+
+    assert [row.resource_id for row in rows] == found
+
+
 def test_pages_are_read_in_the_order_of_the_primary_key_without_sorting(tmp_path: Path) -> None:
     statements: list[str] = []
     with open_ledger(tmp_path / "ledger.sqlite") as ledger:

@@ -182,6 +182,13 @@ def test_what_a_bulk_export_holds_beside_resources_is_named_and_costs_nothing(tm
     assert "skipped 1 file, of other kinds (notes.txt)" in said
 
 
+def test_a_resource_type_of_another_kind_than_text_is_refused_also_beside_resources(tmp_path: Path) -> None:
+    with reading(tmp_path, Patient__ndjson=ndjson(patient("p1")), b__ndjson='{"resourceType": ["Patient"]}') as found:
+        assert list(bodies(found)) == ["Patient/p1"]
+        assert refusals(found) == [("b.ndjson:1", "resourceType is missing")]
+        assert not found.remarks
+
+
 def test_a_file_without_resources_alone_in_its_folder_is_refused(tmp_path: Path) -> None:
     with reading(tmp_path, manifest__json=MANIFEST) as found:
         assert refusals(found) == [("manifest.json:1", "resourceType is missing")]
