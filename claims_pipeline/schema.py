@@ -205,7 +205,8 @@ IRREGULARITIES = Table(
         Column(
             "kind",
             TEXT,
-            "duplicate, near_duplicate, frequency, new_patient, unbundling, missing_diagnosis, units or upcoding",
+            "duplicate, near_duplicate, next_day, frequency, new_patient, unbundling, missing_diagnosis, units "
+            "or upcoding",
         ),
         Column("detail", TEXT, "What was changed"),
     ),

@@ -10,7 +10,6 @@ from functools import cache
 from typing import TypeVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.draws import Integers, narrowed
@@ -102,13 +101,23 @@ def _joined(parts: Sequence[_Columns]) -> _Columns:
     return type(parts[0])(*map(np.concatenate, columns))
 
 
-def seen_twice(visits: Seen, before: Seen) -> Mask:
-    """Return which visits are with a doctor who sees the patient on that day already, among `before` or `visits`."""
+def seen_again(visits: Seen, before: Seen, days: Integers) -> Mask:
+    """Return which visits are with a doctor who sees the patient so soon before or after, among `before` or `visits`.
+
+    Args:
+        visits: the visits in question.
+        before: visits that stand.
+        days: for each of `before` and then of `visits`, days until the next visit to the doctor, at least.
+    """
     both = _joined([before, visits])
-    repeats = pl.struct("person", "practitioner", "service").is_first_distinct().not_()
-    columns = pl.DataFrame({name: getattr(both, name) for name in ("person", "practitioner", "service")})
-    found: Mask = columns.select(repeats).to_series().to_numpy()[len(before.person) :]
-    return found
+    series = both.person * (both.practitioner.max(initial=0) + 1) + both.practitioner
+    near = np.flatnonzero(_has_close(series, both.service, days))
+    order = near[np.lexsort((near, both.service[near], series[near]))]  # those that stand are before the others
+    stands = order < len(before.person)
+    dropped = order[_greedy(series[order], both.service[order], days[order], stands)]
+    found = np.zeros(len(both.person), dtype=np.bool_)
+    found[dropped] = True
+    return found[len(before.person) :]
 
 
 def new_patients(visits: Seen, before: Seen, *, is_first_seen: int) -> tuple[Mask, Mask]:

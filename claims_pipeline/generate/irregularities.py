@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.coverage import span_on
+from claims_pipeline.generate.days import year_of
 from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
 from claims_pipeline.generate.history import NEW_AFTER
 from claims_pipeline.generate.identifiers import claim_ids, numbered
@@ -21,9 +22,10 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import IRREGULARITIES, VISITS
 
-DUPLICATE, NEAR_DUPLICATE, FREQUENCY, NEW_PATIENT, UNBUNDLING, MISSING, UNITS, UPCODING = (
+DUPLICATE, NEAR_DUPLICATE, NEXT_DAY, FREQUENCY, NEW_PATIENT, UNBUNDLING, MISSING, UNITS, UPCODING = (
     "duplicate",
     "near_duplicate",
+    "next_day",
     "frequency",
     "new_patient",
     "unbundling",
@@ -31,7 +33,7 @@ DUPLICATE, NEAR_DUPLICATE, FREQUENCY, NEW_PATIENT, UNBUNDLING, MISSING, UNITS, U
     "units",
     "upcoding",
 )
-OF_CLAIMS = 7
+OF_CLAIMS = 8
 """Kinds that single claims have; the rate is shared out among them. Upcoding is a habit of practitioners."""
 
 DUPLICATE_WITHIN = 30
@@ -45,6 +47,8 @@ RAISED = {"99212": HIGHEST, "99213": HIGHEST, "99214": HIGHEST}
 UNBUNDLED = {"80053": "80048", "81001": "81003", "93000": "93010", "94060": "94010", "45385": "45378"}
 """Procedures and a part of each that is billed beside it (coding_rules.csv, not_with_procedure)."""
 
+ONCE_ON_A_DAY = ("hospital", "newborn_next", "newborn_home", "anesthesia", "dialysis", "imaging", "mammography")
+"""Stories of which a copy with the next day of service may be right, or bills another part of the study."""
 IMPOSSIBLE_UNITS = 11
 """Units of a service that is given once a day: a digit typed twice. More than coding_rules.csv (most_units) allows."""
 
@@ -102,6 +106,7 @@ def plant(feed: Feed, visits: pl.DataFrame, earlier: Sequence[pl.DataFrame]) -> 
     year = _called_new(year, wanted, [_paid(draws, frame) for frame in (*earlier, visits)])
     year = _too_often(year, wanted, feed, is_paid)
     year = _repeated(year, wanted, is_paid, NEAR_DUPLICATE)
+    year = _repeated(year, wanted, is_paid, NEXT_DAY, may_be_source=_may_be_moved(year.frame, feed))
     year = _repeated(year, wanted, is_paid, DUPLICATE)
     return year.frame, pl.concat([nothing, *year.labels]).sort(IRREGULARITIES.key)
 
@@ -270,8 +275,21 @@ def _too_often(year: _Year, wanted: float, feed: Feed, is_paid: Mask) -> _Year:
     return year.with_(frame, rows, FREQUENCY, details, kept=source[rows])
 
 
-def _repeated(year: _Year, wanted: float, is_paid: Mask, kind: str) -> _Year:
-    """Bill a claim of the days before again, under another id; a near duplicate has another level of the visit."""
+def _may_be_moved(frame: pl.DataFrame, feed: Feed) -> Mask:
+    """Return which visits can be billed for the next day: in the same year, by the same plan, no daily care."""
+    person = frame["person"].to_numpy().astype(np.int64)
+    service = frame["service_date"].to_physical().to_numpy().astype(np.int64)
+    today, tomorrow = (span_on(feed, people=person, days=days) for days in (service, service + 1))
+    may: Mask = ~frame["story"].is_in(ONCE_ON_A_DAY).to_numpy()
+    may &= tomorrow.is_covered & (tomorrow.plan == today.plan) & (year_of(service) == year_of(service + 1))
+    return may
+
+
+def _repeated(year: _Year, wanted: float, is_paid: Mask, kind: str, may_be_source: Mask | None = None) -> _Year:
+    """Bill a claim of the days before again, under another id.
+
+    A near duplicate has another level of the visit, one of the next day a day of service that is one too late.
+    """
     received = year.frame["received_date"].to_physical().to_numpy().astype(np.int64)
     earliest = np.searchsorted(received, received - DUPLICATE_WITHIN)
     rows_before = np.arange(len(received)) - earliest
@@ -280,13 +298,19 @@ def _repeated(year: _Year, wanted: float, is_paid: Mask, kind: str) -> _Year:
     eligible = (rows_before > 0) & is_paid & year.is_free[source]
     if kind == NEAR_DUPLICATE:
         eligible &= (_first_of(year.frame["hcpcs_codes"], list(OTHER_LEVEL)) != "")[source]
+    if may_be_source is not None:
+        service = year.frame["service_date"].to_physical().to_numpy().astype(np.int64)
+        eligible &= may_be_source[source] & (service[source] < received)
     rows = _chosen(year, kind, eligible, wanted)
     is_source_changed = np.isin(source[rows], rows)
     rows = _first_copies(rows[~is_source_changed], source)
     frame = _copied(year.frame, rows, source[rows])
     if kind == NEAR_DUPLICATE:
         frame = _recoded(frame, rows, OTHER_LEVEL)
-    what = "copy" if kind == DUPLICATE else "copy with another level"
+    if kind == NEXT_DAY:
+        is_moved = _marks(frame.height, rows).cast(pl.Int64)
+        frame = frame.with_columns(pl.col("service_date") + pl.duration(days=is_moved))
+    what = {DUPLICATE: "copy", NEAR_DUPLICATE: "copy with another level", NEXT_DAY: "copy for the next day"}[kind]
     details = _of_source("{} of {}", pl.Series([what] * len(rows), dtype=pl.String), frame, source[rows])
     return year.with_(frame, rows, kind, details, kept=source[rows])
 

@@ -21,7 +21,7 @@ from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
 from claims_pipeline.generate.directory import directory_of, places_of, practices_of
 from claims_pipeline.generate.draws import NO_COUNTER, Draws, Integers, narrowed
 from claims_pipeline.generate.following import follow
-from claims_pipeline.generate.history import NEW_AFTER, Done, History, Seen, new_patients, seen_twice, too_soon
+from claims_pipeline.generate.history import NEW_AFTER, Done, History, Seen, new_patients, seen_again, too_soon
 from claims_pipeline.generate.lifecycle import LONGEST_CYCLE
 from claims_pipeline.generate.lines import Encounters, Lines, repeats_of, wanted_lines, without_repeats
 from claims_pipeline.generate.parts import Run, parts_by_person
@@ -205,7 +205,7 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -
         slots.service,
         providers.is_new | (people.birth_day[slots.person] >= day_number(feed.start_date)),
     )
-    fits = ~seen_twice(visits, seen)
+    fits = ~seen_again(visits, seen, _days_between_visits(feed, seen, visits, is_planned=draft.codes is not None))
     is_new, is_early = new_patients(visits, seen, is_first_seen=day_number(feed.start_date) + NEW_AFTER)
     is_course = (read_table("stories")["draw"] == "course").to_numpy()[slots.story]
     is_new &= ~is_course
@@ -246,6 +246,16 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -
         diagnoses=Diagnoses(diagnoses.codes[fits], diagnoses.count[fits]),
         lines=replace(lines, claim=place[lines.claim]),
     )
+
+
+def _days_between_visits(feed: Feed, seen: Seen, visits: Seen, *, is_planned: bool) -> Integers:
+    """Return the days until the next visit to the same doctor, at least: two, but in hospital."""
+    specialty, _ = places_of(feed)
+    daily = (read_table("specialties")["site"] == "hospital_inpatient").to_numpy()[specialty]
+    of_doctor = np.where(daily, 1, 2)
+    planned = np.ones(len(visits.person), dtype=np.int64)
+    mine = planned if is_planned else of_doctor[visits.practitioner]
+    return np.concatenate([of_doctor[seen.practitioner], mine])
 
 
 def _refused(slots: Slots, lines: Lines, done: Done, rank: Integers) -> NDArray[np.bool_]:

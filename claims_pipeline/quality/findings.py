@@ -85,6 +85,7 @@ _OF_THE_WHOLE = (
     whole.member_numbers_unique,
     whole.claims_not_repeated,
     whole.claims_not_nearly_repeated,
+    whole.claims_not_repeated_next_day,
     families.dependents_with_subscriber,
     replacements.replaced_claims_cancelled,
     histories.new_patients_unknown,

@@ -15,6 +15,7 @@ FOUND_BY: Mapping[str, str] = MappingProxyType(
         "duplicate": "claims_not_repeated",
         "frequency": "services_apart",
         "near_duplicate": "claims_not_nearly_repeated",
+        "next_day": "claims_not_repeated_next_day",
         "units": "units_possible",
         "missing_diagnosis": "diagnoses_followed",
         "new_patient": "new_patients_unknown",

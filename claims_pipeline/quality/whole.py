@@ -9,6 +9,9 @@ from claims_pipeline.lake import Lake
 from claims_pipeline.quality.chunk import current, found
 from claims_pipeline.schema import CLAIMS, COVERAGES
 
+DAILY = r"^(992[23]\d|9946[0-3]|9947\d|90935|90937|0[01]\d{3})$"
+"""CPT: hospital care, also of newborns, dialysis and anesthesia may be billed alike on two days in a row."""
+
 
 def coverages_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     """No two coverages of a person overlap, but Medicaid beside another (dual eligibles)."""
@@ -68,6 +71,22 @@ def claims_not_nearly_repeated(lake: Lake, days: Sequence[date]) -> pl.DataFrame
     return found("claims_not_nearly_repeated", "claims", repeated, key="claim_id", detail=pl.format("like {}", "first"))
 
 
+def claims_not_repeated_next_day(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
+    """No claim is that of the day before again, unless it was cancelled or is care that is given daily."""
+    claims = (
+        _standing(lake, days)
+        .filter(~pl.col("is_daily"))
+        .unique("content", keep="first", maintain_order=True)
+        .sort("without_day", "service_date", maintain_order=True)
+    )
+    before = claims.with_columns(
+        pl.col("claim_id").shift(1).over("without_day").alias("first"),
+        (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days().over("without_day").alias("gap"),
+    ).filter(pl.col("gap") == 1)
+    detail = pl.format("as {} the day before", "first")
+    return found("claims_not_repeated_next_day", "claims", before, key="claim_id", detail=detail)
+
+
 def _standing(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     """Return the claims that stand, in order of receipt: ids, and hashes of the content and its outline."""
     line = pl.element().struct.field
@@ -75,20 +94,27 @@ def _standing(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     is_repeat = pl.col("lines").list.eval(modifiers.str.contains("76|77")).list.any()
     codes = pl.col("lines").list.eval(pl.concat_str(line("hcpcs_code"), modifiers, line("unit_count"), separator=" "))
     without_level = line("hcpcs_code").str.replace(r"^(99[23]\d)\d$", "${1}")
+    day = pl.col("claim_start_date").cast(pl.String)
     visit = (
         "patient_id",
         "rendering_npi",
-        pl.col("claim_start_date").cast(pl.String),
+        day,
         pl.col("diagnosis_codes").list.join(" "),
     )
-    content = (*visit, codes.list.join(";"), pl.col("total_charge_amount").cast(pl.String))
+    billed = (codes.list.join(";"), pl.col("total_charge_amount").cast(pl.String))
+    content = (*visit, *billed)
+    without_day = (*(part for part in visit if part is not day), *billed)
+    is_daily = pl.col("lines").list.eval(line("hcpcs_code").str.contains(DAILY)).list.any().fill_null(False)
     outline = (*visit, pl.col("lines").list.eval(without_level).list.join(";"))
     versions = (
         lake.scan(CLAIMS, days)
         .filter(~is_repeat.fill_null(False))
         .select(
             *("day", "claim_id", "claim_status", "version_number", "replaced_claim_id", "received_date"),
+            service_date="claim_start_date",
+            is_daily=is_daily,
             content=pl.concat_str(*content, separator="|").hash(),
+            without_day=pl.concat_str(*without_day, separator="|").hash(),
             outline=pl.concat_str(*outline, separator="|").hash(),
         )
     )

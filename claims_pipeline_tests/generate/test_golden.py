@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "242fb6e45e30e70d",
     "enrollment": "c96bb085606ad369",
-    "visits": "add143f86aabb29f",
-    "patients": "9f189e4afd3709cc",
-    "coverages": "c32001afa4cab564",
-    "claims": "5554165854439218",
+    "visits": "de552755b25e7521",
+    "patients": "358247c81f9c8b37",
+    "coverages": "48e72422a9f9ead5",
+    "claims": "595751451147d59e",
 }
 
 

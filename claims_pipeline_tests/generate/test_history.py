@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from claims_pipeline.generate.draws import Integers
-from claims_pipeline.generate.history import NEW_AFTER, Done, Seen, new_patients, seen_twice, too_soon
+from claims_pipeline.generate.history import NEW_AFTER, Done, Seen, new_patients, seen_again, too_soon
 from claims_pipeline.reference import read_table
 
 CODES = read_table("procedures")["hcpcs_code"].to_list()
@@ -26,9 +26,11 @@ def in_order(services: Done) -> Integers:
     return np.arange(len(services.person))
 
 
-def test_nobody_sees_a_doctor_twice_on_a_day() -> None:
-    found = seen_twice(seen((1, 7, 3, 10), (1, 7, 3, 10), (1, 8, 3, 10), (2, 7, 3, 10)), seen((2, 7, 3, 10)))
-    assert found.tolist() == [False, True, False, True]
+def test_nobody_sees_a_doctor_twice_on_a_day_or_on_two_days_in_a_row() -> None:
+    visits, before = seen((1, 7, 3, 10), (1, 7, 3, 10), (1, 8, 3, 10), (2, 7, 3, 9), (1, 7, 3, 11)), seen((2, 7, 3, 10))
+    once_a_day, every_other_day = np.ones(6, dtype=np.int64), np.full(6, 2)
+    assert seen_again(visits, before, once_a_day).tolist() == [False, True, False, False, False]
+    assert seen_again(visits, before, every_other_day).tolist() == [False, True, False, True, True]
 
 
 def test_a_patient_is_new_to_a_practice_once_in_three_years() -> None:
