@@ -16,7 +16,7 @@ from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS
 
 TOP = 10
 VERSIONS_AT_ONCE = 50_000
-"""So many versions of claims are in memory at a time, but those of a day are never divided."""
+"""Number of versions of claims, about, that are in memory at a time; those of a day are never divided."""
 _COUNTED = ("claim_status", "plan_type", "facility_state", "procedure", "diagnosis")
 _NO_COUNTS = pl.Schema({"name": pl.String(), "value": pl.String(), "len": pl.UInt32()})
 

@@ -145,7 +145,7 @@ class KeyedChoice:
 
 
 BLOCK = 16_384
-"""So many choices are made at a time: their arrays stay in the processor's cache."""
+"""Number of choices that are made at a time: their arrays stay in the processor's cache."""
 
 
 def _blocks(values: NDArray[Any]) -> list[NDArray[Any]]:

@@ -24,7 +24,7 @@ HEAD, SPOUSE, CHILD = range(3)
 NOBODY = -1
 MOST_CHILDREN = 4
 HOUSEHOLDS_A_PART = 25_000
-"""So many households are drawn at a time."""
+"""Number of households that are drawn at a time."""
 PARENTS = ("couple", "single_mother", "single_father", "children_only")
 COUPLE, SINGLE_MOTHER, SINGLE_FATHER, CHILDREN_ONLY = range(len(PARENTS))
 ONLY_CHILDREN = 0.065

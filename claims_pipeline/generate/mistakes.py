@@ -23,7 +23,7 @@ MISSING_LINE, MISSING_DIAGNOSIS, WRONG_LEVEL, WRONG_MODIFIER, OLD_PRICES = range
 WEIGHTS = (0.3, 0.2, 0.25, 0.1, 0.15)
 """How frequent the mistakes are, among those that a claim can have: by judgement. All can have the last."""
 OLD_LIST_YEARS = 2
-"""So much older is an old price list that every charge of it differs, rounded."""
+"""Age of an old price list: every charge of it differs, also rounded."""
 
 OTHER_LEVEL = {
     "99212": "99213",

@@ -41,7 +41,7 @@ ADHERENT = 0.72
 """Share of adults who go to routine checkups: about three quarters had one within the year (CDC BRFSS 2022)."""
 TODDLER = 4
 ATTEMPTS = 12
-"""So many people are drawn for a day until one is covered on it; then it is the first person."""
+"""Number of people who are drawn for a day, at most, until one is covered on it; after that it is the first person."""
 FIRST_PERSON = 0
 KEPT = (
     *("birth_day", "medicare", "first", "last", "gap_first", "gap_last", "death", "own_from", "expects", "kind"),

@@ -13,9 +13,9 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 IN_TURN = 2
-"""So many times somebody else of those who take turns is tried, or another day in a course."""
+"""How often, at most, somebody else of those who take turns is tried, or another day in a course."""
 OF_THE_STORY = 8
-"""So many times somebody else is tried for the same kind of visit; then it becomes an acute visit of anybody."""
+"""How often, at most, somebody else is tried for the same kind of visit; then it becomes an acute visit of anybody."""
 
 
 def redrawn(feed: Feed, slots: Slots, attempt: int) -> Slots:

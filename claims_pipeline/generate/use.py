@@ -11,7 +11,7 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 ATTEMPTS = 5
-"""So many people are drawn for a claim until one is seen, as often as members of the plan are; then the last is."""
+"""Number of people drawn for a claim, at most, until one is seen, as often as the plan's members are; then the last."""
 EMERGENCY = "emergency"
 QUARTERS = ("quarter_1", "quarter_2", "quarter_3", "quarter_4")
 MEDICARE_AGE = 65

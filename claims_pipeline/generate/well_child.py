@@ -22,7 +22,7 @@ NEWBORNS_FIRST_DAY = 5
 MORE_CLAIMS = 1.08
 """Claims for each visit that is due: some find nobody whose history they fit."""
 ATTEMPTS = 16
-"""So many children who are due are tried until one is covered on the day."""
+"""Number of children who are due that are tried, at most, until one is covered on the day."""
 NEWBORN_CODES = (("Z00.110", 8), ("Z00.111", 29))
 """ICD-10-CM: the age in days below which an examination has the code."""
 

@@ -36,7 +36,7 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 ATTEMPTS = 12
-"""So many patients are tried for a claim until it fits one's history; then the last one stays."""
+"""Number of patients tried for a claim, at most, until it fits one's history; then the last one stays."""
 CODES_HIGHER, CODES_LOWER = 0.12, 0.12
 """Shares of practitioners who code visits higher or lower than their peers do: by judgement."""
 YEARS_BEFORE = 4

@@ -24,7 +24,7 @@ ROW_GROUP = 122_880
 _ORDER = {name: number for number, name in enumerate(TABLES)}
 """Tables in the order of schema: each refers only to those before it."""
 ROWS_A_QUERY = 25_000
-"""Partitions are written together until they have so many rows."""
+"""Number of rows from which on partitions are no longer written together."""
 _OPTIONS: dict[str, Any] = {
     "compression": "zstd",
     "compression_level": 3,
@@ -164,9 +164,7 @@ class LakeWriter:
         sync(pending.temporary for pending in self._pending.values())
         with manifest_lock(self.root):
             known = {name: read_manifest(self.root, TABLES[name]) for name in self._added}  # damaged: nothing happens
-            in_order = sorted(
-                self._pending.items(), key=lambda item: (item[1].day or date.min, _ORDER[item[1].table.name])
-            )
+            in_order = sorted(self._pending.items(), key=lambda item: item[1].place)
             for path, pending in in_order:
                 pending.temporary.replace(path)
             sync({folder for path in self._pending for folder in (path.parent, path.parent.parent)})  # both may be new

@@ -27,7 +27,7 @@ NOT_LOADED = (RUNS, LATE)
 WILL_RETRY = "dagster/will_retry"
 
 EVALUATIONS_A_CHECK = 20
-"""So many of the latest are looked at each minute."""
+"""Number of the latest ones that are looked at each minute."""
 
 HELD_AT_MOST = timedelta(hours=1)
 """A result waits so long for the end of its run; a run whose process was killed may never end."""
