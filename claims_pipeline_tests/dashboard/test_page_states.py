@@ -108,6 +108,9 @@ def test_the_page_fills_when_the_analytics_are_built(browser: Browser, tmp_path:
         page.goto("/?tab=claims")
         expect(page.get_by_role("alert")).to_contain_text("The analytics are not built yet")
         expect(page.get_by_role("alert")).to_contain_text("claims aggregate")
+        page.get_by_role("combobox", name="Search").fill("ana")
+        page.keyboard.press("Enter")
+        expect(page.locator("#found")).to_have_text("The analytics are not built yet.")
         aggregate.build(lake, settings.analytics_path)
         page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
         expect(page.locator("#range")).to_have_text("1 to 5 of 5")

@@ -114,7 +114,7 @@ function changeFilters({ replace = false } = {}) {
 // day of a year that the data have counts; Enter or leaving the field applies any other.
 function dayChanged(field, { isDone }) {
   if (field.value === (state().get(field.name) ?? "")) return;
-  if (isDone || (field.value && isYearOfData(field.value))) changeFilters();
+  if (isDone || (field.value && build && isYearOfData(field.value))) changeFilters();
 }
 
 for (const field of DAYS.map((name) => form[name])) {

@@ -2,6 +2,7 @@
 
 import { ask, isAborted } from "./api.js";
 import { element } from "./elements.js";
+import { capitalised } from "./format.js";
 
 const PAUSE_MS = 200;
 const box = document.getElementById("search");
@@ -25,19 +26,20 @@ async function search() {
   running = new AbortController();
   const text = box.value.trim();
   if (!text) return close();
-  let found;
+  let found = [];
+  let instead = "Nothing has this id, name or code.";
   try {
     found = await ask("/api/search", { parameters: new URLSearchParams({ q: text }), signal: running.signal });
   } catch (error) {
     if (isAborted(error)) return undefined;
-    found = [];
+    instead = `${capitalised(error.message)}.`;
   }
   active = -1;
   shownFor = text;
   box.removeAttribute("aria-activedescendant");
   const rows = found.map(({ kind, value, label, note }, index) => element("li", { id: `found-${index}`, role: "option",
     "aria-selected": "false", "data-kind": kind, "data-value": value }, element("strong", {}, label), ` ${note}`));
-  list.replaceChildren(...(rows.length ? rows : [element("li", { role: "option", "aria-disabled": "true" }, "Nothing has this id, name or code.")]));
+  list.replaceChildren(...(rows.length ? rows : [element("li", { role: "option", "aria-disabled": "true" }, instead)]));
   list.hidden = false;
   box.setAttribute("aria-expanded", "true");
   return undefined;
