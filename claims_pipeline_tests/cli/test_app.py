@@ -29,6 +29,7 @@ def test_wrong_usage_exits_with_2_and_no_traceback(arguments: list[str]) -> None
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.heavy
 def test_a_folder_that_cannot_be_made_is_named_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 

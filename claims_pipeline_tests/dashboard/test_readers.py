@@ -17,6 +17,7 @@ from claims_pipeline_tests.dashboard.running import running
 QUESTIONS = ("/api/stats", "/api/cards", "/api/claims", "/api/charts/claims-timeline", "/api/stats/by-state")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("readers", "publishes"), [(10, 3), pytest.param(200, 10, marks=pytest.mark.slow)])
 def test_readers_never_meet_an_error_or_an_older_build(
     tmp_path: Path, cache: Path, readers: int, publishes: int

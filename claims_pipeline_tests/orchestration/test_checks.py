@@ -56,6 +56,7 @@ def failed(result: dg.ExecuteInProcessResult) -> set[str]:
     return {evaluation.check_name for evaluation in result.get_asset_check_evaluations() if not evaluation.passed}
 
 
+@pytest.mark.heavy
 def test_the_feeds_own_claims_pass_every_quality_check(lake: Lake, instance: dg.DagsterInstance) -> None:
     result = run(QUALITY, lake, instance)
 
@@ -63,6 +64,7 @@ def test_the_feeds_own_claims_pass_every_quality_check(lake: Lake, instance: dg.
     assert failed(result) == set()
 
 
+@pytest.mark.heavy
 def test_a_planted_fault_fails_its_check_and_no_other(lake: Lake, instance: dg.DagsterInstance) -> None:
     path = lake.path(CLAIMS, FIRST)
     pl.read_parquet(path, hive_partitioning=False).with_columns(
@@ -72,6 +74,7 @@ def test_a_planted_fault_fails_its_check_and_no_other(lake: Lake, instance: dg.D
     assert failed(run(QUALITY, lake, instance)) == {"total_is_sum"}
 
 
+@pytest.mark.heavy
 def test_a_small_lake_is_measured_but_not_judged(lake: Lake, instance: dg.DagsterInstance) -> None:
     result = run(dg.AssetSelection.assets("fidelity"), lake, instance)
 
