@@ -9,10 +9,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def once(maxsize: int | None = None) -> Callable[[Callable[P, T]], Callable[P, T]]:
+_forget_large: list[Callable[[], None]] = []
+
+
+def once(maxsize: int | None = None, *, is_large: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Return a decorator like `functools.lru_cache`: threads that ask for a missing result wait for the one making it.
 
     Functions that call each other in a circle must not have it.
+
+    Args:
+        maxsize: how many results are kept.
+        is_large: whether `forget_large` drops the results.
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
@@ -24,6 +31,14 @@ def once(maxsize: int | None = None) -> Callable[[Callable[P, T]], Callable[P, T
                 return remembered(*args, **kwargs)  # type: ignore[arg-type]
 
         call.cache_clear = remembered.cache_clear  # type: ignore[attr-defined]
+        if is_large:
+            _forget_large.append(remembered.cache_clear)
         return call
 
     return decorate
+
+
+def forget_large() -> None:
+    """Drop the results of the functions whose results are large; they are made again when they are asked for."""
+    for forget in _forget_large:
+        forget()

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from claims_pipeline.generate.draws import Integers
+from claims_pipeline.generate.draws import Integers, narrowed
 
 CLAIMS_A_PART = 50_000
 """About this many claims are worked on at a time in each thread. What comes out does not depend on it."""
@@ -45,7 +45,7 @@ def parts_by_person(person: Integers) -> list[Integers]:
     """
     if not len(person):
         return []
-    order = np.argsort(person, kind="stable")
+    order = narrowed(np.argsort(person, kind="stable"))  # all parts are views of it
     of_person = person[order]
     cuts = np.unique(np.searchsorted(of_person, of_person[CLAIMS_A_PART::CLAIMS_A_PART]))
     return np.split(order, cuts[cuts > 0])

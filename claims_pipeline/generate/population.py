@@ -251,7 +251,7 @@ def _conditions_at_new_year(feed: Feed, year: int) -> Masks:
     return masks
 
 
-@once(maxsize=32)
+@once(maxsize=32, is_large=True)
 def cumulative_weights(feed: Feed, profile: str, year: int) -> Floats:
     """Return the running sum over the people of how often those of a profile are seen in a year.
 

@@ -137,6 +137,12 @@ class ReceiptDays:
         received = np.repeat(np.arange(self.first, self.first + len(self.counts)), self.counts)
         return received, np.arange(len(received)) - np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
 
+    def claims_between(self, first: int, last: int) -> tuple[Integers, Integers]:
+        """Return what `claims` returns at the positions from `first` until before `last`, without the others."""
+        ends, position = np.cumsum(self.counts), np.arange(first, last)
+        row = np.searchsorted(ends, position, side="right")
+        return row + self.first, position - (ends - self.counts)[row]
+
     @cached_property
     def replaces(self) -> Bits:
         """The counter of the cancelled claim that each of `claims` replaces, or NO_COUNTER; people's turns stay."""

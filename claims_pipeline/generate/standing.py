@@ -106,20 +106,20 @@ def frames_of(
         parts: their claims but for replacements.
         before: the visits of the two months before.
     """
-    received, index = receipts.claims()
-    if not len(received):
+    count = int(receipts.counts.sum())
+    if not count:
         yield no_visits()
         return
-    counter = pair(received, index)
     parts = [*parts, *_copies(receipts, parts, before)]
-    for first in range(0, len(received), ROW_GROUP):
-        of_frame = slice(first, min(first + ROW_GROUP, len(received)))
+    for first in range(0, count, ROW_GROUP):
+        of_frame = slice(first, min(first + ROW_GROUP, count))
+        received, index = receipts.claims_between(of_frame.start, of_frame.stop)
         claims = _in_order([part.between(of_frame.start, of_frame.stop) for part in parts])
         replaces = receipts.replaces[of_frame]
-        of_visit = np.where(replaces == NO_COUNTER, counter[of_frame], replaces)
+        of_visit = np.where(replaces == NO_COUNTER, pair(received, index), replaces)
         yield Visits(
-            received=received[of_frame],
-            index=index[of_frame],
+            received=received,
+            index=index,
             replaces=replaces,
             person=claims.person,
             service=claims.service,

@@ -1,6 +1,7 @@
 """How often people are seen by their plan: emergency visits by payer, fewer visits under a high deductible."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.days import ages_on, months_since_epoch, year_of, year_start, years_in
@@ -49,14 +50,14 @@ def _chances(feed: Feed, person: Integers, service: Integers, column: Integers) 
 
 
 @once(maxsize=8)
-def _rows_of_year(feed: Feed, year: int) -> Integers:
+def _rows_of_year(feed: Feed, year: int) -> NDArray[np.int8]:
     """Return for each person the row of plan_use that they belong to in the middle of a year."""
     people, middle = np.arange(feed.patients), int(year_start(np.array([year]))[0]) + 181
     plans = read_table("plans")["plan_type"].gather(
         span_on(feed, people=people, days=np.full(len(people), middle)).plan
     )
     members = read_table("plan_use")["members"].to_list()
-    rows = plans.replace_strict(members, list(range(len(members)))).to_numpy().astype(np.int64)
+    rows = plans.replace_strict(members, list(range(len(members)))).to_numpy().astype(np.int8)
     is_young = ages_on(population(feed).birth_day, np.full(1, middle)) < MEDICARE_AGE
     rows[is_young & plans.str.starts_with("medicare").to_numpy()] = members.index("disabled")
     return rows

@@ -24,6 +24,7 @@ from claims_pipeline.generate.following import follow
 from claims_pipeline.generate.history import NEW_AFTER, Done, History, Seen, new_patients, seen_again, too_soon
 from claims_pipeline.generate.lifecycle import LONGEST_CYCLE
 from claims_pipeline.generate.lines import Encounters, Lines, repeats_of, wanted_lines, without_repeats
+from claims_pipeline.generate.once import forget_large
 from claims_pipeline.generate.parts import Run, parts_by_person
 from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.generate.providers import providers_of
@@ -121,6 +122,7 @@ def _drawn(
             seen = Seen(part.person, part.practitioner, practice, part.service, part.is_new)
             history.add(seen, part.lines.claim, part.lines.code)
 
+    forget_large()  # of most claims nobody else is drawn
     make(_planned(receipts), is_last=False)
     for attempt in range(ATTEMPTS):
         draft = draft.at(~stands[draft.row])
