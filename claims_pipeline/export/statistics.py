@@ -18,27 +18,30 @@ TOP = 10
 VERSIONS_AT_ONCE = 50_000
 """Number of versions of claims, about, that are in memory at a time; those of a day are never divided."""
 _COUNTED = ("claim_status", "plan_type", "facility_state", "procedure", "diagnosis")
+_NOBODY = pl.Schema({"patient_id": pl.UInt64(), "gender": pl.Categorical()})
 _NO_COUNTS = pl.Schema({"name": pl.String(), "value": pl.String(), "len": pl.UInt32()})
 
 
 def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> dict[str, Any]:
     """Return the statistics of some days of a lake (default: all).
 
-    Each claim counts once, in its latest version; each patient and coverage once, in its latest state. Charges are of
-    active claims; procedures and diagnoses are of claims that are not cancelled.
+    Each claim counts once, in its latest version and with its coverage of that day; each patient counts once. Charges
+    are of active claims; procedures and diagnoses are of claims that are not cancelled.
     """
     chosen = sorted(set(lake.days(CLAIMS) if days is None else days))
-    plan_of = lake.read_days(COVERAGES, chosen, "coverage_id", "plan_type").unique("coverage_id", keep="last")
-    charges, counts, seen = Decimal(0), [_NO_COUNTS.to_frame()], [pl.Series("patient_id", [], pl.String)]
-    for claims in _latest_versions(lake, chosen):
+    charges, counts, seen = Decimal(0), [_NO_COUNTS.to_frame()], [_NOBODY.to_frame()]
+    for days_of_chunk, claims in _latest_versions(lake, chosen):
         active = claims.filter(pl.col("claim_status") == "active")
         charges += Decimal(str(active["total_charge_amount"].sum() or 0))
+        plans = lake.read_days(COVERAGES, days_of_chunk, "coverage_id", "plan_type")
+        plan_of = plans.unique("coverage_id", keep="last", maintain_order=True)
         counts += _counts(claims.join(plan_of, on="coverage_id", how="left"))
-        seen.append(claims["patient_id"].unique())
+        patient = pl.col("patient_id").hash()  # of millions of people texts would take more memory than all else
+        people = lake.read_days(PATIENTS, days_of_chunk, patient, pl.col("gender").cast(pl.Categorical))
+        # others only hold the policy of somebody seen
+        seen.append(people.unique("patient_id", keep="last").join(claims.select(patient), on="patient_id", how="semi"))
     by_name = pl.concat(counts).group_by("name", "value").agg(pl.col("len").sum())
-    patients = pl.concat(seen).unique().to_frame()
-    people = lake.read_days(PATIENTS, chosen, "patient_id", "gender").unique("patient_id", keep="last")
-    genders = people.join(patients, on="patient_id", how="semi")  # others only hold the policy of somebody seen
+    genders = pl.concat(seen).unique("patient_id", keep="last").cast({"gender": pl.String})
 
     counted = {name: by_name.filter(pl.col("name") == name).select("value", "len") for name in _COUNTED}
     return {
@@ -58,11 +61,9 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
     }
 
 
-def _latest_versions(lake: Lake, days: list[date]) -> Iterator[pl.DataFrame]:
-    """Yield the latest version of each claim of some days, some days at a time."""
-    ids = lake.read_days(CLAIMS, days, "day", pl.col("claim_id").hash())
-    is_latest = ids["claim_id"].is_last_distinct()
-    by_day = ids.group_by("day", maintain_order=True).len()
+def _latest_versions(lake: Lake, days: list[date]) -> Iterator[tuple[list[date], pl.DataFrame]]:
+    """Yield the latest version of each claim of some days, some days at a time, and these days."""
+    is_latest, by_day = _versions(lake, days)
     chunk = ((pl.col("len").cum_sum() - pl.col("len")) // VERSIONS_AT_ONCE).alias("chunk")
     chunks = by_day.group_by(chunk, maintain_order=True).agg("day", pl.col("len").sum())
     columns = ("coverage_id", "patient_id", "claim_status", "facility_state", "total_charge_amount")
@@ -70,8 +71,14 @@ def _latest_versions(lake: Lake, days: list[date]) -> Iterator[pl.DataFrame]:
     first = 0
     for of_chunk, count in chunks.select("day", "len").iter_rows():
         claims = lake.read_days(CLAIMS, of_chunk, *columns, codes, pl.col("diagnosis_codes").alias("diagnosis"))
-        yield claims.filter(is_latest.slice(first, count))
+        yield of_chunk, claims.filter(is_latest.slice(first, count))
         first += count
+
+
+def _versions(lake: Lake, days: list[date]) -> tuple[pl.Series, pl.DataFrame]:
+    """Return which versions of some days are the latest of their claim, and how many there are each day."""
+    ids = lake.read_days(CLAIMS, days, "day", pl.col("claim_id").hash())
+    return ids["claim_id"].is_last_distinct(), ids.group_by("day", maintain_order=True).len()
 
 
 def _counts(claims: pl.DataFrame) -> Iterator[pl.DataFrame]:

@@ -13,6 +13,7 @@ from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment_frames
 from claims_pipeline.generate.irregularities import plant
+from claims_pipeline.generate.once import forget_large
 from claims_pipeline.generate.parts import in_order
 from claims_pipeline.generate.people_file import has_people_file, keep, use_people_file
 from claims_pipeline.generate.plan import Plan, plan_of
