@@ -155,6 +155,7 @@ def generate_range(
             writer.add(table, directory(feed)[table.name])
         missing = missing_years(lake, feed, days)
         _add_visits(writer, feed, missing, is_whole=_goes_on(lake, feed, end), jobs=jobs)
+        forget_large()
         members = enrollment_frames(feed, _last_year_of_enrollment(lake, feed, missing))
         enrolled = pool.submit(writer.add_frames, ENROLLMENT, members)
         chunks = list(_chunks(feed, days))
