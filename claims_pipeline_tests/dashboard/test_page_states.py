@@ -28,6 +28,15 @@ def test_figures_that_match_nothing_say_so(page: Page) -> None:
     expect(page.locator("#charts .empty:visible")).to_have_count(6)
 
 
+def test_a_list_without_rows_says_why(page: Page) -> None:
+    page.goto("/?tab=providers")
+    expect(page.locator("#outliers")).to_have_text("No provider under these filters is far from the peers.")
+    page.goto("/?tab=providers&patient=nobody")
+    expect(page.locator("#outliers")).to_contain_text("No claims match the filters")
+    page.goto("/?tab=drivers&patient=nobody")
+    expect(page.locator("#drivers-note")).to_contain_text("No claims match the filters")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_scrolls_only_downwards(page: Page, scheme: Literal["light", "dark"]) -> None:
     page.set_viewport_size({"width": 360, "height": 740})

@@ -54,7 +54,8 @@ export function showDrivers({ dimension, measure: name, items, total, value_coun
   const first = PERIODS.includes(dimension) ? "latest" : "largest";
   const shown = value_count > items.length ? `The ${first} ${items.length} of ${formatCount(value_count)}. ` : "";
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
-  document.getElementById("drivers-note").textContent = `${shown}${instead}A click on a row shows only its claims.`;
+  document.getElementById("drivers-note").textContent = items.length
+    ? `${shown}${instead}A click on a row shows only its claims.` : "No claims match the filters: clear them, or choose other days.";
 }
 
 // Learns the labels of values that a link chooses, which no answer of the ranking has named yet.

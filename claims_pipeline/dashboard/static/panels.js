@@ -7,6 +7,8 @@ import { formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, 
 const measures = new Map([...document.getElementById("measure").options].map((option) =>
   [option.value, { title: option.textContent, ...option.dataset }]));
 const SHOWN_VALUES = 15;
+const NO_CLAIMS = "No claims match the filters: clear them, or choose other days.";
+const NO_OUTLIERS = "No provider under these filters is far from the peers.";
 
 const MEMBER_PANELS = [
   { place: "by-plan", figures: ["member_count", "member_month_count", "patient_count", "claims_per_1000", "charge_pmpm", "charge_amount"] },
@@ -56,7 +58,7 @@ export function showProviders([specialties, providers, outliers]) {
   const rows = outliers.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
     formatAmount(one.amount), formatAmount(one.peer_amount), formatDecimal(one.score, 1)]);
   fill("outliers", rows.length, tableOf(["Provider", "Specialty", "Charges for each patient", "Median of peers", "Robust z"],
-    rows, { isNumeric: true, textColumns: 2 }), outliers[0]?.sql, "the outliers");
+    rows, { isNumeric: true, textColumns: 2 }), outliers[0]?.sql, "the outliers", specialties.items.length ? NO_OUTLIERS : NO_CLAIMS);
 }
 
 function showBreakdown(place, { dimension, items, value_count, sql }, names) {
@@ -68,9 +70,9 @@ function showBreakdown(place, { dimension, items, value_count, sql }, names) {
   fill(place, rows.length, element("div", {}, tableOf(head, rows, { isNumeric: true }), more), sql, place.replaceAll("-", " "));
 }
 
-function fill(place, hasRows, content, sql, name) {
+function fill(place, hasRows, content, sql, name, instead = NO_CLAIMS) {
   const panel = document.getElementById(place);
   keepingFocus(panel, () => panel.replaceChildren(
-    hasRows ? content : element("p", { className: "empty" }, "No claims match the filters: clear them, or choose other days."),
+    hasRows ? content : element("p", { className: "empty" }, instead),
     ...(hasRows && sql ? [sqlOf(sql, name)] : [])));
 }
