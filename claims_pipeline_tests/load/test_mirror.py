@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import httpx
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,8 @@ from claims_pipeline.load.sending import client
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import BASE, FakeServer, stored
 from claims_pipeline_tests.load.sources.samples import ndjson
+
+pytestmark = pytest.mark.heavy
 
 FEW = settings(max_examples=6, suppress_health_check=list(HealthCheck))
 IDS = "abcdef"

@@ -30,6 +30,7 @@ except DataError as error:
 """
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit of a file's size is POSIX")
 def test_a_full_disk_while_files_are_read_is_a_clear_error(tmp_path: Path) -> None:
     file = tmp_path / "a.ndjson"
