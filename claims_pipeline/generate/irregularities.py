@@ -5,12 +5,13 @@ themselves this is a pure function of (feed, year) and of the years before.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.anesthesia import STORY as ANESTHESIA
 from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.days import year_of
 from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
@@ -58,12 +59,16 @@ NO_ROWS: Integers = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class _Year:
-    """The visits of a year on the way: `frame`, the counter of each, which may be changed, and the labels so far."""
+    """The visits of a year on the way: `frame`, the counter of each, and the labels so far.
+
+    A visit with `is_free` may be changed; a planted claim may take its place unless it `has_anesthesia`.
+    """
 
     draws: Draws
     frame: pl.DataFrame
     counter: Bits
     is_free: Mask
+    has_anesthesia: Mask
     labels: tuple[pl.DataFrame, ...] = ()
 
     def with_(
@@ -76,7 +81,8 @@ class _Year:
         received = frame["received_date"].to_physical().to_numpy()[rows]
         ids = claim_ids(received.astype(np.int64), frame["claim_index"].to_numpy()[rows].astype(np.int64))
         label = pl.DataFrame({"claim_id": ids, "kind": pl.repeat(kind, len(rows), eager=True), "detail": details})
-        return _Year(self.draws, frame, self.counter, is_free, (*self.labels, label.cast(IRREGULARITIES.polars_schema)))
+        labels = (*self.labels, label.cast(IRREGULARITIES.polars_schema))
+        return replace(self, frame=frame, is_free=is_free, labels=labels)
 
 
 def plant(feed: Feed, visits: pl.DataFrame, earlier: Sequence[pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -97,7 +103,8 @@ def plant(feed: Feed, visits: pl.DataFrame, earlier: Sequence[pl.DataFrame]) -> 
     counter = pair(received, visits["claim_index"].to_numpy().astype(np.int64))
     draws = Draws(feed.seed)
     is_paid = last_statuses(draws, counter) != CANCELLED  # a cancelled claim may be billed again
-    year = _Year(draws, visits, counter, is_paid & visits["replaced_date"].is_null().to_numpy())
+    is_free = is_paid & visits["replaced_date"].is_null().to_numpy()
+    year = _Year(draws, visits, counter, is_free, _have_anesthesia(visits))
     wanted = feed.irregularities * visits.height / OF_CLAIMS
     year = _upcoded(year, feed)
     year = _left_out(year, wanted)
@@ -109,6 +116,14 @@ def plant(feed: Feed, visits: pl.DataFrame, earlier: Sequence[pl.DataFrame]) -> 
     year = _repeated(year, wanted, is_paid, NEXT_DAY, may_be_source=_may_be_moved(year.frame, feed))
     year = _repeated(year, wanted, is_paid, DUPLICATE)
     return year.frame, pl.concat([nothing, *year.labels]).sort(IRREGULARITIES.key)
+
+
+def _have_anesthesia(visits: pl.DataFrame) -> Mask:
+    """Return which visits have a claim of anesthesia beside them: if they go, it is for nothing."""
+    keys = ["person", "service_date"]
+    given = visits.filter(pl.col("story") == ANESTHESIA).select(keys).unique().with_columns(is_given=True)
+    is_given = visits.select(keys).join(given, on=keys, how="left", maintain_order="left")["is_given"]
+    return is_given.fill_null(False).to_numpy()
 
 
 def _chosen(year: _Year, kind: str, eligible: Mask, wanted: float) -> Integers:
@@ -267,7 +282,7 @@ def _too_often(year: _Year, wanted: float, feed: Feed, is_paid: Mask) -> _Year:
     interval = np.array([days_of.get(one, 0) for one in code[source]])
     fits = (place > 0) & (gap > 2) & (gap < interval - 1) & is_paid
     then, now = (span_on(feed, people=person[source], days=days) for days in (service[source], service))
-    fits &= now.is_covered & (now.plan == then.plan)
+    fits &= now.is_covered & (now.plan == then.plan) & ~year.has_anesthesia
     fits[sources] = False  # the source of another stays as it is
     rows = _first_copies(_chosen(year, FREQUENCY, fits, wanted), source)
     frame = _copied(year.frame, rows, source[rows], keep=("service_date",))
@@ -295,7 +310,7 @@ def _repeated(year: _Year, wanted: float, is_paid: Mask, kind: str, may_be_sourc
     rows_before = np.arange(len(received)) - earliest
     drawn = year.draws.uniform(f"irregularity/{kind} of", year.counter)
     source = earliest + np.floor(drawn * rows_before).astype(np.int64)
-    eligible = (rows_before > 0) & is_paid & year.is_free[source]
+    eligible = (rows_before > 0) & is_paid & year.is_free[source] & ~year.has_anesthesia
     if kind == NEAR_DUPLICATE:
         eligible &= (_first_of(year.frame["hcpcs_codes"], list(OTHER_LEVEL)) != "")[source]
     if may_be_source is not None:

@@ -13,6 +13,7 @@ from claims_pipeline.generate.irregularities import plant
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed, Lake, read_feed, requested_feed
 from claims_pipeline.quality.scoring import FOUND_BY, labels
+from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, IRREGULARITIES, VISITS
 from claims_pipeline.settings import load_settings
 
@@ -45,6 +46,10 @@ def test_the_checks_find_what_was_planted(report: quality.QualityReport, kind: s
 
 def test_the_number_of_claims_stays_that_of_the_feed(lake: Lake) -> None:
     assert lake.scan(CLAIMS).select(pl.col("claim_id").n_unique()).collect().item() == FEED.claims
+
+
+def test_planting_leaves_no_anesthesia_without_its_procedure(report: quality.QualityReport) -> None:
+    assert dict(report.counts)["anesthesia_with_procedure"] == 0
 
 
 def test_no_row_is_one_that_must_not_be_loaded(report: quality.QualityReport) -> None:
@@ -113,16 +118,36 @@ def test_a_lake_of_before_has_none(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def many() -> pl.DataFrame:
-    """Return labels at a high rate: few claims are neither irregular nor the reason why another one is."""
+def at_high_rate() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return visits and labels at a high rate: few claims are neither irregular nor the reason why another one is."""
     feed = FEED.model_copy(update={"irregularities": 0.2})
-    planted = plant(feed, visits_of(feed, START.year), [])[1]
+    return plant(feed, visits_of(feed, START.year), [])
+
+
+@pytest.fixture(scope="module")
+def many(at_high_rate: tuple[pl.DataFrame, pl.DataFrame]) -> pl.DataFrame:
+    planted = at_high_rate[1]
     assert planted.height > 1_000
     return planted.with_columns(source_id=pl.col("detail").str.extract(r"(claim-\S+)$"))
 
 
 def test_the_source_of_an_irregularity_stays_as_it_is(many: pl.DataFrame) -> None:
     assert set(many["source_id"].drop_nulls()).isdisjoint(many["claim_id"])
+
+
+def test_a_procedure_stays_beside_its_anesthesia(at_high_rate: tuple[pl.DataFrame, pl.DataFrame]) -> None:
+    visits, _ = at_high_rate
+    of_procedures = read_table("anesthesia").select(
+        hcpcs_codes="hcpcs_code", procedure=pl.col("procedures").str.split(" ")
+    )
+    lines = visits.explode("hcpcs_codes")
+    given = lines.join(of_procedures, on="hcpcs_codes").explode("procedure")
+    billed = lines.select("person", "service_date", procedure="hcpcs_codes")
+    with_procedure = given.join(billed, on=["person", "service_date", "procedure"], how="semi")
+    alone = given.join(with_procedure, on=["received_date", "claim_index"], how="anti")
+
+    assert given.height > 30
+    assert alone.is_empty()
 
 
 def test_a_claim_is_copied_once_at_most(many: pl.DataFrame) -> None:
