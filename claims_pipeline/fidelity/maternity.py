@@ -3,12 +3,10 @@
 import polars as pl
 
 from claims_pipeline.fidelity.sample import Sample
+from claims_pipeline.reference.births import CESAREAN, MOTHERS, VAGINAL
 from claims_pipeline.schema import ENROLLMENT
 
 Figures = dict[str, float | None]
-
-VAGINAL, CESAREAN = ("59400", "59610"), ("59510", "59618")
-MOTHERS = (12, 55)
 
 
 def cesareans(sample: Sample) -> Figures:

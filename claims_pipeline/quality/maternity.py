@@ -7,24 +7,11 @@ import polars as pl
 
 from claims_pipeline.lake import Lake
 from claims_pipeline.quality.chunk import Chunk, current, found
+from claims_pipeline.reference.births import CESAREAN, MOTHERS, VAGINAL
 from claims_pipeline.schema import CLAIMS
 
-DELIVERIES = (
-    "59400",
-    "59409",
-    "59410",
-    "59510",
-    "59514",
-    "59515",
-    "59610",
-    "59612",
-    "59614",
-    "59618",
-    "59620",
-    "59622",
-)
-"""CPT: births, vaginal or by cesarean, with or without the care before and after."""
-MOTHERS = (12, 55)
+ASSISTANTS = ("80", "81", "82", "AS")
+"""Modifiers of assistants at surgery."""
 DAYS_APART = 183
 
 
@@ -47,7 +34,10 @@ def deliveries_complete(chunk: Chunk) -> pl.DataFrame:
 
 
 def deliveries_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
-    """Two deliveries of a woman are half a year apart at least."""
+    """Two days on which a woman gives birth are half a year apart at least.
+
+    A day may have several claims: of twins, or of obstetricians who share the care. Assistants at surgery are left out.
+    """
     deliveries = current(
         lake.scan(CLAIMS, days)
         .filter(_has_delivery())
@@ -56,10 +46,13 @@ def deliveries_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
             service_date="claim_start_date",
         )
     ).sort("patient_id", "service_date", "day", "claim_id")
+    births = deliveries.unique(["patient_id", "service_date"], keep="first", maintain_order=True)
     gap = (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days().over("patient_id")
-    soon = deliveries.with_columns(gap=gap).filter(pl.col("gap") < DAYS_APART)
+    soon = births.with_columns(gap=gap).filter(pl.col("gap") < DAYS_APART)
     return found("deliveries_apart", "claims", soon, key="claim_id", detail=pl.format("{} days after", "gap"))
 
 
 def _has_delivery() -> pl.Expr:
-    return pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code").is_in(DELIVERIES)).list.any()
+    line = pl.element().struct.field
+    assists = line("modifiers").fill_null([]).list.set_intersection(list(ASSISTANTS)).list.len() > 0
+    return pl.col("lines").list.eval(line("hcpcs_code").is_in(VAGINAL + CESAREAN) & ~assists).list.any()

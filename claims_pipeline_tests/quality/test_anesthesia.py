@@ -1,6 +1,9 @@
 """Anesthesia without a procedure is found."""
 
+from datetime import timedelta
+
 import polars as pl
+import pytest
 
 from claims_pipeline import quality
 from claims_pipeline.lake import Lake
@@ -25,6 +28,25 @@ def with_lines(lake: Lake, code_of_claim: dict[str, str], **columns: pl.Expr) ->
 
 def found(lake: Lake) -> list[str]:
     return quality.findings(lake).filter(pl.col("check") == "anesthesia_with_procedure")["id"].to_list()
+
+
+@pytest.mark.parametrize("code", ["01922", "00104", "00410", "01996"])
+def test_anesthesia_that_is_not_for_surgery_is_not_judged(lake: Lake, code: str) -> None:
+    with_lines(lake, {lake.read(CLAIMS, FEED.start_date)["claim_id"][0]: code})
+    assert found(lake) == []
+
+
+def test_labor_may_begin_on_the_day_before_the_birth(lake: Lake) -> None:
+    rows = lake.read(CLAIMS, FEED.start_date)
+    labor, birth = rows.unique("rendering_npi", maintain_order=True)["claim_id"][:2]
+    mine = rows.filter(pl.col("claim_id") == labor)
+    patient, day = pl.lit(mine["patient_id"][0]), mine["claim_start_date"][0]
+
+    with_lines(lake, {labor: "01967"})
+    with_lines(lake, {birth: "59400"}, patient_id=patient, claim_start_date=pl.lit(day + timedelta(days=1)))
+    assert found(lake) == []
+    with_lines(lake, {birth: "59400"}, patient_id=patient, claim_start_date=pl.lit(day + timedelta(days=2)))
+    assert found(lake) == [labor]
 
 
 def test_anesthesia_without_a_procedure_of_another_provider_is_found(lake: Lake) -> None:

@@ -59,14 +59,29 @@ def test_a_delivery_is_of_a_mother_and_names_the_outcome(
     assert details(lake, "deliveries_complete") == [(claim["claim_id"][0], what) for what in expected]
 
 
-@pytest.mark.parametrize(("days", "is_found"), [(150, True), (200, False)])
-def test_two_deliveries_within_half_a_year_are_found(lake: Lake, days: int, is_found: bool) -> None:
+@pytest.mark.parametrize(
+    ("days", "code", "modifiers", "is_found"),
+    [
+        (150, "59400", [], True),
+        (150, "59514", [], True),
+        (200, "59400", [], False),
+        (0, "59410", [], False),
+        (1, "59514", ["80"], False),
+    ],
+    ids=["another birth", "another code", "after half a year", "the same day", "an assistant"],
+)
+def test_two_deliveries_within_half_a_year_are_found(
+    lake: Lake, days: int, code: str, modifiers: list[str], is_found: bool
+) -> None:
     claim = as_delivery(active(lake, "female"), "O80", "Z37.0")
+    changed = pl.element().struct.with_fields(hcpcs_code=pl.lit(code), modifiers=pl.lit(pl.Series([modifiers])).first())
     before = claim.with_columns(
         pl.lit("claim-20250303-999999").alias("claim_id"),
+        lines=pl.col("lines").list.eval(changed),
         claim_start_date=pl.lit(claim["claim_start_date"][0] - timedelta(days=days)),
-    )
+    ).cast(claim.schema)
     replace(lake, claim)
     replace(lake, before)
     found = [claim["claim_id"][0]] if is_found else []
     assert [claim_id for claim_id, _ in details(lake, "deliveries_apart")] == found
+    assert not {claim["claim_id"][0], before["claim_id"][0]} & {id_ for id_, _ in details(lake, "services_apart")}
