@@ -10,17 +10,18 @@ from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers
 from claims_pipeline.generate.lines import Lines
 from claims_pipeline.generate.once import once
+from claims_pipeline.generate.physical_status import physical_states
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 MODIFIERS = (
     *("", "25", "95", "26", "TC", "GP", "25 95", "59 GP", "QW"),
     *("RT", "LT", "26 RT", "26 LT", "TC RT", "TC LT"),
-    *(f"{who} {state}" for who in ("AA", "QK", "QZ") for state in ("P1", "P2", "P3")),
+    *(f"{who} {state}" for who in ("AA", "QZ") for state in ("P1", "P2", "P3")),
 )
 """Combinations of modifiers that occur; 25 a separate visit, 95 by video, 26 professional and TC technical part,
 59 a separate procedure, QW a waived test, RT and LT the side; AA anesthesia by a physician,
-QK directed by one, QZ by a nurse alone, P1 to P3 of a patient who is healthy or has a mild or severe disease."""
+QZ by a nurse alone, P1 to P3 of a patient who is healthy or has a mild or severe disease."""
 MARKUP = 2.08
 """Median charge over the Medicare fee: internal medicine charged 2.1 times what Medicare allows (JAMA Intern Med
 2017;177:1139, Medicare claims of 2013)."""
@@ -30,10 +31,8 @@ LOCALITY = 1.5
 """Charges differ between cities more than Medicare's fees do, by so large a power of the cost factor: by judgement."""
 TECHNICAL_ONLY = 0.12
 """Share of an imaging center's studies that a radiologist elsewhere reads and bills: by judgement."""
-DIRECTED = 0.45
-"""Share of the anesthesia that an anesthesiologist bills as directing nurses, for half the fee: by judgement."""
-PHYSICAL_STATES = (0.25, 0.80)
-"""Share of patients under anesthesia who are healthy, and who have a mild disease at most: by judgement."""
+CHILDBIRTH = "0196"
+"""What the CPT codes of anesthesia for births begin with."""
 FEE_YEAR = 2023
 YEARLY_INCREASE = 0.035
 """Rise of practices' charges from January 1 to January 1, whatever Medicare pays: 3 to 4 percent, as the medical care
@@ -45,15 +44,22 @@ class Billed:
     """What decides about modifiers and charges: arrays with one element a claim.
 
     Attributes:
+        feed: whose claims they are.
+        draws: of the feed.
         counter: the counter for random draws, the same for all claims of a visit.
+        person: number of the patient.
+        service: day of the service.
         practitioner: number of the rendering provider, from 0.
         specialty: row of the specialties table.
         city: row of the cities table.
         is_video: whether it is a visit by video.
     """
 
+    feed: Feed
     draws: Draws
     counter: Bits
+    person: Integers
+    service: Integers
     practitioner: Integers
     specialty: Integers
     city: Integers
@@ -81,26 +87,32 @@ def modifiers_of(visits: Billed, lines: Lines) -> Integers:
     modifier[has_parts & in_center & technical] = MODIFIERS.index("TC")
     modifier[(category == "physical_therapy").to_numpy()[lines.code]] = MODIFIERS.index("GP")
     is_anesthesia = (category == "anesthesia").to_numpy()[lines.code]
-    modifier[is_anesthesia] = _of_anesthesia(visits)[lines.claim[is_anesthesia]]
+    modifier[is_anesthesia] = _of_anesthesia(visits, lines.at(is_anesthesia))
     return modifier
 
 
-def _of_anesthesia(visits: Billed) -> Integers:
-    """Return the row of MODIFIERS that each claim has if it is of anesthesia."""
-    by_nurse = (read_table("specialties")["specialty"] == "nurse_anesthesia").to_numpy()[visits.specialty]
-    directs = visits.draws.uniform("claim/directed anesthesia", visits.counter) < DIRECTED
-    state = np.searchsorted(PHYSICAL_STATES, visits.draws.uniform("claim/physical state", visits.counter))
-    found: Integers = MODIFIERS.index("AA P1") + np.select([by_nurse, directs], [6, 3], 0) + state
-    return found
+def _of_anesthesia(visits: Billed, lines: Lines) -> Integers:
+    """Return the row of MODIFIERS of lines of anesthesia."""
+    claim, place = np.unique(lines.claim, return_inverse=True)
+    is_childbirth = read_table("procedures")["hcpcs_code"].str.starts_with(CHILDBIRTH).to_numpy()[lines.code]
+    states = physical_states(
+        visits.feed,
+        visits.person[claim],
+        visits.service[claim],
+        visits.counter[claim],
+        is_pregnant=np.bincount(place, weights=is_childbirth) > 0,
+    )
+    by_nurse = (read_table("specialties")["specialty"] == "nurse_anesthesia").to_numpy()[visits.specialty[claim]]
+    found: Integers = np.where(by_nurse, MODIFIERS.index("QZ P1"), MODIFIERS.index("AA P1")) + states
+    return found[place]
 
 
-def unit_charges(visits: Billed, lines: Lines, *, feed: Feed, modifiers: Integers, year: Integers) -> Integers:
+def unit_charges(visits: Billed, lines: Lines, *, modifiers: Integers, year: Integers) -> Integers:
     """Return the charge of one unit of each line in cents.
 
     Args:
         visits: the claims.
         lines: their lines.
-        feed: whose practitioners charge.
         modifiers: row of MODIFIERS of each line.
         year: year of the price list of each claim.
     """
@@ -110,7 +122,7 @@ def unit_charges(visits: Billed, lines: Lines, *, feed: Feed, modifiers: Integer
     fee *= (1 + YEARLY_INCREASE) ** (year[lines.claim] - FEE_YEAR)
     fee *= (cities["cost_factor"].to_numpy() ** LOCALITY)[visits.city][lines.claim]
     fee *= _parts()[modifiers, lines.code]
-    fee *= _markups(feed)[practitioner, lines.code]
+    fee *= _markups(visits.feed)[practitioner, lines.code]
     return np.where(fee >= 20, np.rint(fee) * 100, np.rint(fee * 100)).astype(np.int64)
 
 
@@ -129,6 +141,5 @@ def _markups(feed: Feed) -> Floats:
 def _parts() -> Floats:
     """Return which part of the fee is charged, by modifier (rows) and procedure."""
     professional = read_table("procedures")["professional_share"].to_numpy().astype(np.float64)
-    half = np.full_like(professional, 0.5)
-    parts = {"26": professional, "TC": 1 - professional, "QK": half}
+    parts = {"26": professional, "TC": 1 - professional}
     return np.array([parts.get(modifier[:2], np.ones_like(professional)) for modifier in MODIFIERS])

@@ -27,8 +27,11 @@ def encounters_of(plan: Plan) -> pl.DataFrame:
     specialty, city = places_of(plan.feed)
     lines, diagnoses = plan.lines, plan.diagnoses
     visits = Billed(
+        feed=plan.feed,
         draws=Draws(plan.feed.seed),
         counter=plan.counter,
+        person=plan.person,
+        service=plan.service,
         practitioner=plan.practitioner,
         specialty=specialty[plan.practitioner],
         city=city[plan.practitioner],
@@ -58,7 +61,7 @@ def encounters_of(plan: Plan) -> pl.DataFrame:
     mistakes = mistakes_of(plan, modifiers)
     lines, diagnoses, modifiers = mistakes.lines, mistakes.diagnoses, mistakes.modifiers
     year = year_of(plan.service) - mistakes.price_age
-    unit_cents = unit_charges(visits, lines, feed=plan.feed, modifiers=modifiers, year=year)
+    unit_cents = unit_charges(visits, lines, modifiers=modifiers, year=year)
     cents = unit_cents * lines.units
     counts = np.bincount(lines.claim, minlength=len(plan.story))
     codes = read_table("diagnoses")["diagnosis_code"].gather(

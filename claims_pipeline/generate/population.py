@@ -173,12 +173,19 @@ def ages_at_first(feed: Feed) -> Integers:
 @once(maxsize=1)
 def onsets_of(feed: Feed) -> Days:
     """Return the day on which each chronic condition (rows) begins for everybody, NEVER where it does not."""
-    draws, people, everyone = Draws(feed.seed), np.arange(feed.patients), population(feed)
-    years = (day_number(feed.start_date) - everyone.birth_day) / DAYS_A_YEAR
-    onsets = draw_onsets(draws, people, birth_days=everyone.birth_day, ages=years, is_female=everyone.is_female)
+    return onsets_among(feed, np.arange(feed.patients))
+
+
+def onsets_among(feed: Feed, people: Integers) -> Days:
+    """Return the same for some people, without those of all others."""
+    everyone = population(feed)
+    birth_days, is_female = everyone.birth_day[people], everyone.is_female[people]
+    years = (day_number(feed.start_date) - birth_days) / DAYS_A_YEAR
+    onsets = draw_onsets(Draws(feed.seed), people, birth_days=birth_days, ages=years, is_female=is_female)
+    is_first = people == FIRST_PERSON
     for name in FIRST_PERSON_HAS:
         onset = onsets[condition_names().index(name)]
-        onset[FIRST_PERSON] = min(onset[FIRST_PERSON], first_day_known(feed))
+        onset[is_first] = np.minimum(onset[is_first], first_day_known(feed))
     return onsets
 
 

@@ -2,11 +2,17 @@
 
 from datetime import date, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
+from claims_pipeline.generate.conditions import condition_names
+from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.encounters import encounters_of
+from claims_pipeline.generate.identifiers import dates
+from claims_pipeline.generate.physical_status import physical_states
 from claims_pipeline.generate.plan import plan_of
+from claims_pipeline.generate.population import onsets_of
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -70,15 +76,39 @@ def test_the_year_has_exactly_its_claims() -> None:
     assert everything.select("received_date", "claim_index").is_unique().all()
 
 
-def test_modifiers_say_who_gives_it_and_how_ill_the_patient_is(given: pl.DataFrame) -> None:
+@pytest.fixture(scope="module")
+def billed(given: pl.DataFrame) -> pl.DataFrame:
+    """Return the lines of anesthesia: person, service_date, hcpcs_code, who gives it and the physical state."""
     days = [FEED.start_date + timedelta(days=number) for number in range(365)]
-    claims = encounters_of(plan_of(FEED, days, given.sort("received_date", "claim_index")))
-    lines = claims.select(pl.col("lines").explode()).unnest("lines")
-    who, state = lines["modifiers"].list.get(0), lines["modifiers"].list.get(1)
-    price = lines.group_by(who=who).agg(pl.col("unit_charge_amount").cast(pl.Float64).mean())
-    mean = dict(price.iter_rows())
+    plan = plan_of(FEED, days, given.sort("received_date", "claim_index"))
+    claims = encounters_of(plan).with_columns(person=plan.person, service_date=dates(plan.service))
+    lines = claims.select("person", "service_date", pl.col("lines").alias("line")).explode("line").unnest("line")
+    modifier = pl.col("modifiers").list
+    return lines.with_columns(who=modifier.get(0), state=modifier.get(1))
 
-    assert set(who) == {"AA", "QK", "QZ"}
-    assert set(state) == {"P1", "P2", "P3"}
-    assert 0.4 < mean["QK"] / mean["AA"] < 0.6
-    assert 30 < mean["AA"] < 90
+
+def test_modifiers_say_who_gives_it_and_how_ill_the_patient_is(billed: pl.DataFrame) -> None:
+    assert set(billed["who"]) == {"AA", "QZ"}
+    assert set(billed["state"]) == {"P1", "P2", "P3"}
+    assert 30 < billed["unit_charge_amount"].cast(pl.Float64).mean() < 90  # type: ignore[operator]
+
+
+def test_a_woman_who_gives_birth_is_not_called_healthy(billed: pl.DataFrame) -> None:
+    births = billed.filter(pl.col("hcpcs_code").str.starts_with("0196"))
+
+    assert births.height > 5
+    assert set(births["state"]) <= {"P2", "P3"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "states"),
+    [("hypertension", {"P2", "P3"}), ("diabetes", {"P2", "P3"}), ("heart_failure", {"P3"}), ("copd", {"P3"})],
+)
+def test_the_physical_state_follows_the_conditions_of_the_patient(condition: str, states: set[str]) -> None:
+    people, day = np.arange(FEED.patients), np.full(FEED.patients, day_number(FEED.start_date))
+    never = np.zeros(FEED.patients, dtype=np.bool_)
+    state = physical_states(FEED, people, day, people.astype(np.uint64), is_pregnant=never)
+    ill = onsets_of(FEED)[condition_names().index(condition)] <= day
+
+    assert {f"P{number + 1}" for number in state[ill]} == states
+    assert set(state[~ill]) == {0, 1, 2}
