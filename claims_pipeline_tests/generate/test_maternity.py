@@ -1,19 +1,26 @@
 """A birth brings the mother's course and the newborn's first days with it."""
 
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
+from claims_pipeline.generate.calendar import LONGEST_WAIT
+from claims_pipeline.generate.conditions import condition_names
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.households import NOBODY
+from claims_pipeline.generate.draws import Integers
+from claims_pipeline.generate.households import LONGEST_PREGNANCY, NOBODY
 from claims_pipeline.generate.identifiers import dates
-from claims_pipeline.generate.maternity import Pregnancies, planned_visits, pregnancies
-from claims_pipeline.generate.population import population
+from claims_pipeline.generate.maternity import MOST_OF_CLAIMS, planned_visits
+from claims_pipeline.generate.population import onsets_of, population
+from claims_pipeline.generate.pregnancies import Pregnancies, pregnancies
+from claims_pipeline.generate.pregnancy_codes import codes_of_visit
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
 
 pytestmark = pytest.mark.heavy
 
@@ -47,37 +54,135 @@ def births(those: Pregnancies) -> pl.DataFrame:
     ).with_columns(pl.col("person", "child").cast(pl.Int32))
 
 
+MANY = FEED.model_copy(update={"patients": 40_000})
+
+
+@pytest.fixture(scope="module")
+def of_many() -> Pregnancies:
+    return pregnancies(MANY)
+
+
 def of_story(year: Year, story: str) -> pl.DataFrame:
     return year.visits.filter(pl.col("story") == story)
 
 
-def test_every_birth_whose_claim_has_been_received_has_a_delivery_of_its_mother(year: Year) -> None:
-    expected = planned_visits(FEED, FIRST, LAST)
-    born = births(year.pregnancies).filter(
-        pl.struct("person", "service_date").is_in(
-            pl.DataFrame({"person": expected.person.astype(np.int32), "service_date": dates(expected.service)})
-            .to_struct()
-            .implode()
-        )
-    )
+def test_every_birth_of_a_covered_mother_has_a_delivery_that_is_received_in_time(year: Year) -> None:
+    long_ago = pl.lit(LAST - 90).cast(pl.Date)  # nearly all claims of the time before have been received by the end
+    born = births(year.pregnancies).filter(pl.col("service_date") < long_ago)
     billed = born.join(of_story(year, "delivery"), on=["person", "service_date"], how="semi")
 
-    assert born.height > 20
-    assert billed.height == born.height
+    assert born.height > 15
+    assert billed.height >= 0.9 * born.height
 
 
-def test_a_delivery_names_its_kind_the_outcome_and_the_week(year: Year) -> None:
+def test_a_delivery_names_the_outcome_and_the_week(year: Year) -> None:
     deliveries = of_story(year, "delivery").join(births(year.pregnancies), on=["person", "service_date"])
     codes = pl.col("diagnosis_codes")
     weeks = (pl.col("service_date") - pl.col("last_period")).dt.total_days() // 7
-    packages = {(False, False): "59400", (False, True): "59610"}
 
-    assert (deliveries.select(codes.list.get(1)).to_series() == "Z37.0").all()
-    assert deliveries.select((codes.list.get(2) == pl.format("Z3A.{}", weeks)).all()).item()
-    for is_cesarean, had_cesarean, lines in deliveries.select("is_cesarean", "had_cesarean", "hcpcs_codes").iter_rows():
-        wanted = packages.get((is_cesarean, had_cesarean))
-        assert lines == [wanted] if wanted else set(lines) <= {"59510", "59618"}
-        assert had_cesarean or lines != ["59618"]
+    assert deliveries.select(codes.list.contains("Z37.0").all()).item()
+    assert deliveries.select(codes.list.contains(pl.format("Z3A.{}", weeks)).all()).item()
+
+
+def test_the_package_is_that_of_the_kind_of_birth(year: Year) -> None:
+    deliveries = of_story(year, "delivery").join(births(year.pregnancies), on=["person", "service_date"])
+    packages = {(False, False): "59400", (False, True): "59610", (True, False): "59510"}
+
+    for is_cesarean, had_cesarean, (line,), codes in deliveries.select(
+        "is_cesarean", "had_cesarean", "hcpcs_codes", "diagnosis_codes"
+    ).iter_rows():
+        attempted = "59618" if codes[0] == "O66.41" else "59510"
+        assert line == packages.get((is_cesarean, had_cesarean), attempted)
+
+
+def coded(
+    those: Pregnancies, diagnosis: str, service: Integers | None = None, *, is_high: bool = False
+) -> list[list[str]]:
+    """Return the diagnoses of a visit of each pregnancy, on the day of the birth if none is given."""
+    names = read_table("diagnoses")["diagnosis_code"].to_list()
+    days = those.birth if service is None else service
+    rows = codes_of_visit(MANY, those, days, diagnosis=diagnosis, is_high=is_high)
+    return [[names[code] for code in codes if code >= 0] for codes in rows]
+
+
+def test_the_principal_diagnosis_is_that_of_the_kind_of_birth(of_many: Pregnancies) -> None:
+    is_early = of_many.weeks < 37
+    plain = ~(of_many.is_diabetic | of_many.is_hypertensive | of_many.has_diabetes | (of_many.weeks > 40))
+    cesarean, had = of_many.is_cesarean, of_many.had_cesarean
+    of_first = {"O82", "O32.1XX0", "O76", "O62.1", "O65.4"}
+
+    def principal(rows: NDArray[np.bool_]) -> set[str]:
+        return {codes[0] for codes in coded(of_many.at(rows), "delivery")}
+
+    assert principal(cesarean & had) == {"O34.211", "O66.41"}
+    assert principal(cesarean & ~had) == of_first
+    assert principal(~cesarean & had) == {"O34.219"}
+    assert principal(~cesarean & ~had & is_early) == {"O60.14X0"}
+    assert principal(~cesarean & ~had & ~is_early & plain) == {"O80", "O70.0", "O70.1"}
+
+
+def test_a_failed_attempt_after_a_cesarean_names_the_scar_too(of_many: Pregnancies) -> None:
+    attempts = [codes for codes in coded(of_many, "delivery") if codes[0] == "O66.41"]
+
+    assert len(attempts) > 10
+    assert all(codes[1] == "O34.211" for codes in attempts)
+
+
+@pytest.mark.parametrize(
+    ("risk", "code"),
+    [("is_diabetic", "O24.12"), ("is_hypertensive", "O10.02"), ("has_diabetes", "O24.420"), ("is_late", "O48.0")],
+)
+def test_a_risk_of_the_mother_is_coded_at_the_birth_and_excludes_a_normal_one(
+    of_many: Pregnancies, risk: str, code: str
+) -> None:
+    risks = {
+        "is_late": of_many.weeks >= 41,
+        **{name: getattr(of_many, name) for name in ("is_diabetic", "is_hypertensive", "has_diabetes")},
+    }
+    only = risks.pop(risk) & ~np.any(list(risks.values()), axis=0) & ~of_many.had_cesarean
+    deliveries = coded(of_many.at(only), "delivery")
+
+    assert len(deliveries) > 10
+    assert all(code in codes and "O80" not in codes for codes in deliveries)
+    assert all("Z37.0" in codes for codes in deliveries)
+
+
+def test_a_mother_with_diabetes_has_no_gestational_diabetes(of_many: Pregnancies) -> None:
+    onset = onsets_of(MANY)[condition_names().index("diabetes")][of_many.mother]
+
+    assert (of_many.is_diabetic == (onset <= of_many.last_period)).all()
+    assert not (of_many.has_diabetes & (onset <= of_many.birth)).any()
+    assert not (of_many.has_abnormal_glucose & (onset <= of_many.birth)).any()
+    assert of_many.has_diabetes.any()
+
+
+@pytest.mark.parametrize(("days", "trimester"), [(70, 1), (130, 2), (240, 3)])
+def test_prenatal_care_of_an_ill_mother_names_her_disease(of_many: Pregnancies, days: int, trimester: int) -> None:
+    for risk, code, behind in (
+        ("is_diabetic", f"O24.11{trimester}", "E11"),
+        ("is_hypertensive", f"O10.01{trimester}", ""),
+    ):
+        ill = of_many.at(getattr(of_many, risk))
+        visits = coded(ill, "supervision", ill.last_period + days)
+        assert len(visits) > 10
+        assert all(code in codes and codes[-1].startswith("Z3A") for codes in visits)
+        assert all(any(other.startswith(behind) for other in codes) for codes in visits)
+        assert not any(other.startswith("Z34") for codes in visits for other in codes)
+
+
+def test_pregnancies_last_as_long_as_the_births_of_the_country(of_many: Pregnancies) -> None:
+    """CDC NCHS Health E-Stat 104, single births of 2023."""
+    weeks = of_many.weeks
+    shares = [np.mean((weeks >= first) & (weeks <= last)) for first, last in ((0, 36), (37, 38), (39, 40), (41, 41))]
+
+    assert shares == pytest.approx([0.087, 0.296, 0.567, 0.050], abs=0.025)
+    assert (of_many.birth - of_many.last_period).max() <= LONGEST_PREGNANCY
+
+
+@pytest.mark.parametrize("row", read_table("pregnancy_visits").filter(counted_from="last_period").to_dicts(), ids=str)
+def test_a_visit_stays_in_its_trimester_however_long_offices_are_closed(row: dict[str, Any]) -> None:
+    first, last = np.digitize([row["first_day"] // 7, (row["last_day"] + LONGEST_WAIT) // 7], [14, 28])
+    assert first == last
 
 
 def test_one_obstetrician_has_the_visits_and_the_delivery(year: Year) -> None:
@@ -134,16 +239,31 @@ def test_a_pregnancy_that_the_end_of_the_feed_cuts_off_has_its_visits_until_then
     assert visits["person"].n_unique() > 3
 
 
-def test_a_feed_of_few_claims_has_few_of_pregnancies() -> None:
-    sparse = FEED.model_copy(update={"claims": 1_000})
-    visits = visits_of(sparse, 2025)
-    planned = visits.filter(pl.col("story").str.contains("pregnancy|delivery|newborn")).height
+def test_newborns_before_35_weeks_are_not_billed_as_normal_ones(of_many: Pregnancies) -> None:
+    newborn = read_table("stories")["story"].str.starts_with("newborn").to_numpy()
+    visits = planned_visits(MANY.model_copy(update={"claims": 10_000_000}), FIRST, LAST)
+    children = visits.person[newborn[visits.story]]
+    weeks = dict(zip(of_many.child.tolist(), of_many.weeks.tolist(), strict=True))
 
-    assert 0 < planned < 0.06 * visits.height
+    assert len(children) > 100
+    assert min(weeks[child] for child in children.tolist()) == 35
 
 
-def test_a_third_of_the_births_are_cesareans() -> None:
-    of_many = pregnancies(FEED.model_copy(update={"patients": 40_000}))
+@pytest.mark.parametrize("days", [1, 10, 365])
+def test_a_feed_of_few_claims_has_few_of_pregnancies(days: int) -> None:
+    for start in (FIRST, FIRST + 100, FIRST + 200):
+        feed = Feed(
+            seed=8,
+            patients=8_000,
+            claims=40 * days // 5 + 40,
+            start_date=dates(np.array([start]))[0],
+            end_date=dates(np.array([start + days - 1]))[0],
+        )
+        planned = planned_visits(feed, start, start + days - 1)
+        assert len(planned.person) <= MOST_OF_CLAIMS * feed.claims
+    assert days < 365 or len(planned.person) > 0
 
+
+def test_a_third_of_the_births_are_cesareans(of_many: Pregnancies) -> None:
     assert 0.29 < of_many.is_cesarean.mean() < 0.35
     assert 0.78 < of_many.is_cesarean[of_many.had_cesarean].mean() < 0.94
