@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from claims_pipeline import quality
 from claims_pipeline.generate import generate_range
+from claims_pipeline.generate.calendar import LONGEST_WAIT
+from claims_pipeline.generate.lifecycle import LONGEST_CYCLE
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, DAILY
 
@@ -21,8 +23,8 @@ QUICK = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 
 @st.composite
 def feeds(draw: st.DrawFn) -> Feed:
-    """Draw small feeds that begin in autumn: of each year all visits from the first day on are made."""
-    start = date(draw(st.integers(2023, 2026)), 9, 1) + timedelta(days=draw(st.integers(0, 121)))
+    """Draw small feeds, of 45 days at most."""
+    start = date(draw(st.integers(2023, 2026)), 1, 1) + timedelta(days=draw(st.integers(0, 364)))
     days = draw(st.integers(1, 45))
     patients = draw(st.integers(1, 80))
     return Feed(
@@ -73,6 +75,15 @@ def test_any_day_alone_is_the_day_in_the_range(feed: Feed, data: st.DataObject) 
     with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as alone:
         ranged, single = made(feed, whole, jobs=2), made(feed, alone, start=day, end=day)
         assert [single.digest(table, day) for table in DAILY] == [ranged.digest(table, day) for table in DAILY]
+
+
+def test_a_day_alone_whose_versions_go_back_to_within_the_feed_is_the_day_in_the_range(tmp_path: Path) -> None:
+    start, last = date(2025, 3, 20), LONGEST_CYCLE + LONGEST_WAIT + 10
+    feed = Feed(seed=9, patients=60, claims=400, start_date=start, end_date=start + timedelta(days=last))
+    day = feed.end_date
+    ranged, single = made(feed, str(tmp_path / "range")), made(feed, str(tmp_path / "day"), start=day, end=day)
+
+    assert [single.digest(table, day) for table in DAILY] == [ranged.digest(table, day) for table in DAILY]
 
 
 @pytest.mark.parametrize(
