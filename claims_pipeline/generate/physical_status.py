@@ -35,4 +35,5 @@ def physical_states(
     state = np.where(has[~np.isin(names, NO_DISEASE)].any(axis=0) | is_pregnant, MILD, HEALTHY)
     state[has[np.isin(names, SEVERE_CONDITIONS)].any(axis=0)] = SEVERE
     is_worse = Draws(feed.seed).uniform("claim/physical state", counter) < WORSE
-    return np.minimum(state + is_worse, SEVERE)
+    worse: Integers = np.minimum(state + is_worse, SEVERE)
+    return worse

@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "242fb6e45e30e70d",
     "enrollment": "c96bb085606ad369",
-    "visits": "de552755b25e7521",
-    "patients": "358247c81f9c8b37",
-    "coverages": "48e72422a9f9ead5",
-    "claims": "595751451147d59e",
+    "visits": "a075a803d7470b5d",
+    "patients": "e9657342d39b37eb",
+    "coverages": "596535b8a1b1c5f2",
+    "claims": "13a01af3771289af",
 }
 
 
