@@ -111,8 +111,8 @@ def _with_visit(draws: Draws, those: Pregnancies, row: dict[str, Any]) -> tuple[
     """Return the pregnancies that have a visit of pregnancy_visits.csv, and the day of it."""
     share = draws.uniform(f"pregnancy/{row['slot']}", those.counter)
     has_it = (share >= row["from_share"]) & (share < row["to_share"])
-    if row["risk"]:
-        has_it &= _at_risk(those, row["risk"])
+    if row["only_if"]:
+        has_it &= _are_meant(those, row["only_if"])
     if row["delivery"]:
         has_it &= those.is_cesarean == (row["delivery"] == "cesarean")
     if row["whose"] == "child":
@@ -127,15 +127,17 @@ def _with_visit(draws: Draws, those: Pregnancies, row: dict[str, Any]) -> tuple[
     return those.at(is_before), service[is_before]
 
 
-def _at_risk(those: Pregnancies, risk: str) -> NDArray[np.bool_]:
-    """Return which pregnancies have a risk of pregnancy_visits.csv."""
+def _are_meant(those: Pregnancies, word: str) -> NDArray[np.bool_]:
+    """Return which pregnancies pregnancy_visits.csv (only_if) means by a word."""
     known = those.is_diabetic | those.is_hypertensive
     by_name = {
         "high": those.has_diabetes | those.is_aged | known,
         "glucose": those.has_abnormal_glucose,
         "no_diabetes": ~those.is_diabetic,
+        "early_care": those.is_covered_early,
+        "late_care": ~those.is_covered_early,
     }
-    return by_name[risk]
+    return by_name[word]
 
 
 def _with_codes(feed: Feed, visits: _Dated, row: dict[str, Any]) -> PlannedVisits:
@@ -147,7 +149,7 @@ def _with_codes(feed: Feed, visits: _Dated, row: dict[str, Any]) -> PlannedVisit
         person=visits.person,
         service=visits.service,
         codes=codes_of_visit(
-            feed, visits.those, visits.service, diagnosis=row["diagnosis"], is_high=row["risk"] == "high"
+            feed, visits.those, visits.service, diagnosis=row["diagnosis"], is_high=row["only_if"] == "high"
         ),
     )
 

@@ -27,6 +27,9 @@ GESTATIONAL_DIABETES, ABNORMAL_GLUCOSE = 0.08, 0.16
 """Shares of pregnancies: CDC NCHS 2021 has 8.3 percent with gestational diabetes; about twice as many have an abnormal
 screening, by judgement."""
 
+EARLY = 70
+"""Day of the pregnancy, from the last period, on which those who have the global package are covered: by judgement."""
+
 
 @dataclass(frozen=True)
 class Pregnancies:
@@ -44,6 +47,7 @@ class Pregnancies:
         is_hypertensive, is_diabetic: whether she has the disease from before the pregnancy on.
         has_diabetes: whether she has gestational diabetes.
         has_abnormal_glucose: whether the screening for it is abnormal.
+        is_covered_early: whether the mother is covered on the day of `EARLY`.
     """
 
     counter: Bits
@@ -59,6 +63,7 @@ class Pregnancies:
     is_diabetic: NDArray[np.bool_]
     has_diabetes: NDArray[np.bool_]
     has_abnormal_glucose: NDArray[np.bool_]
+    is_covered_early: NDArray[np.bool_]
 
     @property
     def weeks(self) -> Integers:
@@ -109,6 +114,7 @@ def pregnancies(feed: Feed) -> Pregnancies:
         is_diabetic=diabetes <= last_period,
         has_diabetes=(chance < GESTATIONAL_DIABETES) & (diabetes > birth),
         has_abnormal_glucose=(chance < ABNORMAL_GLUCOSE) & (diabetes > birth),
+        is_covered_early=everyone.covers(mother, last_period + EARLY),
     )
 
 

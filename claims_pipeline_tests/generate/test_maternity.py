@@ -66,17 +66,23 @@ def of_story(year: Year, story: str) -> pl.DataFrame:
     return year.visits.filter(pl.col("story") == story)
 
 
+def deliveries_of(year: Year) -> pl.DataFrame:
+    """Return the deliveries, each with its birth."""
+    billed = year.visits.filter(pl.col("story").is_in(["delivery", "delivery_only"]))
+    return billed.join(births(year.pregnancies), on=["person", "service_date"])
+
+
 def test_every_birth_of_a_covered_mother_has_a_delivery_that_is_received_in_time(year: Year) -> None:
     long_ago = pl.lit(LAST - 90).cast(pl.Date)  # nearly all claims of the time before have been received by the end
     born = births(year.pregnancies).filter(pl.col("service_date") < long_ago)
-    billed = born.join(of_story(year, "delivery"), on=["person", "service_date"], how="semi")
+    billed = born.join(deliveries_of(year), on=["person", "service_date"], how="semi")
 
     assert born.height > 15
     assert billed.height >= 0.9 * born.height
 
 
 def test_a_delivery_names_the_outcome_and_the_week(year: Year) -> None:
-    deliveries = of_story(year, "delivery").join(births(year.pregnancies), on=["person", "service_date"])
+    deliveries = deliveries_of(year)
     codes = pl.col("diagnosis_codes")
     weeks = (pl.col("service_date") - pl.col("last_period")).dt.total_days() // 7
 
@@ -85,14 +91,24 @@ def test_a_delivery_names_the_outcome_and_the_week(year: Year) -> None:
 
 
 def test_the_package_is_that_of_the_kind_of_birth(year: Year) -> None:
-    deliveries = of_story(year, "delivery").join(births(year.pregnancies), on=["person", "service_date"])
-    packages = {(False, False): "59400", (False, True): "59610", (True, False): "59510"}
+    whole = {(False, False): "59400", (False, True): "59610", (True, False): "59510", (True, True): "59510"}
+    only = {"59400": "59410", "59610": "59614", "59510": "59515", "59618": "59622"}
 
-    for is_cesarean, had_cesarean, (line,), codes in deliveries.select(
-        "is_cesarean", "had_cesarean", "hcpcs_codes", "diagnosis_codes"
-    ).iter_rows():
-        attempted = "59618" if codes[0] == "O66.41" else "59510"
-        assert line == packages.get((is_cesarean, had_cesarean), attempted)
+    for is_cesarean, had_cesarean, story, (line,), codes in (
+        deliveries_of(year).select("is_cesarean", "had_cesarean", "story", "hcpcs_codes", "diagnosis_codes").iter_rows()
+    ):
+        package = "59618" if codes[0] == "O66.41" else whole[is_cesarean, had_cesarean]
+        assert line == (package if story == "delivery" else only[package])
+
+
+def test_a_mother_who_is_not_covered_early_has_no_package_for_the_whole_pregnancy(year: Year) -> None:
+    covers = population(FEED).covers
+    deliveries = deliveries_of(year)
+    week_10 = deliveries["last_period"].to_physical().to_numpy().astype(np.int64) + 70
+    is_covered = covers(deliveries["person"].to_numpy().astype(np.int64), week_10)
+
+    assert (deliveries["story"] == np.where(is_covered, "delivery", "delivery_only")).all()
+    assert deliveries["story"].n_unique() == 2
 
 
 def coded(
