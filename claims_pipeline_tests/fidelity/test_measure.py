@@ -49,7 +49,9 @@ def test_every_row_of_the_calibration_is_measured(report: FidelityReport) -> Non
 
 def test_the_report_reads_as_a_table_and_as_json(report: FidelityReport) -> None:
     assert "1. Established patients' office visits, primary care" in report.render()
-    assert report.render().endswith("71 of 71 hold, 0 miss")
+    judged = [one for one in report.measurements if one.verdict != "reported"]
+    assert len(judged) >= 73
+    assert report.render().endswith(f"{len(judged)} of {len(judged)} hold, 0 miss")
     assert report.to_json()["measurements"][0]["part"] == "99211"
 
 

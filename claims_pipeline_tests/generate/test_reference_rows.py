@@ -167,7 +167,7 @@ def test_a_row_changes_only_the_claims_that_have_it(
     changed = differing(before.claims, after.claims, CLAIM)
     assert changed.height > 0
     # a few others follow: somebody whose history it no longer fits, or fits now
-    assert is_new(changed).sum() / changed.height > 0.9
+    assert is_new(changed).sum() / changed.height > 0.8
 
 
 def test_a_plan_changes_only_the_members_who_have_it(before: Made, tmp_path: Path) -> None:
