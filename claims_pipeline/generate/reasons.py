@@ -79,9 +79,14 @@ class _Patients:
         row = (story * 2 + self.is_female) * (OLDEST + 1) + np.minimum(self.ages, OLDEST)
         bits = self.draws.bits("claim/principal", episode)
         option = with_condition.choose(bits, row)
-        (again,) = np.nonzero((options[option] == NONE) & (eligible == 0))
+        worse = _condition_when_worse()[options[option]]
+        lacks = (worse != NONE) & ((self.conditions >> np.maximum(worse, 0).astype(np.uint32)) & 1 == 0)
+        (again,) = np.nonzero(((options[option] == NONE) & (eligible == 0)) | lacks)
         option[again] = without.choose(bits[again], row[again])
-        principal, condition = options[option], np.full(len(story), NONE)
+        principal, condition = options[option], _condition_when_worse()[options[option]]
+        (own,) = np.nonzero(condition != NONE)
+        code = code_conditions(self.draws, self.person[own], self.conditions[own], condition[own])
+        principal[own] = worse_codes()[code]
         (chronic,) = np.nonzero(principal == NONE)
         which = condition_choice().choose(self.draws.bits("claim/condition", episode[chronic]), eligible[chronic])
         condition[chronic] = which
@@ -103,9 +108,24 @@ def _options_of_stories() -> NDArray[np.bool_]:
         story = stories.index(row["story"])
         if row["diagnosis_code"] == CONDITION:
             allowed[story] |= is_condition
-        else:
-            allowed[story, codes.index(row["diagnosis_code"])] = True
+            continue
+        code = codes.index(row["diagnosis_code"])
+        worse = _condition_when_worse()[:-1]
+        allowed[story] |= worse == worse[code] if worse[code] != NONE else np.arange(len(codes)) == code
     return allowed
+
+
+@cache
+def _condition_when_worse() -> Integers:
+    """Return for each row of diagnoses the condition that is worse than usual by it, or NONE; the last one is NONE.
+
+    Only those who have the condition have such a reason, with the code of their own.
+    """
+    codes = read_table("condition_codes").drop_nulls("worse_code")
+    conditions = dict(codes.select("worse_code", "condition").iter_rows())
+    of_diagnosis = [conditions.get(code) for code in read_table("diagnoses")["diagnosis_code"]]
+    names = condition_names()
+    return np.array([NONE if name is None else names.index(name) for name in [*of_diagnosis, None]])
 
 
 @once()
@@ -126,9 +146,10 @@ def _principal_choice() -> tuple[KeyedChoice, KeyedChoice, Integers]:
                 weights[story, is_female, from_age : to_age + 1, option] = row["weight"]
     without = weights.copy()
     without[..., 0] = 0
+    of_option = np.array([numbers.get(option, NONE) for option in options])
+    without[..., _condition_when_worse()[of_option] != NONE] = 0
     for table in (weights, without):
         table[table.sum(axis=-1) == 0, 0] = 1.0
-    of_option = np.array([numbers.get(option, NONE) for option in options])
     choice, other_choice = (KeyedChoice(options, table.reshape(-1, len(options))) for table in (weights, without))
     return choice, other_choice, of_option
 

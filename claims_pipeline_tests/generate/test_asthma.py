@@ -1,10 +1,13 @@
-"""Asthma: severities, visits on which it is worse, and its season."""
+"""Asthma and COPD: severities, visits on which they are worse, and the season of asthma."""
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
+from claims_pipeline.generate.conditions import condition_names
+from claims_pipeline.generate.population import conditions_on
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 
@@ -13,9 +16,14 @@ WORSE = {"J45.20": "J45.21", "J45.30": "J45.31", "J45.40": "J45.41", "J45.50": "
 
 
 @pytest.fixture(scope="module")
-def visits() -> pl.DataFrame:
+def everything() -> pl.DataFrame:
+    """Return all visits, with the first diagnosis as `code`."""
+    return visits_of(FEED, 2024).with_columns(code=pl.col("diagnosis_codes").list.first())
+
+
+@pytest.fixture(scope="module")
+def visits(everything: pl.DataFrame) -> pl.DataFrame:
     """Return the visits for asthma, by the first diagnosis."""
-    everything = visits_of(FEED, 2024).with_columns(code=pl.col("diagnosis_codes").list.first())
     return everything.filter(pl.col("code").str.starts_with("J45"))
 
 
@@ -27,9 +35,21 @@ def test_asthma_is_coded_in_every_severity_as_usual_and_as_worse(visits: pl.Data
 
 def test_a_patients_asthma_keeps_its_severity_when_it_is_worse(visits: pl.DataFrame) -> None:
     usual = {worse: code for code, worse in WORSE.items()}
-    own = visits.filter(pl.col("story").is_in(["asthma", "chronic_care"]))
-    severities = own.group_by("person").agg(pl.col("code").replace(usual).n_unique())
+    severities = visits.group_by("person").agg(pl.col("code").replace(usual).n_unique())
     assert severities["code"].max() == 1
+
+
+@pytest.mark.parametrize(("code", "condition"), [("J45", "asthma"), ("J44", "copd")])
+def test_only_patients_with_a_chronic_lung_disease_are_in_hospital_for_it(
+    everything: pl.DataFrame, code: str, condition: str
+) -> None:
+    of_lungs = everything.filter(pl.col("code").str.starts_with(code))
+    acute = of_lungs.filter(pl.col("story").is_in(["hospital", "emergency"]))
+    person, service = (acute[name].to_physical().to_numpy().astype(np.int64) for name in ("person", "service_date"))
+    has_it = (conditions_on(FEED, person, service) >> condition_names().index(condition)) & 1
+
+    assert acute.height >= 3
+    assert has_it.all()
 
 
 def test_asthma_is_rare_in_summer_and_frequent_in_fall_and_winter(visits: pl.DataFrame) -> None:

@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "242fb6e45e30e70d",
     "enrollment": "c96bb085606ad369",
-    "visits": "a075a803d7470b5d",
+    "visits": "f2e8298b448189d1",
     "patients": "e9657342d39b37eb",
     "coverages": "596535b8a1b1c5f2",
-    "claims": "13a01af3771289af",
+    "claims": "1f32b9cd3cb99423",
 }
 
 
