@@ -1,5 +1,6 @@
 """A birth brings the mother's course and the newborn's first days with it."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -142,6 +143,15 @@ def test_a_failed_attempt_after_a_cesarean_names_the_scar_too(of_many: Pregnanci
 
     assert len(attempts) > 10
     assert all(codes[1] == "O34.211" for codes in attempts)
+
+
+def test_a_vaginal_birth_after_a_cesarean_before_term_is_coded_as_preterm_too(of_many: Pregnancies) -> None:
+    healthy = ~(of_many.is_diabetic | of_many.is_hypertensive | of_many.has_diabetes)
+    early = of_many.at(healthy & of_many.had_cesarean & (of_many.weeks < 37))
+    vaginal = replace(early, is_cesarean=np.zeros(len(early.birth), dtype=np.bool_))
+
+    assert len(vaginal.birth) > 2
+    assert all(codes[:2] == ["O34.219", "O60.14X0"] for codes in coded(vaginal, "delivery"))
 
 
 @pytest.mark.parametrize(

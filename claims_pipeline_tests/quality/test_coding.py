@@ -73,6 +73,10 @@ def test_a_diagnosis_stands_before_the_one_that_must_follow_it(diagnoses: list[s
         (["I10", "N18.31"], ["I10 with N18.31"]),
         (["E11.621", "E11.9"], ["E11.9 with E11.621"]),
         (["I10", "E11.9"], []),
+        (["O80", "O48.0"], ["O80 with O48.0"]),
+        (["O80", "O10.02"], ["O80 with O10.02"]),
+        (["O24.410", "E11.9"], ["O24.410 with E11.9"]),
+        (["O24.12", "E11.9"], []),
     ],
 )
 def test_two_diagnoses_that_exclude_each_other_are_found(diagnoses: list[str], found: list[str]) -> None:
@@ -129,6 +133,13 @@ def test_a_line_has_the_modifier_that_its_code_needs(line: Line, place: str, fou
         ("77067", "Z12.31", []),
         ("11042", "L97.521", ["11042 for L97.521"]),
         ("11042", "L97.522", []),
+        ("59618", "O34.211", ["59618 for O34.211"]),
+        ("59618", "O66.41", []),
+        ("59510", "O66.41", ["59510 for O66.41"]),
+        ("59510", "O34.211", []),
+        ("59510", "O66.40", []),
+        ("59400", "O34.219", ["59400 for O34.219"]),
+        ("59610", "O34.219", []),
     ],
 )
 def test_a_line_points_to_a_diagnosis_that_fits_its_code(code: str, diagnosis: str, found: list[str]) -> None:
