@@ -6,12 +6,11 @@ Does not: reference data (reference), what partitions are (lake), FHIR (fhir), m
 
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment
+from claims_pipeline.generate.lake_years import enrolled_until, missing_years
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.write import (
     OnDays,
-    enrolled_until,
     generate_range,
-    missing_years,
     write_claims,
     write_coverages,
     write_directory,

@@ -8,11 +8,17 @@ from functools import partial
 
 import polars as pl
 
-from claims_pipeline.generate.calendar import SHARES, claim_counts, claims_before, story_shares
+from claims_pipeline.generate.calendar import SHARES, claims_before, story_shares
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment_frames
-from claims_pipeline.generate.irregularities import plant
+from claims_pipeline.generate.lake_years import (
+    add_visits,
+    extend_enrollment,
+    goes_on,
+    last_year_of_enrollment,
+    missing_years,
+)
 from claims_pipeline.generate.once import forget_large
 from claims_pipeline.generate.parts import in_order
 from claims_pipeline.generate.people_file import has_people_file, keep, use_people_file
@@ -20,10 +26,9 @@ from claims_pipeline.generate.plan import Plan, plan_of
 from claims_pipeline.generate.population import arrays_of
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
-from claims_pipeline.generate.visits_of_days import visits_of_chunks, years_of_visits
-from claims_pipeline.generate.years import YEARS_BEFORE, frames_of_days, spans_of_year
-from claims_pipeline.lake import ROW_GROUP, Feed, Lake, LakeWriter, require_feed, scan_partitions
-from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, IRREGULARITIES, PATIENTS, VISITS, Table
+from claims_pipeline.generate.visits_of_days import visits_of_chunks
+from claims_pipeline.lake import Feed, Lake, LakeWriter, require_feed
+from claims_pipeline.schema import CLAIMS, COVERAGES, DIRECTORY, ENROLLMENT, PATIENTS, Table
 
 CLAIMS_A_CHUNK = 100_000
 """About this many claims are in memory at a time for each job."""
@@ -47,31 +52,8 @@ def write_enrollment(lake: Lake, feed: Feed) -> int:
     """Write the enrollment table; return its rows."""
     _bind(lake, feed)
     with lake.writer() as writer:
-        writer.add_frames(ENROLLMENT, enrollment_frames(feed, _last_year_of_enrollment(lake, feed)))
+        writer.add_frames(ENROLLMENT, enrollment_frames(feed, last_year_of_enrollment(lake, feed)))
     return feed.patients
-
-
-def enrolled_until(lake: Lake) -> int:
-    """Return the last year that a lake's enrollment reaches, 0 if there is none.
-
-    The first person is a member for ever.
-    """
-    path = lake.path(ENROLLMENT)
-    if not path.exists():
-        return 0
-    spans_of_first = scan_partitions(ENROLLMENT, [path]).select("spans").head(1).explode("spans").unnest("spans")
-    return int(spans_of_first.select(pl.col("coverage_end_date").dt.year().max()).collect().item())
-
-
-def _last_year_of_enrollment(lake: Lake, feed: Feed, years: Iterable[int] = ()) -> int:
-    """Return the last year that the enrollment must reach, if visits of some years are added.
-
-    Days go on after the feed's last one: it is the year after that day, or the last one that the lake has visits of.
-    """
-    last_year = feed.end_date.year + 1
-    while lake.path(VISITS, date(last_year + 1, 1, 1)).exists():  # a year is written with all those before it
-        last_year += 1
-    return max([last_year, *years])
 
 
 def write_visits(lake: Lake, feed: Feed, years: Iterable[int], until: date | None = None) -> Mapping[int, int]:
@@ -91,8 +73,8 @@ def write_visits(lake: Lake, feed: Feed, years: Iterable[int], until: date | Non
     wanted |= set(missing_years(lake, feed, [date(year - 1, 12, 31) for year in wanted if year > feed.start_date.year]))
     with lake.writer() as writer:
         last = max([until or feed.end_date, *(date(year, 1, 1) for year in wanted)])
-        rows = _add_visits(writer, feed, wanted, is_whole=_goes_on(lake, feed, last))
-        _extend_enrollment(writer, lake, feed, wanted)
+        rows = add_visits(writer, feed, wanted, is_whole=goes_on(lake, feed, last))
+        extend_enrollment(writer, lake, feed, wanted)
     _keep_people(lake, feed)
     return rows
 
@@ -154,9 +136,9 @@ def generate_range(
         for table in DIRECTORY:
             writer.add(table, directory(feed)[table.name])
         missing = missing_years(lake, feed, days)
-        _add_visits(writer, feed, missing, is_whole=_goes_on(lake, feed, end), jobs=jobs)
+        add_visits(writer, feed, missing, is_whole=goes_on(lake, feed, end), jobs=jobs)
         forget_large()
-        members = enrollment_frames(feed, _last_year_of_enrollment(lake, feed, missing))
+        members = enrollment_frames(feed, last_year_of_enrollment(lake, feed, missing))
         enrolled = pool.submit(writer.add_frames, ENROLLMENT, members)
         chunks = list(_chunks(feed, days))
         done = 0
@@ -205,85 +187,14 @@ def _write_days(
     ordered = sorted(set(days))
     with lake.writer() as writer:
         missing = missing_years(lake, feed, ordered)
-        _add_visits(writer, feed, missing, is_whole=_goes_on(lake, feed, max([feed.end_date, *ordered])))
-        _extend_enrollment(writer, lake, feed, missing)
+        add_visits(writer, feed, missing, is_whole=goes_on(lake, feed, max([feed.end_date, *ordered])))
+        extend_enrollment(writer, lake, feed, missing)
         for chunk in _chunks(feed, ordered):
             (visits,) = visits_of_chunks(writer, feed, [chunk])
             plan = plan_of(feed, chunk, visits)
             rows |= writer.add_days(table, rows_of(plan, chunk), chunk)
     _keep_people(lake, feed)
     return rows
-
-
-def missing_years(lake: Lake, feed: Feed, days: Iterable[date]) -> list[int]:
-    """Return the years whose visits, or labels, some days need and the lake has not; a year needs those before it.
-
-    Raises:
-        ConfigError: a day lies before the feed's first day.
-    """
-    wanted = set(days)
-    last = max((years_of_visits(feed, [day])[-1] for day in wanted), default=feed.start_date.year - 1)
-    years = range(feed.start_date.year, last + 1)
-    made = (VISITS, IRREGULARITIES) if feed.irregularities else (VISITS,)
-    missing = [year for year in years if not all(lake.path(table, date(year, 1, 1)).exists() for table in made)]
-    ends_early = feed.end_date.year not in missing and max(wanted, default=feed.end_date) > feed.end_date
-    if ends_early and not _has_whole_year(lake, feed):
-        missing = sorted([*missing, feed.end_date.year])
-    return missing
-
-
-def _goes_on(lake: Lake, feed: Feed, last: date) -> bool:
-    """Return whether the visits of the year go on after the feed's last day: a day needs it, or the lake has them."""
-    return last > feed.end_date or _has_whole_year(lake, feed)
-
-
-def _has_whole_year(lake: Lake, feed: Feed) -> bool:
-    """Return whether the lake has the visits of the whole year of the feed's last day."""
-    path, spans = lake.path(VISITS, date(feed.end_date.year, 1, 1)), spans_of_year(feed, feed.end_date.year)
-    if not path.exists():
-        return False
-    rows = scan_partitions(VISITS, [path]).select(pl.len()).collect().item()
-    return bool(rows == claim_counts(feed, spans[0][0], spans[-1][1]).sum())
-
-
-def _add_visits(
-    writer: LakeWriter, feed: Feed, years: Iterable[int], *, is_whole: bool, jobs: int = 2
-) -> dict[int, int]:
-    """Add the visits of some years, that of the feed's last day whole or until that day; return the rows by year."""
-    rows: dict[int, int] = {}
-    for year in sorted(set(years)):
-        before = range(max(feed.start_date.year, year - YEARS_BEFORE), year)
-        files = [writer.file(VISITS, date(earlier, 1, 1)) for earlier in before]
-        earlier = [scan_partitions(VISITS, [file]).collect() for file in files]
-        spans = spans_of_year(feed, year)
-        labels = [IRREGULARITIES.polars_schema.to_frame()]
-        parts: list[pl.DataFrame] = []
-        for span in spans if is_whole else spans[:1]:
-            frames = frames_of_days(feed, *span, [*earlier, *parts], jobs=jobs)
-            if feed.irregularities or (is_whole and len(spans) > 1):
-                visits, found = plant(feed, pl.concat(frames), [*earlier, *parts])
-                labels.append(found)
-                parts.append(visits)
-        if parts:
-            frames = _slices(pl.concat(parts))
-        if feed.irregularities:
-            writer.add(IRREGULARITIES, pl.concat(labels).sort(IRREGULARITIES.key), date(year, 1, 1))
-        rows[year] = writer.add_frames(VISITS, frames, date(year, 1, 1))
-    return rows
-
-
-def _slices(visits: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    return visits.iter_slices(ROW_GROUP) if visits.height else iter([visits])
-
-
-def _extend_enrollment(writer: LakeWriter, lake: Lake, feed: Feed, years: Iterable[int]) -> None:
-    """Write the enrollment anew if it does not reach the years of visits that the lake has or gets.
-
-    The file says how far it reaches: another process may have replaced it meanwhile by one that ends earlier.
-    """
-    last_year = _last_year_of_enrollment(lake, feed, years)
-    if 0 < enrolled_until(lake) < last_year:
-        writer.add_frames(ENROLLMENT, enrollment_frames(feed, last_year))
 
 
 def _stored(lake: Lake, table: Table, days: Sequence[date]) -> pl.DataFrame:

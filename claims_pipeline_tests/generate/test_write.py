@@ -11,6 +11,7 @@ from claims_pipeline.errors import ConfigError, FeedMismatch
 from claims_pipeline.generate import (
     enrolled_until,
     generate_range,
+    visits_of_days,
     write,
     write_claims,
     write_coverages,
@@ -141,7 +142,7 @@ def test_two_jobs_give_the_bytes_of_one(lake: Lake, tmp_path: Path) -> None:
 
 def test_chunks_of_any_size_give_the_same_bytes(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "CLAIMS_A_CHUNK", FEED.claims // 20)
-    monkeypatch.setattr(write, "ROW_GROUP", FEED.claims // 30)  # so that visits are read in many groups
+    monkeypatch.setattr(visits_of_days, "ROW_GROUP", FEED.claims // 30)  # so that visits are read in many groups
     small = Lake(tmp_path / "small")
     generate_range(small, FEED, start=FEED.start_date, end=FEED.end_date, jobs=2)
     assert digests(small) == digests(lake)
