@@ -83,6 +83,7 @@ def everything_that_a_ledger_goes_through(target: Settings) -> None:
     unreadable.write_text("{")
     load.load_files([str(unreadable)], target)
     load.retry_dead_letters([], target)
+    load.discard_dead_letters([], target)
     for number, vanished in enumerate((Vanished.ENTERED_IN_ERROR, Vanished.DELETE)):
         drop_claim(lake, number)
         load.load_lake(lake, target, options=LoadOptions(vanished=vanished))
