@@ -64,10 +64,10 @@ def _padded(numbers: Integers, width: int) -> pl.Expr:
 
 
 def _compact(days: Integers) -> pl.Expr:
-    first, last = days.min(initial=0), days.max(initial=0)
-    if last - first > len(days):
+    if not len(days) or days.max() - days.min() > len(days):
         return pl.lit(dates(days)).dt.strftime("%Y%m%d")
-    texts = dates(np.arange(first, last + 1)).dt.strftime("%Y%m%d")  # each day is written once
+    first = days.min()
+    texts = dates(np.arange(first, days.max() + 1)).dt.strftime("%Y%m%d")  # each day is written once
     return pl.lit(texts.gather(days - first))
 
 

@@ -39,3 +39,5 @@ def test_days_of_ids_are_the_same_whether_many_claims_share_them_or_few_are_far_
     assert claim_ids(days, np.arange(4)).to_list() == alone
     many = claim_ids(np.tile(days, 20), np.tile(np.arange(4), 20))
     assert many.to_list() == alone * 20
+    nothing = np.array([], dtype=np.int64)
+    assert claim_ids(nothing, nothing).is_empty()
