@@ -28,21 +28,23 @@ def anonymous(base_url: str) -> ClientOptions:
     return {
         "headers": {"Accept": FHIR_JSON},
         "auth": None,
-        "verify": ssl.create_default_context() if _has_tls(base_url) else without_tls(),
+        "verify": without_tls() if _is_without_tls(base_url) else ssl.create_default_context(),
         "trust_env": urlsplit(base_url).hostname not in LOOPBACK,
     }
 
 
 def without_tls() -> ssl.SSLContext:
-    """Return what a client of a server without TLS verifies by: it trusts nobody.
+    """Return a context that trusts no certificate, for clients of a server on this machine without TLS.
 
     By default httpx reads its list of certificates for each client, which takes longer than a request.
     """
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _has_tls(base_url: str) -> bool:
-    return urlsplit(base_url).scheme == "https"
+def _is_without_tls(base_url: str) -> bool:
+    """Tell whether no certificate is needed; a server elsewhere may be behind a proxy and send links with https."""
+    parts = urlsplit(base_url)
+    return parts.scheme == "http" and parts.hostname in LOOPBACK
 
 
 def client_options(settings: Settings) -> ClientOptions:
@@ -53,7 +55,7 @@ def client_options(settings: Settings) -> ClientOptions:
             set, or one is incomplete.
     """
     options = anonymous(settings.fhir_base_url)
-    if _has_tls(settings.fhir_base_url):
+    if not _is_without_tls(settings.fhir_base_url):
         options["verify"] = _trusted(settings)
     _require_one_kind(settings)
     if settings.fhir_token:

@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.fhir_access import client_options
 from claims_pipeline.settings import load_settings
+from claims_pipeline_tests.fhir_access.conftest import certified
 
 BASE = "https://fhir.example.org/r4"
 
@@ -46,11 +48,28 @@ def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
         authorization(fhir_ca_file=tmp_path / "ca.pem")
 
 
-@pytest.mark.parametrize(("base_url", "is_trusting"), [(BASE, True), (BASE.replace("s://", "://"), False)])
-def test_the_systems_certificates_count_where_there_is_tls(base_url: str, is_trusting: bool) -> None:
-    trusted = client_options(load_settings(fhir_base_url=base_url))["verify"]
-    assert bool(trusted.cert_store_stats()["x509_ca"]) is is_trusting
-    assert trusted.verify_mode is ssl.CERT_REQUIRED
+@pytest.mark.parametrize(
+    ("base_url", "trusted"),
+    [
+        ("https://fhir.example.org/r4", 1),
+        ("https://127.0.0.1/fhir", 1),
+        ("http://fhir.example.org/r4", 1),  # behind a proxy it may send links with https
+        ("http://127.0.0.1:8080/fhir", 0),
+        ("http://localhost:8080/fhir", 0),
+        ("http://[::1]:8080/fhir", 0),
+    ],
+)
+def test_the_systems_certificates_are_trusted_except_for_a_server_of_this_machine_without_tls(
+    base_url: str, trusted: int, rsa_key: rsa.RSAPrivateKey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, certificate = certified(rsa_key, tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # so that the system has one certificate
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+
+    context = client_options(load_settings(fhir_base_url=base_url))["verify"]
+
+    assert context.cert_store_stats()["x509"] == trusted
+    assert context.verify_mode is ssl.CERT_REQUIRED
 
 
 @pytest.mark.parametrize(("host", "may"), [("127.0.0.1", False), ("localhost", False), ("fhir.example.org", True)])
