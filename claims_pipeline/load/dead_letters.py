@@ -118,8 +118,8 @@ def discard_dead_letters(names: Sequence[str], settings: Settings, *, ledger_pat
         raise ConfigError("an empty name of a dead letter", fix="claims dead-letters list")
     path = ledger_path or settings.ledger_path
     if not path.exists():
-        for name in names:
-            raise _no_letter(name)
+        if names:
+            raise _no_letter(", ".join(names))
         return 0
     with open_ledger(path) as ledger, holding_lock(ledger):
         letters = open_letters(ledger, with_contents=False)

@@ -281,6 +281,8 @@ def test_a_discard_before_the_first_load_makes_no_ledger(tmp_path: Path) -> None
     settings = Settings(home=tmp_path)
     with pytest.raises(DataError, match="no dead letter: Patient/p-1"):
         discard_dead_letters(["Patient/p-1"], settings)
+    with pytest.raises(DataError, match="no dead letter: Patient/p-1, Patient/p-2"):
+        discard_dead_letters(["Patient/p-1", "Patient/p-2"], settings)
     assert discard_dead_letters([], settings) == 0
     assert list(tmp_path.iterdir()) == []
 
