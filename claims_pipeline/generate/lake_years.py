@@ -1,21 +1,24 @@
 """The years that days of a lake need: their visits, and the enrollment until their end."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import polars as pl
 
 from claims_pipeline.generate.calendar import claim_counts
+from claims_pipeline.generate.days import day_of
 from claims_pipeline.generate.enrollment import enrollment_frames
 from claims_pipeline.generate.irregularities import plant
 from claims_pipeline.generate.visits_of_days import years_of_visits
 from claims_pipeline.generate.years import YEARS_BEFORE, frames_of_days, spans_of_year
 from claims_pipeline.lake import ROW_GROUP, Feed, Lake, LakeWriter, scan_partitions
-from claims_pipeline.schema import ENROLLMENT, IRREGULARITIES, VISITS
+from claims_pipeline.schema import ENROLLMENT, IRREGULARITIES, VISITS, Table
 
 
 def missing_years(lake: Lake, feed: Feed, days: Iterable[date]) -> list[int]:
-    """Return the years whose visits, or labels, some days need and the lake has not; a year needs those before it.
+    """Return the years whose visits, or labels, some days need and the lake has not, or has in part.
+
+    A year needs those before it. Of the year of the feed's last day the lake may have the days until then.
 
     Raises:
         ConfigError: a day lies before the feed's first day.
@@ -38,11 +41,18 @@ def goes_on(lake: Lake, feed: Feed, last: date) -> bool:
 
 def _has_whole_year(lake: Lake, feed: Feed) -> bool:
     """Return whether the lake has the visits of the whole year of the feed's last day."""
-    path, spans = lake.path(VISITS, date(feed.end_date.year, 1, 1)), spans_of_year(feed, feed.end_date.year)
-    if not path.exists():
+    spans = spans_of_year(feed, feed.end_date.year)
+    return _has_visits(lake.writer(), feed, (spans[0][0], spans[-1][1]))
+
+
+def _has_visits(writer: LakeWriter, feed: Feed, span: tuple[int, int]) -> bool:
+    """Return whether the lake has the visits, and the labels, of exactly the days of a span of one year."""
+    january = date(day_of(span[0]).year, 1, 1)
+    made = (VISITS, IRREGULARITIES) if feed.irregularities else (VISITS,)
+    if not all(writer.file(table, january).exists() for table in made):
         return False
-    rows = scan_partitions(VISITS, [path]).select(pl.len()).collect().item()
-    return bool(rows == claim_counts(feed, spans[0][0], spans[-1][1]).sum())
+    rows = scan_partitions(VISITS, [writer.file(VISITS, january)]).select(pl.len()).collect().item()
+    return bool(rows == claim_counts(feed, *span).sum())
 
 
 def add_visits(
@@ -51,28 +61,44 @@ def add_visits(
     """Add the visits of some years, that of the feed's last day whole or until that day; return the rows by year."""
     rows: dict[int, int] = {}
     for year in sorted(set(years)):
+        january, spans = date(year, 1, 1), spans_of_year(feed, year)
         before = range(max(feed.start_date.year, year - YEARS_BEFORE), year)
-        files = [writer.file(VISITS, date(earlier, 1, 1)) for earlier in before]
-        earlier = [scan_partitions(VISITS, [file]).collect() for file in files]
-        spans = spans_of_year(feed, year)
-        labels = [IRREGULARITIES.polars_schema.to_frame()]
-        parts: list[pl.DataFrame] = []
-        for span in spans if is_whole else spans[:1]:
-            frames = frames_of_days(feed, *span, [*earlier, *parts], jobs=jobs)
-            if feed.irregularities or (is_whole and len(spans) > 1):
-                visits, found = plant(feed, pl.concat(frames), [*earlier, *parts])
-                labels.append(found)
-                parts.append(visits)
-        if parts:
-            frames = _slices(pl.concat(parts))
-        if feed.irregularities:
-            writer.add(IRREGULARITIES, pl.concat(labels).sort(IRREGULARITIES.key), date(year, 1, 1))
-        rows[year] = writer.add_frames(VISITS, frames, date(year, 1, 1))
+        earlier = [_read(writer, VISITS, date(one, 1, 1)) for one in before]
+        if feed.irregularities or (is_whole and len(spans) > 1):
+            visits = _in_parts(writer, feed, spans if is_whole else spans[:1], earlier, jobs=jobs)
+            frames = visits.iter_slices(ROW_GROUP) if visits.height else iter([visits])
+        else:
+            frames = frames_of_days(feed, *spans[0], earlier, jobs=jobs)
+        rows[year] = writer.add_frames(VISITS, frames, january)
     return rows
 
 
-def _slices(visits: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    return visits.iter_slices(ROW_GROUP) if visits.height else iter([visits])
+def _in_parts(
+    writer: LakeWriter, feed: Feed, spans: Sequence[tuple[int, int]], earlier: Sequence[pl.DataFrame], *, jobs: int
+) -> pl.DataFrame:
+    """Return the visits of a year's spans with what is planted in them, and add the labels.
+
+    The first part is not drawn again if the lake has it.
+    """
+    january = date(day_of(spans[0][0]).year, 1, 1)
+    labels = [IRREGULARITIES.polars_schema.to_frame()]
+    parts: list[pl.DataFrame] = []
+    for span in spans:
+        if span is not spans[-1] and _has_visits(writer, feed, span):
+            parts.append(_read(writer, VISITS, january))
+            labels += [_read(writer, IRREGULARITIES, january)] if feed.irregularities else []
+            continue
+        drawn = pl.concat(frames_of_days(feed, *span, [*earlier, *parts], jobs=jobs))
+        visits, found = plant(feed, drawn, [*earlier, *parts])
+        parts.append(visits)
+        labels.append(found)
+    if feed.irregularities:
+        writer.add(IRREGULARITIES, pl.concat(labels).sort(IRREGULARITIES.key), january)
+    return pl.concat(parts)
+
+
+def _read(writer: LakeWriter, table: Table, day: date) -> pl.DataFrame:
+    return scan_partitions(table, [writer.file(table, day)]).collect()
 
 
 def enrolled_until(lake: Lake) -> int:

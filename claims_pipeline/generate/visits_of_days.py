@@ -1,6 +1,7 @@
 """The visits behind the claims that the payer receives on some days, read from a lake or from what is added to it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Self
@@ -76,10 +77,19 @@ def _groups(writer: LakeWriter, feed: Feed, days: Sequence[date]) -> Iterator[_G
     """Return the visits that some days may need, and a few before them, group of rows by group of rows."""
     first, last = days_received(feed, days)
     for year in years_of_visits(feed, days):
-        visits = scan_partitions(VISITS, [writer.file(VISITS, date(year, 1, 1))])
-        received = visits.select(pl.col("received_date").to_physical()).collect().to_series().to_numpy()
-        begin, end = np.searchsorted(received, [first, last + 1])
-        for row in range(begin - begin % ROW_GROUP, end, ROW_GROUP):
-            group = visits.slice(row, min(ROW_GROUP, end - row)).collect()
-            versions = versions_of(feed, group, [days[0], days[-1]])
-            yield _Group(group, versions.claim, versions.day)
+        with _open_visits(writer, year) as visits:
+            received = visits.select(pl.col("received_date").to_physical()).collect().to_series().to_numpy()
+            begin, end = np.searchsorted(received, [first, last + 1])
+            for row in range(begin - begin % ROW_GROUP, end, ROW_GROUP):
+                group = visits.slice(row, min(ROW_GROUP, end - row)).collect()
+                versions = versions_of(feed, group, [days[0], days[-1]])
+                yield _Group(group, versions.claim, versions.day)
+
+
+@contextmanager
+def _open_visits(writer: LakeWriter, year: int) -> Iterator[pl.LazyFrame]:
+    """Yield the visits of a year, all from one file: another process may replace it by a longer one meanwhile."""
+    path = writer.file(VISITS, date(year, 1, 1))
+    scan_partitions(VISITS, [path])  # says what is wrong with the file
+    with path.open("rb") as file:
+        yield pl.scan_parquet(file)

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import accumulate
@@ -56,7 +56,7 @@ class LakeWriter:
     Whoever reads meanwhile, or after a crash at that moment, sees none, some or all days of the range, and no row
     whose references are missing. Writing the range again completes it.
 
-    A partition whose bytes equal the file that is there is left untouched.
+    A partition whose bytes equal the file that is there is left untouched, and so is a year that has more rows there.
 
     Attributes:
         written: number of files published that were new or differed.
@@ -164,6 +164,7 @@ class LakeWriter:
         sync(pending.temporary for pending in self._pending.values())
         with manifest_lock(self.root):
             known = {name: read_manifest(self.root, TABLES[name]) for name in self._added}  # damaged: nothing happens
+            self._leave_longer_years(known)
             in_order = sorted(self._pending.items(), key=lambda item: item[1].place)
             for path, pending in in_order:
                 pending.temporary.replace(path)
@@ -173,6 +174,15 @@ class LakeWriter:
                     write_manifest(self.root, TABLES[name], entries | self._added[name])
         self.written = len(self._pending)
         self._pending.clear()
+
+    def _leave_longer_years(self, known: Mapping[str, Mapping[str, Entry]]) -> None:
+        """Publish no part of a year over more of it, which another process has published meanwhile."""
+        for path, pending in list(self._pending.items()):
+            name, key = pending.table.name, partition_key(pending.table, pending.day)
+            is_longer = key in known[name] and known[name][key].rows > self._added[name][key].rows
+            if pending.table.is_yearly and is_longer and path.exists():
+                pending.temporary.unlink()
+                del self._pending[path], self._added[name][key]
 
 
 def _make_folder(path: Path) -> bool:

@@ -1,6 +1,8 @@
 """The visits behind the claims of some days."""
 
+import shutil
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -38,6 +40,26 @@ def test_each_chunk_gets_the_visits_whose_claims_have_a_version_on_its_days(
     for chunk, rows in zip(chunks, found, strict=True):
         expected = visits[versions_of(FEED, visits, chunk).claim].unique()
         assert rows.sort("received_date", "claim_index").equals(expected.sort("received_date", "claim_index"))
+
+
+def test_a_year_that_another_process_replaces_meanwhile_is_read_to_its_end(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("claims_pipeline.generate.visits_of_days.ROW_GROUP", 50)
+    copy = Lake(tmp_path / "lake")
+    shutil.copytree(lake.root, copy.root)
+    chunks = [[day] for day in DAYS[:30]]
+    with lake.writer() as writer:
+        expected = list(visits_of_chunks(writer, FEED, chunks))
+
+    with copy.writer() as writer:
+        found = visits_of_chunks(writer, FEED, chunks)
+        first = next(found)
+        lake.read(VISITS, date(2025, 1, 1)).head(60).write_parquet(tmp_path / "other")
+        (tmp_path / "other").replace(copy.path(VISITS, date(2025, 1, 1)))
+        rest = list(found)
+
+    assert all(one.equals(other) for one, other in zip([first, *rest], expected, strict=True))
 
 
 def test_days_need_the_visits_of_the_two_months_before() -> None:

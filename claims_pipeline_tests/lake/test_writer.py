@@ -18,7 +18,7 @@ from claims_pipeline.errors import DataError
 from claims_pipeline.files import temporary_name
 from claims_pipeline.lake import ROW_GROUP, Lake
 from claims_pipeline.lake.writer import ROWS_A_QUERY, parquet_bytes
-from claims_pipeline.schema import CLAIMS, DAILY, ENROLLMENT, PATIENTS, PAYERS
+from claims_pipeline.schema import CLAIMS, DAILY, ENROLLMENT, PATIENTS, PAYERS, VISITS
 from claims_pipeline_tests.defaults import frame
 from claims_pipeline_tests.lake.test_store import DAY, NEXT_DAY, patients
 
@@ -45,6 +45,21 @@ def test_an_error_publishes_nothing_and_leaves_no_temporary_file(tmp_path: Path)
         write_and_fail()
 
     assert files(tmp_path) == []
+
+
+def test_a_part_of_a_year_does_not_replace_more_of_it(tmp_path: Path) -> None:
+    """Another process may have published the year while this one made its part."""
+    lake = Lake(tmp_path)
+    part, more = (frame(VISITS, [{"claim_index": index} for index in range(rows)]) for rows in (2, 3))
+    with lake.writer() as writer:
+        writer.add(VISITS, more, DAY)
+    with lake.writer() as writer:
+        writer.add(VISITS, part, DAY)
+
+    assert lake.read(VISITS, DAY).height == 3
+    assert writer.written == 0
+    assert lake.manifest(VISITS)[str(DAY.year)].rows == 3
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_equal_partitions_are_left_untouched(tmp_path: Path) -> None:
