@@ -1,7 +1,7 @@
 """What a visit may not be, given the other visits of the patient.
 
-Nobody sees a doctor twice on a day, has a service again before its interval is over, or is new to a practice that has
-seen them within three years.
+Nobody sees a doctor twice on a day or (but in hospital) on the next, has a service again before its interval is over,
+or is new to a practice that has seen them within three years.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Irregular claims among a year's visits, each with a label, so that detectors can be scored.
+"""Irregular claims among the visits of a part of a year, each with a label, so that detectors can be scored.
 
 A planted claim takes the place of a regular one, so the number of claims stays what the feed says. Like the visits
-themselves this is a pure function of (feed, year) and of the years before.
+themselves this is a pure function of the feed, the part, and the parts before.
 """
 
 from collections.abc import Sequence
@@ -86,12 +86,12 @@ class _Year:
 
 
 def plant(feed: Feed, visits: pl.DataFrame, earlier: Sequence[pl.DataFrame]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return a year's visits with the irregularities of the feed among them, and the label of each.
+    """Return visits with the irregularities of the feed among them, and the label of each.
 
     Args:
         feed: its `irregularities` is the share of the claims to make irregular; 0 changes nothing.
-        visits: the visits of the year, as `years.visits_of` returns them.
-        earlier: the visits of the years before.
+        visits: the visits of a part of a year, as `years.frames_of_days` returns them.
+        earlier: the visits before it: of the years before, and of the first part of the year.
 
     Returns:
         The visits, and the rows of `irregularities`, sorted by its key.

@@ -25,7 +25,7 @@ class Standing:
     """Arrays with one element a claim, and their lines: NumPy must be given wider integers before it adds them.
 
     Attributes:
-        row: position among the claims of the year, all different.
+        row: position among the claims of the part of the year, all different.
         lines: in the order of their claims.
     """
 
@@ -147,7 +147,7 @@ def _in_order(parts: Sequence[Standing]) -> Standing:
 
 
 def _copies(receipts: ReceiptDays, parts: Sequence[Standing], before: pl.DataFrame) -> list[Standing]:
-    """Return the replacement claims of a year: the visits of the claims that they replace."""
+    """Return the replacement claims of a part of a year: the visits of the claims that they replace."""
     (rows,) = np.nonzero(receipts.replaces != NO_COUNTER)
     replaces = receipts.replaces[rows]
     day, number = unpair(replaces)
@@ -165,7 +165,7 @@ def _copies(receipts: ReceiptDays, parts: Sequence[Standing], before: pl.DataFra
 
 
 def _copies_of(before: pl.DataFrame, replaces: Bits, rows: Integers) -> Standing:
-    """Return the visits of the year before with some counters as claims of other rows."""
+    """Return the visits before the part that have some counters, as claims of other rows."""
     counters = pair(before["received_date"].to_physical().to_numpy(), before["claim_index"].to_numpy())
     # as signed numbers, counters are in the order of days also before 1970
     visits = visits_from(before[np.searchsorted(counters.view(np.int64), replaces.view(np.int64))])

@@ -1,6 +1,7 @@
-"""A year of receipt: claims are drawn, and those that do not fit the patient's history go to somebody else.
+"""A part of a year of receipt: claims are drawn; those that do not fit the patient's history go to somebody else.
 
-A pure function of (feed, year): of the years before it reads what they hold, and they are such functions too.
+A year is one part, but that of the feed's last day has two: until then and after it. A part is a pure function of the
+feed and its days: of the parts before it reads what they hold, and they are such functions too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -49,7 +50,7 @@ class _Draft:
     """Claims that have not been compared with the patients' histories yet: arrays with one element a claim.
 
     Attributes:
-        row: position among the claims of the year.
+        row: position among the claims of the part of the year.
         codes: rows of diagnoses, shape (claims, most diagnoses), where they do not follow from the slots.
         source_story, source_episode: of the visit that it follows; NONE where it follows none.
     """
@@ -251,7 +252,7 @@ def _made(feed: Feed, draft: _Draft, seen: Seen, done: Done, *, is_last: bool) -
 
 
 def _days_between_visits(feed: Feed, seen: Seen, visits: Seen, *, is_planned: bool) -> Integers:
-    """Return the days until the next visit to the same doctor, at least: two, but in hospital."""
+    """Return the least days until the next visit to the same doctor: two, or one in hospital."""
     specialty, _ = places_of(feed)
     daily = (read_table("specialties")["site"] == "hospital_inpatient").to_numpy()[specialty]
     of_doctor = np.where(daily, 1, 2)
