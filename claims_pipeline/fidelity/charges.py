@@ -39,7 +39,6 @@ def charge_ratios(sample: Sample) -> Figures:
             line.field("line_service_date"),
             line.field("modifiers").list.contains("26").alias("is_professional"),
             line.field("modifiers").list.contains("TC").alias("is_technical"),
-            line.field("modifiers").list.contains("QK").alias("is_directing"),
             line.field("unit_charge_amount").cast(pl.Float64),
         )
         .join(procedures.lazy(), on="hcpcs_code")
@@ -54,8 +53,6 @@ def charge_ratios(sample: Sample) -> Figures:
         .then("professional_share")
         .when("is_technical")
         .then(1 - pl.col("professional_share"))
-        .when("is_directing")
-        .then(0.5)
         .otherwise(1.0)
     )
     fee = pl.col("medicare_fee_amount") * pl.col("cost_factor") * part

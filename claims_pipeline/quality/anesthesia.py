@@ -11,15 +11,15 @@ from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS
 
 PROCEDURE = r"^([1-6]\d{4}|G0105|G0121)$"
-"""CPT: 10004 to 69990 are surgery, endoscopy and births; HCPCS has two colonoscopies."""
+"""CPT: 10004 to 69990 are surgery, endoscopy and births; HCPCS has two colonoscopies.
+
+The procedure may be on the next day, because labor may begin on the day before the birth. Anesthesia of codes that are
+not in anesthesia.csv is not judged: it is for studies, treatments or pain. Of a claim only the first version is judged.
+"""
 
 
 def anesthesia_with_procedure(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
-    """Anesthesia for a procedure of anesthesia.csv has surgery by another provider on the day, or on the next one.
-
-    Labor may begin on the day before the birth. Other codes of anesthesia are not judged: they are for studies,
-    treatments or pain. First versions of claims are judged.
-    """
+    """Anesthesia for a procedure of anesthesia.csv has surgery by another provider on the day, or on the next one."""
     codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code"))
     judged = read_table("anesthesia")["hcpcs_code"]
     claims = (
