@@ -20,7 +20,7 @@ from claims_pipeline.generate.identifiers import claim_ids, numbered
 from claims_pipeline.generate.lifecycle import CANCELLED, last_statuses
 from claims_pipeline.generate.mistakes import OTHER_LEVEL
 from claims_pipeline.lake import Feed
-from claims_pipeline.reference import read_table
+from claims_pipeline.reference import DAILY_CARE_PATTERN, read_table
 from claims_pipeline.schema import IRREGULARITIES, VISITS
 
 DUPLICATE, NEAR_DUPLICATE, NEXT_DAY, FREQUENCY, NEW_PATIENT, UNBUNDLING, MISSING, UNITS, UPCODING = (
@@ -48,8 +48,11 @@ RAISED = {"99212": HIGHEST, "99213": HIGHEST, "99214": HIGHEST}
 UNBUNDLED = {"80053": "80048", "81001": "81003", "93000": "93010", "94060": "94010", "45385": "45378"}
 """Procedures and a part of each that is billed beside it (coding_rules.csv, not_with_procedure)."""
 
-ONCE_ON_A_DAY = ("hospital", "newborn_next", "newborn_home", "anesthesia", "dialysis", "imaging", "mammography")
-"""Stories of which a copy with the next day of service may be right, or bills another part of the study."""
+NOT_NEXT_DAY = ("newborn_first", "delivery", "delivery_only", "dialysis", "imaging", "mammography")
+"""Stories of which no copy is planted for the next day, beside those that bill daily care.
+
+A birth happens once, dialysis is billed for a month, and the copy of a study may bill another part of it.
+"""
 IMPOSSIBLE_UNITS = 11
 """Units of a service that is given once a day: a digit typed twice. More than coding_rules.csv (most_units) allows."""
 
@@ -295,7 +298,8 @@ def _may_be_moved(frame: pl.DataFrame, feed: Feed) -> Mask:
     person = frame["person"].to_numpy().astype(np.int64)
     service = frame["service_date"].to_physical().to_numpy().astype(np.int64)
     today, tomorrow = (span_on(feed, people=person, days=days) for days in (service, service + 1))
-    may: Mask = ~frame["story"].is_in(ONCE_ON_A_DAY).to_numpy()
+    is_daily = pl.col("hcpcs_codes").list.eval(pl.element().str.contains(DAILY_CARE_PATTERN)).list.any()
+    may: Mask = frame.select(~(is_daily | pl.col("story").is_in(NOT_NEXT_DAY))).to_series().to_numpy().copy()
     may &= tomorrow.is_covered & (tomorrow.plan == today.plan) & (year_of(service) == year_of(service + 1))
     return may
 

@@ -7,10 +7,8 @@ import polars as pl
 
 from claims_pipeline.lake import Lake
 from claims_pipeline.quality.chunk import current, found
+from claims_pipeline.reference import DAILY_CARE_PATTERN
 from claims_pipeline.schema import CLAIMS, COVERAGES
-
-DAILY = r"^(992[23]\d|9946[0-3]|9947\d|90935|90937|0[01]\d{3})$"
-"""CPT: hospital care, also of newborns, dialysis and anesthesia may be billed alike on two days in a row."""
 
 
 def coverages_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
@@ -72,13 +70,8 @@ def claims_not_nearly_repeated(lake: Lake, days: Sequence[date]) -> pl.DataFrame
 
 
 def claims_not_repeated_next_day(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
-    """No claim is that of the day before again, unless it was cancelled or is care that is given daily."""
-    claims = (
-        _standing(lake, days)
-        .filter(~pl.col("is_daily"))
-        .unique("content", keep="first", maintain_order=True)
-        .sort("without_day", "service_date", maintain_order=True)
-    )
+    """No claim repeats the claim of the day before, except a cancelled one or care that is given day after day."""
+    claims = _standing(lake, days).filter(~pl.col("is_daily")).sort("without_day", "service_date", maintain_order=True)
     before = claims.with_columns(
         pl.col("claim_id").shift(1).over("without_day").alias("first"),
         (pl.col("service_date") - pl.col("service_date").shift(1)).dt.total_days().over("without_day").alias("gap"),
@@ -104,7 +97,9 @@ def _standing(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     billed = (codes.list.join(";"), pl.col("total_charge_amount").cast(pl.String))
     content = (*visit, *billed)
     without_day = (*(part for part in visit if part is not day), *billed)
-    is_daily = pl.col("lines").list.eval(line("hcpcs_code").str.contains(DAILY)).list.any().fill_null(False)
+    is_daily = (
+        pl.col("lines").list.eval(line("hcpcs_code").str.contains(DAILY_CARE_PATTERN)).list.any().fill_null(False)
+    )
     outline = (*visit, pl.col("lines").list.eval(without_level).list.join(";"))
     versions = (
         lake.scan(CLAIMS, days)
@@ -113,9 +108,9 @@ def _standing(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
             *("day", "claim_id", "claim_status", "version_number", "replaced_claim_id", "received_date"),
             service_date="claim_start_date",
             is_daily=is_daily,
-            content=pl.concat_str(*content, separator="|").hash(),
-            without_day=pl.concat_str(*without_day, separator="|").hash(),
-            outline=pl.concat_str(*outline, separator="|").hash(),
+            content=pl.concat_str(*content, separator="|", ignore_nulls=True).hash(),
+            without_day=pl.concat_str(*without_day, separator="|", ignore_nulls=True).hash(),
+            outline=pl.concat_str(*outline, separator="|", ignore_nulls=True).hash(),
         )
     )
     return current(versions).sort("received_date", "claim_id")  # the one received later is the repeat

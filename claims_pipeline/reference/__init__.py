@@ -4,6 +4,7 @@ Belongs here: CSV files and their readers. Does not: how the generator uses them
 The files are in `data/`; comments at the top of each file name the sources of its figures.
 """
 
+from claims_pipeline.reference.daily_care import DAILY_CARE_PATTERN
 from claims_pipeline.reference.fees import conversion_factors
 from claims_pipeline.reference.labels import (
     diagnosis_labels,
@@ -15,6 +16,7 @@ from claims_pipeline.reference.labels import (
 from claims_pipeline.reference.tables import read_table
 
 __all__ = [
+    "DAILY_CARE_PATTERN",
     "conversion_factors",
     "diagnosis_labels",
     "place_of_service_labels",

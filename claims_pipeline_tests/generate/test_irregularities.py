@@ -13,7 +13,7 @@ from claims_pipeline.generate.irregularities import plant
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed, Lake, read_feed, requested_feed
 from claims_pipeline.quality.scoring import FOUND_BY, labels
-from claims_pipeline.reference import read_table
+from claims_pipeline.reference import DAILY_CARE_PATTERN, read_table
 from claims_pipeline.schema import CLAIMS, IRREGULARITIES, VISITS
 from claims_pipeline.settings import load_settings
 
@@ -22,6 +22,11 @@ pytestmark = pytest.mark.heavy
 START, END = date(2025, 7, 1), date(2025, 12, 31)
 FEED = Feed(seed=8, patients=1_500, claims=9_000, start_date=START, end_date=END, irregularities=0.05)
 PLAIN = FEED.model_copy(update={"irregularities": 0.0})
+
+
+def claim_id_of_visit() -> pl.Expr:
+    day, number = pl.col("received_date").dt.strftime("%Y%m%d"), (pl.col("claim_index") + 1).cast(pl.String)
+    return pl.format("claim-{}-{}", day, number.str.zfill(6))
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +68,7 @@ def test_all_other_visits_are_those_of_the_plain_feed(lake: Lake) -> None:
     planted = lake.read(VISITS, START)
     plain = visits_of(PLAIN, START.year)
     changed = plain.join(planted, on=plain.columns, how="anti", nulls_equal=True).select(key)
-    ids = changed.select(
-        pl.format(
-            "claim-{}-{}",
-            pl.col("received_date").dt.strftime("%Y%m%d"),
-            (pl.col("claim_index") + 1).cast(pl.String).str.zfill(6),
-        )
-    ).to_series()
+    ids = changed.select(claim_id_of_visit()).to_series()
 
     assert set(ids) == set(labels(lake)["claim_id"])
 
@@ -148,6 +147,18 @@ def test_a_procedure_stays_beside_its_anesthesia(at_high_rate: tuple[pl.DataFram
 
     assert given.height > 30
     assert alone.is_empty()
+
+
+def test_no_copy_for_the_next_day_bills_daily_care_or_a_birth(at_high_rate: tuple[pl.DataFrame, pl.DataFrame]) -> None:
+    visits, planted = at_high_rate
+    copies = visits.with_columns(claim_id=claim_id_of_visit()).join(
+        planted.filter(pl.col("kind") == "next_day"), on="claim_id", how="semi"
+    )
+    codes = copies["hcpcs_codes"].explode()
+
+    assert copies.height > 100
+    assert not codes.str.contains(DAILY_CARE_PATTERN).any()
+    assert set(copies["story"]).isdisjoint({"newborn_first", "delivery", "delivery_only"})
 
 
 def test_a_claim_is_copied_once_at_most(many: pl.DataFrame) -> None:
