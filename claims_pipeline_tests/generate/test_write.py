@@ -24,8 +24,6 @@ from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, DIRECTORY, ENROLLMENT, PATIENTS, VISITS
 
-pytestmark = pytest.mark.heavy
-
 FEED = Feed(seed=7, patients=60, claims=500, start_date=date(2024, 11, 2), end_date=date(2024, 12, 31))
 DAYS = [FEED.start_date + timedelta(days=offset) for offset in range(60)]
 
@@ -45,12 +43,14 @@ def digests(lake: Lake) -> dict[str, str]:
     )
 
 
+@pytest.mark.heavy
 def test_the_range_holds_exactly_the_claims_asked_for(lake: Lake) -> None:
     claims = lake.scan(CLAIMS).collect()
     assert claims["claim_id"].n_unique() == FEED.claims
     assert claims.filter(pl.col("version_number") == 1).height == FEED.claims
 
 
+@pytest.mark.heavy
 def test_every_partition_is_closed_under_references(lake: Lake) -> None:
     directory = {table.name: lake.read(table) for table in DIRECTORY}
     for day in DAYS:
@@ -66,6 +66,7 @@ def test_every_partition_is_closed_under_references(lake: Lake) -> None:
         assert set(claims["payer_id"]) <= set(directory["payers"]["payer_id"])
 
 
+@pytest.mark.heavy
 def test_a_day_alone_has_the_bytes_it_has_in_the_range(lake: Lake, tmp_path: Path) -> None:
     alone = Lake(tmp_path / "alone")
     for day in reversed(DAYS[-5:]):
@@ -73,6 +74,7 @@ def test_a_day_alone_has_the_bytes_it_has_in_the_range(lake: Lake, tmp_path: Pat
     assert digests(alone).items() <= digests(lake).items()
 
 
+@pytest.mark.heavy
 def test_a_range_has_its_first_and_its_last_day_and_no_other(tmp_path: Path) -> None:
     part = Lake(tmp_path / "lake")
     done: list[tuple[int, int]] = []
@@ -85,6 +87,7 @@ def test_a_range_has_its_first_and_its_last_day_and_no_other(tmp_path: Path) -> 
     assert done[-1] == (3, 3)
 
 
+@pytest.mark.heavy
 def test_days_with_gaps_between_them_have_the_bytes_of_the_range(lake: Lake, tmp_path: Path) -> None:
     some, days = Lake(tmp_path / "lake"), [DAYS[number] for number in (40, 2, 3, 7, 59)]
     rows = [write(some, FEED, days) for write in (write_patients, write_coverages, write_claims)]
@@ -95,6 +98,7 @@ def test_days_with_gaps_between_them_have_the_bytes_of_the_range(lake: Lake, tmp
         assert counts == {day: some.read(table, day).height for day in days}
 
 
+@pytest.mark.heavy
 def test_table_by_table_gives_the_bytes_of_the_range(lake: Lake, tmp_path: Path) -> None:
     stepwise = Lake(tmp_path / "stepwise")
     write_directory(stepwise, FEED)
@@ -108,6 +112,7 @@ def test_table_by_table_gives_the_bytes_of_the_range(lake: Lake, tmp_path: Path)
     assert visits == {2024: lake.read(VISITS, FEED.start_date).height}
 
 
+@pytest.mark.heavy
 def test_days_years_after_the_feed_extend_the_enrollment(tmp_path: Path) -> None:
     """So that the members of those days, and whose policy covers them, are known as in the feed's own years."""
     sparse = FEED.model_copy(update={"claims": 10})
@@ -134,12 +139,14 @@ def test_days_years_after_the_feed_extend_the_enrollment(tmp_path: Path) -> None
     assert enrolled_until(later) == 2026
 
 
+@pytest.mark.heavy
 def test_two_jobs_give_the_bytes_of_one(lake: Lake, tmp_path: Path) -> None:
     parallel = Lake(tmp_path / "parallel")
     generate_range(parallel, FEED, start=FEED.start_date, end=FEED.end_date, jobs=2)
     assert digests(parallel) == digests(lake)
 
 
+@pytest.mark.heavy
 def test_chunks_of_any_size_give_the_same_bytes(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "CLAIMS_A_CHUNK", FEED.claims // 20)
     monkeypatch.setattr(visits_of_days, "ROW_GROUP", FEED.claims // 30)  # so that visits are read in many groups
@@ -148,11 +155,13 @@ def test_chunks_of_any_size_give_the_same_bytes(lake: Lake, tmp_path: Path, monk
     assert digests(small) == digests(lake)
 
 
+@pytest.mark.heavy
 def test_making_a_range_again_rewrites_nothing(lake: Lake) -> None:
     report = generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
     assert (report.files_written, report.files_unchanged) == (0, 3 * 60 + 6)
 
 
+@pytest.mark.heavy
 def test_the_years_of_visits_that_days_need_are_made_with_them(lake: Lake, tmp_path: Path) -> None:
     some = Lake(tmp_path / "lake")
     write_patients(some, FEED, [date(2025, 1, 20)])
@@ -168,6 +177,7 @@ def test_visits_that_the_lake_has_are_read_and_not_made_again(tmp_path: Path) ->
     assert some.path(VISITS, DAYS[0]).stat().st_mtime_ns == made
 
 
+@pytest.mark.heavy
 def test_days_after_the_end_go_on(tmp_path: Path) -> None:
     later = Lake(tmp_path / "later")
     day = FEED.end_date + timedelta(days=30)
@@ -176,6 +186,7 @@ def test_days_after_the_end_go_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("irregularities", [0.0, 0.1])
+@pytest.mark.heavy
 def test_days_after_the_end_extend_its_year_and_change_no_day_before(tmp_path: Path, irregularities: float) -> None:
     start, end = date(2024, 11, 4), date(2024, 11, 12)
     feed = Feed(seed=7, patients=60, claims=200, start_date=start, end_date=end, irregularities=irregularities)
@@ -199,11 +210,13 @@ def test_a_feed_of_two_days_draws_no_claims_but_its_own() -> None:
     assert visits_of(feed, 2025).height == feed.claims
 
 
-def test_a_lake_of_another_feed_is_refused(lake: Lake) -> None:
+def test_a_lake_of_another_feed_is_refused(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    write_directory(lake, FEED)
     with pytest.raises(FeedMismatch, match="seed"):
         write_directory(lake, FEED.model_copy(update={"seed": 8}))
 
 
-def test_a_day_before_the_feed_is_refused(lake: Lake) -> None:
+def test_a_day_before_the_feed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="begins on"):
-        write_patients(lake, FEED, [date(2024, 1, 31)])
+        write_patients(Lake(tmp_path / "lake"), FEED, [date(2024, 1, 31)])
