@@ -18,8 +18,8 @@ TOP = 10
 VERSIONS_AT_ONCE = 50_000
 """Number of versions of claims, about, that are in memory at a time; those of a day are never divided."""
 _COUNTED = ("claim_status", "plan_type", "facility_state", "procedure", "diagnosis")
-_NOBODY = pl.Schema({"patient_id": pl.UInt64(), "gender": pl.Categorical()})
-_NO_COUNTS = pl.Schema({"name": pl.String(), "value": pl.String(), "len": pl.UInt32()})
+_GENDERS_SCHEMA = pl.Schema({"patient_id": pl.UInt64(), "gender": pl.Categorical()})
+_COUNTS_SCHEMA = pl.Schema({"name": pl.String(), "value": pl.String(), "len": pl.UInt32()})
 
 
 def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
     are of active claims; procedures and diagnoses are of claims that are not cancelled.
     """
     chosen = sorted(set(lake.days(CLAIMS) if days is None else days))
-    charges, counts, seen = Decimal(0), [_NO_COUNTS.to_frame()], [_NOBODY.to_frame()]
+    charges, counts, seen = Decimal(0), [_COUNTS_SCHEMA.to_frame()], [_GENDERS_SCHEMA.to_frame()]
     for days_of_chunk, claims in _latest_versions(lake, chosen):
         active = claims.filter(pl.col("claim_status") == "active")
         charges += Decimal(str(active["total_charge_amount"].sum() or 0))

@@ -34,8 +34,8 @@ export function sqlOf(sql, title) {
     element("pre", { tabIndex: 0 }, sql));
 }
 
-// A table that scrolls in its own place; its parts name their roles, because a phone shows some of them as blocks. A cell is a text or an element; with isNumeric all columns but the first
-// `textColumns` are numbers.
+// A table that scrolls in its own place; its parts name their roles, because a phone shows some of them as blocks. A cell
+// is a text or an element; with isNumeric all columns but the first `textColumns` are numbers.
 export function tableOf(head, rows, { isNumeric = false, textColumns = 1, label = head[0] || head[1] } = {}) {
   const className = (index) => (isNumeric && index >= textColumns ? "number" : "");
   return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label },
