@@ -100,6 +100,7 @@ def test_a_wrong_link_says_what_is_wrong(browser: Browser, address: str) -> None
     page = browser.new_page(base_url=address)
     page.goto("/?status=denied")
     expect(page.locator("#wrong-status")).to_have_text('There is no status "denied": it does not count.')
+    expect(page.locator("#printed")).to_have_text("Claims of every status and day.")
     expect_claims(page, 5)
     page.get_by_role("button", name="Clear filters").click()
     expect(page.locator("#wrong-status")).to_be_hidden()

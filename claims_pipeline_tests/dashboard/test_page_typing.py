@@ -43,6 +43,7 @@ def test_a_day_of_a_year_without_data_does_not_count_from_a_link_either(page: Pa
     expect_claims(page, 3)
     expect(page.locator(f"#wrong-{name}")).to_contain_text("from Jan 10, 2025 to Feb 3, 2025: this day does not count")
     expect(page.locator(f"[name={name}]")).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#printed")).to_have_text("Claims of every status and day.")
     page.get_by_role("checkbox", name="Draft").check()
     expect_claims(page, 1)
     expect(page.locator(f"#wrong-{name}")).to_be_visible()

@@ -27,11 +27,15 @@ export function showForm(parameters, isNavigation) {
   form.basis.value = parameters.get("basis") === "service" ? "service" : DEFAULTS.basis;
   form.compare.value = parameters.get("compare") === "year" ? "year" : DEFAULTS.compare;
   const chosen = [...parameters.keys()].filter((name) => FIELDS.includes(name)).length;
-  document.getElementById("printed").textContent = inWordsOf(parameters);
   fold.textContent = chosen ? `Filters (${chosen})` : "Filters";
 }
 
-// The fields of the form as a sentence, for the printed page, which has no form.
+// Writes the filters that apply for the printed page, which has no form.
+export function showPrinted(parameters) {
+  document.getElementById("printed").textContent = inWordsOf(parameters);
+}
+
+// Returns the fields of the form as a sentence.
 function inWordsOf(parameters) {
   const [from, to] = DAYS.map((name) => parameters.get(name)).map((day) => (DAY.test(day ?? "") ? formatDay(day) : ""));
   const said = [

@@ -6,7 +6,7 @@ import { showDetail } from "./detail.js";
 import { learnLabels, showChips } from "./drivers.js";
 import { announce, element } from "./elements.js";
 import { showBuild, showFigures } from "./figures.js";
-import { choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, showDays, showForm } from "./form.js";
+import { choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, showDays, showForm, showPrinted } from "./form.js";
 import { capitalised, formatCount, formatDay } from "./format.js";
 import { PARTS } from "./parts.js";
 import { onFound } from "./search.js";
@@ -68,6 +68,7 @@ async function show(parameters, signal, everything) {
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
   if (stats) showStats(stats, filters); // they come first: what the tab asks takes longer
   showChips(parameters);
+  showPrinted(parameters);
   showDays(parameters, stats?.build);
   const answers = await asked;
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
