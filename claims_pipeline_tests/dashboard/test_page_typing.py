@@ -53,6 +53,7 @@ def test_days_in_the_wrong_order_are_told_at_the_field_and_the_figures_stay(brow
     page = browser.new_page(base_url=address)
     page.goto("/?received_from=2025-02-01&received_to=2025-01-11&status=active")
     expect(page.locator("#wrong-received_to")).to_contain_text("The first day is later than the last")
+    expect(page.locator("#printed")).to_have_text("Status active.")
     expect(page.locator("#figures")).to_be_visible()
     expect(page.locator("#charts figure svg")).to_have_count(6)
     page.close()

@@ -10,7 +10,7 @@ import { choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWr
 import { capitalised, formatCount, formatDay } from "./format.js";
 import { PARTS } from "./parts.js";
 import { onFound } from "./search.js";
-import { change, DEFAULTS, FILTERS, filtersOf, NOTHING_OPEN, onAddress, OPEN, PART, sortOf, state, without } from "./state.js";
+import { change, DAYS, DEFAULTS, FILTERS, filtersOf, NOTHING_OPEN, onAddress, OPEN, PART, sortOf, state, without } from "./state.js";
 import { onColumns, orderOf, partAt, rangeOf } from "./table.js";
 import { onTab, showTab, tabOf } from "./tabs.js";
 
@@ -86,7 +86,7 @@ async function show(parameters, signal, everything) {
 async function showWithoutWrong(parameters, { parameters: wrong, message }, signal) {
   const names = Object.keys(wrong).map((name) => name.split(".")[0]);
   const isOfFilters = !names.length || names.some((one) => FILTERS.includes(one));
-  const rest = without(parameters, [...(names.length ? names : parameters.keys()), ...(isOfFilters ? PART : [])]);
+  const rest = without(parameters, [...(names.length ? names : DAYS), ...(isOfFilters ? PART : [])]);
   try {
     if (rest.toString() === parameters.toString()) throw new Error(message);
     await show(rest, signal, false);
