@@ -43,7 +43,7 @@ FAULTS: dict[str, Callable[[], Rule]] = {
     "a storm of 429 with Retry-After": storm_of_429,
     "the connection is reset before the write": lambda: every(4, Fault(is_cut=True)),
     "the connection is reset after the write": lambda: every(4, Fault(is_cut=True, is_passed_on=True)),
-    "the answer comes too late": lambda: every(9, Fault(delay_seconds=3.0, is_passed_on=True)),
+    "the answer comes too late": lambda: every(9, Fault(delay_seconds=6.0, is_passed_on=True)),
     "the answer is cut in the middle": lambda: every(4, Fault(keep_bytes=300)),
     "the answer is not JSON": lambda: every(4, Fault(status=200, body=b"OK", is_passed_on=True)),
     "the answer is the page of a proxy": lambda: every(4, Fault(status=502, headers=HTML, body=PROXY_PAGE)),
@@ -68,7 +68,7 @@ def load_through(target: Settings, shape: Shape, rule: Rule) -> Loaded:
                 "fhir_base_url": proxy.base_url,
                 "batch_size": 4,
                 "fhir_wait_seconds": 60,
-                "fhir_request_seconds": 2.0,
+                "fhir_request_seconds": 5.0,  # a busy machine takes more than 2 s for an answer
             }
         )
         return Loaded(shape, load_lake(lake, settings))
