@@ -93,21 +93,6 @@ def test_a_row_that_fhir_cannot_hold_is_a_dead_letter_and_harms_no_other(target:
     assert reconcile(target, deep=True).is_equal
 
 
-def test_a_row_that_fhir_cannot_hold_does_not_overrule_a_later_version(target: Settings) -> None:
-    shape = Shape("unheld2", days=2, claims_a_day=2, patients=4)
-    lake = tiny_lake(target.lake_path, shape)
-    on_both_days = pl.col("patient_id") == patient_of(shape, 0, 1)
-    rewrite(lake, schema.PATIENTS, START, on_both_days, gender="not a gender")
-
-    foreseen = load_lake(lake, target, options=LoadOptions(is_dry_run=True))
-    report = load_lake(lake, target)
-
-    assert foreseen.by_type["Patient"] == Counts(read=4, superseded=1, to_send=3)
-    assert report.by_type["Patient"] == Counts(read=4, superseded=1, created=3)
-    assert report.exit_code == 0
-    assert load_lake(lake, target).requests_with_resources == 0
-
-
 def test_what_vanished_is_remembered_though_the_load_stopped_later(target: Settings) -> None:
     shape = Shape("stopped", days=1)
     lake = tiny_lake(target.lake_path, shape)

@@ -206,6 +206,7 @@ def test_a_row_that_fhir_cannot_hold_does_not_overrule_a_later_version(fake_targ
     assert foreseen.by_type["Patient"] == Counts(read=4, superseded=1, to_send=3)
     assert report.by_type["Patient"] == Counts(read=4, superseded=1, created=3)
     assert report.exit_code == 0
+    assert load_lake(lake, fake_target).requests_with_resources == 0
 
 
 def test_another_feed_with_the_same_ledger_is_refused_unless_the_ledger_is_reset(
