@@ -226,14 +226,18 @@ def _end(asked: list[ProcessIdentity], family: list[ProcessIdentity], *, seconds
     for process in asked:
         with suppress(psutil.Error):
             psutil.Process(process.pid).terminate()
-    if wait_until(lambda: not any(map(is_running, family)), seconds=seconds):
-        _children[:] = [child for child in _children if child.poll() is None]
-        return True
+    ended = wait_until(lambda: not any(map(is_running, family)), seconds=seconds)
     for member in filter(is_running, family):
         with suppress(psutil.Error):
             psutil.Process(member.pid).kill()
     wait_until(lambda: not any(map(is_running, family)), seconds=10)
-    return False
+    _reap()
+    return ended
+
+
+def _reap() -> None:
+    """Collect the exit codes of the children that ended, so that none stays as a zombie while this process lives."""
+    _children[:] = [child for child in _children if child.poll() is None]
 
 
 def _family(process: ProcessIdentity) -> list[ProcessIdentity]:

@@ -178,7 +178,7 @@ def test_a_process_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> Non
     stubborn = start_detached(STUBBORN, log=tmp_path / "log")
     wait_until(lambda: "up" in (tmp_path / "log").read_text(), seconds=5)
     assert not stop(stubborn, seconds=0.5)
-    assert not is_running(stubborn)
+    assert not psutil.pid_exists(stubborn.pid)  # nor is it left as a zombie
 
 
 def test_what_a_process_started_ends_with_it(tmp_path: Path) -> None:
