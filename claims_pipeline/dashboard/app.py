@@ -2,19 +2,16 @@
 
 from hashlib import sha256
 from http import HTTPStatus
-from importlib.resources import files
-from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi.responses import HTMLResponse
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from claims_pipeline import __version__
 from claims_pipeline.dashboard.analytics import Analytics
 from claims_pipeline.dashboard.api import router
-from claims_pipeline.dashboard.bundle import vega_bundle
+from claims_pipeline.dashboard.assets import assets_router, read_assets, with_addresses
 from claims_pipeline.dashboard.guards import AnswerHead, add_guards
 from claims_pipeline.dashboard.page import render_page
 from claims_pipeline.dashboard.problems import add_problem_handlers
@@ -22,7 +19,6 @@ from claims_pipeline.settings import Settings
 
 UNCOMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "text/csv", "application/vnd.apache.parquet")
 """Compressing an export takes ten times as long as making it, and a proxy can do it where the network is slow."""
-STATIC = Path(str(files(__package__).joinpath("static")))
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -42,23 +38,19 @@ def create_app(settings: Settings) -> FastAPI:
     add_problem_handlers(app)
     app.include_router(router)
 
-    page = render_page((STATIC / "index.html").read_text(encoding="utf-8"))
-    page_etag = f'"{sha256(page.encode()).hexdigest()[:32]}"'
+    assets = read_assets()
+    app.include_router(assets_router(assets, settings))
+    _add_page(app, "/", with_addresses(render_page(assets["index.html"].decode()), assets))
+    _add_page(app, "/docs", with_addresses(assets["docs.html"].decode(), assets))
+    return app
 
-    @app.get("/", include_in_schema=False)
+
+def _add_page(app: FastAPI, path: str, page: str) -> None:
+    etag = f'"{sha256(page.encode()).hexdigest()[:32]}"'
+
+    @app.get(path, include_in_schema=False)
     def get_page(request: Request) -> Response:
-        headers = {"ETag": page_etag}
-        if request.headers.get("If-None-Match") == page_etag:
+        headers = {"ETag": etag}
+        if request.headers.get("If-None-Match") == etag:
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return HTMLResponse(page, headers=headers)
-
-    @app.get("/docs", include_in_schema=False)
-    def get_docs() -> FileResponse:
-        return FileResponse(STATIC / "docs.html")
-
-    @app.get("/assets/vega.js", include_in_schema=False)
-    def get_vega() -> FileResponse:
-        return FileResponse(vega_bundle(settings.cache), media_type="text/javascript")
-
-    app.mount("/assets", StaticFiles(directory=STATIC), name="assets")
-    return app

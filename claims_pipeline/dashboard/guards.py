@@ -108,7 +108,7 @@ class AnswerHead:
 
 
 def _caching(path: str) -> str:
-    """Figures are not kept; the page's files are, but asked for each time: after an upgrade no one sees an old page."""
+    """Figures are not kept; a page is, but asked for each time: after an upgrade no one sees an old page."""
     return "no-store" if path == "/health" or path.startswith("/api/") else "no-cache"
 
 

@@ -23,8 +23,14 @@ def figure(page: Page, name: str) -> str:
     return page.locator("#figures div", has=page.get_by_text(name, exact=True)).locator(".figure").inner_text()
 
 
-def expect_claims(page: Page, count: int) -> None:
+def expect_ready(page: Page) -> None:
+    """Wait until the page shows what its address asks for, charts below the first screen too."""
     expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    expect(page.locator("#charts[aria-busy]")).to_have_count(0)
+
+
+def expect_claims(page: Page, count: int) -> None:
+    expect_ready(page)
     expect(page.locator("#figures .card", has_text="Claims").first.locator(".figure")).to_have_text(str(count))
     if "tab=claims" in page.url:
         expect(page.locator("#range")).to_contain_text(f"of {count}")

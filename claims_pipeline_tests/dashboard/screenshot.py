@@ -10,6 +10,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from claims_pipeline.settings import load_settings
 from claims_pipeline_tests.dashboard.chromium import chromium_path
+from claims_pipeline_tests.dashboard.pages import expect_ready
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 def _wait_until_drawn(page: Page) -> None:
-    page.locator("main:not([aria-busy])").wait_for()
+    expect_ready(page)
     page.wait_for_load_state("networkidle")
 
 

@@ -20,7 +20,7 @@ def guarded(tmp_path: Path, start: Start) -> httpx.Client:
     return start(create_app(settings), host="claims.example.org")
 
 
-@pytest.mark.parametrize("route", ["/", "/docs", "/openapi.json", "/api/stats", "/assets/main.js", "/nope"])
+@pytest.mark.parametrize("route", ["/", "/docs", "/openapi.json", "/api/stats", "/assets/x/main.js", "/nope"])
 def test_with_a_password_nothing_is_shown_without_it(guarded: httpx.Client, route: str) -> None:
     for credentials in (None, ("claims", "wrong"), ("claims", "")):
         answer = guarded.get(route, auth=credentials)
@@ -92,7 +92,7 @@ def test_an_open_address_needs_a_password(tmp_path: Path, host: str) -> None:
     require_password_beyond_this_machine(Settings(home=tmp_path, dashboard_host=host, dashboard_password="x"))
 
 
-@pytest.mark.parametrize("route", ["/", "/docs", "/api/stats", "/assets/main.js", "/nope", "/health"])
+@pytest.mark.parametrize("route", ["/", "/docs", "/api/stats", "/assets/x/main.js", "/nope", "/health"])
 def test_every_answer_has_the_strict_policy(client: httpx.Client, route: str) -> None:
     headers = client.get(route).headers
     assert headers["content-security-policy"] == (
@@ -102,13 +102,13 @@ def test_every_answer_has_the_strict_policy(client: httpx.Client, route: str) ->
     assert headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("route", ["/", "/docs", "/assets/main.js", "/assets/style.css"])
-def test_a_browser_asks_whether_a_file_changed_before_it_uses_its_own(client: httpx.Client, route: str) -> None:
+@pytest.mark.parametrize("route", ["/", "/docs"])
+def test_a_browser_asks_whether_a_page_changed_before_it_uses_its_own(client: httpx.Client, route: str) -> None:
     first = client.get(route)
     again = client.get(route, headers={"If-None-Match": first.headers["etag"]})
 
     assert first.headers["cache-control"] == "no-cache"
-    assert again.status_code in {200, 304}
+    assert again.status_code == 304
     assert again.headers["cache-control"] == "no-cache"
 
 

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
+from claims_pipeline_tests.dashboard.pages import expect_claims, expect_ready, needs_chromium
 
 pytestmark = needs_chromium
 
@@ -22,7 +22,7 @@ def violations(page: Page) -> str:
 def test_a_tab_has_no_violation(page: Page, tab: str) -> None:
     page.emulate_media(reduced_motion="reduce")
     page.goto(f"/?tab={tab}")
-    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    expect_ready(page)
     assert violations(page) == ""
 
 

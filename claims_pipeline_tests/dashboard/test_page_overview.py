@@ -1,7 +1,7 @@
 """The overview in a real browser: search, changes, what is worth a look."""
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
 
@@ -133,6 +133,44 @@ def test_the_figures_are_shown_before_what_takes_longer(page: Page) -> None:
     expect(page.locator("main")).to_have_attribute("aria-busy", "true")
     held[0].continue_()
     expect_claims(page, 1)
+
+
+def test_the_first_screen_does_not_wait_for_the_charts_below_it(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/vega.js", lambda route: held.append(route))
+    page.goto("/", wait_until="commit")
+    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    expect(page.locator("#cards")).to_contain_text("Charges PMPM")
+    expect(page.locator("#charts")).to_have_attribute("aria-busy", "true")
+    held[0].continue_()
+    expect_claims(page, 5)
+    expect(page.locator("[data-chart=geography] svg")).to_be_visible()
+
+
+def test_charts_that_were_interrupted_are_drawn_when_the_person_comes_back(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/vega.js", lambda route: held.append(route))
+    page.goto("/", wait_until="commit")
+    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    page.get_by_role("link", name="Claims", exact=True).click()
+    expect_claims(page, 5)
+    page.evaluate("history.back()")
+    held[0].continue_()
+    expect_claims(page, 5)
+    expect(page.locator("#charts svg.marks")).to_have_count(6)
+
+
+def test_a_script_of_the_charts_that_does_not_load_is_told_and_fetched_again(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
+    page.route("**/vega.js", lambda route: route.abort(), times=2)  # asked for once more when it is needed
+    page.goto("/")
+    expect(page.locator("#problem")).to_contain_text("The script that draws the charts did not load.")
+    expect(page.locator("#cards")).to_contain_text("Charges PMPM")
+    page.get_by_role("checkbox", name="Draft").check()
+    expect_claims(page, 1)
+    expect(page.locator("#problem")).to_be_hidden()
+    expect(page.locator("#charts svg.marks")).to_have_count(6)
+    page.close()
 
 
 def test_a_card_shows_its_sql(page: Page) -> None:

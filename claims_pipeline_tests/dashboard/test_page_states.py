@@ -13,7 +13,7 @@ from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
-from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
+from claims_pipeline_tests.dashboard.pages import expect_claims, expect_ready, needs_chromium
 from claims_pipeline_tests.dashboard.running import running
 
 pytestmark = needs_chromium
@@ -50,7 +50,7 @@ def test_a_phone_scrolls_only_downwards(page: Page, scheme: Literal["light", "da
 def test_bars_of_a_ranking_begin_and_end_at_one_line(page: Page) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto("/?tab=drivers&by=procedure")
-    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    expect_ready(page)
     bars = [box for bar in page.locator("#bars .measure").all() if (box := bar.bounding_box())]
     columns = {round(box["x"]) for box in bars if box["x"] < 720}, {round(box["x"]) for box in bars if box["x"] > 720}
     assert [len(column) for column in columns] == [1, 1]

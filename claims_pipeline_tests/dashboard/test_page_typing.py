@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from claims_pipeline_tests.dashboard.pages import SHIFTS, expect_claims, needs_chromium
+from claims_pipeline_tests.dashboard.pages import SHIFTS, expect_claims, expect_ready, needs_chromium
 
 pytestmark = needs_chromium
 
@@ -166,7 +166,7 @@ def test_nothing_moves_while_a_tab_fills(browser: Browser, address: str, tab: st
     page = browser.new_page(base_url=address, viewport={"width": width, "height": 900})
     page.add_init_script(SHIFTS)
     page.goto(f"/?tab={tab}")
-    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    expect_ready(page)
     expect(page.locator(f"[data-of={tab}]").first).to_be_visible()
     assert page.evaluate("window.shift") < 0.1
     page.close()

@@ -22,11 +22,32 @@ const cards = [...document.querySelectorAll("#charts [data-chart]")].map((card) 
 }));
 
 export async function askForCharts(parameters, signal) {
-  return Promise.all(cards.map((card) => ask(card.href, { parameters, signal })));
+  const asked = Promise.all(cards.map((card) => ask(card.href, { parameters, signal })));
+  loadVega().catch(() => {}); // awaited when there is something to draw
+  return asked;
 }
 
-export async function drawCharts(specifications, hasClaims) {
-  await Promise.all(cards.map((card, index) => drawCard(card, specifications[index], hasClaims)));
+let loading = null;
+
+// Vega takes longer to start than all of the page, so it starts while the server answers, and only where there are charts.
+function loadVega() {
+  loading ??= new Promise((resolve, reject) => {
+    const onerror = () => {
+      loading = null; // the next chart tries again
+      reject(new Error("the script that draws the charts did not load"));
+    };
+    document.head.append(element("script", { src: new URL("vega.js", import.meta.url).href, onload: resolve, onerror }));
+  });
+  return loading;
+}
+
+// Draws one chart after the other, and lets the page answer a person in between.
+export async function drawCharts(specifications, hasClaims, signal) {
+  for (const [index, card] of cards.entries()) {
+    await new Promise((resolve) => { setTimeout(resolve); });
+    signal.throwIfAborted();
+    await drawCard(card, specifications[index], hasClaims);
+  }
 }
 
 async function drawCard(card, { title, ...specification }, hasClaims) {
@@ -61,6 +82,7 @@ async function draw(name, plot, specification) {
   before?.view.finalize();
   // ast: expressions are interpreted, because the page's policy forbids making code from text
   const chooses = specification.usermeta?.chooses; // which dimension the marks are of, and which column has its value
+  await loadVega();
   const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config: theme(chooses), tooltip: { formatTooltip } });
   if (chooses) view.addEventListener("click", (event, item) => { if (item?.datum?.[chooses.column]) choose(chooses.dimension, valueOf(item, chooses)); });
   drawn.set(name, { view, shape });

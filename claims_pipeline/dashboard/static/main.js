@@ -18,6 +18,7 @@ const LOOK_FOR_A_NEW_BUILD_MS = 10_000;
 const COPIED_MS = 3_000;
 
 const main = document.querySelector("main");
+const charts = document.getElementById("charts");
 const problem = document.getElementById("problem");
 const count = document.getElementById("count");
 let running = new AbortController();
@@ -35,26 +36,36 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
   const { signal } = running;
   let parameters = state();
   let outside = [];
+  let showMore = null;
   showForm(parameters, isNavigation);
   count.value = parameters.get("count") ?? DEFAULTS.count;
   showTabOf(parameters);
   main.setAttribute("aria-busy", "true");
+  charts.setAttribute("aria-busy", "true");
   try {
     outside = await daysWithoutData(parameters, signal, everything);
     if (outside.length) parameters = without(parameters, [...outside, ...PART]);
-    await show(parameters, signal, everything);
+    showMore = await show(parameters, signal, everything);
     isAway = false;
     problem.hidden = true;
   } catch (error) {
     if (isAborted(error)) return;
-    if (error.status === 422) await showWithoutWrong(parameters, error, signal);
+    if (error.status === 422) showMore = await showWithoutWrong(parameters, error, signal);
     else showProblem(error);
   }
   if (signal.aborted) return;
   outside.forEach(sayDayWithoutData);
   main.removeAttribute("aria-busy");
+  try {
+    await showMore?.();
+  } catch (error) {
+    if (isAborted(error)) return;
+    showProblem(error);
+  }
+  charts.removeAttribute("aria-busy");
 }
 
+// Shows what the filters and the tab ask for, and returns what shows the rest of it.
 async function show(parameters, signal, everything) {
   const filters = filtersOf(parameters);
   const tab = tabOf(parameters);
@@ -62,9 +73,12 @@ async function show(parameters, signal, everything) {
   const subject = part.subject(parameters, filters).toString();
   if (everything) shownSubjects.clear();
   const isNewCount = everything || filters.toString() !== shownFilters;
-  const asked = shownSubjects.get(tab) === subject ? null : part.ask(parameters, filters, signal);
-  asked?.catch(() => {}); // awaited below, unless the figures fail before
-  const stats = isNewCount ? await ask("/api/stats", { parameters: filters, signal }) : null;
+  const isNewSubject = shownSubjects.get(tab) !== subject;
+  const askedStats = isNewCount ? ask("/api/stats", { parameters: filters, signal }) : null;
+  const asked = isNewSubject ? part.ask(parameters, filters, signal) : null;
+  const askedMore = isNewSubject ? part.askMore?.(filters, signal) : null;
+  for (const one of [asked, askedMore]) one?.catch(() => {}); // awaited below, unless the figures fail before
+  const stats = await askedStats;
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
   if (stats) showStats(stats, filters); // they come first: what the tab asks takes longer
   showChips(parameters);
@@ -78,8 +92,11 @@ async function show(parameters, signal, everything) {
   await showDetail(parameters, signal);
   if (isPaging && tab === "claims" && answers) announce(`Claims ${rangeOf(answers)}, ${orderOf(sortOf(parameters))}`);
   isPaging = false;
-  shownSubjects.set(tab, subject);
   main.classList.remove("stale");
+  return async () => {
+    if (askedMore) await part.showMore(await askedMore, claimCount > 0, signal);
+    shownSubjects.set(tab, subject);
+  };
 }
 
 // A wrong field never blanks the page: it is said at the field, and the rest of the filters counts.
@@ -89,14 +106,15 @@ async function showWithoutWrong(parameters, { parameters: wrong, message }, sign
   const rest = without(parameters, [...(names.length ? names : DAYS), ...(isOfFilters ? PART : [])]);
   try {
     if (rest.toString() === parameters.toString()) throw new Error(message);
-    await show(rest, signal, false);
+    const showMore = await show(rest, signal, false);
     problem.hidden = true;
+    if (!names.length) sayWrong("received_to", "The first day is later than the last: the days do not count.");
+    sayAllWrong(wrong);
+    return showMore;
   } catch (error) {
     if (!isAborted(error)) showProblem(error);
-    return;
+    return null;
   }
-  if (!names.length) sayWrong("received_to", "The first day is later than the last: the days do not count.");
-  sayAllWrong(wrong);
 }
 
 function showStats(stats, filters) {

@@ -9,22 +9,23 @@ import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, listOf, sortOf } from "./state.js";
 import { showClaims, showColumns } from "./table.js";
 
-// By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them.
+// By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `askMore` and `showMore` are for
+// what lies below the first screen: its answers are asked for at the same time, and shown when all else is there.
 export const PARTS = {
   overview: {
     subject: (parameters, filters) => filters,
     ask: (parameters, filters, signal) => {
       const ofClaims = withOthers(filters, { of: "claims" });
-      return Promise.all([askForCharts(filters, signal),
-        ...["/api/cards", "/api/what-changed", "/api/anomalies", "/api/stats/cost-outliers"].map((path) =>
-          ask(path, { parameters: filters, signal })), ask("/api/stats/cost-outliers", { parameters: ofClaims, signal })]);
+      return Promise.all([...["/api/cards", "/api/what-changed", "/api/anomalies", "/api/stats/cost-outliers"].map((path) =>
+        ask(path, { parameters: filters, signal })), ask("/api/stats/cost-outliers", { parameters: ofClaims, signal })]);
     },
-    show: async ([specifications, cards, changes, anomalies, providers, claims], parameters, claimCount) => {
+    show: ([cards, changes, anomalies, providers, claims], parameters) => {
       showCards(cards, DAYS.some((name) => parameters.has(name)));
       showChanges(changes);
       showWorthALook(anomalies, providers, claims);
-      await drawCharts(specifications, claimCount > 0);
     },
+    askMore: askForCharts,
+    showMore: drawCharts,
   },
   drivers: {
     subject: (parameters, filters) => `${driversPath(parameters).path} ${driversPath(parameters).measure} ${filters}`,
