@@ -162,7 +162,7 @@ def test_charts_that_were_interrupted_are_drawn_when_the_person_comes_back(page:
 
 def test_a_script_of_the_charts_that_does_not_load_is_told_and_fetched_again(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address)  # its console has the failed request
-    page.route("**/vega.js", lambda route: route.abort(), times=2)  # asked for once more when it is needed
+    page.route("**/vega.js", lambda route: route.abort(), times=1)
     page.goto("/")
     expect(page.locator("#problem")).to_contain_text("The script that draws the charts did not load.")
     expect(page.locator("#cards")).to_contain_text("Charges PMPM")

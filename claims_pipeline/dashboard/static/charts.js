@@ -21,15 +21,13 @@ const cards = [...document.querySelectorAll("#charts [data-chart]")].map((card) 
   figures: card.querySelector("details"),
 }));
 
-export async function askForCharts(parameters, signal) {
-  const asked = Promise.all(cards.map((card) => ask(card.href, { parameters, signal })));
-  loadVega().catch(() => {}); // awaited when there is something to draw
-  return asked;
+export function askForCharts(parameters, signal) {
+  return Promise.all(cards.map((card) => ask(card.href, { parameters, signal })));
 }
 
 let loading = null;
 
-// Vega takes longer to start than all of the page, so it starts while the server answers, and only where there are charts.
+// Vega takes longer to start than the first screen, so it starts after it, and only where there are charts.
 function loadVega() {
   loading ??= new Promise((resolve, reject) => {
     const onerror = () => {
@@ -41,10 +39,10 @@ function loadVega() {
   return loading;
 }
 
-// Draws one chart after the other, and lets the page answer a person in between.
+// Draws one chart after the other; in between the page is painted and answers a person.
 export async function drawCharts(specifications, hasClaims, signal) {
   for (const [index, card] of cards.entries()) {
-    await new Promise((resolve) => { setTimeout(resolve); });
+    await new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); });
     signal.throwIfAborted();
     await drawCard(card, specifications[index], hasClaims);
   }
