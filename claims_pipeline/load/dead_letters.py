@@ -168,21 +168,28 @@ def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 
 
 async def _send(pipeline: Pipeline, letters: pl.DataFrame) -> None:
-    """Send in rounds: what refers to another dead letter comes after it."""
+    """Send in rounds: what refers to another dead letter comes after it, and a cycle goes in one transaction."""
     pipeline.total = letters.height
     waiting = letters
     while waiting.height and pipeline.sender.stopped is None:
-        names = waiting.select(_NAME).to_series().implode()
-        others = pl.col("references").list.set_difference(pl.concat_list(_NAME))
-        lacks_another = others.list.set_intersection(names).list.len().fill_null(0) > 0
-        ready = waiting.filter(~lacks_another)
-        if ready.is_empty():
-            ready = waiting
+        ready = _ready(waiting)
         waiting = waiting.join(ready, on=["resource_type", "resource_id"], how="anti", maintain_order="left")
-        for resource_type in sorted(ready["resource_type"].unique(), key=_order):
-            for origin in ready["origin"].unique().sort():
-                rows = ready.filter(resource_type=resource_type, origin=origin)
-                await pipeline.load([rows.select(CHUNK_SCHEMA.names())] if rows.height else [], origin)
+        cycles = ready.filter(pl.col("together").is_not_null()).sort("together", maintain_order=True)
+        others = ready.filter(pl.col("together").is_null())
+        by_type = [others.filter(resource_type=name) for name in sorted(others["resource_type"].unique(), key=_order)]
+        for rows in [cycles, *by_type]:
+            for (origin,), of_origin in rows.group_by("origin", maintain_order=True):
+                await pipeline.load([of_origin.select(CHUNK_SCHEMA.names())], str(origin))
+
+
+def _ready(waiting: pl.DataFrame) -> pl.DataFrame:
+    """Return the letters that refer to no other one, but for those of their cycle; all if there are none."""
+    group = pl.coalesce(pl.col("together").cast(pl.String), _NAME)
+    named = waiting.select("references", name=_NAME, group=group)
+    referring = named.explode("references").join(named.select(references="name", target="group"), on="references")
+    held_back = referring.filter(pl.col("group") != pl.col("target"))["group"].implode()
+    ready = waiting.filter(~group.is_in(held_back))
+    return waiting if ready.is_empty() else ready
 
 
 def _order(resource_type: str) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from claims_pipeline.errors import ConfigError, DataError, LedgerUnusable, Serve
 from claims_pipeline.load import (
     Counts,
     LoadOptions,
+    Progress,
     discard_dead_letters,
     list_dead_letters,
     load_files,
@@ -27,7 +28,7 @@ from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, patient_of, rewrite, tiny_lake
-from claims_pipeline_tests.load.fake_server import FakeServer, about, everything
+from claims_pipeline_tests.load.fake_server import FakeServer, about, everything, outcome
 from claims_pipeline_tests.load.sources.samples import observation
 
 NOT_JSON = '{"resourceType": "Patient", "id": '
@@ -350,3 +351,59 @@ def test_loads_of_the_same_lake_do_not_pile_up_what_a_rejected_patient_leaves_be
 
     assert {report.total.rejected for report in reports} == {3}
     assert len(letters_in(target.ledger_path)) == list_dead_letters(target).height == 3
+
+
+def encounter(name: str, *conditions: str) -> dict[str, Any]:
+    diagnoses = [{"condition": {"reference": f"Condition/{condition}"}} for condition in conditions]
+    return {
+        "resourceType": "Encounter",
+        "id": name,
+        "status": "finished",
+        "class": {"code": "AMB"},
+        "diagnosis": diagnoses,
+    }
+
+
+def condition(name: str, encounter: str) -> dict[str, Any]:
+    references = {"subject": {"reference": "Patient/p-1"}, "encounter": {"reference": f"Encounter/{encounter}"}}
+    return {"resourceType": "Condition", "id": name, **references}
+
+
+def test_dead_letters_that_refer_to_each_other_are_sent_again_in_one_transaction(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    cycles = [resource for n in "ab" for resource in (encounter(f"e-{n}", f"c-{n}"), condition(f"c-{n}", f"e-{n}"))]
+    seen = observation("o-1", "Patient/p-1", encounter={"reference": "Encounter/e-a"})
+    target = fake_target.model_copy(update={"batch_size": 1})
+    load_files([str(write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "p-1"}))], target)
+    fake_server.behave(lambda request: outcome(422, "HAPI-0931: no") if request.is_transaction else None)
+    load_files([str(write(tmp_path / "c.ndjson", *cycles, seen))], target)
+    fake_server.behave_well()
+    fake_server.requests.clear()
+
+    assert retry_dead_letters([], target).total == Counts(read=5, created=5)
+
+    sent = [sorted(request.names) for request in fake_server.transactions]
+    assert sorted(sent[:2]) == [["Condition/c-a", "Encounter/e-a"], ["Condition/c-b", "Encounter/e-b"]]
+    assert sent[2:] == [["Observation/o-1"]]
+    assert list_dead_letters(target).is_empty()
+
+
+def test_of_a_lake_and_of_files_each_dead_letter_is_sent_again_with_its_origin(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    lake = tiny_lake(fake_target.lake_path, Shape("both", days=1))
+    fake_server.behave(lambda request: outcome(422, "HAPI-0931: no") if request.is_transaction else None)
+    refused = load_lake(lake, fake_target).total.rejected
+    file = write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "p-1"})
+    load_files([str(file)], fake_target)
+    fake_server.behave_well()
+    told: list[Progress] = []
+
+    report = retry_dead_letters([], fake_target, on_progress=told.append)
+
+    assert report.total == Counts(read=refused + 1, created=refused + 1)
+    assert (told[-1].settled, told[-1].total) == (refused + 1, refused + 1)
+    assert load_files([str(file)], fake_target).total == Counts(read=1, unchanged=1)
+    assert load_lake(lake, fake_target).requests_with_resources == 0
+    assert reconcile(fake_target, deep=True).is_equal
