@@ -18,9 +18,8 @@ from claims_pipeline.errors import ClaimsPipelineError, FhirError, ServerUnavail
 from claims_pipeline.fhir.canonical import decode, encode, without_volatile_meta
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.resource import labels_in
-from claims_pipeline.load.sending.answer import outcome_of, plain
+from claims_pipeline.load.sending.answer import described, plain
 from claims_pipeline.load.sending.client import FhirClient, is_fhir
-from claims_pipeline.load.sending.operation_outcome import without_values
 
 IDS_PER_SEARCH = 200
 ATTEMPTS = 8
@@ -145,7 +144,7 @@ async def _read(client: FhirClient, method: str, address: str, **content: Any) -
         else:
             if answer.is_success and is_fhir(answer):
                 return answer
-            problem = without_values(outcome_of(answer)) or f"HTTP {answer.status_code}"
+            problem = described(answer)
             if answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
                 raise FhirError(f"the FHIR server refuses to be read: {problem}", where=address)
     raise ServerUnavailable(f"the FHIR server cannot be read: {problem}", where=address)
