@@ -40,7 +40,7 @@ class Latency:
         if not seconds:
             return cls()
         ordered = sorted(seconds)
-        ranks = (ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95, 0.99))
+        ranks = (ordered[int(share * len(ordered))] for share in (0.5, 0.95, 0.99))
         return cls(*(round(value, 4) for value in (*ranks, ordered[-1])))
 
 

@@ -15,7 +15,13 @@ from claims_pipeline import load
 from claims_pipeline.errors import ClaimsPipelineError, ConfigError, DataError, Interrupted, ServerUnavailable
 from claims_pipeline.lake import Lake
 from claims_pipeline.load import Counts, LoadOptions, Progress, load_files, load_files_async, reconcile_async
-from claims_pipeline.load.event_loop import SIGNALS, ending_on_interrupt, stopping_on_interrupt
+from claims_pipeline.load.event_loop import (
+    SIGNALS,
+    ending_on_interrupt,
+    in_thread,
+    run_to_end,
+    stopping_on_interrupt,
+)
 from claims_pipeline.load.ledger.store import holding_lock, open_ledger
 from claims_pipeline.load.sending.client import InFlightLimit, connect
 from claims_pipeline.load.sending.send import Sender
@@ -202,3 +208,51 @@ def test_in_another_thread_signals_are_left_to_the_main_one(fake_target: Setting
     thread.join()
 
     assert seen == [handlers, handlers]
+
+
+def never_ending(*, on_progress: Callable[[Progress], None]) -> None:
+    """Run a coroutine to its end, as a load does when it looks at the server, and go on with reading."""
+    run_to_end(asyncio.sleep(0))
+    while True:
+        on_progress(Progress("reading"))
+        time.sleep(0.001)
+
+
+def test_cancelling_between_two_requests_ends_a_load_at_its_next_progress() -> None:
+    async def cell() -> None:
+        told: asyncio.Queue[Progress] = asyncio.Queue()
+        task = asyncio.create_task(in_thread(never_ending)(on_progress=told.put_nowait))
+        await told.get()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cell())
+
+
+def test_cancelling_before_the_first_request_ends_it_when_it_begins() -> None:
+    may_begin = threading.Event()
+    ends: list[str] = []
+
+    def reads_first(*, on_progress: Callable[[Progress], None]) -> None:
+        on_progress(Progress("reading"))
+        may_begin.wait(10)
+        try:
+            run_to_end(asyncio.sleep(10))
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    async def cell() -> None:
+        told: asyncio.Queue[Progress] = asyncio.Queue()
+        task = asyncio.create_task(in_thread(reads_first)(on_progress=told.put_nowait))
+        await told.get()
+        task.cancel()
+        await asyncio.wait([task], timeout=0.01)
+        may_begin.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cell())
+
+    assert ends == ["cancelled"]

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from claims_pipeline.errors import LedgerMismatch, LoaderLocked
-from claims_pipeline.load import Progress, ReconcileReport, load_files, reconcile
+from claims_pipeline.errors import LedgerMismatch, LedgerUnusable, LoaderLocked, ServerUnavailable
+from claims_pipeline.load import Counts, Progress, ReconcileReport, load_files, reconcile
 from claims_pipeline.load.ledger.store import holding_lock, open_ledger
 from claims_pipeline.load.reconciling.marker import MARKER_PATH, Marker
 from claims_pipeline.load.reconciling.reconcile import TypeComparison
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.load.fake_server import FakeServer, Request, Stored, stored
+from claims_pipeline_tests.load.fake_server import FakeServer, Request, Stored, everything, stored, times
 from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
 
 
@@ -111,3 +111,76 @@ def test_each_resource_is_looked_at_only_while_no_load_runs(loaded: Settings) ->
         assert reconcile(loaded).is_equal
         with pytest.raises(LoaderLocked):
             reconcile(loaded, deep=True)
+
+
+@pytest.mark.parametrize(
+    ("marked", "said"),
+    [
+        (1, "1 resource is marked as not loaded, for the next claims load to send"),
+        (1_200, "1,200 resources are marked as not loaded, for the next claims load to send"),
+    ],
+)
+def test_what_a_repair_marks_is_said_in_the_place_of_advice(marked: int, said: str) -> None:
+    report = ReconcileReport("http://x", {"Claim": TypeComparison(5, 5, missing=0, changed=marked)}, marked=marked)
+
+    assert report.render().splitlines()[-1] == said
+    assert not report.is_equal
+    assert "note:" not in report.render()
+
+
+@pytest.mark.parametrize(
+    ("comparison", "is_equal"),
+    [
+        (TypeComparison(5, 5), True),
+        (TypeComparison(5, 6), True),
+        (TypeComparison(5, 4), False),
+        (TypeComparison(5, 5, missing=0, changed=0), True),
+        (TypeComparison(5, 5, missing=1, changed=0), False),
+        (TypeComparison(5, 5, missing=0, changed=1), False),
+    ],
+)
+def test_a_type_is_equal_if_nothing_of_the_ledger_is_missing_or_changed(
+    comparison: TypeComparison, is_equal: bool
+) -> None:
+    assert comparison.is_equal == is_equal
+    assert ReconcileReport("http://x", {"Claim": comparison, "Patient": TypeComparison(1, 1)}).is_equal == is_equal
+
+
+def test_a_repair_marks_what_is_missing_and_what_is_changed_for_the_next_load(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "all.ndjson"
+    file.write_text(ndjson(patient("a"), patient("b"), patient("c"), observation("o", "Patient/c")))
+    load_files([str(file)], fake_target)
+    del fake_server.held["Patient/a"]
+    fake_server.held["Patient/b"] = stored(9, patient("b", gender="other"))
+    fake_server.held["Patient/theirs"] = stored(1, patient("theirs"))
+
+    shallow = reconcile(fake_target)
+    looked = reconcile(fake_target, deep=True)
+    repaired = reconcile(fake_target, repair=True)
+
+    assert shallow.by_type == {"Observation": TypeComparison(1, 1), "Patient": TypeComparison(3, 3)}
+    assert (shallow.differing, shallow.marked) == ((), 0)
+    expected = {"Observation": TypeComparison(1, 1, 0, 0), "Patient": TypeComparison(3, 3, missing=1, changed=1)}
+    assert looked.by_type == repaired.by_type == expected
+    assert looked.differing == ("Patient/a", "Patient/b")
+    assert (looked.marked, repaired.marked) == (0, 2)
+    assert load_files([str(file)], fake_target).total == Counts(read=4, unchanged=2, created=1, updated=1)
+
+
+def test_a_server_is_waited_for_only_if_that_is_asked_for(fake_server: FakeServer, loaded: Settings) -> None:
+    fake_server.requests.clear()
+    fake_server.behave(times(2, everything(503)))
+
+    with pytest.raises(ServerUnavailable):
+        reconcile(loaded)
+    assert len(fake_server.requests) == 1
+    assert reconcile(loaded, wait=True).is_equal
+
+
+def test_a_ledger_that_is_named_must_be_there(loaded: Settings, tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnusable, match="no ledger here"):
+        reconcile(loaded, ledger_path=tmp_path / "none.sqlite")
+    assert not (tmp_path / "none.sqlite").exists()
+    assert reconcile(loaded, ledger_path=loaded.ledger_path).is_equal

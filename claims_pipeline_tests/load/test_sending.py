@@ -9,7 +9,7 @@ import pytest
 
 from claims_pipeline.errors import ServerUnavailable
 from claims_pipeline.load.report import Latency, LoadReport
-from claims_pipeline.load.sending.answer import Meaning, read_answer
+from claims_pipeline.load.sending.answer import Meaning, described, read_answer, read_error
 from claims_pipeline.load.sending.send import backoff_seconds
 from claims_pipeline.load.tally import Counts, Failure, Pending
 
@@ -210,3 +210,145 @@ def test_the_table_of_a_large_load_fits_80_columns() -> None:
     text = report(by_type={"Practitioner": counts, "Organization": Counts(1, 1)}).render()
 
     assert max(map(len, text.splitlines()[1:5])) <= 80
+
+
+def test_quantiles_of_latencies_are_values_that_occurred() -> None:
+    assert Latency.of([number / 1_000 for number in range(200, 0, -1)]) == Latency(0.101, 0.191, 0.199, 0.2)
+    assert Latency.of([0.12346]) == Latency(0.1235, 0.1235, 0.1235, 0.1235)
+    assert Latency.of([]) == Latency(None, None, None, None)
+
+
+def test_the_json_of_a_report_has_all_its_facts() -> None:
+    counts = Counts(read=4, created=1, updated=1, failed=2)
+    facts = report(
+        by_type={"Patient": Counts(read=1, unchanged=1), "Claim": counts},
+        by_day={"2025-01-01": {"Claim": counts}},
+        vanished={"Claim not deleted": 1},
+        vanished_failed=1,
+        sending_seconds=0.5,
+        status_codes={"200": 1},
+        in_flight=[(0.0, 2), (1.0, 3)],
+        remarks=["one"],
+        stopped=ServerUnavailable("it took nothing"),
+    ).to_json()
+
+    assert json.loads(json.dumps(facts)) == facts
+    assert list(facts["by_type"]) == ["Claim", "Patient"]
+    assert facts["by_day"] == {"2025-01-01": {"Claim": counts.to_json()}}
+    assert (facts["claims_per_second"], facts["resources_per_second"]) == (4.0, 4.0)
+    assert (facts["vanished"], facts["vanished_failed"]) == ({"Claim not deleted": 1}, 1)
+    assert (facts["in_flight"], facts["status_codes"], facts["remarks"]) == ([[0.0, 2], [1.0, 3]], {"200": 1}, ["one"])
+    assert (facts["stopped"], facts["exit_code"]) == ("it took nothing", 3)
+    assert facts["latency"] == {"p50": None, "p95": None, "p99": None, "max": None}
+
+
+def test_what_vanished_and_why_a_load_stopped_are_in_the_report() -> None:
+    failed = report(vanished={"Patient kept": 1, "Claim not deleted": 1_200}, vanished_failed=1_200)
+    lines = failed.render().splitlines()
+
+    assert "No longer in the source   Claim not deleted: 1,200, Patient kept: 1" in lines
+    assert "Requests with resources   0" in lines
+    assert lines[-1] == "try: remove what refers to what has vanished, then the same command again"
+    assert failed.exit_code == 1
+    assert "it took nothing" in report(stopped=ServerUnavailable("it took nothing")).render().splitlines()[-1]
+    assert "nothing was sent" not in report(is_dry_run=True).render()
+
+
+@pytest.mark.parametrize(
+    ("value", "now", "seconds"),
+    [
+        ("Thu, 01 Jan 2026 00:00:30 GMT", "Thu, 01 Jan 2026 00:00:00 GMT", 30.0),
+        ("Thu, 01 Jan 2026 00:00:30 -0000", "Thu, 01 Jan 2026 00:00:00 GMT", 30.0),
+        ("Thu, 01 Jan 2026 00:00:00 GMT", "Thu, 01 Jan 2026 00:00:30 GMT", 0.0),
+        ("-5", "", 0.0),
+        ("nan", "", 0.0),
+        ("1.5", "", 1.5),
+        (" ", "", None),
+    ],
+)
+def test_a_date_to_wait_for_is_one_of_the_servers_clock(value: str, now: str, seconds: float | None) -> None:
+    assert read_answer(answer(503, b"", **{"Retry-After": value, "Date": now}), 1).retry_after == seconds
+
+
+@pytest.mark.parametrize(("attempt", "longest"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0), (7, 20.0), (50, 20.0)])
+def test_the_longest_pause_doubles_up_to_a_limit(attempt: int, longest: float) -> None:
+    randomness = random.Random(1)  # noqa: S311 - a test repeats itself
+    pauses = [backoff_seconds(attempt, None, randomness) for _ in range(300)]
+
+    assert 0.95 * longest < max(pauses) <= longest
+    assert 0 <= min(pauses) < 0.05 * longest
+
+
+def test_a_pause_that_the_server_asks_for_is_a_little_longer_each_time_in_another_way() -> None:
+    randomness = random.Random(1)  # noqa: S311 - a test repeats itself
+    pauses = [backoff_seconds(9, 3.0, randomness) for _ in range(300)]
+
+    assert 3.0 <= min(pauses) < 3.05
+    assert 3.45 < max(pauses) <= 3.5
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "label", "meaning"),
+    [
+        (httpx.ConnectError("[Errno 111] Connection refused"), "connection refused", "connection", Meaning.PASSING),
+        (httpx.ConnectError("All connection attempts failed"), "connection refused", "connection", Meaning.PASSING),
+        (httpx.ConnectError("Name not known"), "Name not known", "connection", Meaning.PASSING),
+        (httpx.ConnectTimeout(""), "no connection in time", "timeout", Meaning.PASSING),
+        (httpx.ReadTimeout(""), "no answer in time", "timeout", Meaning.PASSING),
+        (httpx.WriteTimeout(""), "it did not take the request in time", "timeout", Meaning.PASSING),
+        (httpx.ReadError("x"), "the connection was reset", "connection", Meaning.PASSING),
+        (httpx.WriteError("x"), "the connection was reset", "connection", Meaning.PASSING),
+        (httpx.RemoteProtocolError("x"), "the connection was closed in the middle", "connection", Meaning.PASSING),
+        (
+            httpx.DecodingError("x"),
+            "the answer is damaged: it cannot be decompressed",
+            "connection",
+            Meaning.TROUBLE,
+        ),
+        (httpx.UnsupportedProtocol("x"), "UnsupportedProtocol", "connection", Meaning.PASSING),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_an_error_instead_of_an_answer_is_said_in_plain_words(
+    error: httpx.RequestError, said: str, label: str, meaning: Meaning
+) -> None:
+    read = read_error(error)
+
+    assert (read.text, read.shown, read.label, read.meaning) == (said, said, label, meaning)
+    assert read.is_overload == (label == "timeout")
+
+
+def test_an_overload_is_one_that_the_server_says_or_that_shows_in_no_answer_in_time() -> None:
+    assert read_answer(answer(503, b""), 1).is_overload
+    assert read_answer(answer(429, b""), 1).is_overload
+    assert not read_answer(answer(500, OUTCOME), 1).is_overload
+    assert read_answer(answer(500, OUTCOME), 1).label == "500"
+
+
+@pytest.mark.parametrize(("number", "meaning"), [(1, Meaning.TROUBLE), (2, Meaning.ACCEPTED), (3, Meaning.TROUBLE)])
+def test_an_answer_has_an_entry_for_each_resource(number: int, meaning: Meaning) -> None:
+    entries = [{"response": {"status": "201 Created"}}] * number
+
+    assert read_answer(answer(200, {"resourceType": "Bundle", "entry": entries}), 2).meaning is meaning
+
+
+@pytest.mark.parametrize(("status", "meaning"), [("299 x", Meaning.ACCEPTED), ("300 x", Meaning.REFUSED)])
+def test_an_entry_that_was_refused_refuses_the_transaction(status: str, meaning: Meaning) -> None:
+    entries = [{"response": {"status": "200 OK"}}, {"response": {"status": status}}]
+
+    read = read_answer(answer(200, {"resourceType": "Bundle", "entry": entries}), 2)
+
+    assert (read.meaning, read.status) == (meaning, 300 if meaning is Meaning.REFUSED else 200)
+
+
+def test_what_an_answer_says_is_shown_without_the_values_in_it() -> None:
+    nul = {"severity": "error", "diagnostics": 'HAPI-0389: ERROR: invalid byte sequence for encoding "Jane"'}
+    read = read_answer(answer(500, {"resourceType": "OperationOutcome", "issue": [nul]}), 1)
+
+    assert read.meaning is Meaning.REFUSED
+    assert "Jane" in read.text
+    assert read.shown == "HTTP 500: error unknown: HAPI-0389: a character that the database cannot store"
+    assert described(answer(422, OUTCOME)).startswith("HTTP 422 error processing: HAPI-1094")
+    assert described(answer(502, b"<html>")) == "HTTP 502"
+    assert read_answer(answer(502, b"<html>"), 1).shown == "HTTP 502: no reason given"
+    assert read_answer(answer(413, OUTCOME), 1).shown == "too large for the server"

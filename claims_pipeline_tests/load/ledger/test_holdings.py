@@ -20,12 +20,23 @@ SOURCES = ("/in/a", "/in/a/b.ndjson", "/in/a/c/d.ndjson", "/in/a-b/e.ndjson", "/
         (["/in/a"], SOURCES[:3]),
         (["/in/a/"], SOURCES[:3]),
         (["/in/a", "/in/a/c", "/in/a/b.ndjson"], SOURCES[:3]),
+        (["/in/a", "/in/a/b.ndjson"], SOURCES[:3]),
         (["/in/a/c", "/in/a-b"], SOURCES[2:4]),
         (["/in/a.zip", "/é"], ["/in/a.zip/f.ndjson", "/é/g"]),
         (["/"], SOURCES),
         ([*(f"/in/other-{number}" for number in range(3_000)), "/in/ab"], ["/in/ab"]),
     ],
-    ids=["none", "a folder", "with a slash", "in one another", "several", "an archive", "the root", "thousands"],
+    ids=[
+        "none",
+        "a folder",
+        "with a slash",
+        "in one another",
+        "a file in a folder",
+        "several",
+        "an archive",
+        "the root",
+        "thousands",
+    ],
 )
 def test_what_lies_under_paths_is_found_once(tmp_path: Path, roots: list[str], found: Sequence[str]) -> None:
     resources = [Resource("Patient", str(n), "hash", "", f"{source}:1", "{}", []) for n, source in enumerate(SOURCES)]

@@ -1,12 +1,14 @@
 """Waiting for a server, and the limit of requests at once: it never reaches zero, and one overload halves it once."""
 
 import asyncio
+import gzip
 import time
 
+import httpx
 import pytest
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
-from claims_pipeline.load.sending.client import InFlightLimit, connect, wait_until_ready
+from claims_pipeline.load.sending.client import FhirClient, InFlightLimit, Traffic, connect, wait_until_ready
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import FakeServer, Response, everything, outcome, times
 
@@ -142,3 +144,124 @@ def test_a_server_that_starts_is_waited_for_and_one_that_may_not_be_is_asked_onc
     assert len(fake_server.requests) == 1
     assert ready(fake_target, seconds=20) == 404
     assert len(fake_server.requests) == 4
+
+
+def test_what_was_measured_of_other_resources_does_not_count() -> None:
+    limit = InFlightLimit(8)
+    limit.on_answer(0.1)
+    for _ in range(50):
+        limit.on_answer(10.0)
+    assert limit.size == 2
+
+    limit.expect_other_latency()
+    for _ in range(50):
+        limit.on_answer(10.0)
+    assert limit.size == 8
+
+
+def test_the_limit_grows_by_one_after_each_round_of_answers() -> None:
+    limit = InFlightLimit(5)
+    sizes = []
+    for _ in range(13):
+        limit.on_answer(0.1)
+        sizes.append(limit.size)
+
+    assert sizes == [2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 5]
+    assert [size for _, size in limit.history] == [2, 3, 4, 5]
+    assert all(0 <= seconds < 60 for seconds, _ in limit.history)
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(1.1, 3), (1.2, 2)])
+def test_a_latency_of_three_times_the_best_is_tolerated(seconds: float, size: int) -> None:
+    limit = InFlightLimit(8)
+    limit.on_answer(0.1)
+
+    limit.on_answer(0.1)  # a round
+    limit.on_overload(float("inf"))
+    limit.on_answer(seconds)  # smoothed: 0.8 * 0.1 + 0.2 * 1.1 = 3 * 0.1
+
+    assert limit.size == size - 1
+
+
+def test_an_overload_after_another_halves_again() -> None:
+    limit = InFlightLimit(8)
+    for _ in range(100):
+        limit.on_answer(0.1)
+
+    limit.on_overload(time.monotonic())
+    assert limit.size == 4
+    limit.on_overload(time.monotonic())
+    assert limit.size == 2
+
+
+def test_a_place_that_is_released_goes_to_whoever_waits() -> None:
+    async def sending() -> list[str]:
+        limit, order = InFlightLimit(1), []
+
+        async def one(name: str) -> None:
+            await limit.acquire()
+            order.append(f"{name} with {limit.in_flight}")
+            await asyncio.sleep(0)
+            await limit.release()
+
+        await asyncio.wait_for(asyncio.gather(one("a"), one("b"), one("c")), 10)
+        assert limit.in_flight == 0
+        return order
+
+    assert asyncio.run(sending()) == ["a with 1", "b with 1", "c with 1"]
+
+
+@pytest.mark.parametrize(("seconds", "connect_seconds"), [(120.0, 10.0), (3.0, 3.0)])
+def test_a_request_has_a_time_limit_and_a_shorter_one_to_connect(
+    fake_target: Settings, seconds: float, connect_seconds: float
+) -> None:
+    async def limits() -> httpx.Timeout:
+        async with connect(fake_target.model_copy(update={"fhir_request_seconds": seconds})) as client:
+            return client.http.timeout
+
+    assert asyncio.run(limits()) == httpx.Timeout(seconds, connect=connect_seconds, pool=None)
+
+
+def test_a_transaction_says_what_the_server_repeats_and_which_labels_it_replaces(
+    fake_server: FakeServer, fake_target: Settings
+) -> None:
+    content = b'{"resourceType":"Bundle","type":"transaction","entry":[]}'
+    traffic = Traffic()
+
+    async def send() -> None:
+        async with connect(fake_target, traffic) as client:
+            await client.get("metadata")
+            await client.write("DELETE", f"{client.base_url}/Patient/p-1")
+            await client.write("PUT", f"{client.base_url}/Patient/p-1", b"{}")
+            await client.post_bundle(content, conflict_retries=2)
+            await client.post_bundle(content, is_deletion=True)
+
+    asyncio.run(send())
+
+    read, deleted, put, update, deletion = (request.headers for request in fake_server.requests)
+    assert read["cache-control"] == "no-cache"
+    assert "content-type" not in deleted
+    assert put["content-type"] == update["content-type"] == deletion["content-type"] == "application/fhir+json"
+    assert update["x-retry-on-version-conflict"] == "retry; max-retries=2"
+    assert update["x-meta-snapshot-mode"] == "PROFILE, SECURITY_LABEL, TAG"
+    assert not {"x-retry-on-version-conflict", "x-meta-snapshot-mode", "content-encoding"} & deletion.keys()
+    assert (traffic.requests, traffic.requests_with_resources, traffic.sent_bytes) == (5, 2, 2 * len(content))
+
+
+def test_a_transaction_is_packed_if_the_server_takes_that() -> None:
+    content = b'{"resourceType":"Bundle"}' * 100
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200)
+
+    async def send() -> int:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+            client = FhirClient("http://fake.test/fhir", http, has_gzip=True)
+            await client.post_bundle(content)
+            return client.traffic.sent_bytes
+
+    assert asyncio.run(send()) == len(requests[0].content) < len(content) / 10
+    assert requests[0].headers["content-encoding"] == "gzip"
+    assert gzip.decompress(requests[0].content) == content
