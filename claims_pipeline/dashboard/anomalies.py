@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.members import days_chosen
+from claims_pipeline.reference.holidays import federal_holidays
 
 WEEKS_BEFORE, FEWEST_BEFORE = 8, 4
 ANOMALY_SCORE = 3.5
@@ -102,13 +103,21 @@ def _anomaly(start: date, grain: Grain, measured: Measured, value: float, usual:
 
     compared = f"a {start:%A}" if grain == "day" else "a week"
     more = "more" if value > usual else "less" if measured == "charges" else "fewer"
+    last = start if grain == "day" else start + timedelta(days=6)
     return Anomaly(
         grain=grain,
         first_day=start,
-        last_day=start if grain == "day" else start + timedelta(days=6),
+        last_day=last,
         measured=measured,
         value=value,
         usual=usual,
         score=round(score, 1),
-        reason=f"{said(value)} received, {more} than the usual {said(usual)} of {compared} in the weeks before",
+        reason=f"{said(value)} received, {more} than the usual {said(usual)} of {compared} in the weeks before"
+        + "".join(f" ({name})" for name in _holidays(start, last)),
     )
+
+
+def _holidays(first: date, last: date) -> list[str]:
+    """Return the names of the federal holidays from `first` to `last`: many practices are closed then."""
+    years = range(first.year, last.year + 2)  # New Year's Day may be kept on December 31
+    return [one.name for year in years for one in federal_holidays(year) if first <= one.day <= last]

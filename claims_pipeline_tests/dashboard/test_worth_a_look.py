@@ -70,6 +70,18 @@ def test_a_day_with_twice_the_claims_of_its_weekday_is_unusual() -> None:
     assert "of a Wednesday" in found.reason
 
 
+def test_an_unusual_day_or_week_with_a_federal_holiday_names_it() -> None:
+    days = [date(2025, 9, 1) + timedelta(days=number) for number in range(91)]
+    values = {day: 100.0 + day.day % 5 for day in days}
+    values[date(2025, 11, 27)], values[date(2025, 11, 12)] = 9.0, 10.0
+    holiday, other = unusual(values, values, "day", "claims")[::-1]
+    assert holiday.reason.endswith("of a Thursday in the weeks before (Thanksgiving Day)")
+    assert other.reason.endswith("of a Wednesday in the weeks before")
+    weeks = {date(2021, 9, 6) + timedelta(weeks=number): 700.0 + number % 2 for number in range(17)}
+    [week] = unusual(weeks | {date(2021, 12, 27): 300.0}, weeks, "week", "claims")
+    assert week.reason.endswith("of a week in the weeks before (New Year's Day)")  # kept on Friday, December 31
+
+
 def test_an_even_or_short_course_has_nothing_unusual(view: View) -> None:
     even = {date(2025, 1, 6) + timedelta(days=number): 50.0 for number in range(84)}
     assert unusual(even, even, "day", "claims") == []
