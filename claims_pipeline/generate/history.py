@@ -107,7 +107,8 @@ def seen_again(visits: Seen, before: Seen, days: Integers) -> Mask:
     Args:
         visits: the visits in question.
         before: visits that stand.
-        days: for each of `before` and then of `visits`, days until the next visit to the doctor, at least.
+        days: for each of `before` and then of `visits`, how many days lie between it and the next visit to the doctor,
+            before or after it, at least; of two visits the smaller number holds.
     """
     both = _joined([before, visits])
     series = both.person * (both.practitioner.max(initial=0) + 1) + both.practitioner
@@ -174,8 +175,8 @@ def too_soon(services: Done, before: Done, rank: Integers) -> Mask:
 def _has_close(series: Integers, service: Integers, days: Integers) -> Mask:
     """Return which services belong to a series in which two are closer than its interval."""
     order = np.argsort(_in_time(series, service))
-    of_series, on = series[order], service[order]
-    is_close = (of_series[1:] == of_series[:-1]) & (on[1:] - on[:-1] < days[order[1:]])
+    of_series, on, apart = series[order], service[order], days[order]
+    is_close = (of_series[1:] == of_series[:-1]) & (on[1:] - on[:-1] < np.minimum(apart[1:], apart[:-1]))
     return np.isin(series, of_series[1:][is_close])
 
 
@@ -194,7 +195,7 @@ def _greedy(series: Integers, service: Integers, days: Integers, stands: Mask) -
     while len(left) > 1:
         after, before = left[1:], left[:-1]
         close = series[after] == series[before]
-        close &= service[after] - service[before] < days[after]
+        close &= service[after] - service[before] < np.minimum(days[after], days[before])
         close &= ~(stands[after] & stands[before])
         later = close & ~stands[after]
         earlier = close & stands[after]

@@ -27,7 +27,7 @@ def complete_modifiers(
         diagnoses: rows of diagnoses of each claim, shape (claims, most diagnoses).
     """
     codes = read_table("procedures")["hcpcs_code"]
-    has_side = codes.is_in(_codes_with(" ".join(SIDES))).to_numpy()[lines.code]
+    has_side = codes.is_in(codes_with_side()).to_numpy()[lines.code]
     side = _sides()[diagnoses[lines.claim, lines.pointer - 1]]
     drawn = draws.below("claim/side", claims[lines.claim], len(SIDES))
     side = np.where(side >= 0, side, drawn)
@@ -47,6 +47,11 @@ def _combined() -> Integers:
             if combined.strip() in MODIFIERS:
                 table[row, column] = MODIFIERS.index(combined.strip())
     return table
+
+
+def codes_with_side() -> list[str]:
+    """Return the procedures that are billed with the side of the body."""
+    return _codes_with(" ".join(SIDES))
 
 
 @cache

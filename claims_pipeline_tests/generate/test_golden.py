@@ -12,7 +12,7 @@ from claims_pipeline.lake.feed import GENERATOR_VERSION
 from claims_pipeline.schema import TABLES
 
 FEED = Feed(seed=42, patients=600, claims=900, start_date=date(2025, 3, 1), end_date=date(2025, 4, 15))
-GOLDEN_VERSION = 6
+GOLDEN_VERSION = 7
 GOLDEN = {
     "payers": "2e17c9f60b760b20",
     "plans": "6e59c93700b5b72a",

@@ -33,6 +33,15 @@ def test_nobody_sees_a_doctor_twice_on_a_day_or_on_two_days_in_a_row() -> None:
     assert seen_again(visits, before, every_other_day).tolist() == [False, True, False, True, True]
 
 
+@pytest.mark.parametrize("seen_on", [9, 11])
+def test_of_two_visits_the_smaller_interval_holds_whichever_comes_first(seen_on: int) -> None:
+    """A planned visit, which needs a day only, may be before or after a visit that stands."""
+    regular, planned = 2, 1
+    assert not seen_again(seen((1, 7, 3, 10)), seen((1, 7, 3, seen_on)), np.array([regular, planned])).any()
+    assert seen_again(seen((1, 7, 3, 10)), seen((1, 7, 3, seen_on)), np.array([regular, regular])).all()
+    assert seen_again(seen((1, 7, 3, 10)), seen((1, 7, 3, 10)), np.array([regular, planned])).all()
+
+
 def test_a_patient_is_new_to_a_practice_once_in_three_years() -> None:
     visits = seen((1, 7, 3, 0), (1, 8, 3, 50), (1, 9, 4, 60), (1, 7, 3, 50 + NEW_AFTER), (2, 7, 3, 70))
     is_new, is_early = new_patients(visits, seen(), is_first_seen=10_000)

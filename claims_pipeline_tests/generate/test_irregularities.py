@@ -3,13 +3,17 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from claims_pipeline import generate, quality
 from claims_pipeline.errors import FeedMismatch
 from claims_pipeline.fhir import RENDERED_TABLES
+from claims_pipeline.generate.draws import Draws
 from claims_pipeline.generate.irregularities import plant
+from claims_pipeline.generate.lifecycle import are_mistaken
+from claims_pipeline.generate.planting import counters
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed, Lake, read_feed, requested_feed
 from claims_pipeline.quality.scoring import FOUND_BY, labels
@@ -165,16 +169,62 @@ def test_a_claim_is_copied_once_at_most(many: pl.DataFrame) -> None:
     assert many["source_id"].drop_nulls().is_unique().all()
 
 
-def test_a_planted_duplicate_bills_what_its_source_bills(lake: Lake) -> None:
-    last = lake.scan(CLAIMS).sort("claim_id", "version_number").collect().unique("claim_id", keep="last")
+def test_a_planted_duplicate_bills_what_its_source_bills_in_every_version(lake: Lake) -> None:
     columns = ["diagnosis_codes", "lines", "total_charge_amount"]
-    billed = last.select("claim_id", content=pl.struct(columns).map_elements(repr, return_dtype=pl.String))
+    billed = (
+        lake.scan(CLAIMS)
+        .collect()
+        .select("claim_id", content=pl.struct(columns).map_elements(repr, return_dtype=pl.String))
+        .unique()
+    )
     copies = labels(lake).filter(pl.col("kind") == "duplicate")
     pairs = copies.with_columns(source_id=pl.col("detail").str.extract(r"(claim-\S+)$")).join(billed, on="claim_id")
     both = pairs.join(billed, left_on="source_id", right_on="claim_id", suffix="_of_source")
 
     assert both.height == copies.height
     assert (both["content"] == both["content_of_source"]).all()
+
+
+def test_a_copy_for_the_next_day_bills_the_same(lake: Lake) -> None:
+    line = pl.col("line").struct
+    lines = (
+        lake.scan(CLAIMS)
+        .select("claim_id", "claim_start_date", line="lines")
+        .explode("line", empty_as_null=False)
+        .select(
+            *("claim_id", "claim_start_date"),
+            *(line.field(name) for name in ("hcpcs_code", "unit_count", "charge_amount")),
+            modifiers=line.field("modifiers").list.join(" "),
+        )
+        .unique()
+        .collect()
+    )
+    copies = labels(lake).filter(pl.col("kind") == "next_day")
+    pairs = copies.select("claim_id", source_id=pl.col("detail").str.extract(r"(claim-\S+)$"))
+    later = lines.with_columns(pl.col("claim_start_date").dt.offset_by("1d")).rename({"claim_id": "source_id"})
+    found = pairs.join(lines, on="claim_id").join(
+        pairs.join(later, on="source_id"), on=[*lines.columns, "source_id"], how="full"
+    )
+
+    assert copies.height > 20
+    assert found["claim_id"].null_count() == found["claim_id_right"].null_count() == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_a_later_version_corrects_is_neither_irregular_nor_copied(seed: int) -> None:
+    """Else a claim would not show what its label says until the correction, which may come after the feed's end."""
+    end = START + timedelta(days=20)
+    feed = FEED.model_copy(update={"seed": seed, "patients": 400, "claims": 1_200, "end_date": end})
+    visits = visits_of(feed, START.year)
+    planted = plant(feed.model_copy(update={"irregularities": 0.2}), visits, [])[1]
+    named = {*planted["claim_id"], *planted["detail"].str.extract(r"(claim-\S+)$").drop_nulls()}
+    counter = counters(visits)
+    is_mistaken = are_mistaken(Draws(seed), counter, np.ones(len(counter), dtype=np.int64))
+    ids = visits.select(claim_id_of_visit()).to_series()
+
+    assert planted.height > 50
+    assert is_mistaken.sum() > 30
+    assert named.isdisjoint(ids.filter(pl.Series(is_mistaken)))
 
 
 def test_what_a_cancelled_claim_and_its_replacement_bill_is_not_raised(lake: Lake) -> None:
