@@ -7,7 +7,11 @@ from claims_pipeline.schema import Table
 
 
 def partition_path(root: Path, table: Table, day: date | None) -> Path:
-    """Return `<root>/<table>[/day=<day>|/year=<year>]/part.parquet`; the year is that of `day`."""
+    """Return `<root>/<table>[/day=<day>|/year=<year>]/part.parquet`; the year is that of `day`.
+
+    Raises:
+        ValueError: a day is given for a table of one file, or none for a table of partitions.
+    """
     if (table.is_daily or table.is_yearly) != (day is not None):
         unit = "year" if table.is_yearly else "day"
         msg = f"{table.name} is {'' if day is None else 'not '}partitioned by {unit}"

@@ -61,7 +61,11 @@ def hapi_version(jars: list[Jar]) -> str:
 
 
 def repository_url() -> str:
-    """Return the Maven repository: `MAVEN_REPO_URL` (a company's mirror), else Maven Central."""
+    """Return the Maven repository: `MAVEN_REPO_URL` (a company's mirror), else Maven Central.
+
+    Raises:
+        ServiceError: the variable is not set, and the package with the address of Maven Central is not installed.
+    """
     if url := os.environ.get("MAVEN_REPO_URL"):
         return url.rstrip("/")
     try:

@@ -61,7 +61,11 @@ class Database:
                 self._idle.append(connection)
 
     def make_private(self) -> None:
-        """Create the file if it does not exist, and let only its owner read and write it."""
+        """Create the file if it does not exist, and let only its owner read and write it.
+
+        Raises:
+            LedgerUnusable: the file cannot be created.
+        """
         with self._translated():
             try:
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, OWNER_ONLY))

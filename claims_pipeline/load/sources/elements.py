@@ -77,7 +77,11 @@ def r4() -> Release:
 
 
 def require_known_types(resource_types: Iterable[str]) -> None:
-    """Raise a ConfigError if one of `resource_types` is not a resource type of FHIR R4."""
+    """Refuse names that are not resource types of FHIR R4.
+
+    Raises:
+        ConfigError: one of `resource_types` is none.
+    """
     for unknown in sorted(set(resource_types) - r4().resource_types):
         close = get_close_matches(unknown, r4().resource_types, n=1) or ["Patient,Coverage,Claim"]
         raise ConfigError(f"--types, --exclude: {unknown!r} is not a resource type of FHIR R4", fix=f"{close[0]}?")
