@@ -1,6 +1,7 @@
 """Arguments of the HTTP clients that talk to a FHIR server."""
 
 import ssl
+from pathlib import Path
 from typing import TypedDict
 from urllib.parse import urlsplit
 
@@ -23,12 +24,16 @@ class ClientOptions(TypedDict):
     trust_env: bool
 
 
-def anonymous(base_url: str) -> ClientOptions:
-    """Return the client options for a server without authentication; one on this machine never uses a proxy."""
+def anonymous(base_url: str, ca_file: Path | None = None) -> ClientOptions:
+    """Return the client options for a server without authentication; one on this machine never uses a proxy.
+
+    Raises:
+        ConfigError: `ca_file` cannot be used.
+    """
     return {
         "headers": {"Accept": FHIR_JSON},
         "auth": None,
-        "verify": without_tls() if _is_without_tls(base_url) else ssl.create_default_context(),
+        "verify": without_tls() if _is_without_tls(base_url) else _trusted(ca_file),
         "trust_env": urlsplit(base_url).hostname not in LOOPBACK,
     }
 
@@ -54,9 +59,7 @@ def client_options(settings: Settings) -> ClientOptions:
         ConfigError: the file of certificates or the private key cannot be used, several kinds of authentication are
             set, or one is incomplete.
     """
-    options = anonymous(settings.fhir_base_url)
-    if not _is_without_tls(settings.fhir_base_url):
-        options["verify"] = _trusted(settings)
+    options = anonymous(settings.fhir_base_url, settings.fhir_ca_file)
     _require_one_kind(settings)
     if settings.fhir_token:
         options["headers"]["Authorization"] = f"Bearer {settings.fhir_token.get_secret_value()}"
@@ -68,15 +71,13 @@ def client_options(settings: Settings) -> ClientOptions:
     return options
 
 
-def _trusted(settings: Settings) -> ssl.SSLContext:
+def _trusted(ca_file: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    if settings.fhir_ca_file:
+    if ca_file:
         try:
-            context.load_verify_locations(settings.fhir_ca_file)
+            context.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"CLAIMS_FHIR_CA_FILE holds no certificates: {error}", where=str(settings.fhir_ca_file)
-            ) from error
+            raise ConfigError(f"CLAIMS_FHIR_CA_FILE holds no certificates: {error}", where=str(ca_file)) from error
     return context
 
 
@@ -117,6 +118,6 @@ def _oauth_client(settings: Settings) -> OAuthClient:
         secret=settings.fhir_client_secret,
         key=read_signing_key(file, settings.fhir_key_id) if file else None,
         token_url=settings.fhir_token_url,
-        verify=_trusted(settings),
+        verify=_trusted(settings.fhir_ca_file),
         seconds=settings.fhir_request_seconds,
     )

@@ -72,6 +72,20 @@ def test_the_systems_certificates_are_trusted_except_for_a_server_of_this_machin
     assert context.verify_mode is ssl.CERT_REQUIRED
 
 
+def test_the_list_of_certificates_is_read_once_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[ssl.SSLContext] = []
+    create = ssl.create_default_context
+
+    def reading() -> ssl.SSLContext:
+        read.append(create())
+        return read[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", reading)
+
+    assert client_options(load_settings(fhir_base_url="https://fhir.example.org/r4"))["verify"] is read[0]
+    assert len(read) == 1
+
+
 @pytest.mark.parametrize(("host", "may"), [("127.0.0.1", False), ("localhost", False), ("fhir.example.org", True)])
 def test_this_machine_is_never_reached_through_a_proxy(host: str, may: bool) -> None:
     assert client_options(load_settings(fhir_base_url=f"http://{host}/fhir"))["trust_env"] is may
