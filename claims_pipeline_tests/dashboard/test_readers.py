@@ -9,6 +9,7 @@ import pytest
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
+from claims_pipeline.fhir_access import without_tls
 from claims_pipeline.lake import Lake
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
@@ -38,7 +39,7 @@ async def _read_while_publishing(
 ) -> list[list[int]]:
     """Return how many claims each reader saw, one answer after the other, until the last build was there."""
     limits = httpx.Limits(max_connections=readers, max_keepalive_connections=0)  # an idle one is closed after 5 s
-    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60) as client:
+    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=60, verify=without_tls()) as client:
 
         async def read(number: int) -> list[int]:
             seen: list[int] = []

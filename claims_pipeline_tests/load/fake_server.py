@@ -22,7 +22,8 @@ from urllib.parse import parse_qs, quote, urlencode
 
 import httpx
 
-BASE = "http://fake.test/fhir"
+BASE = "http://127.0.0.1:9/fhir"
+"""An address on this machine, for which no list of certificates is read; nothing listens there."""
 NO_CHANGE = {
     "resourceType": "OperationOutcome",
     "issue": [{"details": {"coding": [{"code": "SUCCESSFUL_UPDATE_NO_CHANGE"}]}}],

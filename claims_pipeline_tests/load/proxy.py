@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from claims_pipeline.fhir_access import without_tls
+
 
 @dataclass(frozen=True)
 class Request:
@@ -71,7 +73,7 @@ def faulty(upstream: str, rule: Rule, *, tls: ssl.SSLContext | None = None) -> I
     async def main() -> None:
         parts = urlsplit(upstream)
         async with httpx.AsyncClient(
-            base_url=f"{parts.scheme}://{parts.netloc}", timeout=120, trust_env=False
+            base_url=f"{parts.scheme}://{parts.netloc}", timeout=120, trust_env=False, verify=without_tls()
         ) as client:
             listener = await asyncio.start_server(lambda r, w: _serve(proxy, client, r, w), "127.0.0.1", 0, ssl=tls)
             port = listener.sockets[0].getsockname()[1]

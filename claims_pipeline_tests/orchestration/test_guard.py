@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from claims_pipeline.fhir_access import without_tls
 from claims_pipeline.orchestration.guard import WebPageGuard
 from claims_pipeline_tests.dashboard.running import running
 
@@ -21,7 +22,7 @@ def app() -> FastAPI:
 
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[httpx.Client]:
-    with running(app) as address, httpx.Client(base_url=address, trust_env=False) as client:
+    with running(app) as address, httpx.Client(base_url=address, trust_env=False, verify=without_tls()) as client:
         yield client
 
 
