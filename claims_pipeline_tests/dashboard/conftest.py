@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
 from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline.dashboard.bundle import vega_bundle
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Lake
 from claims_pipeline.settings import Settings
@@ -17,15 +18,18 @@ from claims_pipeline_tests.aggregate.example_lake import write_example_lake
 from claims_pipeline_tests.dashboard.chromium import chromium_path
 from claims_pipeline_tests.dashboard.generated_lake import END, FEED, START
 from claims_pipeline_tests.dashboard.running import client_of, running
+from claims_pipeline_tests.once_a_run import made_once
 
 Start = Callable[..., httpx.Client]
+ANALYTICS = "analytics.duckdb"
 
 expect.set_options(timeout=30_000)  # the page draws beside the tests of other workers
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+    """A folder with the script of the charts."""
+    return made_once(tmp_path_factory, "cache", vega_bundle)
 
 
 @pytest.fixture
@@ -37,25 +41,29 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture(scope="session")
 def example_settings(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Settings:
-    settings = Settings(home=tmp_path_factory.mktemp("home"), cache=cache)
-    aggregate.build(write_example_lake(settings.lake_path), settings.analytics_path)
-    return settings
+    def build(home: Path) -> None:
+        settings = Settings(home=home)
+        aggregate.build(write_example_lake(settings.lake_path), settings.analytics_path)
+
+    return Settings(home=made_once(tmp_path_factory, "example", build), cache=cache)
 
 
 @pytest.fixture(scope="session")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """The generated lake."""
-    lake = Lake(tmp_path_factory.mktemp("home") / "lake")
-    generate_range(lake, FEED, start=START, end=END)
-    return lake
+    """The generated lake; its analytics are beside it."""
+
+    def build(home: Path) -> None:
+        lake = Lake(home / "lake")
+        generate_range(lake, FEED, start=START, end=END)
+        aggregate.build(lake, home / ANALYTICS)
+
+    return Lake(made_once(tmp_path_factory, "generated", build) / "lake")
 
 
 @pytest.fixture(scope="session")
 def view(lake: Lake) -> View:
     """The analytics of the generated lake."""
-    path = lake.root.with_name("analytics.duckdb")
-    aggregate.build(lake, path)
-    return Analytics(path).view()
+    return Analytics(lake.root.with_name(ANALYTICS)).view()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,15 +11,17 @@ from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.fhir import us_core
+from claims_pipeline_tests.once_a_run import made_once
 
 FEED = Feed(seed=3, patients=60, claims=150, start_date=date(2025, 1, 1), end_date=date(2025, 1, 31))
 
 
 @pytest.fixture(scope="package")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("lake"))
-    generate_range(lake, FEED, start=FEED.start_date, end=FEED.end_date)
-    return lake
+    def make(folder: Path) -> None:
+        generate_range(Lake(folder), FEED, start=FEED.start_date, end=FEED.end_date)
+
+    return Lake(made_once(tmp_path_factory, "month", make))
 
 
 @pytest.fixture(scope="package")
