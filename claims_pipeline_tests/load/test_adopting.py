@@ -9,7 +9,7 @@ from claims_pipeline.errors import FhirError, LedgerMismatch
 from claims_pipeline.load import Counts, LoadOptions, LoadReport, OnMismatch, Vanished, load_files, reconcile
 from claims_pipeline.load.reconciling.marker import MARKER_PATH
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.load.fake_server import FakeServer, Stored, about, stored
+from claims_pipeline_tests.load.fake_server import FakeServer, Response, Stored, about, stored
 from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
 
 pytestmark = pytest.mark.heavy
@@ -133,3 +133,17 @@ def test_a_server_that_does_not_take_the_marker_gets_nothing(
     assert isinstance(report.stopped, FhirError)
     assert report.total == Counts(read=1, failed=1)
     assert fake_server.held == {}
+
+
+def test_a_damaged_answer_to_the_marker_is_reported(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "all.ndjson"
+    file.write_text(ndjson(patient("a")))
+    damaged = Response(200, b"no gzip", {"content-encoding": "gzip"})
+    fake_server.behave(lambda request: damaged if request.path == MARKER_PATH and request.method == "PUT" else None)
+
+    report = load(fake_target, file)
+
+    assert report.exit_code == 3
+    assert "the answer is damaged" in report.render()

@@ -1,4 +1,4 @@
-"""Any FHIR R4 files into the real server: what is wrong is named by file and line, the rest is loaded."""
+"""Any FHIR R4 files into the real server (test_poison.py: what it refuses; pipeline/test_files.py: what is wrong)."""
 
 import gzip
 import json
@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.load import Counts, list_dead_letters, load_files, reconcile, retry_dead_letters
+from claims_pipeline.load import Counts, load_files, reconcile
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.proxy import Request, faulty
-from claims_pipeline_tests.server_state import ids, read
+from claims_pipeline_tests.server_state import ids
 
 pytestmark = pytest.mark.server
 
@@ -63,94 +63,12 @@ def test_resources_that_refer_to_each_other_go_in_one_transaction(target: Settin
     assert report.by_type == {"Patient": Counts(read=2, created=2)}
 
 
-def test_what_is_wrong_is_rejected_by_file_and_line_and_the_rest_is_loaded(target: Settings, tmp_path: Path) -> None:
-    file = ndjson(
-        tmp_path / "mixed.ndjson",
-        patient("wrong-1"),
-        '{"resourceType": "Patient", "id": ',
-        {"resourceType": "Patient"},
-        patient("under_score"),
-        patient("wrong-2"),
-    )
-
-    report = load_files([file], target)
-
-    assert report.exit_code == 1
-    assert ids(target.fhir_base_url, "Patient", "wrong-") == ["wrong-1", "wrong-2"]
-    assert report.total.rejected == report.total.read - 2
-    assert {failure.source for failure in report.failures} >= {f"{file}:2", f"{file}:4"}
-    assert {letter["source"] for letter in list_dead_letters(target).to_dicts()} >= {f"{file}:2", f"{file}:4"}
-
-
 def test_an_id_of_digits_only_is_taken_by_the_embedded_server(target: Settings, tmp_path: Path) -> None:
     file = ndjson(tmp_path / "digits.ndjson", *(patient(f"digits-{n}") for n in range(9)), patient("4711"))
 
     report = load_files([file], target)
 
     assert report.by_type == {"Patient": Counts(read=10, created=10)}
-
-
-def test_corrected_input_leaves_no_dead_letter(target: Settings, tmp_path: Path) -> None:
-    file = ndjson(tmp_path / "mend.ndjson", '{"resourceType": "Patient", "id": ')
-    load_files([file], target)
-    assert list_dead_letters(target).height == 1
-
-    ndjson(tmp_path / "mend.ndjson", patient("mended-1"))
-    report = load_files([file], target)
-
-    assert report.exit_code == 0
-    assert list_dead_letters(target).is_empty()
-
-
-def test_one_poison_resource_among_many_is_found_and_harms_no_other(target: Settings, tmp_path: Path) -> None:
-    lines = [patient(f"poison-{n:03d}", gender="nonsense" if n == 77 else "male") for n in range(100)]
-    file = ndjson(tmp_path / "poison.ndjson", *lines)
-
-    with faulty(target.fhir_base_url, lambda _: None) as proxy:
-        report = load_files([file], target.model_copy(update={"fhir_base_url": proxy.base_url}))
-
-    assert report.by_type["Patient"] == Counts(read=100, created=99, rejected=1)
-    assert report.requests_with_resources <= 1 + 2 * 7 + 1
-    letter = list_dead_letters(target).to_dicts()[0]
-    assert letter["resource_id"] == "poison-077"
-    assert letter["http_status"] == 400
-    assert "Unknown AdministrativeGender code 'nonsense'" in letter["reason"]
-    told = report.render() + json.dumps(report.to_json())
-    assert "HAPI-1821" in told
-    assert "gender" in told
-    assert "nonsense" not in told
-    assert letter["bundle"] == "1"
-    assert json.loads(letter["body"])["gender"] == "nonsense"
-
-
-def test_a_whole_bundle_of_poison_is_rejected_one_by_one(target: Settings, tmp_path: Path) -> None:
-    file = ndjson(tmp_path / "all.ndjson", *(patient(f"allpoison-{n}", gender="nonsense") for n in range(20)))
-
-    report = load_files([file], target)
-
-    assert report.by_type["Patient"] == Counts(read=20, rejected=20)
-    assert list_dead_letters(target).height == 20
-    assert target.ledger_path.stat().st_mode & 0o777 == 0o600
-
-
-def test_what_refers_to_a_rejected_patient_is_rejected_for_that_reason(target: Settings, tmp_path: Path) -> None:
-    patients = tmp_path / "patients.ndjson"
-    ndjson(patients, patient("cause-1", gender="nonsense"), patient("cause-2"))
-    encounters = ndjson(
-        tmp_path / "encounters.ndjson", encounter("cause-e1", "cause-1"), encounter("cause-e2", "cause-2")
-    )
-
-    report = load_files([str(patients), encounters], target)
-
-    assert report.by_type["Encounter"] == Counts(read=2, created=1, rejected=1)
-    assert "refers to Patient/cause-1, which was rejected" in report.render()
-
-    ndjson(patients, patient("cause-1", gender="female"), patient("cause-2"))
-    mended = load_files([str(patients), encounters], target)
-
-    assert mended.exit_code == 0
-    assert mended.by_type["Encounter"] == Counts(read=2, unchanged=1, created=1)
-    assert list_dead_letters(target).is_empty()
 
 
 def test_a_reference_to_what_the_server_has_already_is_fine(target: Settings, tmp_path: Path) -> None:
@@ -165,34 +83,6 @@ def test_a_reference_to_what_the_server_has_already_is_fine(target: Settings, tm
 
     assert report.by_type["Encounter"] == Counts(read=2, created=1, rejected=1)
     assert "refers to Patient/nobody, which is neither in the input nor on the server" in report.render()
-
-
-def test_a_dead_letter_can_be_sent_again(target: Settings, tmp_path: Path) -> None:
-    file = ndjson(tmp_path / "e.ndjson", encounter("retry-e1", "retry-p1"))
-    assert load_files([file], target).exit_code == 1
-    load_files([ndjson(tmp_path / "p.ndjson", patient("retry-p1"))], target)
-
-    report = retry_dead_letters(["Encounter/retry-e1"], target)
-
-    assert report.by_type["Encounter"] == Counts(read=1, created=1)
-    assert list_dead_letters(target).is_empty()
-    assert read(target.fhir_base_url, "Encounter/retry-e1")["subject"]["reference"] == "Patient/retry-p1"
-
-
-def test_an_id_that_comes_twice_counts_once_and_is_reported(target: Settings, tmp_path: Path) -> None:
-    file = ndjson(
-        tmp_path / "twice.ndjson",
-        patient("twice-1", gender="male"),
-        patient("twice-1", gender="female"),
-        patient("twice-1", gender="female"),
-    )
-
-    report = load_files([file], target)
-
-    assert report.total.created == 1
-    assert report.total.superseded == 1
-    assert read(target.fhir_base_url, "Patient/twice-1")["gender"] == "female"
-    assert any("Patient/twice-1" in remark for remark in report.remarks)
 
 
 def test_gzip_and_authentication_are_sent_when_asked_for(target: Settings, tmp_path: Path) -> None:

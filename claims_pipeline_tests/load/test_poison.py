@@ -15,6 +15,7 @@ from claims_pipeline_tests.server_state import ids
 pytestmark = pytest.mark.server
 
 BUNDLE = 100
+SMALL_BUNDLE = 20
 CODE_NOBODY_KNOWS = {"gender": "nonsense"}
 DAY_NO_CALENDAR_HAS = {"birthDate": "2024-13-45"}
 PAYER = {"reference": "Organization/cause-payer"}
@@ -67,21 +68,25 @@ def test_one_poison_resource_among_thousands_is_the_only_one_refused(
 def test_a_whole_bundle_of_poison_ends_in_as_many_dead_letters_and_its_neighbours_load(
     target: Settings, tmp_path: Path
 ) -> None:
-    second_bundle = range(BUNDLE, 2 * BUNDLE)
+    second_bundle = range(SMALL_BUNDLE, 2 * SMALL_BUNDLE)
     poison = {number: CODE_NOBODY_KNOWS if number % 2 else DAY_NO_CALENDAR_HAS for number in second_bundle}
-    file = patients(tmp_path / "patients.ndjson", "bundle", 4 * BUNDLE, poison)
+    file = patients(tmp_path / "patients.ndjson", "bundle", 4 * SMALL_BUNDLE, poison)
 
-    report = load_files([file], target)
+    report = load_files([file], target.model_copy(update={"batch_size": SMALL_BUNDLE}))
 
-    assert report.by_type == {"Patient": Counts(read=400, created=300, rejected=100)}
-    assert report.requests_with_resources == 4 + 2 * (BUNDLE - 1)
+    assert report.by_type == {"Patient": Counts(read=80, created=60, rejected=20)}
+    assert report.requests_with_resources == 4 + 2 * (SMALL_BUNDLE - 1)
+    told = report.render() + json.dumps(report.to_json())
+    assert "HAPI-1821" in told
+    assert "nonsense" not in told
+    assert target.ledger_path.stat().st_mode & 0o777 == 0o600
     letters = {letter["resource_id"]: letter for letter in list_dead_letters(target).to_dicts()}
     assert sorted(letters) == [f"bundle-{number:05d}" for number in second_bundle]
     assert {letter["bundle"] for letter in letters.values()} == {"2"}
     for number in second_bundle:
         expected = "Unknown AdministrativeGender code" if number % 2 else "Invalid date/time format"
         assert expected in letters[f"bundle-{number:05d}"]["reason"]
-    expected_ids = [f"bundle-{number:05d}" for number in range(4 * BUNDLE) if number not in second_bundle]
+    expected_ids = [f"bundle-{number:05d}" for number in range(4 * SMALL_BUNDLE) if number not in second_bundle]
     assert ids(target.fhir_base_url, "Patient", "bundle-") == expected_ids
     assert reconcile(target, deep=True).is_equal
 

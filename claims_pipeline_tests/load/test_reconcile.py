@@ -7,10 +7,11 @@ import pytest
 from claims_pipeline.errors import LedgerMismatch, LedgerUnusable, LoaderLocked, ServerUnavailable
 from claims_pipeline.load import Counts, Progress, ReconcileReport, load_files, reconcile
 from claims_pipeline.load.ledger.store import holding_lock, open_ledger
+from claims_pipeline.load.reconciling import reads
 from claims_pipeline.load.reconciling.marker import MARKER_PATH, Marker
 from claims_pipeline.load.reconciling.reconcile import TypeComparison
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.load.fake_server import FakeServer, Request, Stored, everything, stored, times
+from claims_pipeline_tests.load.fake_server import FakeServer, Request, Response, Stored, everything, stored, times
 from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
 
 
@@ -184,3 +185,21 @@ def test_a_ledger_that_is_named_must_be_there(loaded: Settings, tmp_path: Path) 
         reconcile(loaded, ledger_path=tmp_path / "none.sqlite")
     assert not (tmp_path / "none.sqlite").exists()
     assert reconcile(loaded, ledger_path=loaded.ledger_path).is_equal
+
+
+def test_a_damaged_answer_to_a_question_is_asked_for_again(
+    fake_server: FakeServer, loaded: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "PAUSE_SECONDS", 0.001)
+    met: set[str] = set()
+
+    def first_of_each_kind(request: Request) -> Response | None:
+        if request.path in met or request.is_transaction or request.method == "PUT":
+            return None
+        met.add(request.path)
+        return Response(200, b"no gzip", {"content-encoding": "gzip"})
+
+    fake_server.behave(first_of_each_kind)
+
+    assert reconcile(loaded, repair=True, deep=True, wait=True).is_equal
+    assert {MARKER_PATH, "Patient", "Patient/_search"} <= met

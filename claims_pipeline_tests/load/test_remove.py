@@ -5,14 +5,15 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from claims_pipeline.errors import FhirError, LedgerMismatch
+from claims_pipeline.errors import FhirError, LedgerMismatch, ServerUnavailable
 from claims_pipeline.load import Progress, load_files, load_lake, remove
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.clinical_set import write_clinical_set
-from claims_pipeline_tests.load.fake_server import FakeServer, about, every_transaction, stored
+from claims_pipeline_tests.load.fake_server import FakeServer, Response, about, every_transaction, stored
 from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
 from claims_pipeline_tests.server_state import ids, put
 
@@ -59,6 +60,7 @@ def forget_references(settings: Settings) -> None:
         connection.execute("UPDATE resources SET refers_to = NULL")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("are_references_known", [True, False])
 def test_nothing_is_left_of_resources_that_refer_to_each_other(
     fake_server: FakeServer, fake_target: Settings, folder: Path, are_references_known: bool
@@ -102,6 +104,7 @@ def test_a_cycle_is_deleted_in_one_transaction_however_small_the_bundles_are(
     ]
 
 
+@pytest.mark.heavy
 def test_no_request_is_refused_while_foreign_types_are_removed(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
@@ -121,6 +124,7 @@ def test_no_request_is_refused_while_foreign_types_are_removed(
     assert all(progress.resources_per_second for progress in deleting)
 
 
+@pytest.mark.heavy
 def test_what_a_resource_that_stays_refers_to_stays_without_being_tried(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
@@ -148,6 +152,7 @@ def test_what_a_resource_that_stays_refers_to_stays_without_being_tried(
     assert fake_server.held == {}
 
 
+@pytest.mark.heavy
 def test_a_lake_and_files_that_refer_to_it_are_removed_together(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
@@ -165,6 +170,7 @@ def test_a_lake_and_files_that_refer_to_it_are_removed_together(
     assert len({name for request in fake_server.transactions for name in request.names}) == sum(report.by_type.values())
 
 
+@pytest.mark.heavy
 def test_the_marker_stays_while_something_is_left(fake_server: FakeServer, fake_target: Settings, folder: Path) -> None:
     (folder / "Patient.ndjson").write_text(ndjson(patient("a"), patient("b")))
     load_files([str(folder)], fake_target)
@@ -176,6 +182,34 @@ def test_the_marker_stays_while_something_is_left(fake_server: FakeServer, fake_
     assert MARKER in fake_server.held
     assert resources_in(fake_target) == 2
 
+    fake_server.behave_well()
+    assert remove(fake_target).exit_code == 0
+    assert fake_server.held == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        (Response(403), FhirError, "everything that was loaded is deleted, except the ledger's marker: HTTP 403"),
+        (httpx.RemoteProtocolError("closed"), ServerUnavailable, "did not answer: the connection was closed"),
+    ],
+)
+def test_a_marker_that_stays_after_all_was_removed_is_reported(
+    fake_server: FakeServer,
+    fake_target: Settings,
+    folder: Path,
+    answer: Response | httpx.RequestError,
+    error: type[FhirError],
+    message: str,
+) -> None:
+    (folder / "Patient.ndjson").write_text(ndjson(patient("a")))
+    load_files([str(folder)], fake_target)
+    fake_server.behave(lambda request: answer if (request.method, request.path) == ("DELETE", MARKER) else None)
+
+    with pytest.raises(error, match=message):
+        remove(fake_target)
+
+    assert list(fake_server.held) == [MARKER]
     fake_server.behave_well()
     assert remove(fake_target).exit_code == 0
     assert fake_server.held == {}

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claims_pipeline.fhir_access import without_tls
 from claims_pipeline.load.resource import LOADED, Resource, Result
 from claims_pipeline.load.sending.bundles import bundles
 from claims_pipeline.load.sending.client import FhirClient, InFlightLimit
@@ -83,7 +84,7 @@ def sent(
         results.extend(settled)
 
     async def send() -> None:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as http:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(server), verify=without_tls()) as http:
             client = FhirClient(BASE, http, has_gzip=False)
             sender = Sender(client, InFlightLimit(4), 60.0, size, randomness=NoPause())
             deliveries = [sender.deliver(bundle, on_results) for bundle in bundles(resources, size)]
@@ -190,6 +191,7 @@ def test_one_large_resource_costs_a_few_requests_and_leaves_the_other_bundles_as
     assert len(server.accepted) <= 29 + 2
 
 
+@pytest.mark.heavy
 def test_two_resources_that_do_not_fit_together_leave_the_other_bundles_as_they_were() -> None:
     resources = [patient_of(number, 600_000 if number in {1234, 1235} else 500) for number in range(3000)]
     server = NarrowServer(100, MEGABYTE)

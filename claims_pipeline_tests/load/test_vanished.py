@@ -1,6 +1,4 @@
-"""What a partition no longer holds: an older version takes its place, or it has vanished."""
-
-import shutil
+"""What a partition no longer holds, on the real server (pipeline/test_lake.py, test_vanished_lake.py: each branch)."""
 
 import httpx
 import polars as pl
@@ -12,44 +10,28 @@ from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import (
     START,
     Shape,
-    cancelled_on_the_second_day,
     move_each_day,
     patient_of,
     tiny_lake,
     without,
     write,
 )
-from claims_pipeline_tests.server_state import ids, read, version
+from claims_pipeline_tests.server_state import put, read, version
 
 pytestmark = pytest.mark.server
 
 
-def test_a_vanished_claim_is_kept_and_said_unless_something_else_is_asked_for(target: Settings) -> None:
-    lake = tiny_lake(target.lake_path, Shape("kept", days=1))
-    load_lake(lake, target)
-    without(lake, schema.CLAIMS, pl.col("claim_id") == "kept-claim-20250101-000001")
-
-    report = load_lake(lake, target)
-
-    assert report.vanished == {"Claim kept": 1}
-    assert report.requests_with_resources == 0
-    assert len(ids(target.fhir_base_url, "Claim", "kept-")) == 4
-
-
-@pytest.mark.parametrize("is_kept_before", [True, False])
-def test_a_vanished_claim_can_be_entered_in_error(target: Settings, is_kept_before: bool) -> None:
-    prefix = f"error{int(is_kept_before)}"
-    lake = tiny_lake(target.lake_path, Shape(prefix, days=1))
+def test_a_vanished_claim_can_be_entered_in_error(target: Settings) -> None:
+    lake = tiny_lake(target.lake_path, Shape("error", days=1))
     load_lake(lake, target)
     claims = lake.read(schema.CLAIMS, START)
-    without(lake, schema.CLAIMS, pl.col("claim_id") == f"{prefix}-claim-20250101-000001")
-    if is_kept_before:
-        load_lake(lake, target)
+    without(lake, schema.CLAIMS, pl.col("claim_id") == "error-claim-20250101-000001")
+    assert load_lake(lake, target).vanished == {"Claim kept": 1}
 
     report = load_lake(lake, target, options=LoadOptions(vanished=Vanished.ENTERED_IN_ERROR))
 
     assert report.vanished == {"Claim entered in error": 1}
-    assert read(target.fhir_base_url, f"Claim/{prefix}-claim-20250101-000001")["status"] == "entered-in-error"
+    assert read(target.fhir_base_url, "Claim/error-claim-20250101-000001")["status"] == "entered-in-error"
     write(lake, schema.CLAIMS, claims.to_dicts(), START)
     assert load_lake(lake, target).by_type["Claim"] == Counts(read=4, unchanged=3, updated=1)
 
@@ -71,28 +53,19 @@ def test_vanished_resources_can_be_deleted_in_reverse_order_of_references(target
     assert load_lake(lake, target).requests_with_resources == 0
 
 
-def test_the_version_of_an_older_day_takes_the_place_of_one_that_is_gone(target: Settings) -> None:
-    lake, shape, claim_id = cancelled_on_the_second_day(target.lake_path, "back")
+def test_a_deletion_that_the_server_refuses_is_reported_and_ends_with_exit_code_1(target: Settings) -> None:
+    lake = tiny_lake(target.lake_path, Shape("referred2", days=1))
     load_lake(lake, target)
-    assert read(target.fhir_base_url, f"Claim/{claim_id}")["status"] == "cancelled"
+    claim_id = "referred2-claim-20250101-000001"
+    subject = {"reference": f"Claim/{claim_id}"}
+    put(target.fhir_base_url, {"resourceType": "Basic", "id": "referred2-b", "code": {"text": "x"}, "subject": subject})
+    without(lake, schema.CLAIMS, pl.col("claim_id") == claim_id)
 
-    write(lake, schema.CLAIMS, [], shape.dates[1])
-    report = load_lake(lake, target)
+    report = load_lake(lake, target, options=LoadOptions(vanished=Vanished.DELETE))
 
-    assert report.vanished == {}
-    assert read(target.fhir_base_url, f"Claim/{claim_id}")["status"] == "active"
-    assert load_lake(lake, target).requests_with_resources == 0
-
-
-def test_a_day_that_the_lake_no_longer_has_counts_as_empty(target: Settings) -> None:
-    shape = Shape("lostday", days=2, claims_a_day=2, patients=4)
-    lake = tiny_lake(target.lake_path, shape)
-    load_lake(lake, target)
-    shutil.rmtree(lake.path(schema.CLAIMS, shape.dates[1]).parent)
-
-    report = load_lake(lake, target)
-
-    assert report.vanished == {"Claim kept": 2}
+    assert report.vanished == {"Claim not deleted": 1}
+    assert report.exit_code == 1
+    assert f"not deleted Claim/{claim_id}" in report.render()
 
 
 def test_every_version_is_in_the_servers_history_if_asked_for(target: Settings) -> None:

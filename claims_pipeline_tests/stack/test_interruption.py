@@ -121,6 +121,7 @@ def test_an_error_stops_nothing_and_says_what_still_runs(settings: Settings, das
 
 
 # the signal may come between the opening of a socket and its `with`
+@pytest.mark.heavy
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_a_service_that_is_starting(settings: Settings, number: signal.Signals) -> None:
@@ -133,6 +134,7 @@ def test_a_signal_stops_a_service_that_is_starting(settings: Settings, number: s
     assert not services.is_running(silent, settings)
 
 
+@pytest.mark.heavy
 def test_a_second_signal_ends_the_stopping_and_what_still_runs_is_named(settings: Settings) -> None:
     stubborn = Service("dashboard", STUBBORN, settings.dashboard_url, "/", "CLAIMS_DASHBOARD_PORT")
     once_started(settings, signal.SIGINT)
@@ -153,10 +155,10 @@ def test_a_second_signal_ends_the_stopping_and_what_still_runs_is_named(settings
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_demo_that_a_signal_ends_in_its_run_exits_with_130_and_prints_no_traceback(
-    fhir_server: Settings, tmp_path: Path, number: signal.Signals
+def test_a_demo_that_is_terminated_in_its_run_exits_with_130_and_prints_no_traceback(
+    fhir_server: Settings, tmp_path: Path
 ) -> None:
+    """The same by Ctrl-C: orchestration/test_run.py."""
     call = [sys.executable, "-m", "claims_pipeline.cli", "demo", "--days", "3", "--claims", "50", "--patients", "20"]
     variables = {"CLAIMS_HOME": str(tmp_path), "CLAIMS_FHIR_BASE_URL": fhir_server.fhir_base_url}
     with subprocess.Popen(call, stderr=subprocess.PIPE, text=True, env=os.environ | variables) as demo:
@@ -164,7 +166,7 @@ def test_a_demo_that_a_signal_ends_in_its_run_exits_with_130_and_prints_no_trace
         for line in demo.stderr:
             if "Dagster: " in line:
                 break
-        demo.send_signal(number)
+        demo.send_signal(signal.SIGTERM)
         rest = demo.stderr.read()
 
     assert demo.returncode == 130

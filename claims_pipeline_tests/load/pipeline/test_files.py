@@ -37,6 +37,28 @@ def test_everything_that_a_resource_lacks_is_named_in_the_report_and_in_the_list
         assert "Practitioner/d1" in said
 
 
+def test_what_is_wrong_is_rejected_by_file_and_line_and_the_rest_is_loaded(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "mixed.ndjson"
+    lines = [
+        patient("a"),
+        '{"resourceType": "Patient", "id": ',
+        {"resourceType": "Patient"},
+        patient("under_score"),
+        patient("b"),
+    ]
+    file.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
+
+    report = load_files([str(file)], fake_target)
+
+    assert report.exit_code == 1
+    assert fake_server.names() == ["Patient/a", "Patient/b"]
+    assert report.total.rejected == report.total.read - 2
+    assert {failure.source for failure in report.failures} >= {f"{file}:2", f"{file}:4"}
+    assert {*list_dead_letters(fake_target)["source"]} >= {f"{file}:2", f"{file}:4"}
+
+
 def test_a_path_may_be_text_or_a_path(fake_target: Settings, tmp_path: Path) -> None:
     file = write(tmp_path / "a.ndjson", patient("p1"))
 
@@ -44,6 +66,7 @@ def test_a_path_may_be_text_or_a_path(fake_target: Settings, tmp_path: Path) -> 
     assert load_files([file], fake_target).total == Counts(read=1, unchanged=1)
 
 
+@pytest.mark.heavy
 def test_ids_with_a_prefix_stay_the_same_and_are_reconciled_and_removed(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -90,6 +113,7 @@ def test_unreadable_input_is_counted_by_type_and_its_letters_close_when_it_is_co
     assert list_dead_letters(fake_target).is_empty()
 
 
+@pytest.mark.heavy
 def test_letters_of_an_archive_from_standard_input_close_when_it_is_corrected(
     fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from claims_pipeline import schema
 from claims_pipeline.errors import FeedMismatch, LoaderLocked
 from claims_pipeline.lake import Lake
-from claims_pipeline.load import Counts, LoadOptions, OnMismatch, Vanished, list_dead_letters, load_lake
+from claims_pipeline.load import Counts, LoadOptions, OnMismatch, Vanished, list_dead_letters, load_lake, reconcile
 from claims_pipeline.load.ledger.store import holding_lock, open_ledger
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import (
@@ -58,6 +58,8 @@ def test_the_newest_of_several_versions_is_sent_alone(fake_server: FakeServer, f
     report = load_lake(lake, fake_target)
 
     assert report.by_type["Patient"] == Counts(read=3, superseded=2, created=1)
+    assert report.by_day["2025-01-03"]["Patient"] == Counts(read=1, created=1)
+    assert report.by_day["2025-01-01"]["Patient"] == Counts(read=1, superseded=1)
     assert fake_server.held[patient].version == 1
     assert fake_server.held[patient].resource["address"][0]["line"] == ["2 Street"]
 
@@ -114,6 +116,7 @@ def test_a_dry_run_foresees_what_is_deleted_and_what_comes_in_its_place(
 
     assert foreseen.vanished == done.vanished == {"Claim deleted": 1}
     assert foreseen.total.to_send == done.total.loaded == 1
+    assert "Claim deleted: 1" in done.render()
     assert f"Claim/{claim_id}" not in fake_server.held
 
 
@@ -170,6 +173,7 @@ def test_only_the_types_that_are_wanted_are_looked_at(
     assert report.vanished == ({"Patient kept": unsent} if unsent else {})
 
 
+@pytest.mark.heavy
 def test_a_row_that_fhir_cannot_hold_is_a_dead_letter_and_harms_no_other(
     fake_server: FakeServer, fake_target: Settings
 ) -> None:
@@ -192,6 +196,14 @@ def test_a_row_that_fhir_cannot_hold_is_a_dead_letter_and_harms_no_other(
 
     assert again.by_type["Patient"].rejected == 1
     assert again.requests_with_resources == 0
+
+    rewrite(lake, schema.PATIENTS, START, pl.lit(True), gender="female")
+    mended = load_lake(lake, fake_target)
+
+    assert mended.exit_code == 0
+    assert (mended.by_type["Patient"].created, mended.by_type["Claim"].created) == (1, 1)
+    assert list_dead_letters(fake_target).is_empty()
+    assert reconcile(fake_target, deep=True).is_equal
 
 
 def test_a_row_that_fhir_cannot_hold_does_not_overrule_a_later_version(fake_target: Settings) -> None:

@@ -84,6 +84,7 @@ def test_what_the_database_cannot_hold_is_rejected_without_a_second_attempt(
     assert said[1] in letter["reason"]
 
 
+@pytest.mark.heavy
 def test_the_next_day_the_refused_resource_is_not_sent_again(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_server_that_fails_everything_rejects_nothing_and_ends_the_load(
     assert list_dead_letters(fake_target).is_empty()
 
 
+@pytest.mark.heavy
 def test_a_server_that_stops_taking_anything_after_a_while_rejects_nothing(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -171,6 +173,8 @@ def test_a_server_that_stops_taking_anything_after_a_while_rejects_nothing(
     assert report.total.rejected == 0
     assert 0 < report.total.created < 900
     assert report.exit_code == 3
+    fake_server.behave_well()
+    assert load(fake_target, tmp_path, 900).total.loaded == 900 - report.total.created
 
 
 PASSING: dict[str, Callable[[FakeServer], Rule]] = {
@@ -205,6 +209,7 @@ def test_what_passes_is_sent_again_and_nothing_is_lost(
     assert 1 <= report.retries <= 3
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_server_that_denies_access_during_a_load_stops_it_at_once(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path, status: int
@@ -215,9 +220,12 @@ def test_a_server_that_denies_access_during_a_load_stops_it_at_once(
 
     assert (report.exit_code, report.total.rejected) == (1, 0)
     assert len(fake_server.transactions) <= 4
-    assert "denies access" in report.render()
+    assert f"denies access: HTTP {status}" in report.render()
+    fake_server.behave_well()
+    assert load(fake_target, tmp_path, 900).total.loaded == 900
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("status", [302, 404, 405])
 def test_an_address_that_takes_no_transactions_stops_the_load_at_once(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path, status: int
@@ -228,6 +236,8 @@ def test_an_address_that_takes_no_transactions_stops_the_load_at_once(
 
     assert (report.exit_code, report.total.rejected) == (1, 0)
     assert "takes no transactions" in report.render()
+    fake_server.behave_well()
+    assert load(fake_target, tmp_path, 900).total.loaded == 900
 
 
 def test_bundles_that_are_too_large_are_halved_and_one_resource_that_is_too_large_is_rejected(
