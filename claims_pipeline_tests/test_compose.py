@@ -36,10 +36,12 @@ def violations_of_the_specification(file: Path) -> list[str]:
     return [error["message"] for error in answer.get("errors", [])]
 
 
+@pytest.mark.heavy
 def test_the_file_follows_the_compose_specification() -> None:
     assert violations_of_the_specification(FILE) == []
 
 
+@pytest.mark.heavy
 def test_the_check_would_notice_a_violation(tmp_path: Path) -> None:
     wrong = tmp_path / "docker-compose.yml"
     wrong.write_text(FILE.read_text(encoding="utf-8").replace("healthcheck:", "health_check:"), encoding="utf-8")

@@ -54,6 +54,7 @@ def test_the_home_of_an_earlier_version_is_closed_with_what_lies_in_it(home: Pat
     assert mode(Path("/")) & 0o055 == 0o055
 
 
+@pytest.mark.heavy
 def test_what_a_command_makes_is_for_its_owner_only(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     variables = {"CLAIMS": "20", "PATIENTS": "5", "START_DATE": "2025-01-01", "END_DATE": "2025-01-02"}
     for name, value in variables.items():

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.heavy  # a build takes seconds
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -35,7 +37,6 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(project, tmp_path_factory.mktemp("wheel"), "wheel")
 
 
-@pytest.mark.heavy
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     files = {
         str(file.relative_to(ROOT))
@@ -48,7 +49,6 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     assert not [name for name in packed if name.startswith(("claims_pipeline_tests", "benchmarks"))]
 
 
-@pytest.mark.heavy
 def test_the_installed_package_generates_a_feed_without_the_repository(wheel: Path, tmp_path: Path) -> None:
     installed = tmp_path / "installed"
     subprocess.run(

@@ -136,6 +136,7 @@ print(stop(child, seconds=5))
 """
 
 
+@pytest.mark.heavy
 def test_what_is_started_in_the_background_of_a_script_ends_when_asked(tmp_path: Path) -> None:
     call = [sys.executable, "-c", IN_THE_BACKGROUND_OF_A_SCRIPT, str(tmp_path / "log")]
     assert subprocess.run(call, capture_output=True, text=True, check=True).stdout == "True\n"

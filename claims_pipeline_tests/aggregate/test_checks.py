@@ -86,6 +86,7 @@ def test_a_row_that_refers_to_nothing_is_found(published: Path, check: aggregate
     assert check.name in faults(published, after=f"delete from {parent}")  # noqa: S608
 
 
+@pytest.mark.heavy
 def test_a_lake_without_claims_passes_every_check(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     write_directory(lake)

@@ -192,6 +192,7 @@ def test_plans_and_demographics_have_members_also_without_a_claim(select: Select
     ]
 
 
+@pytest.mark.heavy
 def test_the_run_out_of_a_month_grows_by_what_is_received_later(tmp_path: Path) -> None:
     lake = write_example_lake(tmp_path / "lake")
     late = claim("claim-20250204-000000", BEN, "CA", {"99213": "1.00"}, received_date=date(2025, 2, 4))

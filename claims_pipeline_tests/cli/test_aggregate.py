@@ -2,6 +2,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline_tests.aggregate.example_lake import write_example_lake
 from claims_pipeline_tests.cli.running import run_claims
@@ -11,6 +13,7 @@ def claims_aggregate(home: Path, *options: str) -> subprocess.CompletedProcess[s
     return run_claims("aggregate", *options, CLAIMS_HOME=str(home))
 
 
+@pytest.mark.heavy
 def test_the_report_is_printed_and_kept(tmp_path: Path) -> None:
     write_example_lake(tmp_path / "lake")
     done = claims_aggregate(tmp_path)
@@ -21,6 +24,7 @@ def test_the_report_is_printed_and_kept(tmp_path: Path) -> None:
     assert [file.name.split("-")[1] for file in (tmp_path / "runs").iterdir()] == ["aggregate"]
 
 
+@pytest.mark.heavy
 def test_a_second_run_finds_everything_unchanged(tmp_path: Path) -> None:
     write_example_lake(tmp_path / "lake")
     first, second = claims_aggregate(tmp_path, "--json"), claims_aggregate(tmp_path, "--json")

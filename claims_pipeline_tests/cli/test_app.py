@@ -21,6 +21,7 @@ def test_version_is_printed() -> None:
     assert claims("--version").stdout == f"claims_pipeline {__version__}\n"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("arguments", [["no-such-command"], ["--no-such-option"]], ids=" ".join)
 def test_wrong_usage_exits_with_2_and_no_traceback(arguments: list[str]) -> None:
     done = claims(*arguments)

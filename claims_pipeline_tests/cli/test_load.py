@@ -152,6 +152,7 @@ def test_a_server_that_does_not_answer_ends_with_exit_code_3(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_load_that_is_ended_while_it_waits_for_the_server_reports_it(tmp_path: Path, number: signal.Signals) -> None:
     tiny_lake(tmp_path / "lake", Shape("waiting", days=1))

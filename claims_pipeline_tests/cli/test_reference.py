@@ -2,12 +2,14 @@
 
 import re
 
+import pytest
 import typer
 
 from claims_pipeline.cli.app import app
 from claims_pipeline_tests.cli.reference import PAGE, reference
 
 
+@pytest.mark.heavy
 def test_the_reference_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference(), "make docs"
 

@@ -94,6 +94,7 @@ def test_a_page_is_a_slice_of_the_sorted_claims(
     assert [claim.claim_id for claim in page.items] == ordered["claim_id"].slice(offset, count).to_list()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("sort", get_args(ClaimSort))
 def test_following_the_parts_leads_through_every_claim_once_in_both_directions(
     view: View, current: pl.DataFrame, sort: str

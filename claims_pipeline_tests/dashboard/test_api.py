@@ -215,6 +215,7 @@ def test_health_says_whether_there_are_figures(client: httpx.Client, empty_clien
     assert get(empty_client, "/health")["analytics"] == "not built"
 
 
+@pytest.mark.heavy
 def test_openapi_describes_every_chart_and_every_error(client: httpx.Client) -> None:
     paths = get(client, "/openapi.json")["paths"]
     charts = [chart["href"] for chart in get(client, "/api/charts")]

@@ -165,6 +165,7 @@ def _figures(rows: pl.DataFrame, months: float, months_chosen: float, *, is_of_l
     }
 
 
+@pytest.mark.heavy
 @every_dimension
 def test_each_measure_of_each_value_is_that_of_the_lake(
     view: View, claims: pl.DataFrame, member_months: pl.DataFrame, dimension: Dimension

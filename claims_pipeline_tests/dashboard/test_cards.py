@@ -35,6 +35,7 @@ def card(client: httpx.Client, name: str, query: str = "") -> dict[str, Any]:
     return found
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_sql_of_a_card_gives_its_figure(client: httpx.Client, example_settings: Settings, query: str) -> None:
     for item in client.get(f"/api/cards?{query}").json()["items"]:

@@ -92,6 +92,7 @@ def test_the_checks_of_the_newest_report_are_listed_those_with_findings_first(
     assert all(one["meaning"] for one in checks)
 
 
+@pytest.mark.heavy
 def test_the_checks_of_the_tables_run_on_the_build_that_is_shown(settings: Settings, client: httpx.Client) -> None:
     with duckdb.connect(settings.analytics_path) as connection:
         connection.execute("insert into plans select * from plans where claim_count > 0 limit 1")

@@ -15,6 +15,7 @@ def test_the_feed_breaks_no_definition_of_r4(lake: Lake, name: str) -> None:
         assert list(problems(json.loads(body))) == []
 
 
+@pytest.mark.heavy
 def test_every_reference_of_the_feed_leads_to_a_resource_of_the_feed(lake: Lake) -> None:
     everything = [resources(lake, schema.TABLES[name]) for name in RENDERINGS]
     names = {f"{row[0]}/{row[1]}" for frame in everything for row in frame.iter_rows()}

@@ -75,6 +75,7 @@ def test_rendering_by_columns_equals_a_dict_a_row(table: schema.Table, data: st.
         assert sorted(resource["references"]) == sorted(references_in(body))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("table", RENDERED, ids=lambda table: table.name)
 @settings(max_examples=20)
 @given(data=st.data())
@@ -97,6 +98,7 @@ def test_a_claim_reads_as_the_mapping_says() -> None:
     assert '"unitPrice":{"currency":"USD","value":62.50}' in body
 
 
+@pytest.mark.heavy
 def test_many_rows_come_out_in_their_order() -> None:
     few = frame(schema.CLAIMS, [CLAIM | {"claim_id": f"claim-{number}", "lines": None} for number in range(3)])
     number = pl.int_range(25_000).cast(pl.String)

@@ -112,6 +112,7 @@ def test_a_token_without_an_end_is_used_until_it_is_refused(authority: Authorisa
     assert len(authority.requests) == 1
 
 
+@pytest.mark.heavy
 def test_requests_at_once_share_one_new_token(authority: AuthorisationServer, by_key: Settings) -> None:
     async def all_at_once() -> list[int]:
         async with httpx.AsyncClient(**client_options(by_key)) as client:

@@ -27,6 +27,7 @@ def visits(everything: pl.DataFrame) -> pl.DataFrame:
     return everything.filter(pl.col("code").str.starts_with("J45"))
 
 
+@pytest.mark.heavy
 def test_asthma_is_coded_in_every_severity_as_usual_and_as_worse(visits: pl.DataFrame) -> None:
     assert {*WORSE, *WORSE.values()} == set(visits["code"])
     of_story = visits.filter(pl.col("story") == "asthma")

@@ -42,6 +42,7 @@ def test_every_claim_goes_one_of_the_paths_in_its_share(everything: Versions) ->
         assert paths[statuses] / len(CLAIMS) == pytest.approx(share, abs=0.006)
 
 
+@pytest.mark.heavy
 def test_finally_85_percent_are_active_10_cancelled_5_draft(everything: Versions) -> None:
     final = Counter(STATUSES[rows[-1][2]] for rows in by_claim(everything).values())
 
@@ -55,6 +56,7 @@ def test_versions_are_counted_from_1_and_the_first_comes_on_the_day_received(eve
         assert rows[0][1] == DAY
 
 
+@pytest.mark.heavy
 def test_the_second_version_comes_within_20_days_and_the_third_within_40_more(everything: Versions) -> None:
     changes = [[day for _, day, _ in rows] for rows in by_claim(everything).values()]
 

@@ -23,6 +23,7 @@ def years() -> list[pl.DataFrame]:
     return [first, visits_of(FEED, 2025, [first], jobs=1)]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("size", "jobs"), [(20, 1), (50, 2)])
 def test_a_year_does_not_depend_on_the_size_of_parts_or_on_how_many_are_made_at_once(
     years: list[pl.DataFrame], size: int, jobs: int, monkeypatch: pytest.MonkeyPatch

@@ -21,6 +21,8 @@ from claims_pipeline.generate.people_file import PEOPLE_FILE
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=77, patients=300, claims=900, start_date=date(2024, 11, 1), end_date=date(2025, 1, 31))
 DAY = date(2025, 1, 8)
 CENTRAL_DIRECTORY = b"PK\x01\x02"

@@ -44,6 +44,7 @@ def on(plan: Plan, days: Sequence[date]) -> dict[str, np.ndarray]:
     return {name: values[chosen] for name, values in arrays(plan).items()}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("first", "last"), [(0, 0), (1, 1), (59, 59), (60, 61), (75, 75), (99, 99), (10, 20), (0, 99), (90, 99)]
 )

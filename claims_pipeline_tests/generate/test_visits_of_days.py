@@ -24,6 +24,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("size", [1, 7, 90])
 @pytest.mark.parametrize("rows_a_group", [200, 100_000])
 def test_each_chunk_gets_the_visits_whose_claims_have_a_version_on_its_days(

@@ -169,6 +169,7 @@ def test_the_years_of_visits_that_days_need_are_made_with_them(lake: Lake, tmp_p
     assert some.digest(VISITS, FEED.start_date) == lake.digest(VISITS, FEED.start_date)
 
 
+@pytest.mark.heavy
 def test_visits_that_the_lake_has_are_read_and_not_made_again(tmp_path: Path) -> None:
     some = Lake(tmp_path / "lake")
     write_patients(some, FEED, DAYS[:1])

@@ -124,6 +124,7 @@ def test_a_damaged_manifest_is_named_and_nothing_is_published(tmp_path: Path, to
         lake.manifest(PATIENTS)
 
 
+@pytest.mark.heavy
 def test_a_writer_that_is_stopped_at_any_moment_leaves_whole_days_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +222,7 @@ def test_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
     assert one.digest(PATIENTS, date(2025, 3, 1)) == other.digest(PATIENTS, date(2025, 3, 1))
 
 
+@pytest.mark.heavy
 def test_the_bytes_of_rows_with_lists_do_not_depend_on_the_rows_around_them() -> None:
     """Parquet splits a column in pages of about 1 MiB."""
     codes = pl.Series("codes", [[str(number % 977), "b"] for number in range(60_000)])

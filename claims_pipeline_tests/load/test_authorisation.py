@@ -60,6 +60,7 @@ def client(
     )
 
 
+@pytest.mark.heavy
 def test_a_token_that_is_revoked_in_the_middle_costs_nothing(
     fake_server: FakeServer, client: Settings, authority: AuthorisationServer, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ def test_a_token_that_is_revoked_in_the_middle_costs_nothing(
     assert remove(client).exit_code == 0
 
 
+@pytest.mark.heavy
 def test_an_authorisation_server_that_is_away_for_a_moment_is_asked_again(
     fake_server: FakeServer, client: Settings, authority: AuthorisationServer, tmp_path: Path
 ) -> None:
@@ -87,6 +89,7 @@ def test_an_authorisation_server_that_is_away_for_a_moment_is_asked_again(
     assert authority.fails_with == []
 
 
+@pytest.mark.heavy
 def test_a_key_that_is_withdrawn_in_the_middle_stops_the_load_and_loses_nothing(
     fake_server: FakeServer, client: Settings, authority: AuthorisationServer, tmp_path: Path
 ) -> None:

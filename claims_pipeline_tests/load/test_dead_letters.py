@@ -116,6 +116,7 @@ def test_an_installation_without_a_ledger_has_no_letters(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.heavy
 def test_a_full_disk_ends_the_load_with_its_report_and_loses_nothing(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_full_disk_ends_the_load_with_its_report_and_loses_nothing(
     assert load_files([str(file)], fake_target).total.loaded + report.total.loaded >= 3
 
 
+@pytest.mark.heavy
 def test_input_that_cannot_be_read_has_one_letter_whatever_the_folder_it_is_loaded_from(
     fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,6 +226,7 @@ def test_a_server_that_is_not_ready_is_not_waited_for(
     assert len(fake_server.requests) == 1
 
 
+@pytest.mark.heavy
 def test_what_refers_to_another_dead_letter_is_sent_again_after_it(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -288,6 +291,7 @@ def test_a_discard_before_the_first_load_makes_no_ledger(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.heavy
 def test_a_discarded_update_leaves_what_the_server_holds_and_is_sent_again_when_it_is_found_again(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

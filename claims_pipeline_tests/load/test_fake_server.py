@@ -27,6 +27,7 @@ def people(tmp_path: Path) -> str:
     return ndjson(tmp_path / "people.ndjson", organization, *patients)
 
 
+@pytest.mark.heavy
 def test_a_load_a_reload_a_reconciliation_and_a_removal(
     fake_server: FakeServer, fake_target: Settings, people: str
 ) -> None:

@@ -102,6 +102,7 @@ def test_the_parameters_name_each_label_in_its_list() -> None:
     assert labels_in(found) == labels_in(wanted)
 
 
+@pytest.mark.heavy
 def test_labels_that_a_server_keeps_are_taken_off(fake_server: FakeServer, fake_target: Settings, file: Path) -> None:
     merging(fake_server, takes_meta_delete=True)
     file.write_text(ndjson(labelled("a", tags="xy", security="R"), labelled("b", tags="x"), labelled("c", tags="x")))
@@ -118,6 +119,7 @@ def test_labels_that_a_server_keeps_are_taken_off(fake_server: FakeServer, fake_
     assert reconcile(fake_target, deep=True).is_equal
 
 
+@pytest.mark.heavy
 def test_a_server_that_keeps_labels_for_good_is_named_and_differs(
     fake_server: FakeServer, fake_target: Settings, file: Path
 ) -> None:
@@ -148,6 +150,7 @@ def test_the_first_three_resources_whose_labels_stay_are_named(
     assert f"on {len(ids)} resources (Patient/a, Patient/b, {named}" in remark
 
 
+@pytest.mark.heavy
 def test_nothing_is_asked_where_no_label_goes(fake_server: FakeServer, fake_target: Settings, file: Path) -> None:
     file.write_text(ndjson(labelled("a", tags="x")))
     load_files([str(file)], fake_target)

@@ -45,6 +45,7 @@ def test_every_target_comes_earlier_or_in_the_same_cycle(tmp_path: Path, links: 
             assert theirs[0] < mine[0] or (theirs == mine and mine[1] is not None)
 
 
+@pytest.mark.heavy
 def test_cycles_across_parts_come_in_one_chunk_each_in_one_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

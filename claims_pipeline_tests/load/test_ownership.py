@@ -37,6 +37,7 @@ def of_lake(fake_server: FakeServer, **changes: Any) -> list[dict[str, Any]]:
     return [fake_server.held[name].resource | changes for name in fake_server.names("Patient")]
 
 
+@pytest.mark.heavy
 def test_files_of_another_feed_do_not_overwrite_a_lakes_resources(
     fake_server: FakeServer, fake_target: Settings, lake: Lake, tmp_path: Path
 ) -> None:
@@ -75,6 +76,7 @@ def test_files_that_hold_the_same_change_nothing(
     assert load_lake(lake, fake_target).requests_with_resources == 0
 
 
+@pytest.mark.heavy
 def test_an_export_of_the_same_feed_is_the_same_data(
     fake_server: FakeServer, fake_target: Settings, lake: Lake, tmp_path: Path
 ) -> None:
@@ -91,6 +93,7 @@ def test_an_export_of_the_same_feed_is_the_same_data(
     assert isinstance(load_files([path], fake_target).stopped, OwnedByOthers)
 
 
+@pytest.mark.heavy
 def test_exports_of_two_feeds_do_not_overwrite_each_other(fake_target: Settings, lake: Lake, tmp_path: Path) -> None:
     feed = read_feed(lake.root)
     assert feed is not None
@@ -121,6 +124,7 @@ def test_the_feed_of_an_export_is_known_from_inside_its_folder(
     assert isinstance(load_files([second], fake_target).stopped, OwnedByOthers)
 
 
+@pytest.mark.heavy
 def test_the_folder_of_the_next_day_updates_that_of_today(fake_target: Settings, tmp_path: Path) -> None:
     today = write(tmp_path / "2026-01-01", patient("a", gender="male"), patient("b"))
     tomorrow = write(tmp_path / "2026-01-02", patient("a", gender="female"), patient("c"))

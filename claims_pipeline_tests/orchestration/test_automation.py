@@ -1,6 +1,7 @@
 """What has no days is asked for when days have changed, and only then."""
 
 import dagster as dg
+import pytest
 
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.definitions import defs
@@ -22,6 +23,7 @@ def load_a_day(instance: dg.DagsterInstance, number: int) -> None:
         instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=day))
 
 
+@pytest.mark.heavy
 def test_a_changed_day_asks_once_for_all_that_has_no_days(instance: dg.DagsterInstance) -> None:
     load_a_day(instance, 0)
     for asset in sorted({*WITHOUT_DAYS, "directory", "enrollment"}):

@@ -3,6 +3,7 @@ import sys
 from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
+import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from claims_pipeline import quality, schema
@@ -32,6 +33,7 @@ def test_the_definitions_can_be_loaded() -> None:
     dg.Definitions.validate_loadable(defs)
 
 
+@pytest.mark.heavy
 def test_the_definitions_import_nothing_that_only_a_step_or_a_tick_needs() -> None:
     unwanted = {"alembic", "cryptography", "httpx", "numpy", "pyarrow", "rich", "sqlalchemy"}
     of_ours = {f"claims_pipeline.{name}" for name in ("fidelity", "generate", "load", "server")}

@@ -13,6 +13,8 @@ from claims_pipeline.orchestration.event_storage import BatchingEventLogStorage
 from claims_pipeline.orchestration.instance import opened_instance
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START, daily
 
+pytestmark = pytest.mark.heavy
+
 FIRST, LAST = "2025-01-01", "2025-01-20"
 
 

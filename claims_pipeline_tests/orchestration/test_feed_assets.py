@@ -12,6 +12,8 @@ from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START
 from claims_pipeline.orchestration.resources import Installation
 from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, ENROLLMENT, PATIENTS, VISITS
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=7, patients=50, claims=300, start_date=date(2025, 1, 1), end_date=date(2025, 1, 10))
 ASSETS = (
     feed_assets.directory,

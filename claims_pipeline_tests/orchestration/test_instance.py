@@ -26,6 +26,7 @@ def test_processes_that_open_a_new_instance_at_once_all_succeed(tmp_path: Path) 
     assert [process.returncode for process in processes] == [0, 0, 0, 0], errors
 
 
+@pytest.mark.heavy
 def test_an_instance_is_prepared_once(tmp_path: Path) -> None:
     with opened_instance(tmp_path) as first:
         assert first.get_runs() == []

@@ -2,11 +2,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from claims_pipeline.definitions import defs
 from claims_pipeline.orchestration.instance import opened_instance
 from claims_pipeline.orchestration.maintenance import purge
 from claims_pipeline.orchestration.partitions import daily
+
+pytestmark = pytest.mark.heavy
 
 LATER = datetime.now(UTC) + timedelta(days=1)
 

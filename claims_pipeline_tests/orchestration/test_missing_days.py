@@ -1,6 +1,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+import pytest
 
 from claims_pipeline.orchestration.missing_days import DAYS_A_RUN, LOADED, last_due_day, missing_days, requests
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START, daily, days_of_run
@@ -18,6 +19,7 @@ def days(*numbers: int) -> list[date]:
     return [FIRST + timedelta(days=number) for number in numbers]
 
 
+@pytest.mark.heavy
 def test_days_without_a_load_are_missing_wherever_they_lie(instance: dg.DagsterInstance) -> None:
     load(instance, 0, 2, 3)
 

@@ -4,7 +4,11 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from claims_pipeline.lake import Feed, require_feed
+
+pytestmark = pytest.mark.heavy
 
 
 def first_partition(home: Path, **environment: str) -> str:

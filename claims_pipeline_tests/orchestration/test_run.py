@@ -19,6 +19,8 @@ from claims_pipeline.ports import free_port
 from claims_pipeline.signals import handlers_restored
 from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Request
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=7, patients=20, claims=40, start_date=date(2025, 1, 1), end_date=date(2025, 1, 3))
 
 

@@ -46,7 +46,7 @@ def subjects(book: Book) -> list[str]:
     return [message.subject.removeprefix("claims_pipeline: ") for message in book.unsent]
 
 
-@pytest.fixture(params=["memory", "SQLite"])
+@pytest.fixture(params=["memory", pytest.param("SQLite", marks=pytest.mark.heavy)])
 def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     """Both storages: the one of files has a log for each run, and refuses some questions about all runs."""
     made = opened_instance(tmp_path / "dagster") if request.param == "SQLite" else dg.DagsterInstance.ephemeral()

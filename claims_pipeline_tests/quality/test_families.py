@@ -11,6 +11,8 @@ from claims_pipeline.lake import Lake
 from claims_pipeline.schema import COVERAGES, PATIENTS
 from claims_pipeline_tests.lakes import rewrite
 
+pytestmark = pytest.mark.heavy
+
 DAY = date(2025, 3, 12)
 
 

@@ -40,6 +40,7 @@ def of_lines(**values: pl.Expr) -> pl.Expr:
     return pl.col("lines").list.eval(pl.element().struct.with_fields(**values))
 
 
+@pytest.mark.heavy
 def test_a_generated_lake_has_no_finding(clean: Lake) -> None:
     report = quality.check(clean)
     assert report.total == 0
@@ -56,6 +57,7 @@ def test_the_rule_of_each_check_is_one_line_of_plain_text() -> None:
 FIELD = pl.element().struct.field
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("check", "column", "value"),
     [
@@ -130,6 +132,7 @@ def test_the_report_counts_and_shows_findings(lake: Lake) -> None:
     assert report.to_json()["checks"]["complete_claims"] == 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("check", "column", "value"),
     [
@@ -167,6 +170,7 @@ def second_coverage(plan_type: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
     ).sort("coverage_id")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("plan_type", "is_found"), [("ppo", True), ("medicaid", False)])
 def test_coverages_that_overlap_are_found_but_for_dual_eligibles(lake: Lake, plan_type: str, is_found: bool) -> None:
     person = lake.read(COVERAGES, DAY)["patient_id"][0]
@@ -177,6 +181,7 @@ def test_coverages_that_overlap_are_found_but_for_dual_eligibles(lake: Lake, pla
     assert set(found["id"]) <= set(coverages)
 
 
+@pytest.mark.heavy
 def test_a_member_number_of_two_people_is_found(lake: Lake) -> None:
     payer = lake.read(COVERAGES, DAY)["payer_id"].mode()[0]
     is_payer = pl.col("payer_id") == payer
@@ -188,6 +193,7 @@ def test_a_member_number_of_two_people_is_found(lake: Lake) -> None:
     assert found.height > 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("status", "is_found"), [("active", True), ("cancelled", False)])
 def test_the_same_claim_under_another_id_is_found(lake: Lake, status: str, is_found: bool) -> None:
     copy = {"claim_id": pl.lit("claim-20250312-999999"), "claim_status": pl.lit(status)}

@@ -119,6 +119,7 @@ def test_json_nested_without_end_is_refused(tmp_path: Path) -> None:
         assert refusals(found) == [("deep.ndjson:1", "nested too deeply")]
 
 
+@pytest.mark.heavy
 def test_a_line_of_50_mb_is_refused_and_not_kept(tmp_path: Path) -> None:
     attachment = '{"resourceType": "Binary", "id": "b1", "contentType": "x/y", "data": "' + "A" * 50_000_000 + '"}\n'
 
@@ -127,6 +128,7 @@ def test_a_line_of_50_mb_is_refused_and_not_kept(tmp_path: Path) -> None:
         assert refusals(found) == [("binaries.ndjson:1", "larger than 16 MB, the most that is loaded")]
 
 
+@pytest.mark.heavy
 def test_a_resource_just_over_the_largest_size_is_refused(tmp_path: Path) -> None:
     attachment = '{"resourceType": "Binary", "id": "b1", "contentType": "x/y", "data": "%s"}' % ("A" * LARGEST_VALUE)
 
@@ -142,6 +144,7 @@ def test_an_entry_of_an_odd_shape_is_no_accident(tmp_path: Path, odd: dict[str, 
         assert found.count + found.rejected_count == 2
 
 
+@pytest.mark.heavy
 def test_a_resource_of_nearly_the_largest_size_is_read(tmp_path: Path) -> None:
     attachment = '{"resourceType": "Binary", "id": "b1", "contentType": "x/y", "data": "%s"}' % (
         "A" * (LARGEST_VALUE // 2)

@@ -108,6 +108,7 @@ def test_a_folder_as_synthea_writes_it_resolves_every_reference(tmp_path: Path) 
     assert tiers[PERSON] < tiers[VISIT] < tiers[BILL]
 
 
+@pytest.mark.heavy
 def test_reading_again_gives_the_same_resources(tmp_path: Path) -> None:
     contents: dict[str, JsonObject] = {"a__json": synthea_patient(), "b__json": synthea_practitioners()}
 

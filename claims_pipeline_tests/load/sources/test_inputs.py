@@ -117,6 +117,7 @@ def test_links_in_a_tar_archive_are_skipped(tmp_path: Path) -> None:
         assert [remark for remark in found.remarks if "links or devices" in remark]
 
 
+@pytest.mark.heavy
 @EACH_ARCHIVE
 def test_what_a_cut_archive_still_holds_is_read_and_the_cut_is_named(tmp_path: Path, name: str, pack: Pack) -> None:
     lines = ndjson(*(patient(f"p{number}", gender="male") for number in range(20_000))).encode()
@@ -129,6 +130,7 @@ def test_what_a_cut_archive_still_holds_is_read_and_the_cut_is_named(tmp_path: P
         assert found.count > 1_000 or name == "export.zip"  # whose list of members stands at its end
 
 
+@pytest.mark.heavy
 @EACH_ARCHIVE
 def test_an_archive_that_expands_without_end_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, pack: Pack
@@ -279,6 +281,7 @@ def test_of_json_on_one_line_the_entry_is_named(tmp_path: Path) -> None:
     assert [source.rpartition("/")[2] for source in sources] == ["a.ndjson:2 (entry 1)", "a.ndjson:2 (entry 3)"]
 
 
+@pytest.mark.heavy
 def test_types_that_are_not_wanted_are_left_out_and_what_refers_to_them_is_reported(tmp_path: Path) -> None:
     visit = {"resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "AMB"}}
     seen = observation("o1", "Patient/p1", encounter={"reference": "Encounter/e1"})
@@ -313,6 +316,7 @@ def test_references_to_what_is_left_out_are_resolved_as_if_it_were_loaded(tmp_pa
         assert found.remarks[-1].startswith("2 resources refer to Patient, which is left out")
 
 
+@pytest.mark.heavy
 def test_a_resource_is_the_same_whatever_other_types_are_left_out(tmp_path: Path) -> None:
     shared = patient("p1", identifier=[{"system": "http://s.example", "value": "v"}])
     once = post(shared, "urn:uuid:00000000-0000-4000-8000-000000000001")

@@ -176,6 +176,7 @@ def clinic(uuid: str, *, own_id: str = "", **request: str) -> JsonObject:
     )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "second", [{}, {"own_id": "77-b"}, {"method": "PUT", "url": f"Organization?identifier={CLINICS}%7Cc1"}]
 )
