@@ -7,12 +7,21 @@ how many claims day D receives, of which stories, and when their services were.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.days import day_number, month_start, months_since_epoch, weekday_of, year_of, year_start
+from claims_pipeline.generate.days import (
+    day_number,
+    month_start,
+    months_since_epoch,
+    weekday_of,
+    year_of,
+    year_start,
+    years_in,
+)
 from claims_pipeline.generate.draws import Floats, Integers
 from claims_pipeline.generate.in_turn import turns_a_year
 from claims_pipeline.generate.once import once
@@ -192,6 +201,17 @@ def next_open(days: Integers) -> Integers:
 
 
 def _receipt_openness(days: Integers) -> Floats:
+    """Return how likely a claim is received on each of consecutive days, in proportion."""
+    years = years_in(year_of(days[[0, -1]]))
+    openness = np.concatenate([_openness_in(year) for year in years])
+    begin = int(days[0] - year_start(np.array([years[0]]))[0])
+    return openness[begin : begin + len(days)]
+
+
+@cache
+def _openness_in(year: int) -> Floats:
+    """Return the same for the days of a year."""
+    days = np.arange(*year_start(np.array([year, year + 1])))
     openness: Floats = np.where(_holiday_closure(days) < 0.5, HOLIDAY_RECEIPTS, 1.0)
     openness *= RECEIPTS_BY_WEEKDAY[weekday_of(days)]
     return openness

@@ -35,33 +35,35 @@ def in_coding_order(
     ordered, count = np.full_like(codes, NONE), np.zeros(len(codes), dtype=np.int64)
     rows = np.arange(len(codes))
     for place in range(codes.shape[1]):
-        code = codes[:, place]
-        present = np.bitwise_or.reduce(condition_of[ordered], axis=1)
-        missing = needs[code] & ~present & conditions.astype(np.int64)
+        rows = rows[codes[rows, place] != NONE]
+        code, so_far = codes[rows, place], ordered[rows]
+        present = np.bitwise_or.reduce(condition_of[so_far], axis=1)
+        missing = needs[code] & ~present & conditions[rows].astype(np.int64)
         size = 1 + np.bitwise_count(missing.astype(np.uint64)).astype(np.int64)
-        is_new = (code != NONE) & ~(ordered == code[:, None]).any(axis=1)
-        is_new &= ~conflicts[code[:, None], ordered].any(axis=1)
-        is_new &= (place == 0) | (count + size <= most)
-        ordered[rows[is_new], count[is_new]] = code[is_new]
-        count += is_new
-        (at,) = np.nonzero(is_new & (missing != 0))
-        while len(at):
-            next_one = missing[at] & -missing[at]
+        is_new = ~(so_far == code[:, None]).any(axis=1)
+        is_new &= ~conflicts[code[:, None], so_far].any(axis=1)
+        is_new &= (place == 0) | (count[rows] + size <= most[rows])
+        at, missing = rows[is_new], missing[is_new]
+        ordered[at, count[at]] = code[is_new]
+        count[at] += 1
+        while len(at := at[missing != 0]):
+            missing = missing[missing != 0]
+            next_one = missing & -missing
             condition = np.bitwise_count(next_one - 1).astype(np.int64)
             ordered[at, count[at]] = code_conditions(draws, people[at], conditions[at], condition)
             count[at] += 1
-            missing[at] ^= next_one
-            at = at[missing[at] != 0]
+            missing ^= next_one
     return _parents_first(ordered), count
 
 
 def _parents_first(codes: Integers) -> Integers:
     """Move each diagnosis before the first of those that must follow it."""
     needs, condition_of = _needs(), _condition_of()
-    codes = codes.copy()
+    codes, rows = codes.copy(), np.arange(len(codes))
     for place in range(1, codes.shape[1]):
+        rows = rows[codes[rows, place] != NONE]
         for before in range(place):
-            (at,) = np.nonzero(needs[codes[:, place]] & condition_of[codes[:, before]])
+            at = rows[(needs[codes[rows, place]] & condition_of[codes[rows, before]]) != 0]
             codes[at, before : place + 1] = np.roll(codes[at, before : place + 1], 1, axis=1)
     return codes
 

@@ -111,54 +111,90 @@ class KeyedChoice:
         self._counts = np.count_nonzero(table, axis=1).astype(np.int16)  # sorted by radix
         first_possible = np.argsort(table == 0, axis=1, kind="stable")[:, : self._counts.max()]
         with np.errstate(divide="ignore"):
-            self._seconds = 1 / np.take_along_axis(table, first_possible, axis=1)
+            self._seconds = np.ascontiguousarray(1 / np.take_along_axis(table, first_possible, axis=1).T)
         self._options = by_key[first_possible]
-        self._keys = np.array([key_of(key) for key in keys], dtype=np.uint64)[self._options]
+        of_option = np.array([key_of(key) for key in keys], dtype=np.uint64)
+        self._keys = np.ascontiguousarray(of_option[self._options].T)
 
     def choose(self, bits: Bits, row: ArrayLike = 0) -> Integers:
         """Return the index of an option for each element of `bits`, by the weights of its `row`."""
         rows = np.asarray(row, dtype=np.int64)
-        if rows.ndim == 0:
-            return np.concatenate([self._first(part, rows) for part in _blocks(bits)])
-        return np.concatenate([self._first(*parts) for parts in zip(_blocks(bits), _blocks(rows), strict=True)])
-
-    def _first(self, bits: Bits, rows: Integers) -> Integers:
-        clocks, best = _clocks(), np.full(len(bits), np.inf)
-        winner = np.zeros(len(bits), dtype=np.int64)
-        if rows.ndim == 0:
-            left = np.full(self._options.shape[1], len(bits))
-        else:  # those with the most options come first, so that at each place those that have one are in front
-            order = np.argsort(-self._counts[rows], kind="stable")
-            bits, rows = bits[order], rows[order]
-            left = np.searchsorted(-self._counts[rows], -np.arange(self._options.shape[1], dtype=np.int16))
-        for place, size in enumerate(left):
-            row = rows if rows.ndim == 0 else rows[:size]
-            rings = clocks[_mixed(bits[:size] ^ self._keys[row, place])]
-            rings *= self._seconds[row, place]
-            is_first = rings < best[:size]
-            np.copyto(best[:size], rings, where=is_first)
-            np.copyto(winner[:size], place, where=is_first)
-        chosen = self._options[rows, winner]
-        if rows.ndim:
-            chosen[order] = chosen.copy()
+        chosen, work = np.empty(len(bits), dtype=np.int64), _Work(min(BLOCK, len(bits)))
+        for begin in range(0, len(bits), BLOCK):
+            block = slice(begin, begin + BLOCK)
+            if rows.ndim == 0:
+                chosen[block] = self._first_of_all(bits[block], int(rows), work)
+            else:
+                chosen[block] = self._first(bits[block], rows[block], work)
         return chosen
+
+    def _first_of_all(self, bits: Bits, row: int, work: "_Work") -> Integers:
+        """Return the option whose clock rings first for each element, all with the weights of one row."""
+        best, winner = work.start(len(bits))
+        for place in range(self._counts[row]):
+            rings = work.rings(bits, self._keys[place, row])
+            rings *= self._seconds[place, row]
+            work.keep(rings, best, winner, place)
+        chosen: Integers = self._options[row, winner]
+        return chosen
+
+    def _first(self, bits: Bits, rows: Integers, work: "_Work") -> Integers:
+        """Return the option whose clock rings first for each element, by the weights of its row."""
+        best, winner = work.start(len(bits))
+        # those with the most options come first, so that at each place those that have one are in front
+        order = np.argsort(-self._counts[rows], kind="stable")
+        bits, rows = bits[order], rows[order]
+        left = np.searchsorted(-self._counts[rows], -np.arange(len(self._keys), dtype=np.int16))
+        for place, size in enumerate(left):
+            row = rows[:size]
+            rings = work.rings(bits[:size], work.taken(self._keys[place], row))
+            rings *= self._seconds[place].take(row, mode="wrap")
+            work.keep(rings, best[:size], winner[:size], place)
+        chosen = np.empty_like(rows)
+        chosen[order] = self._options[rows, winner]
+        return chosen
+
+
+class _Work:
+    """Arrays that are used again for each option: their size stays in the processor's cache."""
+
+    def __init__(self, size: int) -> None:
+        self._bits, self._other = np.empty((2, size), dtype=np.uint64)
+        self._rings, self._best = np.empty((2, size))
+        self._is_first, self._winner = np.empty(size, dtype=np.bool_), np.empty(size, dtype=np.int16)
+
+    def start(self, size: int) -> tuple[Floats, NDArray[np.int16]]:
+        """Return the times of the first ring, none yet, and the places of the options that ring first."""
+        best, winner = self._best[:size], self._winner[:size]
+        best.fill(np.inf)
+        winner.fill(0)
+        return best, winner
+
+    def taken(self, keys: Bits, rows: Integers) -> Bits:
+        """Return the keys at some rows, until the next rings."""
+        return keys.take(rows, out=self._other[: len(rows)], mode="wrap")
+
+    def rings(self, bits: Bits, keys: Bits | np.uint64) -> Floats:
+        """Return when clocks ring, until the next ones: exponential times with rate 1."""
+        size = len(bits)
+        mixed, other, rings = self._bits[:size], self._other[:size], self._rings[:size]
+        np.bitwise_xor(bits, keys, out=mixed)
+        mixed *= _FIRST
+        np.right_shift(mixed, np.uint64(32), out=other)
+        mixed ^= other
+        mixed *= _SECOND
+        mixed >>= np.uint64(48)
+        return _clocks().take(mixed.view(np.int64), out=rings, mode="wrap")
+
+    def keep(self, rings: Floats, best: Floats, winner: NDArray[np.int16], place: int) -> None:
+        """Note the option at a place as the winner where it rings before the best so far."""
+        is_first = np.less(rings, best, out=self._is_first[: len(rings)])
+        np.minimum(best, rings, out=best)
+        np.maximum(winner, is_first * np.int16(place), out=winner)  # places come in order
 
 
 BLOCK = 16_384
 """Number of choices that are made at a time: their arrays stay in the processor's cache."""
-
-
-def _blocks(values: NDArray[Any]) -> list[NDArray[Any]]:
-    return np.split(values, range(BLOCK, len(values), BLOCK))
-
-
-def _mixed(bits: Bits) -> Bits:
-    """Return 16 well mixed bits of each element, which is changed."""
-    bits *= _FIRST
-    bits ^= bits >> np.uint64(32)
-    bits *= _SECOND
-    bits >>= np.uint64(48)
-    return bits
 
 
 @cache
@@ -180,10 +216,12 @@ class WeightTable:
     def __init__(self, weights: ArrayLike) -> None:
         table = np.atleast_2d(np.asarray(weights, dtype=np.float64))
         cumulative = np.cumsum(table, axis=1)
-        thresholds = (cumulative / cumulative[:, -1:] * 2.0**32).astype(np.uint64)
-        rows = np.arange(len(table), dtype=np.uint64)[:, None] << np.uint64(33)
+        cumulative /= cumulative[:, -1:].copy()
+        cumulative *= 2.0**32
+        thresholds = cumulative.astype(np.int64).view(np.uint64)  # many times faster than to unsigned numbers
+        thresholds += np.arange(len(table), dtype=np.uint64)[:, None] << np.uint64(33)
         self.options = table.shape[1]
-        self._thresholds = (thresholds + rows).ravel()
+        self._thresholds = thresholds.ravel()
 
     def choose(self, bits: Bits, row: ArrayLike = 0) -> Integers:
         """Return the index of an option for each element of `bits`, by the weights of its `row`."""

@@ -176,8 +176,14 @@ def _has_close(series: Integers, service: Integers, days: Integers) -> Mask:
     """Return which services belong to a series in which two are closer than its interval."""
     order = np.argsort(_in_time(series, service))
     of_series, on, apart = series[order], service[order], days[order]
-    is_close = (of_series[1:] == of_series[:-1]) & (on[1:] - on[:-1] < np.minimum(apart[1:], apart[:-1]))
-    return np.isin(series, of_series[1:][is_close])
+    is_same = of_series[1:] == of_series[:-1]
+    is_close = is_same & (on[1:] - on[:-1] < np.minimum(apart[1:], apart[:-1]))
+    number = np.cumsum(np.r_[0, ~is_same])[: len(series)]  # of the series
+    has_close = np.zeros(len(series), dtype=np.bool_)
+    has_close[number[1:][is_close]] = True
+    found = np.empty(len(series), dtype=np.bool_)
+    found[order] = has_close[number]
+    return found
 
 
 def _in_time(series: Integers, service: Integers) -> Integers:
