@@ -22,6 +22,7 @@ class Column:
     Attributes:
         unit: empty where the type says it all.
         fields: of a column of structs, one or a list of them: what each field is.
+        is_code: of text, or lists of it: whether it has few different values.
     """
 
     name: str
@@ -30,6 +31,19 @@ class Column:
     unit: str = ""
     nullable: bool = False
     fields: tuple["Column", ...] = ()
+    is_code: bool = False
+
+    @property
+    def coded_dtype(self) -> pl.DataType:
+        """The type with codes as `pl.Categorical`."""
+        inner: pl.DataType
+        if self.fields:
+            inner = pl.Struct({field.name: field.coded_dtype for field in self.fields})
+        elif self.is_code:
+            inner = pl.Categorical()
+        else:
+            return self.dtype
+        return pl.List(inner) if isinstance(self.dtype, pl.List) else inner
 
 
 def struct_of(fields: tuple[Column, ...]) -> pl.Struct:
@@ -53,6 +67,11 @@ class Table:
         """Column names and types, in file order."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
+    @cached_property
+    def coded_schema(self) -> pl.Schema:
+        """The same with codes as `pl.Categorical`, which Parquet writers need not look for in text."""
+        return pl.Schema({column.name: column.coded_dtype for column in self.columns})
+
     def conform(self, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         """Return the declared columns of `frame`, in order, cast to their types, sorted by the key."""
         declared = [pl.col(column.name).cast(column.dtype) for column in self.columns]
@@ -63,9 +82,9 @@ TEXT, INTEGER, DATE = pl.String(), pl.Int32(), pl.Date()
 
 _ADDRESS = (
     Column("address_line", TEXT, "Street and number"),
-    Column("city", TEXT, "City"),
-    Column("state", TEXT, "Two-letter state"),
-    Column("zip_code", TEXT, "Five-digit ZIP code"),
+    Column("city", TEXT, "City", is_code=True),
+    Column("state", TEXT, "Two-letter state", is_code=True),
+    Column("zip_code", TEXT, "Five-digit ZIP code", is_code=True),
 )
 
 PAYERS = Table(
@@ -136,15 +155,15 @@ _SPAN = (
     Column("coverage_id", TEXT, "Coverage: patient and first day"),
     Column("coverage_order", INTEGER, "1 for what pays first, 2 for Medicaid beside Medicare"),
     Column("subscriber_id", TEXT, "Person who holds the policy"),
-    Column("relationship", TEXT, "Of the person to the subscriber: self, spouse or child"),
-    Column("plan_id", TEXT, "Plan"),
+    Column("relationship", TEXT, "Of the person to the subscriber: self, spouse or child", is_code=True),
+    Column("plan_id", TEXT, "Plan", is_code=True),
     Column("coverage_start_date", DATE, "First day covered"),
     Column("coverage_end_date", DATE, "Last day covered"),
-    Column("state", TEXT, "Two-letter state where the person lives on the first day covered"),
+    Column("state", TEXT, "Two-letter state where the person lives on the first day covered", is_code=True),
 )
 
 _CONDITION = (
-    Column("condition", TEXT, "Condition, our key into reference/conditions.csv"),
+    Column("condition", TEXT, "Condition, our key into reference/conditions.csv", is_code=True),
     Column("onset_date", DATE, "Day on which it begins"),
 )
 
@@ -154,10 +173,15 @@ ENROLLMENT = Table(
     ("patient_id",),
     (
         Column("patient_id", TEXT, "Person"),
-        Column("gender", TEXT, "female or male"),
+        Column("gender", TEXT, "female or male", is_code=True),
         Column("birth_date", DATE, "Date of birth"),
         Column("death_date", DATE, "Date of death, until the last day of the spans", nullable=True),
-        Column("condition_codes", pl.List(pl.String()), "Chronic conditions on the feed's first day, ICD-10-CM"),
+        Column(
+            "condition_codes",
+            pl.List(pl.String()),
+            "Chronic conditions on the feed's first day, ICD-10-CM",
+            is_code=True,
+        ),
         Column(
             "conditions",
             pl.List(struct_of(_CONDITION)),
@@ -184,12 +208,14 @@ VISITS = Table(
         Column("replaced_index", INTEGER, "Number of that claim within its day, from 0", nullable=True),
         Column("person", INTEGER, "Number of the patient, from 0"),
         Column("service_date", DATE, "Day of service"),
-        Column("story", TEXT, "Why the patient is seen: stories.csv"),
+        Column("story", TEXT, "Why the patient is seen: stories.csv", is_code=True),
         Column("practitioner", INTEGER, "Number of the rendering provider, from 0"),
         Column("is_new_patient", pl.Boolean(), "Not seen by the practice in three years"),
         Column("is_video", pl.Boolean(), "Visit by video"),
-        Column("diagnosis_codes", pl.List(pl.String()), "ICD-10-CM, the reason of the visit first"),
-        Column("hcpcs_codes", pl.List(pl.String()), "Procedures, CPT or HCPCS level II, one a service line"),
+        Column("diagnosis_codes", pl.List(pl.String()), "ICD-10-CM, the reason of the visit first", is_code=True),
+        Column(
+            "hcpcs_codes", pl.List(pl.String()), "Procedures, CPT or HCPCS level II, one a service line", is_code=True
+        ),
         Column("diagnosis_pointers", pl.List(pl.Int32()), "Diagnosis of each line, a number in diagnosis_codes from 1"),
         Column("unit_counts", pl.List(pl.Int32()), "Units of each line"),
     ),
@@ -219,9 +245,9 @@ PATIENTS = Table(
     ("patient_id",),
     (
         Column("patient_id", TEXT, "Patient"),
-        Column("first_name", TEXT, "Given name"),
-        Column("last_name", TEXT, "Family name"),
-        Column("gender", TEXT, "female or male"),
+        Column("first_name", TEXT, "Given name", is_code=True),
+        Column("last_name", TEXT, "Family name", is_code=True),
+        Column("gender", TEXT, "female or male", is_code=True),
         Column("birth_date", DATE, "Date of birth"),
         Column("death_date", DATE, "Date of death, once it has come", nullable=True),
         *_ADDRESS,
@@ -236,14 +262,14 @@ COVERAGES = Table(
     (
         Column("coverage_id", TEXT, "Coverage: patient and first day"),
         Column("patient_id", TEXT, "Member"),
-        Column("payer_id", TEXT, "Payer"),
-        Column("plan_id", TEXT, "Plan"),
-        Column("plan_name", TEXT, "Name of the plan"),
-        Column("plan_type", TEXT, "As in plans"),
+        Column("payer_id", TEXT, "Payer", is_code=True),
+        Column("plan_id", TEXT, "Plan", is_code=True),
+        Column("plan_name", TEXT, "Name of the plan", is_code=True),
+        Column("plan_type", TEXT, "As in plans", is_code=True),
         Column("member_id", TEXT, "The subscriber's number with the payer, that of the family too"),
         Column("dependent_number", INTEGER, "Number of the member in the family: 0 for the subscriber"),
         Column("subscriber_id", TEXT, "Patient who holds the policy"),
-        Column("relationship", TEXT, "Of the patient to the subscriber: self, spouse or child"),
+        Column("relationship", TEXT, "Of the patient to the subscriber: self, spouse or child", is_code=True),
         Column("coverage_order", INTEGER, "1 for what pays first, 2 for Medicaid beside Medicare"),
         Column("coverage_start_date", DATE, "First day covered"),
         Column("coverage_end_date", DATE, "Last day covered, as far as it is known"),
@@ -253,13 +279,13 @@ COVERAGES = Table(
 
 LINE = (
     Column("claim_line_number", INTEGER, "Number of the line in the claim, from 1"),
-    Column("hcpcs_code", TEXT, "Procedure, CPT or HCPCS level II"),
-    Column("modifiers", pl.List(pl.String()), "Modifiers of the procedure, in order; often none"),
+    Column("hcpcs_code", TEXT, "Procedure, CPT or HCPCS level II", is_code=True),
+    Column("modifiers", pl.List(pl.String()), "Modifiers of the procedure, in order; often none", is_code=True),
     Column(
         "diagnosis_pointers", pl.List(pl.Int32()), "Diagnoses that the line is for, numbers in diagnosis_codes from 1"
     ),
     Column("line_service_date", DATE, "Day of service"),
-    Column("place_of_service_code", TEXT, "CMS place of service"),
+    Column("place_of_service_code", TEXT, "CMS place of service", is_code=True),
     Column("unit_count", INTEGER, "Units of the procedure"),
     Column("unit_charge_amount", USD, "Charge of one unit", unit="USD"),
     Column("charge_amount", USD, "Charge of all units", unit="USD"),
@@ -272,9 +298,14 @@ CLAIMS = Table(
     ("claim_id",),
     (
         Column("claim_id", TEXT, "Claim: day of the first version and index"),
-        Column("claim_status", TEXT, "active, cancelled or draft"),
+        Column("claim_status", TEXT, "active, cancelled or draft", is_code=True),
         Column("version_number", INTEGER, "1 for the first version of the claim"),
-        Column("claim_frequency_code", TEXT, "1 original, 7 replacement of another claim, 8 void (X12 837 CLM05-3)"),
+        Column(
+            "claim_frequency_code",
+            TEXT,
+            "1 original, 7 replacement of another claim, 8 void (X12 837 CLM05-3)",
+            is_code=True,
+        ),
         Column("replaced_claim_id", TEXT, "Claim that this one replaces", nullable=True),
         Column("received_date", DATE, "Day of the first version"),
         Column("claim_start_date", DATE, "First day of service"),
@@ -282,16 +313,16 @@ CLAIMS = Table(
         Column("patient_id", TEXT, "Patient"),
         Column("patient_name", TEXT, "Name of the patient on the claim"),
         Column("coverage_id", TEXT, "Coverage on the date of service"),
-        Column("payer_id", TEXT, "Payer"),
-        Column("organization_id", TEXT, "Billing provider"),
-        Column("billing_npi", TEXT, "NPI of the billing provider"),
-        Column("practitioner_id", TEXT, "Rendering provider"),
-        Column("rendering_npi", TEXT, "NPI of the rendering provider"),
-        Column("location_id", TEXT, "Site of care"),
-        Column("facility_city", TEXT, "City of the site of care"),
-        Column("facility_state", TEXT, "State of the site of care"),
-        Column("place_of_service_code", TEXT, "CMS place of service"),
-        Column("diagnosis_codes", pl.List(pl.String()), "ICD-10-CM, the principal one first"),
+        Column("payer_id", TEXT, "Payer", is_code=True),
+        Column("organization_id", TEXT, "Billing provider", is_code=True),
+        Column("billing_npi", TEXT, "NPI of the billing provider", is_code=True),
+        Column("practitioner_id", TEXT, "Rendering provider", is_code=True),
+        Column("rendering_npi", TEXT, "NPI of the rendering provider", is_code=True),
+        Column("location_id", TEXT, "Site of care", is_code=True),
+        Column("facility_city", TEXT, "City of the site of care", is_code=True),
+        Column("facility_state", TEXT, "State of the site of care", is_code=True),
+        Column("place_of_service_code", TEXT, "CMS place of service", is_code=True),
+        Column("diagnosis_codes", pl.List(pl.String()), "ICD-10-CM, the principal one first", is_code=True),
         Column("lines", pl.List(struct_of(LINE)), "Service lines in order", fields=LINE),
         Column("total_charge_amount", USD, "Sum of the lines' charges", unit="USD"),
     ),

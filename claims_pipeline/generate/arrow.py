@@ -1,12 +1,14 @@
-"""Nested columns from flat arrays and offsets, and exact money, without a loop over rows."""
+"""Codes, nested columns from flat arrays and offsets, and exact money, without a loop over rows."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from claims_pipeline.generate.draws import Integers
+from claims_pipeline.reference import read_table
 from claims_pipeline.schema import USD
 
 
@@ -16,6 +18,18 @@ def money(cents: Integers) -> pl.Series:
     words[:, 0] = cents
     array = pa.Array.from_buffers(pa.decimal128(12, 2), len(cents), [None, pa.py_buffer(words)])
     return pl.Series(_Exported(array)).cast(USD)
+
+
+@cache
+def categories(names: tuple[str, ...]) -> pl.Series:
+    """Return names as categories."""
+    return pl.Series(names, dtype=pl.Categorical)
+
+
+@cache
+def codes_of(table: str, column: str) -> pl.Series:
+    """Return a text column of a reference table as categories, which rows are looked up in without their text."""
+    return read_table(table)[column].cast(pl.Categorical)
 
 
 def lists(values: pl.Series, lengths: Integers) -> pl.Series:

@@ -5,11 +5,12 @@ Coverage renews on January 1; Medicare begins on the first of the month of the 6
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.days import year_of, year_start
+from claims_pipeline.generate.days import year_of, year_start, years_in
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
 from claims_pipeline.generate.membership import KINDS, MEDICAID, MEDICARE
 from claims_pipeline.generate.population import population
@@ -99,11 +100,28 @@ def second_span_on(feed: Feed, *, people: Integers, days: Integers) -> Spans:
 
 def _plan(feed: Feed, policies: Integers, years: Integers, kind: Integers) -> Integers:
     """Return the plan of a kind that a policy has in a year: kept until its holder chooses anew at a renewal."""
-    draws, plans = Draws(feed.seed), read_table("plans")
-    chosen_in = np.zeros(len(policies), dtype=np.int64)
-    for year in range(feed.start_date.year, int(years.max(initial=0)) + 1):
-        chooses = draws.uniform("person/plan change", pair(policies, year)) < PLAN_CHANGES_A_YEAR
-        chosen_in[chooses & (years >= year)] = year
+    plans = np.empty_like(policies)
+    for year in years_in(years):
+        for number, name in enumerate(KINDS):
+            (at,) = np.nonzero((years == year) & (kind == number))
+            choose = partial(_chosen_plan, feed, policies[at], year, number)
+            plans[at] = population(feed).remembered(f"plan/{name}/{year}", policies[at], choose)
+    return plans
+
+
+def _chosen_plan(feed: Feed, policies: Integers, year: int, kind: int, rows: Integers) -> Integers:
+    """Return the plan of a kind that the policies at some positions have in a year."""
+    draws, mine = Draws(feed.seed), policies[rows]
+    chosen_in = np.zeros(len(mine), dtype=np.int64)
+    for renewal in range(feed.start_date.year, year + 1):
+        chooses = draws.uniform("person/plan change", pair(mine, renewal)) < PLAN_CHANGES_A_YEAR
+        chosen_in[chooses] = renewal
+    return _plan_choice().choose(draws.bits("person/plan", pair(mine, chosen_in)), np.full(len(mine), kind))
+
+
+@cache
+def _plan_choice() -> KeyedChoice:
+    """Return the choice of a plan by kind of coverage."""
+    plans = read_table("plans")
     kinds, share = plans["coverage_kind"].to_numpy(), plans["share"].to_numpy()
-    choice = KeyedChoice(plans["plan_id"].to_list(), [np.where(kinds == name, share, 0.0) for name in KINDS])
-    return choice.choose(draws.bits("person/plan", pair(policies, chosen_in)), kind)
+    return KeyedChoice(plans["plan_id"].to_list(), [np.where(kinds == name, share, 0.0) for name in KINDS])

@@ -14,7 +14,7 @@ from claims_pipeline.generate.draws import Draws, Integers, key_of, keys_of, pai
 from claims_pipeline.generate.identifiers import npis, numbered
 from claims_pipeline.generate.names import choose_first_names, choose_last_names
 from claims_pipeline.generate.once import once
-from claims_pipeline.generate.zip_codes import zip_codes
+from claims_pipeline.generate.zip_codes import choose_zip_codes
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import DIRECTORY
@@ -177,10 +177,10 @@ def _with_address(frame: pl.DataFrame) -> pl.DataFrame:
     """Add the address of an organization: its own number in a main street of its city."""
     cities = read_table("cities")[frame["city_index"]]
     texts = frame.select(pl.format("{}/{}/{}", pl.lit(cities["city"]), "organization", "group")).to_series()
-    keys = keys_of(texts)
+    keys, addresses = keys_of(texts), np.array([key_of(text) for text in texts], dtype=np.uint64)
     return frame.with_columns(
         cities["city"],
         cities["state"],
-        zip_codes(frame["city_index"].to_numpy(), np.array([key_of(text) for text in texts], dtype=np.uint64)),
+        read_table("zip_codes")["zip_code"].gather(choose_zip_codes(frame["city_index"].to_numpy(), addresses)),
         pl.format("{} Medical Plaza", pl.lit(pl.Series(100 + keys % 950 * 4))).alias("address_line"),
     )

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from claims_pipeline.generate.arrow import lists, money
+from claims_pipeline.generate.arrow import codes_of, lists, money
 from claims_pipeline.generate.charges import MODIFIERS, Billed, modifiers_of, unit_charges
 from claims_pipeline.generate.coding_order import MOST_DIAGNOSES
 from claims_pipeline.generate.days import year_of
@@ -15,7 +15,9 @@ from claims_pipeline.generate.identifiers import dates
 from claims_pipeline.generate.line_modifiers import complete_modifiers
 from claims_pipeline.generate.lines import Lines
 from claims_pipeline.generate.mistakes import mistakes_of
+from claims_pipeline.generate.once import once
 from claims_pipeline.generate.plan import Plan
+from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import LINE
 
@@ -37,18 +39,9 @@ def encounters_of(plan: Plan) -> pl.DataFrame:
         city=city[plan.practitioner],
         is_video=plan.is_video,
     )
-    practitioners = directory_of(plan.feed).practitioners
-    sites = practitioners.select(
-        "organization_id",
-        "billing_npi",
-        "practitioner_id",
-        "location_id",
-        "place_of_service_code",
-        pl.col("npi").alias("rendering_npi"),
-        pl.col("city").alias("facility_city"),
-        pl.col("state").alias("facility_state"),
-    )[plan.practitioner]
-    place = pl.when(pl.Series(plan.is_video)).then(pl.lit(TELEHEALTH_AT_HOME)).otherwise("place_of_service_code")
+    sites = _sites(plan.feed)[plan.practitioner]
+    at_home = pl.lit(TELEHEALTH_AT_HOME).cast(pl.Categorical)
+    place = pl.when(pl.Series(plan.is_video)).then(at_home).otherwise("place_of_service_code")
     frame = sites.with_columns(pl.coalesce(_elsewhere(lines, len(plan.story)), place).alias("place_of_service_code"))
     modifiers = complete_modifiers(
         modifiers_of(visits, lines),
@@ -64,11 +57,11 @@ def encounters_of(plan: Plan) -> pl.DataFrame:
     unit_cents = unit_charges(visits, lines, modifiers=modifiers, year=year)
     cents = unit_cents * lines.units
     counts = np.bincount(lines.claim, minlength=len(plan.story))
-    codes = read_table("diagnoses")["diagnosis_code"].gather(
+    codes = codes_of("diagnoses", "diagnosis_code").gather(
         diagnoses.codes[np.arange(MOST_DIAGNOSES) < diagnoses.count[:, None]]
     )
     line_frame = _line_frame(lines, counts, service=plan.service, places=frame["place_of_service_code"]).with_columns(
-        pl.Series([modifier.split() for modifier in MODIFIERS]).gather(modifiers).alias("modifiers"),
+        _modifiers().gather(modifiers).alias("modifiers"),
         money(unit_cents).alias("unit_charge_amount"),
         money(cents).alias("charge_amount"),
     )
@@ -81,12 +74,36 @@ def encounters_of(plan: Plan) -> pl.DataFrame:
     )
 
 
+@once(maxsize=2)
+def _sites(feed: Feed) -> pl.DataFrame:
+    """Return where each practitioner works, as claims name it."""
+    return directory_of(feed).practitioners.select(
+        pl.col(name).cast(pl.Categorical).alias(column)
+        for column, name in {
+            "organization_id": "organization_id",
+            "billing_npi": "billing_npi",
+            "practitioner_id": "practitioner_id",
+            "location_id": "location_id",
+            "place_of_service_code": "place_of_service_code",
+            "rendering_npi": "npi",
+            "facility_city": "city",
+            "facility_state": "state",
+        }.items()
+    )
+
+
+@cache
+def _modifiers() -> pl.Series:
+    """Return the lists of modifiers that MODIFIERS names."""
+    return pl.Series([modifier.split() for modifier in MODIFIERS], dtype=pl.List(pl.Categorical()))
+
+
 def _elsewhere(lines: Lines, claims: int) -> pl.Series:
     """Return the place of service of each claim that is not rendered at the practitioner's site, null for others."""
     of_code = _places()[lines.code]
     place = np.full(claims, -1)
     place[lines.claim[of_code >= 0]] = of_code[of_code >= 0]
-    places = read_table("service_places")["place_of_service_code"]
+    places = codes_of("service_places", "place_of_service_code")
     return pl.select(pl.when(pl.Series(place) >= 0).then(places.gather(place.clip(0)))).to_series()
 
 
@@ -103,7 +120,7 @@ def _line_frame(lines: Lines, counts: Integers, *, service: Integers, places: pl
     return pl.DataFrame(
         {
             "claim_line_number": number.astype(np.int32),
-            "hcpcs_code": read_table("procedures")["hcpcs_code"].gather(lines.code),
+            "hcpcs_code": codes_of("procedures", "hcpcs_code").gather(lines.code),
             "diagnosis_pointers": pointers.gather(lines.pointer),
             "line_service_date": dates(service[lines.claim]),
             "place_of_service_code": places.gather(lines.claim),

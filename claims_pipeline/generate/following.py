@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.days import weekday_of
 from claims_pipeline.generate.draws import Bits, Draws, Integers
+from claims_pipeline.generate.in_turn import NOBODY
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.slots import ReceiptDays, Slots
+from claims_pipeline.generate.well_child import children_due
 from claims_pipeline.reference import read_table
 
 SOURCE_ATTEMPTS = 3
@@ -18,22 +20,33 @@ LONGEST_WAIT = 4
 SATURDAY = 5
 
 
-def follow(receipts: ReceiptDays, slots: Slots, received: Integers) -> tuple[Integers, Bits]:
+def follow(receipts: ReceiptDays, slots: Slots, received: Integers, row: Integers) -> tuple[Integers, Bits]:
     """Let laboratory and imaging claims follow a visit that the payer receives on the same day.
 
     Their person becomes that of the visit, their service is on its day or soon after it. Returns the story and the
     episode of the visit, -1 and 0 where none is followed.
+
+    Args:
+        receipts: the days.
+        slots: what claims are about; all but replacements, which no claim follows.
+        received: the day of each.
+        row: position of each among `receipts.claims`.
     """
     draws, may_follow = Draws(receipts.feed.seed), _sources()
     follows = read_table("stories")["follows"].to_numpy()
     source_story, source_episode = np.full(len(received), -1), np.zeros_like(slots.counter)
+    position = np.zeros(int(receipts.counts.sum()), dtype=np.int32)
+    position[row] = np.arange(len(row))
     (open_claims,) = np.nonzero(draws.uniform("claim/follows", slots.counter) < follows[slots.story])
     for attempt in range(SOURCE_ATTEMPTS):
         days = received[open_claims]
         counts = receipts.counts[days - receipts.first]
         index = draws.below(f"claim/source {attempt}", slots.counter[open_claims], counts)
-        source = receipts.slots(days, index).widened()
-        fits = may_follow[slots.story[open_claims], source.story] & ~receipts.are_taken(days, index)
+        is_free = ~receipts.are_taken(days, index)
+        source = slots.at(position[receipts.rows(days, index)].astype(np.int64))
+        if _may_be_another(receipts, source, is_free & receipts.are_due(days, index)):
+            source = receipts.slots(days, index)
+        fits = may_follow[slots.story[open_claims], source.story] & is_free
         claims, chosen = open_claims[fits], np.flatnonzero(fits)
         slots.person[claims] = source.person[chosen]
         wait = draws.below("claim/wait", slots.counter[claims], 2 * LONGEST_WAIT) - LONGEST_WAIT
@@ -44,6 +57,16 @@ def follow(receipts: ReceiptDays, slots: Slots, received: Integers) -> tuple[Int
         source_story[claims], source_episode[claims] = source.story[chosen], source.episode[chosen]
         open_claims = open_claims[~fits]
     return source_story, source_episode
+
+
+def _may_be_another(receipts: ReceiptDays, source: Slots, is_due: NDArray[np.bool_]) -> bool:
+    """Return whether one of some claims for children who are due is about something else when it is drawn without all.
+
+    That is so where a claim finds no child for itself.
+    """
+    due = source.at(is_due)
+    uniform = Draws(receipts.feed.seed).uniform("claim/person", due.counter)
+    return bool((children_due(receipts.feed, uniform, due.service) == NOBODY).any())
 
 
 @cache

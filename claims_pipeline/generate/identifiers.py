@@ -1,5 +1,7 @@
 """Ids as text, and NPIs that are not assigned to anyone."""
 
+from functools import cache
+
 import numpy as np
 import polars as pl
 
@@ -10,24 +12,19 @@ PADDING = {"patient": 6, "practitioner": 4, "organization": 4, "location": 4, "c
 
 def numbered(kind: str, index: Integers) -> pl.Series:
     """Return `kind-000001` for index 0, and so on; numbers grow past their padding."""
-    return _text(f"{kind}_id", pl.lit(f"{kind}-"), _padded(index + 1, PADDING[kind]))
+    return _numbers(f"{kind}-", index + 1, PADDING[kind]).alias(f"{kind}_id")
 
 
 def claim_ids(received: Integers, index: Integers) -> pl.Series:
     """Return `claim-20250105-000042` for the day received and an index within it (from 0)."""
-    return _text("claim_id", pl.lit("claim-"), _compact(received), pl.lit("-"), _padded(index + 1, PADDING["claim"]))
+    return (_compact(received, "claim-%Y%m%d-") + _numbers("", index + 1, PADDING["claim"])).alias("claim_id")
 
 
 def coverage_ids(patient_ids: pl.Series, start: Integers, order: Integers) -> pl.Series:
     """Return `coverage-000123-20250401` for a patient and the first day covered; what pays second ends with `-2`."""
-    return _text(
-        "coverage_id",
-        pl.lit("coverage"),
-        pl.lit(patient_ids).str.strip_prefix("patient"),
-        pl.lit("-"),
-        _compact(start),
-        pl.when(pl.lit(pl.Series(order)) > 1).then(pl.format("-{}", pl.lit(pl.Series(order)))).otherwise(pl.lit("")),
-    )
+    of_patient = "coverage" + patient_ids.str.slice(len("patient"))
+    ends = pl.Series(["", "-2"]).gather(order - 1)
+    return (of_patient + _compact(start, "-%Y%m%d") + ends).alias("coverage_id")
 
 
 def dates(days: Integers) -> pl.Series:
@@ -59,17 +56,29 @@ def npis(numbers: Integers) -> pl.Series:
     return pl.Series(body * 10 + (-total) % 10).cast(pl.String)
 
 
-def _padded(numbers: Integers, width: int) -> pl.Expr:
-    return pl.lit(pl.Series(numbers)).cast(pl.String).str.zfill(width)
+def _numbers(before: str, numbers: Integers, width: int) -> pl.Series:
+    """Return numbers with leading zeros after a text: thousands and the rest are looked up, not written digit by digit.
+
+    Args:
+        before: the text.
+        numbers: not negative.
+        width: digits, more than three; larger numbers have more.
+    """
+    thousands, rest = np.divmod(numbers, 1000)
+    size = 1 << int(thousands.max(initial=0)).bit_length()
+    return _written(before, size, width - 3).gather(thousands) + _written("", 1000, 3).gather(rest)
 
 
-def _compact(days: Integers) -> pl.Expr:
+@cache
+def _written(before: str, size: int, width: int) -> pl.Series:
+    """Return the numbers below `size` with leading zeros after a text."""
+    return pl.Series([f"{before}{number:0{width}d}" for number in range(size)], dtype=pl.String)
+
+
+def _compact(days: Integers, form: str) -> pl.Series:
+    """Return days as text in a form of strftime."""
     if not len(days) or days.max() - days.min() > len(days):
-        return pl.lit(dates(days)).dt.strftime("%Y%m%d")
+        return dates(days).dt.strftime(form)
     first = days.min()
-    texts = dates(np.arange(first, days.max() + 1)).dt.strftime("%Y%m%d")  # each day is written once
-    return pl.lit(texts.gather(days - first))
-
-
-def _text(name: str, *parts: pl.Expr) -> pl.Series:
-    return pl.select(pl.concat_str(*parts).alias(name)).to_series()
+    texts = dates(np.arange(first, days.max() + 1)).dt.strftime(form)  # each day is written once
+    return texts.gather(days - first)

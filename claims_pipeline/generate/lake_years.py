@@ -88,7 +88,7 @@ def _in_parts(
             parts.append(_read(writer, VISITS, january))
             labels += [_read(writer, IRREGULARITIES, january)] if feed.irregularities else []
             continue
-        drawn = pl.concat(frames_of_days(feed, *span, [*earlier, *parts], jobs=jobs))
+        drawn = pl.concat(frames_of_days(feed, *span, [*earlier, *parts], jobs=jobs)).cast(VISITS.polars_schema)
         visits, found = plant(feed, drawn, [*earlier, *parts])
         parts.append(visits)
         labels.append(found)

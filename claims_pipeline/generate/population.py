@@ -74,11 +74,20 @@ class Population:
     _remembered: dict[str, NDArray[np.int16]] = field(default_factory=dict, repr=False)
 
     def remembered(self, what: str, people: Integers, choose: Callable[[Integers], Integers]) -> Integers:
-        """Return the row of a reference table that `choose` gives for each person, asking once for each person."""
-        known = self._remembered.setdefault(what, np.full(len(self.birth_day), -1, dtype=np.int16))
-        missing = np.unique(people[known[people] < 0])
-        if len(missing):
-            known[missing] = choose(missing)
+        """Return the row of a reference table that is chosen for each person, asking once for each person.
+
+        Args:
+            what: what is chosen; it depends on the person only.
+            people: their numbers, which may repeat.
+            choose: returns the rows for the people at some positions in `people`.
+        """
+        if what not in self._remembered:
+            self._remembered[what] = np.full(len(self.birth_day), -1, dtype=np.int16)
+        known = self._remembered[what]
+        (unknown,) = np.nonzero(known[people] < 0)
+        if len(unknown):
+            first = unknown[np.unique(people[unknown], return_index=True)[1]]
+            known[people[first]] = choose(first)
         return known[people].astype(np.int64)
 
     def covers(self, people: Integers, days: Integers) -> NDArray[np.bool_]:

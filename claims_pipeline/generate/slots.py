@@ -183,6 +183,15 @@ class ReceiptDays:
         found: NDArray[np.bool_] = self._are_taken[self.rows(received, index)]
         return found
 
+    def are_due(self, received: Integers, index: Integers) -> NDArray[np.bool_]:
+        """Return which claims are drawn for children who are due."""
+        draws = read_table("stories")["draw"].gather(self._in_turn)
+        row, place = received - self.first, self._places(received, index)
+        found = np.zeros(len(row), dtype=np.bool_)
+        for column in np.flatnonzero((draws == "due").to_numpy()):
+            found |= self._has_place(row, place, int(column))
+        return found
+
     def slots(self, received: Integers, index: Integers) -> Slots:
         """Return what the claims with these days and indices are about, `narrowed`.
 
@@ -225,11 +234,19 @@ class ReceiptDays:
         story = self._random_story.choose(self._draws.bits("claim/story", pair(received, index)), row)
         ordinal = np.full(len(row), -1)
         for column, position in enumerate(self._in_turn):
-            begin = self._until[row, column - 1] if column else np.zeros_like(row)
-            mine = (place >= begin) & (place < self._until[row, column])
+            (mine,) = np.nonzero(self._has_place(row, place, column))
+            of_day = row[mine]
+            begin = self._until[of_day, column - 1] if column else 0
             story[mine] = position
-            ordinal[mine] = (self._before[row, column] + place - begin)[mine]
+            ordinal[mine] = self._before[of_day, column] + place[mine] - begin
         return story, ordinal
+
+    def _has_place(self, row: Integers, place: Integers, column: int) -> NDArray[np.bool_]:
+        """Return which places of days belong to a story in which people take turns."""
+        has: NDArray[np.bool_] = place < self._until[row, column]
+        if column:
+            has &= place >= self._until[row, column - 1]
+        return has
 
     def _places(self, received: Integers, index: Integers) -> Integers:
         """Return the place within its day of each claim: its index, scattered."""
@@ -242,7 +259,7 @@ def _lag_choice(feed: Feed, first: int, last: int) -> WeightTable:
     """Return the choice of the days from service to receipt, by day received and story."""
     services = calendar(feed, horizon(feed, last)).services
     row, days = first - day_number(feed.start_date) + LONGEST_LAG, last - first + 1
-    lags = lag_weights()
-    weights = np.stack([lags[lag] * services[row - lag :][:days] for lag in range(LONGEST_LAG + 1)], axis=-1)
+    until = np.lib.stride_tricks.sliding_window_view(services, LONGEST_LAG + 1, axis=0)[row - LONGEST_LAG :][:days]
+    weights = until[..., ::-1] * lag_weights()
     weights[weights.sum(axis=-1) == 0] = 1.0  # stories that concern no person are never looked up
     return WeightTable(weights.reshape(-1, LONGEST_LAG + 1))

@@ -43,13 +43,18 @@ class Standing:
     def _by_row(self) -> Integers:
         return narrowed(np.argsort(self.row))
 
+    @cached_property
+    def _begins(self) -> Integers:
+        """The position of the first line of each claim, and the number of all lines."""
+        return narrowed(np.cumsum(np.r_[0, np.bincount(self.lines.claim, minlength=len(self.row))]))
+
     def between(self, first: int, last: int) -> "Standing":
         """Return the claims with the rows from `first` until before `last`."""
         return self.at(self._by_row[slice(*np.searchsorted(self.row, [first, last], sorter=self._by_row))])
 
     def at(self, rows: Integers) -> "Standing":
         """Return the claims at some positions."""
-        begins, ends = np.searchsorted(self.lines.claim, rows), np.searchsorted(self.lines.claim, rows, side="right")
+        begins, ends = self._begins[rows], self._begins[1:][rows]
         lines = self.lines.at(elements(begins, ends - begins))
         claim = narrowed(np.repeat(np.arange(len(rows)), ends - begins))
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
@@ -108,7 +113,7 @@ def frames_of(
     """
     count = int(receipts.counts.sum())
     if not count:
-        yield no_visits()
+        yield VISITS.coded_schema.to_frame()
         return
     parts = [*parts, *_copies(receipts, parts, before)]
     for first in range(0, count, ROW_GROUP):

@@ -1,10 +1,14 @@
-"""The daily tables of a plan. Every function returns the rows of all its days, with their `day`, sorted by key."""
+"""The daily tables of a plan. Every function returns the rows of all its days, with their `day`, sorted by key.
+
+Codes are categories (Table.coded_schema).
+"""
 
 from functools import cache
 
 import numpy as np
 import polars as pl
 
+from claims_pipeline.generate.arrow import categories, codes_of
 from claims_pipeline.generate.coverage import Spans, may_have_two, second_span_on
 from claims_pipeline.generate.draws import NO_COUNTER, Draws, Integers, KeyedChoice, keys_of, pair, unpair
 from claims_pipeline.generate.encounters import encounters_of
@@ -15,11 +19,12 @@ from claims_pipeline.generate.plan import FREQUENCIES, Plan
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.subscribers import RELATIONSHIPS, relationships
-from claims_pipeline.generate.zip_codes import zip_codes
+from claims_pipeline.generate.zip_codes import choose_zip_codes
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, Table
 
+GENDERS = ("male", "female")
 MEMBER_NUMBERS, MEMBER_NUMBER_STEP = 900_000_000, 370_368_367
 """How many member numbers there are, and from one person's to the next one's: without a common divisor, so that no two
 subscribers have one number with a payer."""
@@ -38,25 +43,32 @@ def patients_of(plan: Plan) -> pl.DataFrame:
     day, person = unpair(named[np.append(True, named[1:] != named[:-1])])  # many times faster than np.unique
     first, last = _names_of(feed, person)
     residence = residence_on(feed, person, day)
-    cities = read_table("cities")[residence.city]
     house = pair(residence.home, residence.moved_in)
     draws = Draws(feed.seed)
     streets = read_table("streets")["street"]
-    street = KeyedChoice(streets.to_list(), np.ones(len(streets))).choose(draws.bits("address/street", house))
+    of_street = KeyedChoice(streets.to_list(), np.ones(len(streets)))
+    street = residence.remembered(
+        feed, "street", lambda first: of_street.choose(draws.bits("address/street", house[first]))
+    )
+    zip_code = residence.remembered(
+        feed,
+        "zip code",
+        lambda first: choose_zip_codes(residence.city[first], draws.bits("address/zip code", house[first])),
+    )
     frame = pl.DataFrame(
         {
             "day": dates(day),
             "patient_id": numbered("patient", person),
-            "first_name": read_table("first_names")["first_name"].gather(first),
-            "last_name": read_table("last_names")["last_name"].gather(last),
-            "gender": np.where(people.is_female[person], "female", "male"),
+            "first_name": codes_of("first_names", "first_name").gather(first),
+            "last_name": codes_of("last_names", "last_name").gather(last),
+            "gender": categories(GENDERS).gather(people.is_female[person].astype(np.int64)),
             "birth_date": dates(people.birth_day[person]),
             "death_date": known_dates(people.member.death[person], until=day),
             "number": draws.below("address/number", house, 4900) + 100,
             "street": streets.gather(street),
-            "city": cities["city"],
-            "state": cities["state"],
-            "zip_code": zip_codes(residence.city, draws.bits("address/zip code", house)),
+            "city": codes_of("cities", "city").gather(residence.city),
+            "state": codes_of("cities", "state").gather(residence.city),
+            "zip_code": codes_of("zip_codes", "zip_code").gather(zip_code),
         }
     ).with_columns(pl.format("{} {}", "number", "street").alias("address_line"))
     return _conform(PATIENTS, frame)
@@ -66,12 +78,13 @@ def _names_of(feed: Feed, person: Integers) -> tuple[Integers, Integers]:
     """Return each person's rows of first_names and last_names."""
     draws, people = Draws(feed.seed), population(feed)
 
-    def first_names(some: Integers) -> Integers:
+    def first_names(first: Integers) -> Integers:
+        some = person[first]
         sexes, births = people.is_female[some], people.birth_day[some]
         return choose_first_names(draws, "patient", some, is_female=sexes, birth_days=births)
 
-    def family_names(some: Integers) -> Integers:
-        return choose_last_names(draws, "patient", _family(feed, some))
+    def family_names(first: Integers) -> Integers:
+        return choose_last_names(draws, "patient", _family(feed, person[first]))
 
     first = people.remembered("first name", person, first_names)
     last = people.remembered("last name", person, family_names)
@@ -121,7 +134,6 @@ def _with_spans(
         maintain_order="left",
     )
     known_end = np.where(spans.end <= day, spans.end, spans.planned_end)
-    plans = read_table("plans")[spans.plan]
     of_payer = Draws(feed.seed).below("payer/member numbers", _payer_keys()[spans.plan], MEMBER_NUMBERS)
     member = (spans.subscriber * MEMBER_NUMBER_STEP + of_payer) % MEMBER_NUMBERS
     is_dependent = spans.subscriber != person
@@ -130,9 +142,9 @@ def _with_spans(
         coverage_ids(rows["patient_id"], spans.start, order).alias("coverage_id"),
         pl.Series("coverage_order", order),
         numbered("patient", spans.subscriber).alias("subscriber_id"),
-        pl.Series(RELATIONSHIPS).gather(relationships(feed, person, spans.subscriber)).alias("relationship"),
+        categories(RELATIONSHIPS).gather(relationships(feed, person, spans.subscriber)).alias("relationship"),
         pl.Series("dependent_number", np.where(is_dependent, place + 1, 0)),
-        *plans.select("payer_id", "plan_id", "plan_name", "plan_type"),
+        *(codes_of("plans", name).gather(spans.plan) for name in ("payer_id", "plan_id", "plan_name", "plan_type")),
         pl.format("M{}", pl.lit(pl.Series(member + 100_000_000))).alias("member_id"),
         dates(spans.start).alias("coverage_start_date"),
         dates(known_end).alias("coverage_end_date"),
@@ -167,9 +179,9 @@ def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl
         CLAIMS,
         frame.with_columns(encounter).with_columns(
             claim_ids(plan.received, plan.index),
-            pl.Series(STATUSES).gather(plan.status).alias("claim_status"),
+            categories(STATUSES).gather(plan.status).alias("claim_status"),
             pl.Series("version_number", plan.version),
-            pl.Series(FREQUENCIES).gather(plan.frequency).alias("claim_frequency_code"),
+            categories(FREQUENCIES).gather(plan.frequency).alias("claim_frequency_code"),
             _claims_replaced(plan).alias("replaced_claim_id"),
             dates(plan.received).alias("received_date"),
             dates(plan.service).alias("claim_start_date"),
@@ -178,17 +190,19 @@ def claims_of(plan: Plan, patients: pl.DataFrame, coverages: pl.DataFrame) -> pl
     )
 
 
-def _claims_replaced(plan: Plan) -> pl.Expr:
+def _claims_replaced(plan: Plan) -> pl.Series:
     """Return the id of the claim that each claim replaces, null for none."""
-    return pl.when(pl.Series(plan.replaces != NO_COUNTER)).then(claim_ids(*unpair(plan.replaces)))
+    (rows,) = np.nonzero(plan.replaces != NO_COUNTER)
+    ids = claim_ids(*unpair(plan.replaces[rows]))
+    return pl.Series([None], dtype=pl.String).new_from_index(0, len(plan.replaces)).scatter(rows, ids)
 
 
 def _nothing(table: Table) -> pl.DataFrame:
-    return pl.Schema({"day": pl.Date(), **table.polars_schema}).to_frame()
+    return pl.Schema({"day": pl.Date(), **table.coded_schema}).to_frame()
 
 
 def _conform(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    declared = [pl.col(column.name).cast(column.dtype) for column in table.columns]
+    declared = [pl.col(name).cast(dtype) for name, dtype in table.coded_schema.items()]
     rows = frame.select("day", *declared)
     return rows if _is_in_order(rows, "day", *table.key) else rows.sort("day", *table.key)
 

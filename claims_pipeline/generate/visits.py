@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.arrow import lists
+from claims_pipeline.generate.arrow import codes_of, lists
 from claims_pipeline.generate.calendar import stories
 from claims_pipeline.generate.coding_order import MOST_DIAGNOSES
 from claims_pipeline.generate.diagnoses import Diagnoses
@@ -65,11 +65,8 @@ class Visits:
         return found
 
     def frame(self) -> pl.DataFrame:
-        """Return the visits as schema declares them."""
-        codes, counts = (
-            read_table("diagnoses")["diagnosis_code"],
-            np.bincount(self.lines.claim, minlength=len(self.person)),
-        )
+        """Return the visits as schema declares them, with codes as categories."""
+        counts = np.bincount(self.lines.claim, minlength=len(self.person))
         day, number = unpair(self.replaces)
         is_replacement = pl.lit(pl.Series(self.replaces != NO_COUNTER))
         is_coded = np.arange(MOST_DIAGNOSES) < self.diagnoses.count[:, None]
@@ -81,16 +78,18 @@ class Visits:
                 "replaced_index": pl.select(pl.when(is_replacement).then(pl.Series(number))).to_series(),
                 "person": self.person,
                 "service_date": dates(self.service),
-                "story": pl.Series(stories()).gather(self.story),
+                "story": codes_of("stories", "story").gather(self.story),
                 "practitioner": self.practitioner,
                 "is_new_patient": self.is_new,
                 "is_video": self.is_video,
-                "diagnosis_codes": lists(codes.gather(self.diagnoses.codes[is_coded]), self.diagnoses.count),
-                "hcpcs_codes": lists(read_table("procedures")["hcpcs_code"].gather(self.lines.code), counts),
+                "diagnosis_codes": lists(
+                    codes_of("diagnoses", "diagnosis_code").gather(self.diagnoses.codes[is_coded]), self.diagnoses.count
+                ),
+                "hcpcs_codes": lists(codes_of("procedures", "hcpcs_code").gather(self.lines.code), counts),
                 "diagnosis_pointers": lists(pl.Series(self.lines.pointer.astype(np.int32)), counts),
                 "unit_counts": lists(pl.Series(self.lines.units.astype(np.int32)), counts),
             }
-        ).cast(VISITS.polars_schema)
+        ).cast(VISITS.coded_schema)
 
 
 def visits_from(frame: pl.DataFrame) -> Visits:

@@ -36,6 +36,7 @@ from claims_pipeline.generate.standing import Standing, frames_of, no_visits, st
 from claims_pipeline.generate.visits import is_video, visits_from
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
+from claims_pipeline.schema import VISITS
 
 ATTEMPTS = 12
 """Number of patients tried for a claim, at most, until it fits one's history; then the last one stays."""
@@ -68,7 +69,7 @@ class _Draft:
 
 def visits_of(feed: Feed, year: int, earlier: Sequence[pl.DataFrame] = (), *, jobs: int = 2) -> pl.DataFrame:
     """Return the visits of a year in one frame, until the feed's last day if that lies in the year."""
-    return pl.concat(frames_of_days(feed, *spans_of_year(feed, year)[0], earlier, jobs=jobs))
+    return pl.concat(frames_of_days(feed, *spans_of_year(feed, year)[0], earlier, jobs=jobs)).cast(VISITS.polars_schema)
 
 
 def spans_of_year(feed: Feed, year: int) -> list[tuple[int, int]]:
@@ -85,7 +86,7 @@ def spans_of_year(feed: Feed, year: int) -> list[tuple[int, int]]:
 def frames_of_days(
     feed: Feed, first: int, last: int, earlier: Sequence[pl.DataFrame] = (), *, jobs: int = 2
 ) -> Iterator[pl.DataFrame]:
-    """Return one row a claim that the payer receives first on some days, in order of day and index, as schema has it.
+    """Return one row a claim that the payer receives first on some days, by day and index, with codes as categories.
 
     There is one frame at least; how the rows are split into frames depends on their number only.
 
@@ -152,7 +153,7 @@ def _drafts(feed: Feed, first: int, last: int, run: Run) -> tuple[ReceiptDays, _
     if not len(row):
         return receipts, None
     slots = receipts.slots(received, index)
-    source_story, source_episode = follow(receipts, slots, received)
+    source_story, source_episode = follow(receipts, slots, received, row)
     return receipts, _Draft(narrowed(row), slots, narrowed(source_story, np.int8), source_episode)
 
 
@@ -268,11 +269,16 @@ def _refused(slots: Slots, lines: Lines, done: Done, rank: Integers) -> NDArray[
     claim = lines.claim[first]
     services = Done(slots.person[claim], lines.code[first], slots.service[claim])
     early = first[too_soon(services, done, rank[claim])]
-    code_of_claim = lines.claim * procedures.height + lines.code
-    refused = np.isin(code_of_claim, code_of_claim[early])
-    slot_of_claim = lines.claim * (lines.slot.max(initial=0) + 1) + lines.slot
-    is_vaccine = procedures["category"].is_in(["vaccine", "vaccine_administration"]).to_numpy()[lines.code]
-    refused |= np.isin(slot_of_claim, slot_of_claim[refused & is_vaccine])
+    has_early, refused = np.zeros(len(rank), dtype=np.bool_), np.zeros(len(lines.claim), dtype=np.bool_)
+    has_early[lines.claim[early]] = True
+    (of_claims,) = np.nonzero(has_early[lines.claim])  # the few lines that may be refused
+    some, is_early = lines.at(of_claims), np.isin(of_claims, early)
+    code_of_claim = some.claim * procedures.height + some.code
+    is_refused = np.isin(code_of_claim, code_of_claim[is_early])
+    slot_of_claim = some.claim * (some.slot.max(initial=0) + 1) + some.slot
+    is_vaccine = procedures["category"].is_in(["vaccine", "vaccine_administration"]).to_numpy()[some.code]
+    is_refused |= np.isin(slot_of_claim, slot_of_claim[is_refused & is_vaccine])
+    refused[of_claims] = is_refused
     return refused
 
 

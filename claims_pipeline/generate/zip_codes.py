@@ -2,23 +2,20 @@
 
 from functools import cache
 
-import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.draws import Bits, Integers, KeyedChoice
 from claims_pipeline.reference import read_table
 
 
-def zip_codes(cities: Integers, addresses: Bits) -> pl.Series:
-    """Return a ZIP code for each address; addresses that are there more than once are drawn once.
+def choose_zip_codes(cities: Integers, addresses: Bits) -> Integers:
+    """Return the row of the zip_codes table of each address.
 
     Args:
         cities: the address's row of the cities table.
         addresses: random bits of the address.
     """
-    distinct, first, place = np.unique(addresses, return_index=True, return_inverse=True)
-    chosen = _choice().choose(distinct, cities[first])[place]
-    return read_table("zip_codes")["zip_code"].gather(chosen).alias("zip_code")
+    return _choice().choose(addresses, cities)
 
 
 @cache

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from threading import Lock
@@ -27,10 +28,12 @@ ROWS_A_QUERY = 25_000
 """Number of rows from which on partitions are no longer written together."""
 _OPTIONS: dict[str, Any] = {
     "compression": "zstd",
-    "compression_level": 3,
+    "compression_level": 1,  # 3 takes more time and saves no bytes where codes have dictionaries
     "statistics": True,
     "row_group_size": ROW_GROUP,
 }
+_ARROW_SCHEMA = "ARROW:schema"
+"""Where Polars notes in a file the types that its columns had, and looks when it reads them."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class LakeWriter:
 
     def add(self, table: Table, frame: pl.DataFrame, day: date | None = None) -> None:
         """Add one partition: the declared columns of `frame`, in its row order. Threads may add at the same time."""
-        self._add_content(table, day, frame.height, parquet_bytes(frame.select(table.polars_schema.names())))
+        self._add_content(table, day, frame.height, parquet_bytes(table, frame))
 
     def add_days(self, table: Table, frame: pl.DataFrame, days: Sequence[date]) -> dict[date, int]:
         """Add the partitions of some days in order, as `add` does; a day without rows gets an empty one.
@@ -88,9 +91,9 @@ class LakeWriter:
         counts = dict(frame.group_by("day", maintain_order=True).len().iter_rows())
         rows = {day: counts.get(day, 0) for day in days}
         ends = accumulate(rows.values())
-        declared = frame.select(table.polars_schema.names())
+        declared = _coded(table, frame)
         partitions = (declared.slice(end - count, count) for end, count in zip(ends, rows.values(), strict=True))
-        for (day, count), content in zip(rows.items(), _contents(partitions), strict=True):
+        for (day, count), content in zip(rows.items(), _contents(table, partitions), strict=True):
             self._add_content(table, day, count, content)
         return rows
 
@@ -120,10 +123,10 @@ class LakeWriter:
             nonlocal rows
             for frame in frames:
                 rows += frame.height
-                yield _without_neighbours(frame)
+                yield _without_neighbours(_coded(table, frame))
 
         try:
-            register_io_source(counted, schema=table.polars_schema).sink_parquet(temporary, **_OPTIONS)
+            register_io_source(counted, schema=table.coded_schema).sink_parquet(temporary, **_options(table))
             entry = Entry(rows=rows, bytes=temporary.stat().st_size, sha256=file_digest(temporary))
             is_equal = _has(path, entry.bytes) and file_digest(path) == entry.sha256
         except BaseException:
@@ -205,25 +208,39 @@ def _has(path: Path, size: int) -> bool:
         return False
 
 
-def parquet_bytes(frame: pl.DataFrame) -> bytes:
+def parquet_bytes(table: Table, frame: pl.DataFrame) -> bytes:
     """Return `frame` as Parquet with fixed options: equal rows give equal bytes under the locked versions."""
-    (content,) = _contents([frame])
+    (content,) = _contents(table, [_coded(table, frame)])
     return content
 
 
-def _contents(frames: Iterable[pl.DataFrame]) -> Iterator[bytes]:
+def _coded(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the declared columns of a frame with codes as categories."""
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in table.coded_schema.items())
+
+
+def _contents(table: Table, frames: Iterable[pl.DataFrame]) -> Iterator[bytes]:
     """Yield each frame as Parquet: a query that writes several costs less than one for each, if they are small."""
     buffers: list[io.BytesIO] = []
     queries: list[pl.LazyFrame] = []
-    rows = 0
+    options, rows = _options(table), 0
     for frame in frames:
         buffers.append(io.BytesIO())
-        queries.append(_without_neighbours(frame).lazy().sink_parquet(buffers[-1], **_OPTIONS, lazy=True))
+        queries.append(_without_neighbours(frame).lazy().sink_parquet(buffers[-1], **options, lazy=True))
         rows += frame.height
         if rows >= ROWS_A_QUERY:
             yield from _written(queries, buffers)
             buffers, queries, rows = [], [], 0
     yield from _written(queries, buffers)
+
+
+@cache
+def _options(table: Table) -> Mapping[str, Any]:
+    """Return the options with which files of a table are written: their readers see text, not categories."""
+    empty = io.BytesIO()
+    table.polars_schema.to_frame().write_parquet(empty)
+    empty.seek(0)
+    return {**_OPTIONS, "metadata": {_ARROW_SCHEMA: pl.read_parquet_metadata(empty)[_ARROW_SCHEMA]}}
 
 
 def _written(queries: Sequence[pl.LazyFrame], buffers: Sequence[io.BytesIO]) -> list[bytes]:

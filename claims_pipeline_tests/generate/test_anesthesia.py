@@ -16,6 +16,7 @@ from claims_pipeline.generate.population import onsets_of
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
+from claims_pipeline.schema import CLAIMS
 
 pytestmark = pytest.mark.heavy
 
@@ -81,7 +82,8 @@ def billed(given: pl.DataFrame) -> pl.DataFrame:
     """Return the lines of anesthesia: person, service_date, hcpcs_code, who gives it and the physical state."""
     days = [FEED.start_date + timedelta(days=number) for number in range(365)]
     plan = plan_of(FEED, days, given.sort("received_date", "claim_index"))
-    claims = encounters_of(plan).with_columns(person=plan.person, service_date=dates(plan.service))
+    text = encounters_of(plan).cast({"lines": CLAIMS.polars_schema["lines"]})
+    claims = text.with_columns(person=plan.person, service_date=dates(plan.service))
     lines = claims.select("person", "service_date", pl.col("lines").alias("line")).explode("line").unnest("line")
     modifier = pl.col("modifiers").list
     return lines.with_columns(who=modifier.get(0), state=modifier.get(1))

@@ -23,6 +23,7 @@ from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import tables
+from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS
 
 pytestmark = pytest.mark.heavy
 
@@ -57,9 +58,11 @@ def made() -> Made:
         enrollment=enrollment(FEED, FEED.end_date.year + 1),
         practitioners=parties["practitioners"].select("first_name", "last_name", "gender", "specialty"),
         organizations=parties["organizations"].select("organization_name", "address_line", "city"),
-        patients=patients,
-        coverages=coverages,
-        claims=claims.join(doctors, on="practitioner_id", maintain_order="left").drop(counted),
+        patients=patients.cast(PATIENTS.polars_schema),
+        coverages=coverages.cast(COVERAGES.polars_schema),
+        claims=claims.cast(CLAIMS.polars_schema)
+        .join(doctors, on="practitioner_id", maintain_order="left")
+        .drop(counted),
     )
 
 

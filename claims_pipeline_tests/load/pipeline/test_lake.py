@@ -88,6 +88,20 @@ def test_an_unchanged_lake_is_counted_by_type_and_day_without_being_opened(
     assert report.total == Counts(read=10, unchanged=10)
 
 
+def test_rows_that_are_written_with_other_bytes_are_compared_once_and_not_sent(
+    fake_target: Settings, cancelled: tuple[Lake, Shape, str]
+) -> None:
+    lake, shape, _ = cancelled
+    for table in schema.DAILY:
+        for day in shape.dates:
+            lake.read(table, day).write_parquet(lake.path(table, day), compression="uncompressed")
+
+    compared, unchanged = load_lake(lake, fake_target), load_lake(lake, fake_target)
+
+    assert (compared.requests_with_resources, compared.total) == (0, Counts(read=10, unchanged=9, superseded=1))
+    assert (unchanged.requests_with_resources, unchanged.total) == (0, Counts(read=10, unchanged=10))
+
+
 def test_the_version_of_an_older_day_takes_the_place_of_one_that_is_gone(
     fake_server: FakeServer, fake_target: Settings, cancelled: tuple[Lake, Shape, str]
 ) -> None:
