@@ -157,3 +157,55 @@ def test_the_look_at_the_server_counts_as_requests_and_as_time(
     assert again.requests == len(fake_server.requests) > 0
     assert 0.02 < again.seconds < 60
     assert again.sending_seconds == 0
+
+
+def test_of_what_is_older_than_the_pace_the_latest_counts_only() -> None:
+    pace = Pace()
+    for second, settled in ((0.0, 0), (30.0, 60), (31.0, 70), (60.0, 360)):
+        pace.add(second, settled, settled, settled)
+    assert pace.seconds_left(10) == pytest.approx(30.0 * 10 / 300)
+
+    pace.add(61.0, 370, 370, 370)
+    assert pace.seconds_left(10) == pytest.approx(30.0 * 10 / 300)
+    pace.add(61.5, 373, 373, 373)
+    assert pace.seconds_left(10) == pytest.approx(30.5 * 10 / 303)
+
+
+def test_a_forecast_needs_three_seconds() -> None:
+    pace = Pace()
+    pace.add(0.0, 0, 0, 0)
+    pace.add(2.9, 10, 10, 10)
+    assert pace.seconds_left(10) is None
+    pace.add(3.0, 10, 10, 10)
+    assert pace.seconds_left(10) == pytest.approx(3.0)
+
+
+def test_one_moment_has_no_pace() -> None:
+    pace = Pace()
+    assert pace.claims_per_second == 0.0
+    pace.add(1.0, 5, 5, 5)
+    pace.add(1.0, 9, 9, 9)
+    assert (pace.claims_per_second, pace.resources_per_second) == (0.0, 0.0)
+
+
+def test_a_pace_says_how_far_a_load_is() -> None:
+    pace = Pace()
+    pace.add(time.monotonic() - 10, 0, 0, 0)
+
+    progress = pace.progress("claims", settled=30, total=90, claims=10, resources=20, in_flight=3, retries=4)
+
+    assert (progress.stage, progress.settled, progress.total) == ("claims", 30, 90)
+    assert (progress.in_flight, progress.retries) == (3, 4)
+    assert progress.claims_per_second == pytest.approx(1.0, rel=0.1)
+    assert progress.resources_per_second == pytest.approx(2.0, rel=0.1)
+    assert progress.seconds_left == pytest.approx(20.0, rel=0.1)
+
+
+def test_without_a_pause_every_line_passes() -> None:
+    lines: list[str] = []
+    tell = at_most_every(0.0, lines.append)
+
+    for settled in range(3):
+        tell(Progress("patients", settled, 10))
+
+    assert lines == [f"patients: {settled} of 10 resources" for settled in range(3)]
