@@ -147,3 +147,29 @@ def test_a_damaged_answer_to_the_marker_is_reported(
 
     assert report.exit_code == 3
     assert "the answer is damaged" in report.render()
+
+
+def test_what_takes_long_is_said(fake_server: FakeServer, fake_target: Settings, file: Path) -> None:
+    stages: list[str] = []
+    fake_server.wipe()
+
+    load_files(
+        [str(file)],
+        fake_target,
+        options=LoadOptions(on_mismatch=OnMismatch.ADOPT),
+        on_progress=lambda progress: stages.append(progress.stage),
+    )
+
+    assert stages[:2] == [f"waiting for {fake_target.fhir_base_url}", "comparing the ledger with the server"]
+
+
+@pytest.mark.parametrize("mode", [OnMismatch.ADOPT, OnMismatch.RESET])
+def test_the_generation_goes_above_that_of_the_marker(
+    fake_server: FakeServer, fake_target: Settings, file: Path, mode: OnMismatch
+) -> None:
+    change_marker(fake_server, generation=7)
+
+    load(fake_target, file, mode)
+
+    assert fake_server.held[MARKER_PATH].resource["extension"][0]["valueInteger"] >= 10
+    assert load(fake_target, file).requests_with_resources == 0

@@ -411,3 +411,40 @@ def test_of_a_lake_and_of_files_each_dead_letter_is_sent_again_with_its_origin(
     assert load_files([str(file)], fake_target).total == Counts(read=1, unchanged=1)
     assert load_lake(lake, fake_target).requests_with_resources == 0
     assert reconcile(fake_target, deep=True).is_equal
+
+
+def test_a_ledger_that_is_named_must_be_there(tmp_path: Path) -> None:
+    settings, none = Settings(home=tmp_path), tmp_path / "none.sqlite"
+
+    with pytest.raises(LedgerUnusable, match="no ledger here"):
+        retry_dead_letters([], settings, ledger_path=none)
+    with pytest.raises(LedgerUnusable, match="no ledger here"):
+        discard_dead_letters([], settings, ledger_path=none)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_letters_are_listed_retried_and_discarded_in_the_ledger_that_is_named(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    ledger_path = tmp_path / "other.sqlite"
+    fake_server.behave(lambda request: outcome(422, "HAPI-0931: no") if request.is_transaction else None)
+    patients = [{"resourceType": "Patient", "id": f"p-{n}"} for n in range(3)]
+    file = write(tmp_path / "p.ndjson", *patients)
+    load_files([str(file)], fake_target, ledger_path=ledger_path)
+
+    assert list_dead_letters(fake_target).is_empty()
+    assert list_dead_letters(fake_target, ledger_path=ledger_path).height == 3
+    assert discard_dead_letters(["Patient/p-0"], fake_target, ledger_path=ledger_path) == 1
+    fake_server.behave_well()
+    assert retry_dead_letters(["Patient/p-2"], fake_target, ledger_path=ledger_path).total.created == 1
+    assert list_dead_letters(fake_target, ledger_path=ledger_path)["resource_id"].to_list() == ["p-1"]
+
+
+def test_what_the_loader_refused_is_named_with_its_place(fake_target: Settings, tmp_path: Path) -> None:
+    file = write(tmp_path / "people.ndjson", {"resourceType": "Patient", "id": "p-1", "born": "1970"})
+    load_files([str(file)], fake_target)
+
+    with pytest.raises(DataError) as caught:
+        retry_dead_letters(["Patient/p-1"], fake_target)
+
+    assert caught.value.where == f"{file}:1"

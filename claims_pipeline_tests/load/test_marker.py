@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.reconciling.marker import (
     MARKER_PATH,
     Marker,
+    forget_marker,
     mismatch,
     raise_generation,
     read_marker,
@@ -22,7 +23,8 @@ from claims_pipeline.load.reconciling.marker import (
 )
 from claims_pipeline.load.sending.client import connect
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.load.fake_server import FakeServer, everything, outcome, stored
+from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Response, Rule, everything, outcome, stored
+from claims_pipeline_tests.load.sources.samples import patient
 
 HERE, ELSEWHERE = "http://here/fhir", "http://elsewhere/fhir"
 OURS = "the-id-of-this-ledger"
@@ -165,3 +167,75 @@ async def _read(settings: Settings) -> Marker | None:
 async def _probe(ledger: Ledger, settings: Settings) -> bool:
     async with connect(settings) as client:
         return await takes_a_transaction(ledger, client)
+
+
+def test_errors_of_the_marker_say_where_it_is(fake_server: FakeServer, fake_target: Settings, ledger: Ledger) -> None:
+    found = mismatch(ledger, None, base_url=HERE)
+    assert found is not None
+    assert found.where == f"{HERE} and {ledger.path}"
+
+    def error_of(rule: Rule, asked: Coroutine[Any, Any, object]) -> tuple[str, str]:
+        fake_server.behave_well()
+        fake_server.behave(rule)
+        with pytest.raises((FhirError, ServerUnavailable)) as caught:
+            asyncio.run(asked)
+        return caught.value.message, caught.value.where
+
+    def statement(version: str) -> Rule:
+        body = {"resourceType": "CapabilityStatement", "fhirVersion": version}
+        return lambda request: Response(200, body) if request.path == "metadata" else None
+
+    marker = f"{BASE}/{MARKER_PATH}"
+    assert error_of(everything(422), _raise(ledger, fake_target))[1] == marker
+    assert error_of(lambda _: httpx.ReadError("x"), _raise(ledger, fake_target)) == (
+        "the FHIR server did not answer: the connection was reset",
+        BASE,
+    )
+    assert error_of(everything(422), _forget(ledger, fake_target))[1] == marker
+    assert error_of(lambda _: Response(200, patient("p")), _read(fake_target)) == (
+        "this address is not the base of a FHIR server: it answers with a Patient",
+        marker,
+    )
+    assert error_of(lambda _: Response(200, {"resourceType": "Basic"}), _read(fake_target)) == (
+        "the server's marker cannot be read",
+        marker,
+    )
+    assert error_of(statement("5.0.0"), _read(fake_target)) == (
+        "there is no FHIR R4 server at this address: it has FHIR version 5.0.0",
+        f"{BASE}/metadata",
+    )
+    no_statement = error_of(lambda r: Response(200, patient()) if r.path == "metadata" else None, _read(fake_target))
+    assert no_statement[0] == "there is no FHIR R4 server at this address: it has no CapabilityStatement"
+    assert error_of(statement(""), _read(fake_target)) == no_statement
+
+
+@pytest.mark.parametrize("status", [204, 404, 410])
+def test_a_marker_that_is_gone_is_forgotten(
+    fake_server: FakeServer, fake_target: Settings, ledger: Ledger, status: int
+) -> None:
+    ledger.remember(feed="a feed", resource_types="{}")
+    fake_server.behave(lambda _: Response(status, b""))
+
+    asyncio.run(_forget(ledger, fake_target))
+
+    assert ledger.info().keys() == {"ledger_id", "resource_types"}
+    assert [(request.method, request.path) for request in fake_server.requests] == [("DELETE", MARKER_PATH)]
+
+
+def test_a_generation_is_higher_than_all_that_are_known(
+    fake_server: FakeServer, fake_target: Settings, ledger: Ledger
+) -> None:
+    async def raised(above: int) -> Marker | None:
+        async with connect(fake_target) as client:
+            await raise_generation(ledger, client, above=above)
+            return await read_marker(client, wait_seconds=0)
+
+    assert asyncio.run(raised(3)) == Marker(OURS, 6)
+    assert asyncio.run(raised(9)) == Marker(OURS, 10)
+    assert (ledger.info()["generation"], ledger.info()["server"]) == ("10", BASE)
+    assert fake_server.held[MARKER_PATH].version == 2
+
+
+async def _forget(ledger: Ledger, settings: Settings) -> None:
+    async with connect(settings) as client:
+        await forget_marker(ledger, client)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from claims_pipeline.errors import OwnedByOthers
+from claims_pipeline.errors import FeedMismatch, OwnedByOthers
 from claims_pipeline.lake import Lake, read_feed
 from claims_pipeline.load import Counts, LoadOptions, load_files, load_lake
+from claims_pipeline.load.pipeline.ownership import feed_of_export
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.fake_server import FakeServer
@@ -132,3 +133,55 @@ def test_the_folder_of_the_next_day_updates_that_of_today(fake_target: Settings,
 
     assert load_files([tomorrow], fake_target).total == Counts(read=2, created=1, updated=1)
     assert load_files([today], fake_target).total == Counts(read=2, unchanged=1, updated=1)
+
+
+@pytest.mark.parametrize(("number", "more"), [(3, ""), (4, ", ...")])
+def test_the_first_three_resources_that_would_be_overwritten_are_named(
+    fake_target: Settings, lake: Lake, tmp_path: Path, number: int, more: str
+) -> None:
+    feed = read_feed(lake.root)
+    assert feed is not None
+    first, second = (
+        write(tmp_path / folder, *(patient(f"p-{n}", gender=gender) for n in range(number)), patient("same"))
+        for folder, gender in (("first", "male"), ("second", "female"))
+    )
+    say_feed(tmp_path / "first", feed.model_dump(mode="json"))
+    say_feed(tmp_path / "second", feed.model_dump(mode="json") | {"seed": feed.seed + 1})
+    load_files([first], fake_target)
+
+    stopped = load_files([second], fake_target).stopped
+
+    assert isinstance(stopped, OwnedByOthers)
+    assert stopped.where == f"Patient/p-0, Patient/p-1, Patient/p-2{more}"
+    assert stopped.message == (
+        f"{number} resources that this would overwrite with other content came from elsewhere: {number} from {first}"
+    )
+
+
+def test_a_ledger_of_another_feed_is_named_with_what_differs(fake_target: Settings, lake: Lake, tmp_path: Path) -> None:
+    load_lake(lake, fake_target)
+    other = tiny_lake(tmp_path / "other", Shape("own", days=1, claims_a_day=1))
+    another = tiny_lake(tmp_path / "another", Shape("own", days=2, claims_a_day=1))
+
+    with pytest.raises(FeedMismatch, match=r"knows another feed \([^()]*\)$") as of_one:
+        load_lake(other, fake_target)
+    with pytest.raises(FeedMismatch, match=r"knows another feed \([^()]*, and more\)$"):
+        load_lake(another, fake_target)
+
+    assert of_one.value.where == str(fake_target.ledger_path)
+
+
+@pytest.mark.parametrize("names", [["x"], ["a", "b"], [], ["x.json"]])
+def test_only_a_path_with_statistics_beside_it_is_an_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lake: Lake, names: list[str]
+) -> None:
+    feed = read_feed(lake.root)
+    assert feed is not None
+    monkeypatch.chdir(tmp_path)
+    say_feed(tmp_path / "x", feed.model_dump(mode="json"))
+    (tmp_path / "b.stats.json").write_text("{}")
+
+    known = feed.model_dump_json() if names in (["x"], ["x.json"]) else None
+    assert feed_of_export(names) == known
+    assert feed_of_export(["b"]) is None
+    assert feed_of_export(["none"]) is None

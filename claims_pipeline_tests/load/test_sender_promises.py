@@ -6,8 +6,9 @@ Against a fake server, for the real one neither fails nor refuses as the propert
 import asyncio
 import json
 import random
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, log2
 
 import httpx
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claims_pipeline.errors import ClaimsPipelineError, ServerUnavailable
 from claims_pipeline.fhir_access import without_tls
 from claims_pipeline.load.resource import LOADED, Resource, Result
 from claims_pipeline.load.sending.bundles import bundles
@@ -235,3 +237,109 @@ def test_however_answers_come_the_server_gets_at_least_one_and_at_most_the_allow
             limit.on_answer(seconds)
             assert before <= limit.size <= before + 1
         assert 1 <= limit.size <= maximum
+
+
+def sender_of(http: httpx.AsyncClient, limit: InFlightLimit | None = None, *, largest: int = 100) -> Sender:
+    client = FhirClient(BASE, http, has_gzip=False)
+    return Sender(client, limit or InFlightLimit(4), 60.0, largest, randomness=NoPause())
+
+
+def test_what_stopped_a_sender_first_is_the_reason_also_of_what_it_deletes() -> None:
+    first, second = ServerUnavailable("first"), ServerUnavailable("second")
+
+    async def stopped() -> list[object]:
+        async with httpx.AsyncClient() as http:
+            sender = sender_of(http)
+            before = sender.stopped
+            sender.deleting().stop(first)
+            sender.stop(second)
+            return [before, sender.stopped, sender.deleting().stopped]
+
+    assert asyncio.run(stopped()) == [None, first, first]
+
+
+def test_a_pause_that_the_server_asks_for_holds_for_all_bundles() -> None:
+    arrived: list[float] = []
+
+    def busy_twice(_: httpx.Request) -> httpx.Response:
+        arrived.append(time.monotonic())
+        headers = {"Retry-After": "0.15"} if len(arrived) == 1 else {}
+        return httpx.Response(503, headers=headers) if len(arrived) <= 2 else created(1)
+
+    results = sent(busy_twice, patients(2), 1, at_once=True)
+
+    assert [result.outcome for result in results] == ["created", "created"]
+    assert [seconds - arrived[0] >= 0.14 for seconds in arrived] == [False, False, True, True]
+
+
+def test_a_sender_that_is_stopped_does_not_wait_for_its_pause_to_end() -> None:
+    async def stopped() -> list[Result]:
+        results: list[Result] = []
+
+        async def on_results(settled: Sequence[Result]) -> None:
+            results.extend(settled)
+
+        busy = httpx.MockTransport(lambda _: httpx.Response(503, headers={"Retry-After": "60"}))
+        async with httpx.AsyncClient(transport=busy) as http:
+            sender = sender_of(http)
+            delivery = asyncio.create_task(sender.deliver(patients(3), on_results))
+            while not sender.client.traffic.retries:
+                await asyncio.sleep(0)
+            sender.stop(ServerUnavailable("enough"))
+            await asyncio.wait_for(delivery, 10)
+        return results
+
+    results = asyncio.run(stopped())
+
+    assert [(result.outcome, result.http_status) for result in results] == [("failed", 503)] * 3
+
+
+@pytest.mark.parametrize(("size", "limit"), [(49, 2), (50, 3)])
+def test_the_latency_of_bundles_of_less_than_half_the_size_says_nothing(size: int, limit: int) -> None:
+    async def limited() -> int:
+        async def on_results(_: Sequence[Result]) -> None: ...
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: created(size))) as http:
+            sender = sender_of(http, largest=100)
+            for _ in range(2):
+                await sender.deliver(patients(size), on_results)
+            assert len(sender.client.traffic.latencies) == 2
+            return sender.limit.size
+
+    assert asyncio.run(limited()) == limit
+
+
+@pytest.mark.parametrize(("status", "limit"), [(503, 2), (502, 4)])
+def test_only_an_overload_halves_the_requests_at_once(status: int, limit: int) -> None:
+    async def limited() -> int:
+        async def on_results(_: Sequence[Result]) -> None: ...
+
+        answers = iter([httpx.Response(status), created(1)])
+        async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: next(answers))) as http:
+            at_once = InFlightLimit(4)
+            for _ in range(20):
+                at_once.on_answer(0.1)
+            await sender_of(http, at_once).deliver(patients(1), on_results)
+            return at_once.size
+
+    assert asyncio.run(limited()) == limit
+
+
+def test_a_server_that_takes_nothing_for_long_is_named() -> None:
+    async def stopped() -> tuple[ClaimsPipelineError | None, list[str]]:
+        outcomes: list[str] = []
+
+        async def on_results(settled: Sequence[Result]) -> None:
+            outcomes.extend(result.outcome for result in settled)
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(502))) as http:
+            sender = replace(sender_of(http), patience_seconds=0.0)
+            await sender.deliver(patients(2), on_results)
+            return sender.stopped, outcomes
+
+    error, outcomes = asyncio.run(stopped())
+
+    assert outcomes == ["failed", "failed"]
+    assert isinstance(error, ServerUnavailable)
+    assert error.message == "the FHIR server accepted nothing for 0 s: HTTP 502: no reason given"
+    assert error.where == BASE

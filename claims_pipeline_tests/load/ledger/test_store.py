@@ -11,10 +11,11 @@ import polars as pl
 import pytest
 
 from claims_pipeline.errors import LedgerUnusable, LoaderLocked
+from claims_pipeline.load.ledger import store
 from claims_pipeline.load.ledger.diff import diff
 from claims_pipeline.load.ledger.holdings import count_by_type
 from claims_pipeline.load.ledger.states import settle
-from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger
+from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger, require_ledger
 from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
 
 VERSION_1 = """
@@ -185,3 +186,81 @@ def test_a_second_loader_waits_when_it_is_asked_to(tmp_path: Path) -> None:
             assert not entered.wait(0.2)
         assert entered.wait(10)
         waiting.join()
+
+
+def test_what_cannot_be_used_is_named_with_its_path(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    with pytest.raises(LedgerUnusable, match="cannot make the ledger's folder: Not a directory") as no_folder:
+        open_ledger(file / "below" / "ledger.sqlite").__enter__()
+    with pytest.raises(LedgerUnusable, match="unable to open database file: Is a directory") as a_folder:
+        open_ledger(folder).__enter__()
+    with pytest.raises(LedgerUnusable, match="there is no ledger here") as none:
+        require_ledger(tmp_path / "none")
+    require_ledger(None)
+    require_ledger(file)
+
+    assert no_folder.value.where == str(file / "below")
+    assert a_folder.value.where == str(folder)
+    assert "make the file and its folder writable" in a_folder.value.fix
+    assert none.value.where == str(tmp_path / "none")
+
+
+def test_a_lock_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite.lock").mkdir()
+
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        with pytest.raises(LedgerUnusable, match="the ledger cannot be locked: ") as caught, holding_lock(ledger):
+            pass
+        assert caught.value.where == str(tmp_path / "ledger.sqlite.lock")
+
+
+def test_errors_of_a_ledger_say_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with open_ledger(path) as ledger, holding_lock(ledger), open_ledger(path) as other:
+        with pytest.raises(LoaderLocked) as locked, holding_lock(other):
+            pass
+        with ledger.writing() as connection:
+            connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(LedgerUnusable) as later, open_ledger(path):
+        pass
+
+    assert locked.value.where == later.value.where == str(path)
+
+
+def test_a_loader_that_waits_says_so_each_time_it_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "POLL_SECONDS", 0.001)
+    with open_ledger(tmp_path / "ledger.sqlite") as first, open_ledger(tmp_path / "ledger.sqlite") as second:
+        holding = holding_lock(first)
+        holding.__enter__()
+        looks: list[int] = []
+
+        def on_wait() -> None:
+            looks.append(len(looks))
+            if len(looks) == 3:
+                holding.__exit__(None, None, None)
+
+        with holding_lock(second, wait=True, on_wait=on_wait):
+            assert looks == [0, 1, 2]
+
+
+def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        with pytest.raises(RuntimeError), holding_lock(ledger):
+            raise RuntimeError
+        with holding_lock(ledger):
+            assert len(holders(ledger)) == 1
+
+
+def test_facts_are_forgotten_by_name(tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.remember(server="http://x", generation="1", feed="f")
+        ledger.remember(server="http://y")
+        ledger.forget("generation", "feed")
+        facts = ledger.info()
+
+    assert facts.pop("ledger_id")
+    assert facts == {"server": "http://y"}

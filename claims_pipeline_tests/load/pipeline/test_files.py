@@ -3,14 +3,27 @@
 import io
 import json
 import tarfile
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from claims_pipeline.errors import ConfigError, DataError
-from claims_pipeline.load import Counts, LoadOptions, list_dead_letters, load_files, load_lake, reconcile, remove
+from claims_pipeline.lake import Lake
+from claims_pipeline.load import (
+    Counts,
+    LoadOptions,
+    Vanished,
+    list_dead_letters,
+    load_files,
+    load_lake,
+    reconcile,
+    remove,
+)
 from claims_pipeline.load.progress import Progress
+from claims_pipeline.load.sources import files
 from claims_pipeline.load.sources.inputs import STANDARD_INPUT
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
@@ -191,3 +204,108 @@ def test_a_spool_that_fails_while_resources_are_sent_ends_the_load_with_its_repo
     assert report.total.created == 1
     assert fake_server.names() == ["Patient/p1"]
     assert not (fake_target.home / "spool").exists()
+
+
+def test_reading_is_reported_before_anything_is_sent(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "REPORT_EVERY", 2)
+    told: list[tuple[str, int]] = []
+    file = write(tmp_path / "a.ndjson", *map(patient, "abcde"))
+
+    load_files(
+        [file], fake_target, on_progress=lambda progress: told.append((str(progress), len(fake_server.transactions)))
+    )
+
+    assert [told for told in told if told[0].startswith("reading")] == [
+        ("reading: 2 resources", 0),
+        ("reading: 4 resources", 0),
+    ]
+
+
+@pytest.mark.parametrize(("count", "named"), [(10, "/9"), (11, "/9 ... (11 paths)")])
+def test_the_first_ten_paths_are_named_in_the_report(
+    fake_target: Settings, tmp_path: Path, count: int, named: str
+) -> None:
+    folders = [tmp_path / str(number) for number in range(count)]
+    for folder in folders:
+        folder.mkdir()
+        write(folder / "a.ndjson", patient(f"p-{folder.name}"))
+
+    report = load_files(folders, fake_target)
+
+    assert report.source.startswith(f"{tmp_path}/0 {tmp_path}/1 ")
+    assert report.source.endswith(f"{tmp_path}{named}")
+    assert report.total.created == count
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, None), (6, "1 more resources came again with other content")])
+def test_the_first_five_resources_that_come_again_are_named(
+    fake_target: Settings, tmp_path: Path, count: int, more: str | None
+) -> None:
+    twice = [patient(f"p-{number}", gender=gender) for number in range(count) for gender in ("male", "female")]
+    file = write(tmp_path / "a.ndjson", *twice, patient("same"), patient("same"))
+
+    report = load_files([file], fake_target)
+
+    assert report.total == Counts(read=2 * count + 1, superseded=count, created=count + 1)
+    assert report.remarks[0] == "came more than once with the same content, and counts once: 1"
+    assert report.remarks[1] == (f"Patient/p-0 at {file}:1 comes again with other content at {file}:2, which counts")
+    assert len(report.remarks) == 6 + (more is not None)
+    assert more is None or report.remarks[-1].startswith(more)
+
+
+def test_what_is_not_there_is_named_before_the_server_is_asked(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    lake = tiny_lake(tmp_path / "lake", Shape("none", days=1, claims_a_day=1))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+
+    def where(load: Callable[[], object], error: str) -> str:
+        with pytest.raises(DataError, match=error) as caught:
+            load()
+        return caught.value.where
+
+    gone = str(tmp_path / "gone")
+    assert where(lambda: load_files([gone], fake_target), "no such file or folder") == gone
+    assert where(lambda: load_files([empty], fake_target), "holds no FHIR file") == str(empty)
+    assert where(lambda: load_lake(Lake(empty), fake_target), "there is no lake here") == str(empty)
+    absent = [date(2024, 1, 1)]
+    assert where(lambda: load_lake(lake, fake_target, days=absent), "no partition of 2024-01-01") == str(lake.root)
+    assert fake_server.requests == []
+    assert not fake_target.ledger_path.exists()
+
+
+def test_what_a_killed_loader_left_in_its_spool_is_removed(fake_target: Settings, tmp_path: Path) -> None:
+    left: list[Path] = []
+
+    def leave(progress: Progress) -> None:
+        if progress.stage == "files" and not left:
+            (folder,) = (fake_target.home / "spool").iterdir()
+            (folder / "left").write_text("of a loader that was killed")
+            left.append(folder / "left")
+
+    load_files([write(tmp_path / "a.ndjson", patient("a"))], fake_target, on_progress=leave)
+    assert left[0].exists()
+
+    load_files([write(tmp_path / "b.ndjson", patient("b"))], fake_target)
+    assert not (fake_target.home / "spool").exists()
+
+
+def test_a_type_left_out_leaves_its_deletions_and_what_is_gone_alone(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.ndjson", patient("a"), patient("b"), observation("o", "Patient/a"))
+    load_files([file], fake_target)
+    write(tmp_path / "a.ndjson", patient("b"))
+    options = LoadOptions(vanished=Vanished.DELETE, types=frozenset({"Patient"}))
+
+    foreseen = load_files([file], fake_target, options=replace(options, is_dry_run=True))
+    report = load_files([file], fake_target, options=options)
+
+    assert foreseen.vanished == {"Patient deleted": 1}
+    assert report.vanished == {"Patient not deleted": 1}  # the observation refers to it
+    assert report.failures[0].name == "Patient/a"
+    assert "Observation/o" in report.failures[0].text or "another resource refers to it" in report.failures[0].text
+    assert fake_server.names() == ["Observation/o", "Patient/a", "Patient/b"]

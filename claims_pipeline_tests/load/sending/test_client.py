@@ -10,7 +10,7 @@ import pytest
 from claims_pipeline.errors import FhirError, ServerUnavailable
 from claims_pipeline.load.sending.client import FhirClient, InFlightLimit, Traffic, connect, wait_until_ready
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.load.fake_server import FakeServer, Response, everything, outcome, times
+from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Response, everything, outcome, times
 
 
 def test_however_often_the_server_is_overloaded_one_request_may_be_under_way() -> None:
@@ -265,3 +265,35 @@ def test_a_transaction_is_packed_if_the_server_takes_that() -> None:
     assert asyncio.run(send()) == len(requests[0].content) < len(content) / 10
     assert requests[0].headers["content-encoding"] == "gzip"
     assert gzip.decompress(requests[0].content) == content
+
+
+@pytest.mark.parametrize(
+    ("answer", "where"),
+    [
+        (Response(200, b"<html>"), f"{BASE}/Basic/x"),
+        (outcome(401, "no"), f"{BASE}/Basic/x"),
+        (outcome(503, "later"), BASE),
+        (httpx.ConnectError("refused"), BASE),
+        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"), BASE),
+    ],
+    ids=["no FHIR", "denied", "busy", "not there", "not trusted"],
+)
+def test_an_error_of_the_server_names_its_address(
+    fake_server: FakeServer, fake_target: Settings, answer: Response | httpx.RequestError, where: str
+) -> None:
+    fake_server.behave(lambda _: answer)
+
+    with pytest.raises((FhirError, ServerUnavailable)) as caught:
+        ready(fake_target)
+
+    assert caught.value.where == where
+    assert "within" not in caught.value.message
+    assert len(fake_server.requests) == 1
+
+
+def test_how_long_a_server_was_waited_for_is_said(fake_server: FakeServer, fake_target: Settings) -> None:
+    fake_server.behave(everything(503))
+
+    with pytest.raises(ServerUnavailable, match=r"did not answer within 1 s: HTTP 503$"):
+        ready(fake_target, seconds=0.6)
+    assert len(fake_server.requests) > 2
