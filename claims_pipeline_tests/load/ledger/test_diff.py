@@ -91,3 +91,56 @@ def test_targets_that_are_not_known_come_in_the_order_of_the_references(ledger: 
     names = tuple(f"Practitioner/p-{7 * number % 40}" for number in range(40))
 
     assert tuple(unknown_targets(ledger, chunk("x", "", references=names))) == names
+
+
+@pytest.mark.parametrize(
+    ("known", "incoming", "expected"),
+    [("a", "a", ["to_send"]), ("a", "b", ["to_send"]), ("b", "b", ["to_send"])],
+)
+def test_a_full_load_sends_what_is_the_same_and_what_was_rejected(
+    ledger: Ledger, known: str, incoming: str, expected: list[str]
+) -> None:
+    if known == "b":
+        patient = Resource("Patient", "p-1", "b", KNOWN_DAY, "patients/2025-01-02", "{}", [])
+        settle(ledger, [Result(patient, "rejected")], "patients")
+
+    delta = diff(ledger, chunk(incoming, KNOWN_DAY), full=True)
+
+    names = ("to_send", "unchanged", "superseded", "still_rejected", "to_touch")
+    assert [name for name in names if getattr(delta, name).height] == expected
+
+
+@pytest.mark.parametrize(("content", "expected"), [("a", ["unchanged"]), ("b", ["superseded"])])
+def test_a_full_load_does_not_send_an_older_version(ledger: Ledger, content: str, expected: list[str]) -> None:
+    delta = diff(ledger, chunk(content, "2025-01-01"), full=True)
+
+    assert [name for name in ("to_send", "unchanged", "superseded") if getattr(delta, name).height] == expected
+
+
+@pytest.mark.parametrize(("released", "expected"), [(f"Patient/p-1@{KNOWN_DAY}", 1), ("Patient/p-1@2025-01-03", 0)])
+def test_an_older_version_of_what_its_partition_released_is_sent(ledger: Ledger, released: str, expected: int) -> None:
+    delta = diff(ledger, chunk("b", "2025-01-01"), released=frozenset({released}))
+
+    assert (delta.to_send.height, delta.superseded.height) == (expected, 1 - expected)
+
+
+@pytest.mark.parametrize(("content", "is_equal"), [("new", True), ("old", False)])
+def test_a_version_older_than_one_in_flight_is_not_sent(ledger: Ledger, content: str, is_equal: bool) -> None:
+    keys = {"resource_type": ["Patient"], "resource_id": ["p-2"], "content_hash": ["new"]}
+    rows = pl.concat([chunk(content, KNOWN_DAY, resource_id="p-2"), chunk("x", KNOWN_DAY, resource_id="p-3")])
+
+    delta = diff(ledger, rows, in_flight=pl.DataFrame(keys))
+
+    assert delta.to_send["resource_id"].to_list() == ["p-3"]
+    assert (delta.unchanged.height, delta.superseded.height) == (int(is_equal), int(not is_equal))
+    assert diff(ledger, rows, in_flight=pl.DataFrame(keys).clear()).to_send.height == 2
+
+
+def test_of_several_rows_with_one_id_the_first_counts(ledger: Ledger) -> None:
+    rows = pl.concat([chunk(content, KNOWN_DAY, resource_id="p-2") for content in ("new", "old", "new")])
+
+    delta = diff(ledger, rows)
+
+    assert delta.to_send["content_hash"].to_list() == ["new"]
+    assert delta.superseded["content_hash"].to_list() == ["old"]
+    assert delta.unchanged["content_hash"].to_list() == ["new"]

@@ -158,3 +158,44 @@ def test_a_torn_manifest_is_an_error_of_the_lake(tmp_path: Path) -> None:
         lake_source.rows_by_manifest(Lake(tmp_path))
 
     assert caught.value.where == str(tmp_path / "manifest" / "claims.json")
+
+
+def test_the_latest_day_of_each_id_is_found(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for day, ids in ((NEXT_DAY, ["both", "second"]), (DAY, ["both", "first"])):
+        with lake.writer() as writer:
+            writer.add(schema.CLAIMS, frame(schema.CLAIMS, [CLAIM | {"claim_id": name} for name in ids]), day)
+
+    found = lake_source.latest_days(lake, schema.CLAIMS, ["both", "first", "none"])
+
+    assert found == {"both": NEXT_DAY, "first": DAY}
+
+
+def test_some_ids_of_a_partition_are_read(tmp_path: Path) -> None:
+    last, *_, first = claims_partitions(tmp_path, newest_first=True)
+    wanted = ["chunks-claim-20250106-000001", "chunks-claim-20250106-000003", "elsewhere"]
+
+    (chunk,) = lake_source.chunks_of_ids(last, wanted)
+
+    assert sorted(chunk["resource_id"]) == wanted[:2]
+    assert list(lake_source.chunks_of_ids(first, wanted)) == []
+
+
+def test_rows_by_the_manifest_are_those_of_each_partition(tmp_path: Path) -> None:
+    of_claims = claims_partitions(tmp_path, newest_first=False)
+
+    rows = lake_source.rows_by_manifest(of_claims[0].lake)
+
+    assert [rows[partition.name] for partition in of_claims] == [0, 1, 2, 3, 4, 5]
+    assert rows["payers"] == 1
+
+
+def test_a_row_without_an_id_is_an_error_of_its_partition(tmp_path: Path) -> None:
+    of_claims = claims_partitions(tmp_path, newest_first=True)
+    last_day = START + timedelta(days=5)
+    rewrite(of_claims[0].lake, schema.CLAIMS, last_day, pl.col("claim_id").str.ends_with("2"), claim_id="")
+
+    with pytest.raises(DataError, match="claim_id is missing or not allowed") as caught:
+        list(LakeChunks(of_claims))
+
+    assert caught.value.where == "claims/2025-01-06"
