@@ -248,7 +248,7 @@ def test_what_stopped_a_sender_first_is_the_reason_also_of_what_it_deletes() -> 
     first, second = ServerUnavailable("first"), ServerUnavailable("second")
 
     async def stopped() -> list[object]:
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(verify=without_tls()) as http:
             sender = sender_of(http)
             before = sender.stopped
             sender.deleting().stop(first)
@@ -280,7 +280,7 @@ def test_a_sender_that_is_stopped_does_not_wait_for_its_pause_to_end() -> None:
             results.extend(settled)
 
         busy = httpx.MockTransport(lambda _: httpx.Response(503, headers={"Retry-After": "60"}))
-        async with httpx.AsyncClient(transport=busy) as http:
+        async with httpx.AsyncClient(transport=busy, verify=without_tls()) as http:
             sender = sender_of(http)
             delivery = asyncio.create_task(sender.deliver(patients(3), on_results))
             while not sender.client.traffic.retries:
@@ -299,7 +299,9 @@ def test_the_latency_of_bundles_of_less_than_half_the_size_says_nothing(size: in
     async def limited() -> int:
         async def on_results(_: Sequence[Result]) -> None: ...
 
-        async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: created(size))) as http:
+        async with httpx.AsyncClient(
+            transport=httpx.MockTransport(lambda _: created(size)), verify=without_tls()
+        ) as http:
             sender = sender_of(http, largest=100)
             for _ in range(2):
                 await sender.deliver(patients(size), on_results)
@@ -315,7 +317,9 @@ def test_only_an_overload_halves_the_requests_at_once(status: int, limit: int) -
         async def on_results(_: Sequence[Result]) -> None: ...
 
         answers = iter([httpx.Response(status), created(1)])
-        async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: next(answers))) as http:
+        async with httpx.AsyncClient(
+            transport=httpx.MockTransport(lambda _: next(answers)), verify=without_tls()
+        ) as http:
             at_once = InFlightLimit(4)
             for _ in range(20):
                 at_once.on_answer(0.1)
@@ -332,7 +336,9 @@ def test_a_server_that_takes_nothing_for_long_is_named() -> None:
         async def on_results(settled: Sequence[Result]) -> None:
             outcomes.extend(result.outcome for result in settled)
 
-        async with httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(502))) as http:
+        async with httpx.AsyncClient(
+            transport=httpx.MockTransport(lambda _: httpx.Response(502)), verify=without_tls()
+        ) as http:
             sender = replace(sender_of(http), patience_seconds=0.0)
             await sender.deliver(patients(2), on_results)
             return sender.stopped, outcomes

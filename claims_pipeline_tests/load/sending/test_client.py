@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
+from claims_pipeline.fhir_access import without_tls
 from claims_pipeline.load.sending.client import FhirClient, InFlightLimit, Traffic, connect, wait_until_ready
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Response, everything, outcome, times
@@ -257,7 +258,7 @@ def test_a_transaction_is_packed_if_the_server_takes_that() -> None:
         return httpx.Response(200)
 
     async def send() -> int:
-        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer), verify=without_tls()) as http:
             client = FhirClient("http://fake.test/fhir", http, has_gzip=True)
             await client.post_bundle(content)
             return client.traffic.sent_bytes
