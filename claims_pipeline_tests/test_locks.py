@@ -39,6 +39,7 @@ def test_a_free_lock_is_had_at_once(tmp_path: Path) -> None:
     assert heard == []
 
 
+@pytest.mark.heavy
 def test_a_waiting_process_reports_which_process_holds_the_lock(holder: subprocess.Popen[str], tmp_path: Path) -> None:
     heard: list[str] = []
     with one_at_a_time(tmp_path / "lock", on_wait=heard.append, seconds=30):
@@ -46,6 +47,7 @@ def test_a_waiting_process_reports_which_process_holds_the_lock(holder: subproce
         holder.wait(5)
 
 
+@pytest.mark.heavy
 def test_who_waited_long_enough_gives_up(holder: subprocess.Popen[str], tmp_path: Path) -> None:
     with (
         pytest.raises(ServiceError, match=rf"pid {holder.pid}\) has been at work"),

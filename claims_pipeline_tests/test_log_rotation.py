@@ -49,6 +49,7 @@ def test_each_start_begins_a_new_log(tmp_path: Path) -> None:
     assert (tmp_path / "log.1").read_text() == "first"
 
 
+@pytest.mark.heavy
 def test_a_program_that_goes_on_writing_turns_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_rotation, "MAX_BYTES", 10_000)
     with rotated(tmp_path / "log") as output:

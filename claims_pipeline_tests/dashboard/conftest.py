@@ -28,8 +28,8 @@ expect.set_options(timeout=30_000)  # the page draws beside the tests of other w
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the script of the charts."""
-    return made_once(tmp_path_factory, "cache", vega_bundle)
+    """A folder for the script of the charts."""
+    return made_once(tmp_path_factory, "cache", lambda _: None)
 
 
 @pytest.fixture
@@ -85,7 +85,8 @@ def empty_client(tmp_path: Path, cache: Path, start: Start) -> httpx.Client:
 
 
 @pytest.fixture(scope="module")  # Playwright keeps an event loop running, which others must not find in theirs
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Browser]:
+    made_once(tmp_path_factory, "script", lambda _: vega_bundle(cache))  # or each worker makes it, all at once
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium_path(),

@@ -17,6 +17,7 @@ from claims_pipeline.reference import specialty_labels
 from claims_pipeline_tests.dashboard.generated_lake import latest
 
 
+@pytest.mark.heavy
 def test_the_outliers_are_those_with_a_robust_z_above_the_limit(lake: Lake, view: View) -> None:
     doctors = pl.read_parquet(lake.path(schema.PRACTITIONERS)).select("practitioner_id", "specialty")
     claims = latest(lake, schema.CLAIMS).join(doctors, on="practitioner_id")

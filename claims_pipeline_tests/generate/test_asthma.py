@@ -11,6 +11,8 @@ from claims_pipeline.generate.population import conditions_on
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=5, patients=6_000, claims=25_000, start_date=date(2024, 1, 1), end_date=date(2024, 12, 31))
 WORSE = {"J45.20": "J45.21", "J45.30": "J45.31", "J45.40": "J45.41", "J45.50": "J45.51", "J45.909": "J45.901"}
 
@@ -27,7 +29,6 @@ def visits(everything: pl.DataFrame) -> pl.DataFrame:
     return everything.filter(pl.col("code").str.starts_with("J45"))
 
 
-@pytest.mark.heavy
 def test_asthma_is_coded_in_every_severity_as_usual_and_as_worse(visits: pl.DataFrame) -> None:
     assert {*WORSE, *WORSE.values()} == set(visits["code"])
     of_story = visits.filter(pl.col("story") == "asthma")

@@ -15,6 +15,8 @@ from claims_pipeline.generate.plan import Plan, days_received, plan_of
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=5, patients=3_000, claims=40_000, start_date=date(2025, 1, 1), end_date=date(2025, 4, 10))
 DAYS = [FEED.start_date + timedelta(days=number) for number in range(100)]
 
@@ -44,7 +46,6 @@ def on(plan: Plan, days: Sequence[date]) -> dict[str, np.ndarray]:
     return {name: values[chosen] for name, values in arrays(plan).items()}
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("first", "last"), [(0, 0), (1, 1), (59, 59), (60, 61), (75, 75), (99, 99), (10, 20), (0, 99), (90, 99)]
 )

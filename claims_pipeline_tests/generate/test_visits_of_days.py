@@ -13,6 +13,8 @@ from claims_pipeline.generate.visits_of_days import visits_of_chunks, years_of_v
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import VISITS
 
+pytestmark = pytest.mark.heavy
+
 FEED = Feed(seed=5, patients=300, claims=4_000, start_date=date(2025, 7, 1), end_date=date(2026, 3, 31))
 DAYS = [date(2025, 11, 20) + timedelta(days=number) for number in range(90)]
 
@@ -24,7 +26,6 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize("size", [1, 7, 90])
 @pytest.mark.parametrize("rows_a_group", [200, 100_000])
 def test_each_chunk_gets_the_visits_whose_claims_have_a_version_on_its_days(

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from claims_pipeline.load import Counts, LoadOptions, list_dead_letters, load_files, retry_dead_letters
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import FakeServer, Request, Response
@@ -48,6 +50,7 @@ def test_a_type_that_the_server_lacks_is_named_before_anything_is_sent_and_the_r
     assert list_dead_letters(fake_target)["reason"].to_list() == ["the server has no resource type Observation"]
 
 
+@pytest.mark.heavy
 def test_it_is_sent_again_when_the_server_has_the_type(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -72,6 +75,7 @@ def test_a_dry_run_counts_it_as_rejected_and_writes_no_letter(
     assert list_dead_letters(fake_target).is_empty()
 
 
+@pytest.mark.heavy
 def test_the_statement_is_asked_for_in_a_short_form_and_once_for_a_server(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def test_a_file_that_is_put_back_is_loaded_again_after_a_rejection_in_between(
     assert fake_server.held["Claim/putback-claim-20250101-000000"].resource["patient"]["display"] == "Ada Miller"
 
 
+@pytest.mark.heavy
 def test_what_vanished_is_remembered_though_the_load_stopped_later(fake_target: Settings) -> None:
     shape = Shape("stopped", days=1)
     lake = tiny_lake(fake_target.lake_path, shape)

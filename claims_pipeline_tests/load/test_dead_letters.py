@@ -161,6 +161,7 @@ def test_input_that_cannot_be_read_has_one_letter_whatever_the_folder_it_is_load
     assert len(letters_in(fake_target.ledger_path)) == 1
 
 
+@pytest.mark.heavy
 def test_the_letters_of_a_file_that_is_gone_go_when_its_folder_is_read_again(
     fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -176,6 +177,7 @@ def test_the_letters_of_a_file_that_is_gone_go_when_its_folder_is_read_again(
     assert list_dead_letters(fake_target)["source"].to_list() == [f"{elsewhere}:1"]
 
 
+@pytest.mark.heavy
 def test_the_letter_of_a_file_whose_name_ends_like_a_line_number_goes_when_it_is_corrected(
     fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -308,6 +310,7 @@ def test_a_discarded_update_leaves_what_the_server_holds_and_is_sent_again_when_
     assert load_files([str(file)], fake_target).total == Counts(read=1, rejected=1)
 
 
+@pytest.mark.heavy
 def test_a_discarded_row_of_a_lake_is_sent_again_with_its_day(fake_server: FakeServer, fake_target: Settings) -> None:
     shape = Shape("discard", days=1)
     lake = tiny_lake(fake_target.lake_path, shape)
@@ -373,6 +376,7 @@ def condition(name: str, encounter: str) -> dict[str, Any]:
     return {"resourceType": "Condition", "id": name, **references}
 
 
+@pytest.mark.heavy
 def test_dead_letters_that_refer_to_each_other_are_sent_again_in_one_transaction(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -393,6 +397,7 @@ def test_dead_letters_that_refer_to_each_other_are_sent_again_in_one_transaction
     assert list_dead_letters(target).is_empty()
 
 
+@pytest.mark.heavy
 def test_of_a_lake_and_of_files_each_dead_letter_is_sent_again_with_its_origin(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

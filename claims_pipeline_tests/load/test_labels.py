@@ -75,6 +75,7 @@ def merging(server: FakeServer, *, takes_meta_delete: bool) -> None:
     server.behave(rule)
 
 
+@pytest.mark.heavy
 @given(
     tags=st.text("abc|", max_size=4),
     security=st.text("RNV", max_size=3),
@@ -136,6 +137,7 @@ def test_a_server_that_keeps_labels_for_good_is_named_and_differs(
     assert found.differing == ("Patient/a",)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("ids", "named"), [("abc", "Patient/c)"), ("abcd", "Patient/c, ...)")])
 def test_the_first_three_resources_whose_labels_stay_are_named(
     fake_server: FakeServer, fake_target: Settings, file: Path, ids: str, named: str
@@ -162,6 +164,7 @@ def test_nothing_is_asked_where_no_label_goes(fake_server: FakeServer, fake_targ
     assert [request.method for request in fake_server.requests] == ["GET", "PUT", "POST", "PUT"]
 
 
+@pytest.mark.heavy
 def test_a_label_that_somebody_added_is_found_and_repaired(
     fake_server: FakeServer, fake_target: Settings, file: Path
 ) -> None:

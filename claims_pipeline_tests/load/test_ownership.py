@@ -67,6 +67,7 @@ def test_files_of_another_feed_do_not_overwrite_a_lakes_resources(
     assert load_lake(lake, fake_target, options=TAKE_OVER).by_type["Patient"].updated == 4
 
 
+@pytest.mark.heavy
 def test_files_that_hold_the_same_change_nothing(
     fake_server: FakeServer, fake_target: Settings, lake: Lake, tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_exports_of_two_feeds_do_not_overwrite_each_other(fake_target: Settings,
     assert str(tmp_path / "first") in report.stopped.message
 
 
+@pytest.mark.heavy
 def test_the_feed_of_an_export_is_known_from_inside_its_folder(
     fake_target: Settings, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,6 +144,7 @@ def test_a_load_waits_for_the_server_only_if_it_may(
     assert told[0].stage == stage
 
 
+@pytest.mark.heavy
 def test_the_look_at_the_server_counts_as_requests_and_as_time(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

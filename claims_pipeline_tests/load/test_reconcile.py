@@ -147,6 +147,7 @@ def test_a_type_is_equal_if_nothing_of_the_ledger_is_missing_or_changed(
     assert ReconcileReport("http://x", {"Claim": comparison, "Patient": TypeComparison(1, 1)}).is_equal == is_equal
 
 
+@pytest.mark.heavy
 def test_a_repair_marks_what_is_missing_and_what_is_changed_for_the_next_load(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

@@ -85,6 +85,7 @@ def test_nothing_is_left_of_resources_that_refer_to_each_other(
     assert facts_in(fake_target) == {"ledger_id", "resource_types"}
 
 
+@pytest.mark.heavy
 def test_a_cycle_is_deleted_in_one_transaction_however_small_the_bundles_are(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
@@ -187,6 +188,7 @@ def test_the_marker_stays_while_something_is_left(fake_server: FakeServer, fake_
     assert fake_server.held == {}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("answer", "error", "message"),
     [
@@ -227,6 +229,7 @@ def test_the_first_ten_of_what_stays_are_named(fake_server: FakeServer, fake_tar
     assert report.render().count("deletions are not permitted") == 10
 
 
+@pytest.mark.heavy
 def test_a_server_that_denies_access_meanwhile_is_an_error_and_nothing_is_forgotten(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:

@@ -58,6 +58,7 @@ def test_many_are_entered_in_error_a_part_at_a_time(
     assert [len(request.entries) for request in fake_server.transactions][-2:] == [2, 1]
 
 
+@pytest.mark.heavy
 def test_what_cannot_be_deleted_is_named_and_tried_again(
     fake_server: FakeServer, fake_target: Settings, lake: Lake
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_type_that_was_not_asked_for_is_left_alone(
     assert fake_server.names() == before
 
 
+@pytest.mark.heavy
 def test_what_files_no_longer_have_is_not_the_lakes_to_delete(
     fake_server: FakeServer, fake_target: Settings, lake: Lake
 ) -> None:

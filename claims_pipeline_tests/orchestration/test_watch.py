@@ -122,6 +122,7 @@ def test_a_blocking_check_is_part_of_the_alert_of_the_run_that_it_stops(
     assert book.unsent == []
 
 
+@pytest.mark.heavy
 def test_a_load_that_fails_after_its_days_warning_was_sent_sends_one_more_message_and_one_all_clear(
     instance: dg.DagsterInstance, book: Book
 ) -> None:

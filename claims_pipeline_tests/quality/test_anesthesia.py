@@ -49,6 +49,7 @@ def test_labor_may_begin_on_the_day_before_the_birth(lake: Lake) -> None:
     assert found(lake) == [labor]
 
 
+@pytest.mark.heavy
 def test_anesthesia_without_a_procedure_of_another_provider_is_found(lake: Lake) -> None:
     often = lake.scan(CLAIMS).group_by("patient_id").len().filter(pl.col("len") > 9).collect()
     one, other, *_ = lake.read(CLAIMS, FEED.start_date).join(often, on="patient_id", how="anti")["claim_id"]

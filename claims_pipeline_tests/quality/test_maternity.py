@@ -47,6 +47,7 @@ def details(lake: Lake, check: str) -> list[tuple[str, str]]:
     return quality.findings(lake).filter(pl.col("check") == check).select("id", "detail").rows()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("gender", "codes", "expected"),
     [("female", ("O80", "Z37.0"), []), ("female", ("O80",), ["outcome"]), ("male", ("O80", "Z37.0"), ["mother"])],
@@ -59,6 +60,7 @@ def test_a_delivery_is_of_a_mother_and_names_the_outcome(
     assert details(lake, "deliveries_complete") == [(claim["claim_id"][0], what) for what in expected]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("days", "code", "modifiers", "is_found"),
     [

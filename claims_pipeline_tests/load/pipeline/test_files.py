@@ -109,6 +109,7 @@ def test_a_server_that_refuses_ids_of_digits_only_is_answered_with_the_remedy(
     assert "claims load --id-prefix TEXT" in report.render()
 
 
+@pytest.mark.heavy
 def test_unreadable_input_is_counted_by_type_and_its_letters_close_when_it_is_corrected(
     fake_target: Settings, tmp_path: Path
 ) -> None:

@@ -250,6 +250,7 @@ def test_another_feed_with_the_same_ledger_is_refused_unless_the_ledger_is_reset
     assert load_lake(other, fake_target).requests_with_resources == 0
 
 
+@pytest.mark.heavy
 def test_a_dry_run_of_another_feed_binds_the_ledger_to_nothing(fake_target: Settings, tmp_path: Path) -> None:
     load_lake(tiny_lake(tmp_path / "a", Shape("one", days=1, claims_a_day=1)), fake_target, options=DRY)
 

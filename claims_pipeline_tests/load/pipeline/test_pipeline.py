@@ -62,6 +62,7 @@ def test_a_load_that_waits_reports_again_and_again(
     assert sum(progress.in_flight == 1 for progress in told) >= 3
 
 
+@pytest.mark.heavy
 def test_the_generation_is_raised_before_and_after_a_load_that_sends_and_by_no_other(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_bundle_goes_with_the_repetitions_of_the_server_only_the_first_time(
     assert asked == ["retry; max-retries=2", None]
 
 
+@pytest.mark.heavy
 def test_objects_that_are_there_before_a_load_are_left_out_of_garbage_collections_until_it_ends(
     fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -139,6 +141,7 @@ def test_objects_that_are_there_before_a_load_are_left_out_of_garbage_collection
     assert gc.get_freeze_count() == 0
 
 
+@pytest.mark.heavy
 def test_a_full_load_sends_what_is_unchanged_and_what_was_rejected(fake_target: Settings, tmp_path: Path) -> None:
     file = write(tmp_path, patient("p"), observation("o", "Patient/nobody"))
     load_files([file], fake_target)

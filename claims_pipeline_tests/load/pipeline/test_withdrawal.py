@@ -38,6 +38,7 @@ def load(target: Settings, file: Path, vanished: Vanished, **options: Any) -> Lo
     return load_files([str(file)], target, options=LoadOptions(vanished=vanished), **options)
 
 
+@pytest.mark.heavy
 def test_what_was_deleted_and_cannot_be_recorded_counts_as_not_deleted(
     fake_target: Settings, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,6 +70,7 @@ def test_the_first_200_failures_are_kept_and_all_are_counted() -> None:
     assert deleted.settled == 210
 
 
+@pytest.mark.heavy
 def test_what_is_entered_in_error_is_on_the_server_as_the_ledger_says(
     fake_server: FakeServer, fake_target: Settings, file: Path
 ) -> None:
@@ -92,6 +94,7 @@ def test_after_the_server_denies_access_nothing_more_is_entered_in_error(
     assert (report.vanished_failed, report.exit_code) == (1, 1)
 
 
+@pytest.mark.heavy
 def test_after_the_server_denies_access_nothing_more_is_deleted(
     fake_server: FakeServer, fake_target: Settings, file: Path
 ) -> None:
@@ -105,6 +108,7 @@ def test_after_the_server_denies_access_nothing_more_is_deleted(
     assert len(fake_server.transactions) == 1
 
 
+@pytest.mark.heavy
 def test_a_removal_says_what_it_does_once_a_second_at_most(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
