@@ -109,7 +109,7 @@ def test_after_the_server_denies_access_nothing_more_is_deleted(
 
 
 @pytest.mark.heavy
-def test_a_removal_says_what_it_does_once_a_second_at_most(
+def test_a_removal_says_now_and_then_what_it_does(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "all.ndjson"
@@ -121,6 +121,7 @@ def test_a_removal_says_what_it_does_once_a_second_at_most(
         assert remove(fake_target, on_progress=progress.append).left == 0
         return progress
 
+    monkeypatch.setattr(withdrawal, "REPORT_SECONDS", 60.0)
     seldom = told()
     monkeypatch.setattr(withdrawal, "REPORT_SECONDS", 0.0)
     fake_server.behave(times(1, every_transaction(502)))
