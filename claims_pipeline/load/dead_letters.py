@@ -6,7 +6,6 @@ from pathlib import Path
 import polars as pl
 
 from claims_pipeline.errors import ConfigError, DataError
-from claims_pipeline.fhir import TIERS
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
 from claims_pipeline.load.ledger.dead_letters import (
     LIST_SCHEMA,
@@ -20,6 +19,7 @@ from claims_pipeline.load.ledger.dead_letters import (
 from claims_pipeline.load.ledger.states import settle_discarded
 from claims_pipeline.load.ledger.store import holding_lock, open_ledger, require_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
+from claims_pipeline.load.ordering import insert, place, placing
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, silent
 from claims_pipeline.load.report import LoadReport
@@ -168,29 +168,25 @@ def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 
 
 async def _send(pipeline: Pipeline, letters: pl.DataFrame) -> None:
-    """Send in rounds: what refers to another dead letter comes after it, and a cycle goes in one transaction."""
+    """Send each letter after those that it refers to, and those that refer to each other in one transaction."""
     pipeline.total = letters.height
-    waiting = letters
-    while waiting.height and pipeline.sender.stopped is None:
-        ready = _ready(waiting)
-        waiting = waiting.join(ready, on=["resource_type", "resource_id"], how="anti", maintain_order="left")
-        cycles = ready.filter(pl.col("together").is_not_null()).sort("together", maintain_order=True)
-        others = ready.filter(pl.col("together").is_null())
-        by_type = [others.filter(resource_type=name) for name in sorted(others["resource_type"].unique(), key=_order)]
-        for rows in [cycles, *by_type]:
-            for (origin,), of_origin in rows.group_by("origin", maintain_order=True):
-                await pipeline.load([of_origin.select(CHUNK_SCHEMA.names())], str(origin))
+    for tier in _tiers(letters):
+        if pipeline.sender.stopped is not None:
+            return
+        for (origin,), of_origin in tier.group_by("origin", maintain_order=True):
+            await pipeline.load([of_origin.select(CHUNK_SCHEMA.names())], str(origin))
 
 
-def _ready(waiting: pl.DataFrame) -> pl.DataFrame:
-    """Return the letters that refer to no other one, but for those of their cycle; all if there are none."""
-    group = pl.coalesce(pl.col("together").cast(pl.String), _NAME)
-    named = waiting.select("references", name=_NAME, group=group)
-    referring = named.explode("references").join(named.select(references="name", target="group"), on="references")
-    held_back = referring.filter(pl.col("group") != pl.col("target"))["group"].implode()
-    ready = waiting.filter(~group.is_in(held_back))
-    return waiting if ready.is_empty() else ready
-
-
-def _order(resource_type: str) -> tuple[int, str]:
-    return (TIERS.index(resource_type) if resource_type in TIERS else -1, resource_type)
+def _tiers(letters: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return the letters in tiers, with `together`, in the order of sending; see ordering.py."""
+    numbered = letters.with_row_index("seq").with_columns(key=_NAME)
+    with placing() as connection:
+        insert(connection, "kept", numbered.select("key", "seq"))
+        insert(connection, "targets", numbered.select("seq", target="references").explode("target").drop_nulls())
+        place(connection)
+        placed = pl.DataFrame(connection.sql("SELECT * FROM placed").to_arrow_table())
+    return (
+        numbered.join(placed.with_columns(pl.col("seq").cast(pl.UInt32)), on="seq")
+        .sort("tier", "together", "seq")
+        .partition_by("tier", maintain_order=True)
+    )

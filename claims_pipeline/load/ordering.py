@@ -69,8 +69,8 @@ INSERT INTO placed SELECT seq, $tier, together FROM labels;
 CREATE OR REPLACE TABLE edges AS SELECT edges.* FROM edges ANTI JOIN labels ON labels.seq = edges.source;
 """
 _MEMORY = "200MB"
+_DELETABLE = "CREATE TABLE deletable (seq BIGINT, resource_type VARCHAR, resource_id VARCHAR, is_of_lake BOOLEAN)"
 _TABLES = """
-CREATE TABLE deletable (seq BIGINT, resource_type VARCHAR, resource_id VARCHAR, is_of_lake BOOLEAN);
 CREATE TABLE kept (key VARCHAR, seq BIGINT);
 CREATE TABLE targets (seq BIGINT, target VARCHAR);
 """
@@ -218,12 +218,20 @@ class DeletionOrder:
 
 
 @contextmanager
+def placing(file: Path | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a database with the tables that `place` reads, empty; it is in memory if no file is given."""
+    with closing(duckdb.connect(str(file or ":memory:"))) as connection:
+        connection.execute(f"SET memory_limit = '{_MEMORY}'; SET threads = 2")
+        connection.execute(_TABLES)
+        yield connection
+
+
+@contextmanager
 def deletion_order(folder: Path) -> Iterator[DeletionOrder]:
     """Yield an empty order, which keeps ids and references in a temporary file in `folder`."""
     with (
         TemporaryDirectory(dir=folder, prefix="deletion-") as temporary,
-        closing(duckdb.connect(str(Path(temporary) / "order.duckdb"))) as connection,
+        placing(Path(temporary) / "order.duckdb") as connection,
     ):
-        connection.execute(f"SET memory_limit = '{_MEMORY}'; SET threads = 2")
-        connection.execute(_TABLES)
+        connection.execute(_DELETABLE)
         yield DeletionOrder(connection)

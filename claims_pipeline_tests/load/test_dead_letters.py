@@ -28,7 +28,7 @@ from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, patient_of, rewrite, tiny_lake
-from claims_pipeline_tests.load.fake_server import FakeServer, about, everything, outcome
+from claims_pipeline_tests.load.fake_server import FakeServer, Request, Response, about, everything, outcome
 from claims_pipeline_tests.load.sources.samples import observation
 
 NOT_JSON = '{"resourceType": "Patient", "id": '
@@ -398,6 +398,30 @@ def test_dead_letters_that_refer_to_each_other_are_sent_again_in_one_transaction
 
 
 @pytest.mark.heavy
+def test_dead_letters_of_several_loads_form_the_cycles_that_their_references_make(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    load_files([str(write(tmp_path / "p.ndjson", {"resourceType": "Patient", "id": "p-1"}))], fake_target)
+    fake_server.behave(lambda request: outcome(422, "HAPI-0931: no") if request.is_transaction else None)
+    for name in "ab":  # each load numbers its cycle alike
+        cycle = [encounter(f"e-{name}", f"c-{name}"), condition(f"c-{name}", f"e-{name}")]
+        load_files([str(write(tmp_path / f"{name}.ndjson", *cycle))], fake_target)
+    load_files([str(write(tmp_path / "e.ndjson", encounter("e-d", "c-d")))], fake_target)
+    load_files([str(write(tmp_path / "c.ndjson", condition("c-d", "e-d")))], fake_target)
+
+    def refuses_one(request: Request) -> Response | None:
+        return outcome(422, "HAPI-0931: no") if "Condition/c-a" in request.names else None
+
+    fake_server.behave_well()
+    fake_server.behave(refuses_one)
+
+    report = retry_dead_letters([], fake_target)
+
+    assert report.total == Counts(read=6, created=4, rejected=2)
+    left = list_dead_letters(fake_target)
+    assert sorted(left["resource_id"]) == ["c-a", "e-a"]
+
+
 def test_of_a_lake_and_of_files_each_dead_letter_is_sent_again_with_its_origin(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

@@ -44,7 +44,6 @@ class Letter(NamedTuple):
         content_hash: of the rejected version.
         reason: why, in the text of the server.
         references: "Type/id" of what it refers to.
-        together: as in `resource.CHUNK_SCHEMA`.
         body: canonical JSON.
     """
 
@@ -61,7 +60,6 @@ class Letter(NamedTuple):
     content_hash: str | None
     reason: str
     references: Sequence[str] = ()
-    together: int | None = None
     body: str | None = None
 
     @property
@@ -87,7 +85,7 @@ LIST_SCHEMA = pl.Schema(
 )
 """Columns of a list of letters, see `Letter`; `reason` is without what is quoted of the resource."""
 
-SCHEMA = pl.Schema({**LIST_SCHEMA, "references": pl.List(pl.String()), "together": pl.Int64(), "body": pl.String()})
+SCHEMA = pl.Schema({**LIST_SCHEMA, "references": pl.List(pl.String()), "body": pl.String()})
 """Columns of letters with their contents; `reason` is the text of the server."""
 
 
@@ -102,8 +100,7 @@ def put_letters(ledger: Ledger, letters: Sequence[Letter]) -> None:
             for number, letter in enumerate(letters, start=last + 1)
         ]
         contents = [
-            (letter.name, letter.reason, json.dumps(list(letter.references)), letter.together, letter.body)
-            for letter in letters
+            (letter.name, letter.reason, json.dumps(list(letter.references)), letter.body) for letter in letters
         ]
         connection.executemany(_PUT_LETTER, rows)
         connection.executemany(_PUT_CONTENT, contents)
@@ -153,9 +150,8 @@ _PUT_LETTER = f"""
     ON CONFLICT (letter) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])}
 """
 _PUT_CONTENT = """
-    INSERT INTO dead_letter_contents (letter, reason, refers_to, together, body) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (letter) DO UPDATE SET
-        reason = excluded.reason, refers_to = excluded.refers_to, together = excluded.together, body = excluded.body
+    INSERT INTO dead_letter_contents (letter, reason, refers_to, body) VALUES (?, ?, ?, ?)
+    ON CONFLICT (letter) DO UPDATE SET reason = excluded.reason, refers_to = excluded.refers_to, body = excluded.body
 """
 _IS_OPEN = """
     (dead_letters.origin = ? OR EXISTS (
@@ -173,7 +169,7 @@ _OPEN = f"""
 """
 _OPEN_WITH_CONTENTS = f"""
     SELECT rejected_at, resource_type, resource_id, http_status, reason, missing_target, source, bundle, origin,
-        as_of, content_hash, refers_to, together, body
+        as_of, content_hash, refers_to, body
     FROM dead_letters JOIN dead_letter_contents USING (letter) WHERE {_IS_OPEN} ORDER BY number DESC
 """
 _UNREADABLE_BEFORE = "SELECT source FROM dead_letters WHERE origin = ? AND number <= ?"
@@ -265,7 +261,6 @@ def _letter(result: Result, origin: str, bundle: str, now: datetime) -> Letter:
         content_hash=resource.content_hash,
         reason=result.full_text or result.text,
         references=resource.references,
-        together=resource.together,
         body=resource.body,
     )
 

@@ -76,7 +76,7 @@ _TABLES = (
     # the columns of a dead letter that hold health data, apart, so that a list of letters does not read them
     """
     CREATE TABLE IF NOT EXISTS dead_letter_contents (
-        letter TEXT PRIMARY KEY, reason TEXT NOT NULL, refers_to TEXT, together INTEGER, body TEXT
+        letter TEXT PRIMARY KEY, reason TEXT NOT NULL, refers_to TEXT, body TEXT
     )
     """,
 )
