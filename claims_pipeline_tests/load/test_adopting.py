@@ -173,3 +173,13 @@ def test_the_generation_goes_above_that_of_the_marker(
 
     assert fake_server.held[MARKER_PATH].resource["extension"][0]["valueInteger"] >= 10
     assert load(fake_target, file).requests_with_resources == 0
+
+
+def test_adopting_finds_other_content_under_the_version_that_is_known(
+    fake_server: FakeServer, fake_target: Settings, file: Path
+) -> None:
+    change_marker(fake_server, generation=-1)
+    version = fake_server.held["Patient/a"].version
+    fake_server.held["Patient/a"] = stored(version, patient("a", gender="other"))
+
+    assert load(fake_target, file, OnMismatch.ADOPT).total == Counts(read=3, unchanged=2, updated=1)

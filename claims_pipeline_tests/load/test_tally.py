@@ -107,3 +107,11 @@ def test_input_is_named_as_far_as_it_could_be_read(
 
     assert [failure.name for failure in tally.failures] == [name]
     assert tally.by_type() == {resource_type or "(none)": Counts(read=1, rejected=1)}
+
+
+def test_what_was_rejected_before_makes_its_source_incomplete_again() -> None:
+    tally = Tally()
+
+    tally.add_still_rejected(rows(2))
+
+    assert tally.incomplete == {"claims/2025-01-01"}

@@ -71,14 +71,13 @@ class Vanishing:
         if self.pipeline.sender.stopped is not None or self.pipeline.is_dry_run:
             return
         resource_type = RENDERINGS[table.name].resource_type
-        vanished = {}
+        gone = []
         for resource_id, day in self._still_candidates(table.name).items():
             if f"{resource_type}/{resource_id}" in self.pipeline.tally.failed:
                 self.pipeline.tally.incomplete.add(f"{table.name}/{day}")
             else:
-                vanished[resource_id] = day
-        keys = [(resource_type, resource_id) for resource_id in vanished]
-        settle_gone(self.pipeline.ledger, keys)
+                gone.append((resource_type, resource_id))
+        settle_gone(self.pipeline.ledger, gone)
 
     async def settle_lost_days(self, table: schema.Table) -> None:
         """Treat the days that the lake no longer has as empty partitions."""

@@ -376,3 +376,22 @@ def test_a_property_that_occurs_twice_in_an_object_is_refused(tmp_path: Path, te
     with reading(tmp_path, a__ndjson=f"{text}\n{ndjson(patient('good'))}") as found:
         assert list(bodies(found)) == ["Patient/good"]
         assert [said for _, said in refusals(found)] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("text", "resource_id"),
+    [
+        ('{"resourceType":"Patient","id":"p1","gender":"male","gender":"female"}', "p1"),
+        ('{"resourceType":"Patient","id":"p1","id":"p2"}', None),
+        ('{"resourceType":"Patient","id":1.5}', None),
+        ('{"resourceType":"Patient","gender":"male"}', None),
+    ],
+)
+def test_a_resource_that_is_refused_is_named_if_its_id_is_known(
+    tmp_path: Path, text: str, resource_id: str | None
+) -> None:
+    with reading(tmp_path, a__ndjson=f"{text}\n{ndjson(patient('good'))}") as found:
+        (row,) = next(found.rejected()).to_dicts()
+
+        assert (row["resource_type"], row["resource_id"]) == ("Patient", resource_id)
+        assert found.unreadable_count == (resource_id is None)
