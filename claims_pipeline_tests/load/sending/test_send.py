@@ -319,3 +319,15 @@ def test_a_server_that_is_not_there_is_reported(fake_server: FakeServer, fake_ta
 
 def silent_about(name: str, status: int) -> Rule:
     return lambda request: Response(status) if request.method != "GET" and name in request.names else None
+
+
+@pytest.mark.parametrize(("status", "sent"), [(500, 2 + 5 + 4), (422, 1 + 5 + 1)])
+def test_a_part_of_what_the_server_fails_over_is_sent_once_until_one_resource_is_left(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path, status: int, sent: int
+) -> None:
+    fake_server.behave(about("Patient/p-0", status, "HAPI-9999: no idea"))
+
+    report = load(fake_target.model_copy(update={"batch_size": 64}), tmp_path, 64)
+
+    assert report.total == Counts(read=64, created=63, rejected=1)
+    assert transactions_about(fake_server, "Patient/p-0") == sent
