@@ -1,14 +1,12 @@
-"""The ledger and the server: whether they belong together, and what can be done if not."""
+"""The ledger and the real server: what can be done if they do not belong together (test_adopting.py: each case)."""
 
 import httpx
-import polars as pl
 import pytest
 
-from claims_pipeline import schema
 from claims_pipeline.errors import LedgerMismatch
 from claims_pipeline.load import Counts, LoadOptions, OnMismatch, load_lake, reconcile, remove
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.lakes import START, Shape, patient_of, rewrite, tiny_lake
+from claims_pipeline_tests.lakes import Shape, patient_of, tiny_lake
 from claims_pipeline_tests.server_state import forget_marker, ids, put, read
 
 pytestmark = pytest.mark.server
@@ -51,23 +49,6 @@ def test_a_reset_ledger_sends_everything_and_duplicates_nothing(target: Settings
 
     assert report.total == Counts(read=16, already_equal=16)
     assert len(ids(target.fhir_base_url, "Claim", "reset-")) == 4
-
-
-def test_a_generation_lower_than_the_ledgers_means_a_restored_server(target: Settings) -> None:
-    shape = Shape("generation", days=1)
-    lake = tiny_lake(target.lake_path, shape)
-    load_lake(lake, target)
-    marker = read(target.fhir_base_url, "Basic/claims-pipeline-ledger")
-    rewrite(lake, schema.PATIENTS, START, first_patient(), address_line="2 New Street")
-    load_lake(lake, target)
-    put(target.fhir_base_url, marker)
-
-    with pytest.raises(LedgerMismatch, match="restored from a backup that is older than the last load"):
-        load_lake(lake, target)
-
-
-def first_patient() -> pl.Expr:
-    return pl.col("patient_id") == pl.col("patient_id").first()
 
 
 def test_reconciling_sees_what_the_server_lost_and_repairing_brings_it_back(target: Settings) -> None:

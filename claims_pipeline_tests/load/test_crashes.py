@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import pytest
@@ -17,6 +16,7 @@ from claims_pipeline.processes import ProcessIdentity
 from claims_pipeline.server.hapi import Hapi
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
+from claims_pipeline_tests.cli.running import run_claims
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.proxy import Fault, Request, faulty
 from claims_pipeline_tests.server_state import ids, versions
@@ -129,23 +129,12 @@ def test_a_full_disk_at_the_ledger_is_a_clear_error_and_the_next_load_continues(
 
 
 def test_a_ledger_that_cannot_be_written_is_reported(target: Settings) -> None:
-    lake = tiny_lake(target.lake_path, Shape("read-only", days=1))
-    closed_to_root_too = Path("/sys")
-    environment = {
-        "CLAIMS_HOME": str(target.home),
-        "CLAIMS_FHIR_BASE_URL": target.fhir_base_url,
-        "PATH": "/usr/bin:/bin",
-    }
+    tiny_lake(target.lake_path, Shape("read-only", days=1))
+    closed_to_root_too = "/sys/ledger.sqlite"
+    environment = {"CLAIMS_HOME": str(target.home), "CLAIMS_FHIR_BASE_URL": target.fhir_base_url}
 
-    done = subprocess.run(
-        [*COMMAND, "--hash-file", str(closed_to_root_too / "ledger.sqlite")],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_claims("load", "--no-aggregate", "--hash-file", closed_to_root_too, **environment)
 
-    assert lake.root.exists()
     assert done.returncode == 1
     assert "make the file and its folder writable" in done.stderr
 
