@@ -1,10 +1,10 @@
 """Anesthesia for surgery, endoscopies and deliveries (anesthesia.csv): a claim of another provider on the same day.
 
-It is received with the claim of the procedure, in the place of a laboratory claim of that day as long as there is one.
+If a nurse gives it and an anesthesiologist directs it, both have a claim.
 """
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,9 @@ from claims_pipeline.generate.calendar import stories
 from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import Draws, Floats, Integers, KeyedChoice, pair
+from claims_pipeline.generate.following_procedures import with_claims_of_procedures
 from claims_pipeline.generate.lines import Lines
-from claims_pipeline.generate.replacements import places_taken
+from claims_pipeline.generate.medical_direction import are_directed
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.slots import ReceiptDays
 from claims_pipeline.generate.standing import Standing, standing
@@ -22,44 +23,29 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 STORY = "anesthesia"
-INSTEAD_OF = "laboratory"
-"""Story of the claims whose places are taken: nothing follows from them."""
-NONE = -1
+TEAM = ("anesthesiology", "nurse_anesthesia")
+"""Specialties of who directs anesthesia, and of who gives it then."""
 
 
 def with_anesthesia(receipts: ReceiptDays, parts: Sequence[Standing]) -> list[Standing]:
-    """Return the claims of a year with those of anesthesia among them, in the places of laboratory claims."""
-    first = receipts.first
-    received, _ = receipts.claims()
-    found = [_procedures_of(receipts.feed, part) for part in parts]
-    wanted = np.concatenate([part.row[claim] for part, (claim, _) in zip(parts, found, strict=True)] or [_nothing()])
-    laboratory = stories().index(INSTEAD_OF)
-    places = np.sort(np.concatenate([part.row[part.story == laboratory] for part in parts] or [_nothing()]))
-    order = np.argsort(wanted)
-    taken, fit = places_taken(received[places] - first, received[wanted[order]] - first, len(receipts.counts))
-    place_of = np.full(len(received), NONE)
-    place_of[wanted[order][fit]] = places[taken]
-    is_taken = np.zeros(len(received), dtype=np.bool_)
-    is_taken[places[taken]] = True
-    made: list[Standing] = []
-    for part, (claim, line) in zip(parts, found, strict=True):
-        has_place = place_of[part.row[claim]] != NONE
-        kept = part.at(np.flatnonzero(~is_taken[part.row])) if is_taken[part.row].any() else part
-        made.append(kept)
-        if has_place.any():
-            claim, line = claim[has_place], line[has_place]
-            made.append(_anesthesia(receipts.feed, part, claim, line, row=place_of[part.row[claim]]))
-    return made
+    """Return the claims of a year with those of anesthesia among them, in the places of studies."""
+    feed = receipts.feed
+    return with_claims_of_procedures(receipts, parts, partial(_procedures_of, feed), partial(_anesthesia, feed))
 
 
 def _procedures_of(feed: Feed, part: Standing) -> tuple[Integers, Integers]:
-    """Return the claims of a part that anesthesia is given for, and the line of the procedure; each claim once."""
+    """Return the claims of a part that anesthesia is given for, and the line of the procedure.
+
+    A claim is there once for each claim of anesthesia.
+    """
     share = _shares()
     (line,) = np.nonzero(share[part.lines.code] > 0)
     claim, first = np.unique(part.lines.claim[line], return_index=True)
     claim, line = claim.astype(np.int64), line[first]
     is_given = Draws(feed.seed).uniform("anesthesia/given", _counters(part, claim)) < share[part.lines.code[line]]
-    return claim[is_given], line[is_given]
+    claim, line = claim[is_given], line[is_given]
+    claims = 1 + are_directed(Draws(feed.seed), part.person[claim], part.service[claim])
+    return np.repeat(claim, claims), np.repeat(line, claims)
 
 
 def _anesthesia(feed: Feed, part: Standing, claim: Integers, line: Integers, row: Integers) -> Standing:
@@ -68,6 +54,9 @@ def _anesthesia(feed: Feed, part: Standing, claim: Integers, line: Integers, row
     person, service = part.person[claim].astype(np.int64), part.service[claim].astype(np.int64)
     choice, specialties = _specialties()
     specialty = specialties[choice.choose(draws.bits("anesthesia/setting", counter))]
+    is_first = np.append(True, claim[1:] != claim[:-1])[: len(claim)]
+    is_directed = are_directed(draws, person, service)
+    specialty[is_directed] = np.where(is_first[is_directed], *(_row_of(name) for name in TEAM))
     city = residence_on(feed, person, service).city
     number = draws.below("anesthesia/practitioner", counter, directory.practitioner_count[city, specialty])
     procedure, pointer = part.lines.code[line].astype(np.int64), part.lines.pointer[line].astype(np.int64)
@@ -101,6 +90,10 @@ def _table() -> tuple[NDArray[np.bool_], Integers, Integers, Integers, Integers]
     return given, np.array([codes.index(code) for code in table["hcpcs_code"]]), base, shortest, longest
 
 
+def _row_of(specialty: str) -> int:
+    return read_table("specialties")["specialty"].to_list().index(specialty)
+
+
 @cache
 def _shares() -> Floats:
     """Return the share of each row of procedures that another provider gives anesthesia for."""
@@ -117,7 +110,3 @@ def _specialties() -> tuple[KeyedChoice, Integers]:
     return KeyedChoice(mine["specialty"].to_list(), mine["weight"].to_numpy()), np.array(
         [names.index(name) for name in mine["specialty"]]
     )
-
-
-def _nothing() -> Integers:
-    return np.zeros(0, dtype=np.int64)

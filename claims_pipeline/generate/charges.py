@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.directory import directory_of
-from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers
+from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers, pair
 from claims_pipeline.generate.lines import Lines
+from claims_pipeline.generate.medical_direction import are_directed
 from claims_pipeline.generate.once import once
 from claims_pipeline.generate.physical_status import physical_states
 from claims_pipeline.lake import Feed
@@ -17,11 +18,12 @@ from claims_pipeline.reference import read_table
 MODIFIERS = (
     *("", "25", "95", "26", "TC", "GP", "25 95", "59 GP", "QW"),
     *("RT", "LT", "26 RT", "26 LT", "TC RT", "TC LT"),
-    *(f"{who} {state}" for who in ("AA", "QZ") for state in ("P1", "P2", "P3")),
+    *(f"{who} {state}" for who in ("AA", "QZ", "QK", "QX") for state in ("P1", "P2", "P3")),
 )
 """Combinations of modifiers that occur; 25 a separate visit, 95 by video, 26 professional and TC technical part,
 59 a separate procedure, QW a waived test, RT and LT the side; AA anesthesia by a physician,
-QZ by a nurse alone, P1 to P3 of a patient who is healthy or has a mild or severe disease."""
+QZ by a nurse alone, QX by a nurse whom a physician directs, QK the direction; P1 to P3 of a patient who is healthy or
+has a mild or severe disease."""
 MARKUP = 2.08
 """Median charge over the Medicare fee: internal medicine charged 2.1 times what Medicare allows (JAMA Intern Med
 2017;177:1139, Medicare claims of 2013)."""
@@ -29,6 +31,9 @@ PRACTITIONER_SPREAD, CODE_SPREAD = 0.15, 0.12
 """Standard deviations of the logarithm of the charge between practitioners, and between one practitioner's codes."""
 LOCALITY = 1.5
 """Charges differ between cities more than Medicare's fees do, by so large a power of the cost factor: by judgement."""
+OF_DIRECTED = 0.5
+"""Part of the fee that each of a directed nurse and the physician gets (Medicare claims processing manual, chapter 12,
+50)."""
 TECHNICAL_ONLY = 0.12
 """Share of an imaging center's studies that a radiologist elsewhere reads and bills: by judgement."""
 CHILDBIRTH = "0196"
@@ -99,11 +104,16 @@ def _of_anesthesia(visits: Billed, lines: Lines) -> Integers:
         visits.feed,
         visits.person[claim],
         visits.service[claim],
-        visits.counter[claim],
+        pair(visits.service[claim], visits.person[claim]),  # the same for a directed nurse and the physician
         is_pregnant=np.bincount(place, weights=is_childbirth) > 0,
     )
     by_nurse = (read_table("specialties")["specialty"] == "nurse_anesthesia").to_numpy()[visits.specialty[claim]]
-    found: Integers = np.where(by_nurse, MODIFIERS.index("QZ P1"), MODIFIERS.index("AA P1")) + states
+    is_directed = are_directed(visits.draws, visits.person[claim], visits.service[claim])
+    alone, directed = (
+        np.where(by_nurse, MODIFIERS.index(f"{nurse} P1"), MODIFIERS.index(f"{physician} P1"))
+        for nurse, physician in (("QZ", "AA"), ("QX", "QK"))
+    )
+    found: Integers = np.where(is_directed, directed, alone) + states
     return found[place]
 
 
@@ -141,5 +151,6 @@ def _markups(feed: Feed) -> Floats:
 def _parts() -> Floats:
     """Return which part of the fee is charged, by modifier (rows) and procedure."""
     professional = read_table("procedures")["professional_share"].to_numpy().astype(np.float64)
-    parts = {"26": professional, "TC": 1 - professional}
+    half = np.full_like(professional, OF_DIRECTED)
+    parts = {"26": professional, "TC": 1 - professional, "QK": half, "QX": half}
     return np.array([parts.get(modifier[:2], np.ones_like(professional)) for modifier in MODIFIERS])

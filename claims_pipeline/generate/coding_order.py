@@ -10,6 +10,8 @@ from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.reference import read_table
 
 NONE = -1
+FAILING = "chronic_kidney_disease"
+"""The condition of which a stage brings its status with it: dialysis."""
 MOST_DIAGNOSES = 4
 """Diagnoses of a claim, at most."""
 
@@ -30,7 +32,9 @@ def in_coding_order(
         codes: rows of diagnoses, NONE behind the last, shape (claims, most diagnoses).
         most: how many diagnoses each claim may have beside those that its principal one needs.
     """
-    needs, conflicts, condition_of = _needs(), _conflicts(), _condition_of()
+    needs, conflicts, condition_of, status = _needs(), _conflicts(), _condition_of(), _statuses()
+    kidneys = condition_names().index(FAILING)
+    failing = 1 << kidneys
     codes = _parents_first(codes)
     ordered, count = np.full_like(codes, NONE), np.zeros(len(codes), dtype=np.int64)
     rows = np.arange(len(codes))
@@ -40,20 +44,31 @@ def in_coding_order(
         present = np.bitwise_or.reduce(condition_of[so_far], axis=1)
         missing = needs[code] & ~present & conditions[rows].astype(np.int64)
         size = 1 + np.bitwise_count(missing.astype(np.uint64)).astype(np.int64)
+        size += status[code] != NONE
+        (brings,) = np.nonzero(missing & failing)
+        those = rows[brings]
+        brought = code_conditions(draws, people[those], conditions[those], np.full(len(those), kidneys))
+        size[brings] += status[brought] != NONE
         is_new = ~(so_far == code[:, None]).any(axis=1)
         is_new &= ~conflicts[code[:, None], so_far].any(axis=1)
         is_new &= (place == 0) | (count[rows] + size <= most[rows])
         at, missing = rows[is_new], missing[is_new]
-        ordered[at, count[at]] = code[is_new]
-        count[at] += 1
+        _append(ordered, count, at, code[is_new])
         while len(at := at[missing != 0]):
             missing = missing[missing != 0]
             next_one = missing & -missing
             condition = np.bitwise_count(next_one - 1).astype(np.int64)
-            ordered[at, count[at]] = code_conditions(draws, people[at], conditions[at], condition)
-            count[at] += 1
+            _append(ordered, count, at, code_conditions(draws, people[at], conditions[at], condition))
             missing ^= next_one
     return _parents_first(ordered), count
+
+
+def _append(ordered: Integers, count: Integers, at: Integers, codes: Integers) -> None:
+    """Put a diagnosis behind those of some claims, and the status that it must be followed by, if there is one."""
+    for column in (codes, _statuses()[codes]):
+        (here,) = np.nonzero(column != NONE)
+        ordered[at[here], count[at[here]]] = column[here]
+        count[at[here]] += 1
 
 
 def _parents_first(codes: Integers) -> Integers:
@@ -85,6 +100,15 @@ def _needs() -> Integers:
         followers = np.bitwise_or.reduce([0, *condition_of[_beginning_with(codes, rule["others"])]])
         needs[_beginning_with(codes, rule["code"])] |= followers
     return needs
+
+
+@cache
+def _statuses() -> Integers:
+    """Return for each row of diagnoses the row of the status that always follows it; NONE for most, and for NONE."""
+    codes = read_table("diagnoses")["diagnosis_code"].to_list()
+    statuses = np.full(len(codes) + 1, NONE)
+    statuses[codes.index("N18.6")] = codes.index("Z99.2")  # kidney failure, dependence on dialysis
+    return statuses
 
 
 @cache

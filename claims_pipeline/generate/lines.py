@@ -216,6 +216,26 @@ def without_repeats(lines: Lines) -> Lines:
     return replace(lines, code=code).at(keep)
 
 
+def drop_needless(diagnoses: Diagnoses, lines: Lines) -> None:
+    """Take the diagnoses away that lines brought which were left out, such as Z23 without a vaccine."""
+    is_pointed = np.zeros((len(diagnoses.count), MOST_DIAGNOSES + 1), dtype=np.bool_)
+    is_pointed[lines.claim, lines.pointer] = True
+    for number in range(MOST_DIAGNOSES, 1, -1):
+        is_brought = _are_brought()[diagnoses.codes[:, number - 1]]
+        needless = (diagnoses.count == number) & is_brought & ~is_pointed[:, number]
+        diagnoses.codes[needless, number - 1] = NONE
+        diagnoses.count[needless] -= 1
+
+
+@cache
+def _are_brought() -> NDArray[np.bool_]:
+    """Return which diagnoses only lines bring as a second one; the last element is for NONE."""
+    rules = read_table("coding_rules").filter(pl.col("kind") == "followed_by")
+    needed = tuple(other for others in rules["others"] for other in others.split())
+    brought = {code for code in read_table("story_lines")["adds"].drop_nulls() if not code.startswith(needed)}
+    return np.array([*(code in brought for code in read_table("diagnoses")["diagnosis_code"]), False])
+
+
 def repeats_of(claim: Integers, code: Integers) -> NDArray[np.bool_]:
     """Return which lines have a procedure that an earlier line of the claim has."""
     _, first = np.unique(claim * read_table("procedures").height + code, return_index=True)

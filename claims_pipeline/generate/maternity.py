@@ -15,6 +15,7 @@ from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable
 from claims_pipeline.generate.households import NOBODY
 from claims_pipeline.generate.once import once
+from claims_pipeline.generate.planned_visits import PlannedVisits
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.pregnancies import Pregnancies, pregnancies
 from claims_pipeline.generate.pregnancy_codes import codes_of_visit
@@ -30,31 +31,6 @@ FEWEST_WEEKS_OF_NEWBORN = 35
 
 
 @dataclass(frozen=True)
-class PlannedVisits:
-    """Visits whose claims have a day of receipt of their own, as arrays of equal length.
-
-    Attributes:
-        received: day of receipt.
-        counter: for random draws.
-        story: row of the stories table.
-        person: number of the patient.
-        service: day of the service.
-        codes: rows of the diagnoses table, NONE behind the last, shape (visits, most diagnoses).
-    """
-
-    received: Integers
-    counter: Bits
-    story: Integers
-    person: Integers
-    service: Integers
-    codes: Integers
-
-    def at(self, rows: NDArray[np.bool_] | Integers) -> "PlannedVisits":
-        """Return some of the visits."""
-        return PlannedVisits(*(values[rows] for values in vars(self).values()))
-
-
-@dataclass(frozen=True)
 class _Dated:
     """The visits of one row of pregnancy_visits.csv, one a pregnancy: arrays of equal length."""
 
@@ -65,7 +41,7 @@ class _Dated:
     received: Integers
 
 
-def planned_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
+def maternity_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
     """Return the visits of pregnancies and births whose claims the payer receives from day `first` to `last`.
 
     They are in the order of receipt; deliveries and newborns come before other visits of a day.
@@ -75,9 +51,7 @@ def planned_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
     is_billed = Draws(feed.seed).uniform("pregnancy/billed", all_of_feed.counter) < _share_billed(feed)
     near = all_of_feed.at(is_near & is_billed)
     parts = [_with_codes(feed, _received(feed, near, row, first, last), row) for row in _table()]
-    joined = PlannedVisits(
-        *(np.concatenate(columns) for columns in zip(*(vars(part).values() for part in parts), strict=True))
-    )
+    joined = PlannedVisits.joined(parts)
     of_birth = np.array([row["counted_from"] == "birth" for row in _table()])
     comes_first = np.repeat(of_birth, [len(part.person) for part in parts])
     return joined.at(np.lexsort((joined.counter, ~comes_first, joined.received)))
@@ -145,6 +119,7 @@ def _with_codes(feed: Feed, visits: _Dated, row: dict[str, Any]) -> PlannedVisit
     return PlannedVisits(
         received=visits.received,
         counter=visits.counter,
+        episode=visits.counter,
         story=np.full(len(visits.person), stories().index(row["story"])),
         person=visits.person,
         service=visits.service,

@@ -30,7 +30,8 @@ drawn for a visit, so that the copy may bill the other one.
 
 def with_repeated_services(year: Planting, wanted: float, feed: Feed) -> Planting:
     """Bill a service again before its interval is over, on the day of another claim's service."""
-    intervals = read_table("service_intervals").with_columns(pl.col("codes").str.split(" ")).explode("codes")
+    checked = read_table("service_intervals").filter(pl.col("checked") == 1)
+    intervals = checked.with_columns(pl.col("codes").str.split(" ")).explode("codes")
     days_of = dict(intervals.group_by("codes").agg(pl.col("days").max()).iter_rows())
     code = year.first_of(list(days_of))
     sources = np.flatnonzero((code != "") & year.is_free)
@@ -43,7 +44,7 @@ def with_repeated_services(year: Planting, wanted: float, feed: Feed) -> Plantin
     source = sources[np.maximum(place - 1 - back, 0)]
     gap = service - service[source]
     interval = np.array([days_of.get(one, 0) for one in code[source]])
-    fits = (place > 0) & (gap > 2) & (gap < interval - 1) & year.is_paid & ~year.has_anesthesia
+    fits = (place > 0) & (gap > 2) & (gap < interval - 1) & year.is_paid & ~year.brings_others
     then, now = (span_on(feed, people=person[source], days=days) for days in (service[source], service))
     fits &= now.is_covered & (now.plan == then.plan)
     fits[sources] = False  # the source of another stays as it is
@@ -63,7 +64,7 @@ def with_repeated_claims(year: Planting, wanted: float, kind: str, feed: Feed) -
     rows_before = np.arange(len(received)) - earliest
     drawn = year.draws.uniform(f"irregularity/{kind} of", year.counter)
     source = earliest + np.floor(drawn * rows_before).astype(np.int64)
-    eligible = (rows_before > 0) & year.is_free[source] & ~year.has_anesthesia
+    eligible = (rows_before > 0) & year.is_free[source] & ~year.brings_others
     if kind == NEAR_DUPLICATE:
         eligible &= (year.first_of(list(OTHER_LEVEL)) != "")[source]
     if kind == NEXT_DAY:

@@ -11,6 +11,7 @@ from claims_pipeline.generate.anesthesia import STORY as ANESTHESIA
 from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
 from claims_pipeline.generate.identifiers import claim_ids
 from claims_pipeline.generate.lifecycle import CANCELLED, are_mistaken, last_statuses
+from claims_pipeline.generate.pathology import STORY as PATHOLOGY
 from claims_pipeline.lake import Feed
 from claims_pipeline.schema import IRREGULARITIES
 
@@ -28,7 +29,7 @@ class Planting:
         counter: the counter of each claim.
         is_paid: which claims do not end as cancelled: a cancelled claim may be billed again.
         is_free: which visits may be changed or copied.
-        has_anesthesia: which visits no planted claim may take the place of: their anesthesia would be for nothing.
+        brings_others: which visits no planted claim may take the place of: their anesthesia would be for nothing.
         labels: of the irregularities so far.
     """
 
@@ -37,7 +38,7 @@ class Planting:
     counter: Bits
     is_paid: Mask
     is_free: Mask
-    has_anesthesia: Mask
+    brings_others: Mask
     labels: tuple[pl.DataFrame, ...] = ()
 
     @property
@@ -100,7 +101,7 @@ def planting(feed: Feed, visits: pl.DataFrame) -> Planting:
     is_paid = last_statuses(draws, counter) != CANCELLED
     is_free = is_paid & ~are_mistaken(draws, counter, np.ones(len(counter), dtype=np.int64))
     is_free &= visits["replaced_date"].is_null().to_numpy()
-    return Planting(draws, visits, counter, is_paid, is_free, _have_anesthesia(visits))
+    return Planting(draws, visits, counter, is_paid, is_free, _bring_others(visits))
 
 
 def counters(visits: pl.DataFrame) -> Bits:
@@ -109,10 +110,12 @@ def counters(visits: pl.DataFrame) -> Bits:
     return pair(received, visits["claim_index"].to_numpy().astype(np.int64))
 
 
-def _have_anesthesia(visits: pl.DataFrame) -> Mask:
-    """Return which visits have a claim of anesthesia beside them."""
+def _bring_others(visits: pl.DataFrame) -> Mask:
+    """Return which visits have a claim of anesthesia or pathology beside them."""
     keys = ["person", "service_date"]
-    given = visits.filter(pl.col("story") == ANESTHESIA).select(keys).unique().with_columns(is_given=True)
+    given = (
+        visits.filter(pl.col("story").is_in([ANESTHESIA, PATHOLOGY])).select(keys).unique().with_columns(is_given=True)
+    )
     is_given = visits.select(keys).join(given, on=keys, how="left", maintain_order="left")["is_given"]
     return is_given.fill_null(False).to_numpy()
 

@@ -118,6 +118,25 @@ def pregnancies(feed: Feed) -> Pregnancies:
     )
 
 
+def are_pregnant(feed: Feed, people: Integers, days: Integers) -> NDArray[np.bool_]:
+    """Return whether each person is pregnant on a day; on that of the birth no more."""
+    of_mother, begins, births = _in_order(feed)
+    if not len(of_mother):
+        return np.zeros(len(people), dtype=np.bool_)
+    place = np.searchsorted(begins, people * NEVER + days, side="right") - 1
+    is_pregnant: NDArray[np.bool_] = (place >= 0) & (of_mother[place] == people) & (days < births[place])
+    return is_pregnant
+
+
+@once(maxsize=2)
+def _in_order(feed: Feed) -> tuple[Integers, Integers, Integers]:
+    """Return mother, a number of mother and first day, and birth of each pregnancy, in the order of that number."""
+    those = pregnancies(feed)
+    begins = those.mother * NEVER + those.last_period
+    order = np.argsort(begins)
+    return those.mother[order], begins[order], those.birth[order]
+
+
 _DISEASES = ("hypertension", "diabetes")
 
 

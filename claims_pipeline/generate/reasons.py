@@ -18,6 +18,9 @@ from claims_pipeline.reference import read_table
 OLDEST = 120
 NONE = -1
 CONDITION = "condition"
+RULED_OUT_BY = {"R73.03": "diabetes", "Z13.220": "hyperlipidemia"}
+"""Reasons that those who have a condition cannot have, who are seen for one of their conditions instead: what comes
+before it, and the search for it."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,9 @@ class _Patients:
         row = (story * 2 + self.is_female) * (OLDEST + 1) + np.minimum(self.ages, OLDEST)
         bits = self.draws.bits("claim/principal", episode)
         option = with_condition.choose(bits, row)
+        option[self._have(_ruled_out_by()[options[option]])] = np.flatnonzero(options == NONE)[0]
         worse = _condition_when_worse()[options[option]]
-        lacks = (worse != NONE) & ((self.conditions >> np.maximum(worse, 0).astype(np.uint32)) & 1 == 0)
+        lacks = (worse != NONE) & ~self._have(worse)
         (again,) = np.nonzero(((options[option] == NONE) & (eligible == 0)) | lacks)
         option[again] = without.choose(bits[again], row[again])
         principal, condition = options[option], _condition_when_worse()[options[option]]
@@ -95,6 +99,20 @@ class _Patients:
         is_worse = self.draws.uniform("claim/worse", episode[chronic]) < share
         principal[chronic] = np.where(is_worse, worse_codes()[code], code)
         return principal, condition
+
+    def _have(self, condition: Integers) -> NDArray[np.bool_]:
+        """Return who has a condition each; nobody has NONE."""
+        bit = np.maximum(condition, 0).astype(np.uint32)
+        has: NDArray[np.bool_] = (condition != NONE) & ((self.conditions >> bit) & np.uint32(1) == 1)
+        return has
+
+
+@cache
+def _ruled_out_by() -> Integers:
+    """Return for each row of diagnoses the condition that rules it out as a reason, or NONE; the last one is NONE."""
+    names = condition_names()
+    by = [RULED_OUT_BY.get(code) for code in read_table("diagnoses")["diagnosis_code"]]
+    return np.array([NONE if name is None else names.index(name) for name in [*by, None]])
 
 
 @cache

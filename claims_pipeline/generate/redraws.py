@@ -13,7 +13,8 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 IN_TURN = 2
-"""How often, at most, somebody else of those who take turns is tried, or another day in a course."""
+"""How often, at most, somebody else of those who take turns is tried, or another day in a course, which does not go on
+with somebody else."""
 OF_THE_STORY = 8
 """How often, at most, somebody else is tried for the same kind of visit; then it becomes an acute visit of anybody."""
 
@@ -24,16 +25,17 @@ def redrawn(feed: Feed, slots: Slots, attempt: int) -> Slots:
     uniform = draws.uniform(f"claim/person {attempt}", slots.counter)
     for number, row in enumerate(read_table("stories").iter_rows(named=True)):
         (mine,) = np.nonzero(slots.story == number)
-        if attempt >= OF_THE_STORY:
+        if attempt >= (IN_TURN if row["draw"] == "course" else OF_THE_STORY):
             person[mine] = NOBODY
         elif row["draw"] == "due":
             person[mine] = children_due(feed, uniform[mine], service[mine])
         elif row["draw"] == "turn":
             person[mine] = _in_turn(feed, row["story"], uniform[mine], service[mine], attempt)
         else:
-            if row["draw"] == "course" and attempt < IN_TURN:
+            if row["draw"] == "course":
                 service[mine] -= 1
-                mine = mine[~population(feed).covers(person[mine], service[mine])]
+                person[mine[~population(feed).covers(person[mine], service[mine])]] = NOBODY
+                continue
             person[mine] = choose_people(feed, row["people"], uniform[mine], service[mine])
     uniform = draws.uniform(f"claim/anybody {attempt}", slots.counter)
     story, person = with_anybody(feed, slots.story, person, service, uniform)

@@ -20,7 +20,8 @@ from claims_pipeline.generate.calendar import (
     lag_weights,
     stories,
 )
-from claims_pipeline.generate.days import day_number
+from claims_pipeline.generate.days import day_number, weekday_of
+from claims_pipeline.generate.dialysis import dialysis_visits
 from claims_pipeline.generate.draws import (
     NO_COUNTER,
     SCATTER,
@@ -35,16 +36,19 @@ from claims_pipeline.generate.draws import (
 )
 from claims_pipeline.generate.in_turn import NOBODY
 from claims_pipeline.generate.lifecycle import CANCELLED, last_statuses
-from claims_pipeline.generate.maternity import PlannedVisits, planned_visits
+from claims_pipeline.generate.maternity import maternity_visits
 from claims_pipeline.generate.parts import Run, parts_of
+from claims_pipeline.generate.planned_visits import PlannedVisits
 from claims_pipeline.generate.population import choose_people
 from claims_pipeline.generate.replacements import places_taken, replaced_claims
+from claims_pipeline.generate.stays import hospital_visits
 from claims_pipeline.generate.turns import people_of, turns_of
 from claims_pipeline.generate.use import by_plan
 from claims_pipeline.generate.well_child import children_of_weeks
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
+FRIDAY = 4
 INSTEAD = "acute"
 """Story of a claim for which nobody of the age and sex that its own needs is covered."""
 
@@ -158,8 +162,8 @@ class ReceiptDays:
         """
         received, index = self.claims()
         if not len(received):
-            return index, planned_visits(self.feed, self.first, self.first - 1)
-        visits = planned_visits(self.feed, self.first, self.first + len(self.counts) - 1)
+            return index, _planned_visits(self.feed, self.first, self.first - 1)
+        visits = _planned_visits(self.feed, self.first, self.first + len(self.counts) - 1)
         is_free = self._places(received, index) >= self._until[received - self.first, -1]
         is_free &= self.replaces == NO_COUNTER
         is_free &= last_statuses(self._draws, pair(received, index)) != CANCELLED
@@ -195,8 +199,8 @@ class ReceiptDays:
     def slots(self, received: Integers, index: Integers) -> Slots:
         """Return what the claims with these days and indices are about, `narrowed`.
 
-        A course is billed with one delay throughout, so that its visits keep their distance. Children who are due come
-        last and at once, because no two claims of a week should take the same visit.
+        A course is billed with one delay of whole weeks, so that its visits keep their order and their distance.
+        Children who are due come last and at once, because no two claims of a week should take the same visit.
         """
         parts, lag = parts_of(len(received)), self._lag
         slots = Slots.joined(list(self._run(lambda part: self._drawn(received[part], index[part], lag), parts)))
@@ -218,7 +222,10 @@ class ReceiptDays:
         story, ordinal = self._stories(received, index)
         turns = turns_of(self.feed, story=story, ordinal=ordinal, counter=counter)
         lag_row = (received - self.first) * read_table("stories").height + story
-        service = received - lag.choose(self._draws.bits("claim/lag", turns.episode), lag_row)
+        bits = self._draws.bits("claim/lag", turns.episode)
+        service = received - lag.choose(bits, lag_row)
+        (in_course,) = np.nonzero((read_table("stories")["draw"] == "course").to_numpy()[story])
+        service[in_course] = _in_practice_hours(received[in_course] - _weeks_of_lag(bits[in_course]))
         person = people_of(self.feed, turns, story=story, ordinal=ordinal, counter=counter, service=service)
         slots = Slots(counter, turns.episode, turns.is_first, story, person, service)
         story, person = self._somebody(slots, person)
@@ -253,6 +260,23 @@ class ReceiptDays:
         shift = self._draws.bits("day/places", received) >> np.uint64(32)
         size = self.counts[received - self.first].astype(np.uint64)
         return ((index.astype(np.uint64) * SCATTER + shift) % size).astype(np.int64)
+
+
+def _weeks_of_lag(bits: Bits) -> Integers:
+    """Return days from service to receipt that are whole weeks, for random bits."""
+    return WeightTable(lag_weights()).choose(bits) // 7 * 7
+
+
+def _in_practice_hours(days: Integers) -> Integers:
+    """Return each day, or the Friday before it if it is at a weekend."""
+    return days - np.maximum(weekday_of(days) - FRIDAY, 0)
+
+
+def _planned_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
+    """Return the planned visits that are received on some days, in order; those of pregnancies come first on a day."""
+    parts = [visits(feed, first, last) for visits in (maternity_visits, dialysis_visits, hospital_visits)]
+    visits = PlannedVisits.joined(parts)
+    return visits.at(np.argsort(visits.received, kind="stable"))
 
 
 def _lag_choice(feed: Feed, first: int, last: int) -> WeightTable:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.calendar import cumulative_claims
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import SCATTER, Bits, Draws, Integers, pair
-from claims_pipeline.generate.in_turn import anybody_in_turn, people_in_turn
+from claims_pipeline.generate.in_turn import NOBODY, anybody_in_turn, people_in_turn
 from claims_pipeline.generate.population import choose_people, may_be_chosen, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -62,7 +62,8 @@ def people_of(
 ) -> Integers:
     """Return whom each claim is about, but for stories of children who are due: someone covered on the day of service.
 
-    Where the person whose turn it is is not, somebody else is seen, or in_turn.NOBODY.
+    Where the person whose turn it is is not, somebody else is seen, or in_turn.NOBODY: a course does not go on with
+    somebody else.
     """
     draws = Draws(feed.seed)
     person = np.zeros(len(story), dtype=np.int64)
@@ -82,8 +83,8 @@ def people_of(
         if row["draw"] == "course":
             chance = draws.uniform(f"course/{row['story']}", turns.course[mine])
             person[mine] = choose_people(feed, profile, chance, turns.begins[mine])
-        if row["draw"] != "random":
-            mine = mine[~may_be_chosen(feed, profile, person[mine], service[mine])]
+            person[mine[~may_be_chosen(feed, profile, person[mine], service[mine])]] = NOBODY
+            continue
         person[mine] = choose_people(feed, profile, draws.uniform("claim/person", counter[mine]), service[mine])
     return person
 

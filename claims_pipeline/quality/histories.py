@@ -49,6 +49,7 @@ def services_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     """No service comes again before its interval of service_intervals.csv is over."""
     intervals = (
         read_table("service_intervals")
+        .filter(pl.col("checked") == 1)
         .rename({"days": "interval"})
         .with_columns(hcpcs_code=pl.col("codes").str.split(" "))
         .explode("hcpcs_code")

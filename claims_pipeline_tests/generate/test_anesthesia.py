@@ -90,9 +90,24 @@ def billed(given: pl.DataFrame) -> pl.DataFrame:
 
 
 def test_modifiers_say_who_gives_it_and_how_ill_the_patient_is(billed: pl.DataFrame) -> None:
-    assert set(billed["who"]) == {"AA", "QZ"}
+    assert set(billed["who"]) == {"AA", "QZ", "QK", "QX"}
     assert set(billed["state"]) == {"P1", "P2", "P3"}
     assert 30 < billed["unit_charge_amount"].cast(pl.Float64).mean() < 90  # type: ignore[operator]
+
+
+def test_a_directed_nurse_and_the_physician_bill_half_of_the_same_anesthesia_each(billed: pl.DataFrame) -> None:
+    directed = billed.filter(pl.col("who").is_in(["QK", "QX"]))
+    of_day = directed.group_by("person", "service_date", "hcpcs_code").agg(
+        pl.col("who").unique().sort(), pl.col("unit_count", "state").n_unique()
+    )
+    unit = billed.group_by(is_half=pl.col("who").is_in(["QK", "QX"])).agg(pl.col("unit_charge_amount").mean())
+
+    assert of_day.height > 10
+    assert (of_day["who"].list.join(" ") == "QK QX").mean() > 0.8  # type: ignore[operator]
+    assert set(of_day.filter(pl.col("who").list.len() == 2)["unit_count"]) == {1}
+    assert set(of_day["state"]) == {1}
+    whole, half = unit.sort("is_half")["unit_charge_amount"].cast(pl.Float64)
+    assert half / whole == pytest.approx(0.5, abs=0.1)
 
 
 def test_a_woman_who_gives_birth_is_not_called_healthy(billed: pl.DataFrame) -> None:

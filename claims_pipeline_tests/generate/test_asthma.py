@@ -6,10 +6,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from claims_pipeline.generate.calendar import stories
 from claims_pipeline.generate.conditions import condition_names
-from claims_pipeline.generate.population import conditions_on
+from claims_pipeline.generate.days import ages_on, day_number
+from claims_pipeline.generate.population import conditions_on, population
+from claims_pipeline.generate.reasons import NONE, reasons_of
+from claims_pipeline.generate.slots import Slots
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
 
 pytestmark = pytest.mark.heavy
 
@@ -41,17 +46,24 @@ def test_a_patients_asthma_keeps_its_severity_when_it_is_worse(visits: pl.DataFr
     assert severities["code"].max() == 1
 
 
-@pytest.mark.parametrize(("code", "condition"), [("J45", "asthma"), ("J44", "copd")])
+@pytest.mark.parametrize(
+    ("code", "condition", "story"),
+    [("J45", "asthma", "hospital_first"), ("J44", "copd", "hospital_first"), ("J44", "copd", "emergency")],
+)
 def test_only_patients_with_a_chronic_lung_disease_are_in_hospital_for_it(
-    everything: pl.DataFrame, code: str, condition: str
+    code: str, condition: str, story: str
 ) -> None:
-    of_lungs = everything.filter(pl.col("code").str.starts_with(code))
-    acute = of_lungs.filter(pl.col("story").is_in(["hospital", "emergency"]))
-    person, service = (acute[name].to_physical().to_numpy().astype(np.int64) for name in ("person", "service_date"))
-    has_it = (conditions_on(FEED, person, service) >> condition_names().index(condition)) & 1
+    people, day = np.arange(FEED.patients), np.full(FEED.patients, day_number(FEED.start_date))
+    ages, conditions = ages_on(population(FEED).birth_day, day), conditions_on(FEED, people, day)
+    counter, number = people.astype(np.uint64), stories().index(story)
+    slots = Slots(counter, counter, people < 0, np.full(len(people), number), people, day)
+    nothing = np.full(len(people), NONE)
+    reasons = reasons_of(FEED, slots, ages=ages, conditions=conditions, source_story=nothing, source_episode=counter)
+    is_code = read_table("diagnoses")["diagnosis_code"].str.starts_with(code).to_numpy()[reasons.principal]
+    has_it = ((conditions >> condition_names().index(condition)) & 1 == 1) & (ages >= 0)
 
-    assert acute.height >= 3
-    assert has_it.all()
+    assert (is_code & (ages >= 0)).sum() >= 3
+    assert has_it[is_code & (ages >= 0)].all()
 
 
 def test_asthma_is_rare_in_summer_and_frequent_in_fall_and_winter(visits: pl.DataFrame) -> None:

@@ -58,7 +58,7 @@ def test_a_condition_is_there_from_its_onset_on() -> None:
 
 
 def test_stages_only_rise_and_new_cases_begin_at_the_first() -> None:
-    order = ["", "N18.1", "N18.2", "N18.31", "N18.32", "N18.4", "N18.5"]
+    order = ["", "N18.1", "N18.2", "N18.31", "N18.32", "N18.4", "N18.5", "N18.6"]
     of_years = (codes(year, "chronic_kidney_disease") for year in (2024, 2027))
     before, after = (np.array([order.index(code) for code in of_year]) for of_year in of_years)
     assert (after >= before).all()
@@ -73,7 +73,7 @@ def test_stages_only_rise_and_new_cases_begin_at_the_first() -> None:
 def test_hypertension_with_kidney_disease_is_coded_by_its_stage() -> None:
     kidney, pressure = codes(2024, "chronic_kidney_disease"), codes(2024, "hypertension")
     both = (kidney != "") & (pressure != "")
-    is_late = kidney == "N18.5"
+    is_late = (kidney == "N18.5") | (kidney == "N18.6")
     assert set(pressure[both & is_late]) == {"I12.0", "I13.2"}
     assert set(pressure[both & ~is_late]) == {"I12.9", "I13.0"}
 

@@ -19,11 +19,11 @@ GOLDEN = {
     "organizations": "fab7d77abdc8ae6f",
     "locations": "138d5c0e4b1ff004",
     "practitioners": "242fb6e45e30e70d",
-    "enrollment": "c96bb085606ad369",
-    "visits": "f2e8298b448189d1",
-    "patients": "e9657342d39b37eb",
-    "coverages": "596535b8a1b1c5f2",
-    "claims": "1f32b9cd3cb99423",
+    "enrollment": "6f8e1e8b77043224",
+    "visits": "bf71433e866e2f2e",
+    "patients": "cb03ef515612db3b",
+    "coverages": "0d1c778854b75ee7",
+    "claims": "a28e7074e1f4e463",
 }
 
 

@@ -15,7 +15,7 @@ from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.draws import Integers
 from claims_pipeline.generate.households import LONGEST_PREGNANCY, NOBODY
 from claims_pipeline.generate.identifiers import dates
-from claims_pipeline.generate.maternity import MOST_OF_CLAIMS, planned_visits
+from claims_pipeline.generate.maternity import MOST_OF_CLAIMS, maternity_visits
 from claims_pipeline.generate.population import onsets_of, population
 from claims_pipeline.generate.pregnancies import Pregnancies, pregnancies
 from claims_pipeline.generate.pregnancy_codes import codes_of_visit
@@ -247,8 +247,8 @@ def test_a_newborn_is_seen_in_hospital_from_the_day_of_birth_and_goes_home(year:
 
 
 def test_the_visits_of_a_range_are_those_of_its_parts() -> None:
-    whole, middle = planned_visits(FEED, FIRST, LAST), FIRST + 200
-    parts = [planned_visits(FEED, FIRST, middle), planned_visits(FEED, middle + 1, LAST)]
+    whole, middle = maternity_visits(FEED, FIRST, LAST), FIRST + 200
+    parts = [maternity_visits(FEED, FIRST, middle), maternity_visits(FEED, middle + 1, LAST)]
 
     assert len(whole.person) > 100
     for name, values in vars(whole).items():
@@ -267,7 +267,7 @@ def test_a_pregnancy_that_the_end_of_the_feed_cuts_off_has_its_visits_until_then
 
 def test_newborns_before_35_weeks_are_not_billed_as_normal_ones(of_many: Pregnancies) -> None:
     newborn = read_table("stories")["story"].str.starts_with("newborn").to_numpy()
-    visits = planned_visits(MANY.model_copy(update={"claims": 10_000_000}), FIRST, LAST)
+    visits = maternity_visits(MANY.model_copy(update={"claims": 10_000_000}), FIRST, LAST)
     children = visits.person[newborn[visits.story]]
     weeks = dict(zip(of_many.child.tolist(), of_many.weeks.tolist(), strict=True))
 
@@ -285,7 +285,7 @@ def test_a_feed_of_few_claims_has_few_of_pregnancies(days: int) -> None:
             start_date=dates(np.array([start]))[0],
             end_date=dates(np.array([start + days - 1]))[0],
         )
-        planned = planned_visits(feed, start, start + days - 1)
+        planned = maternity_visits(feed, start, start + days - 1)
         assert len(planned.person) <= MOST_OF_CLAIMS * feed.claims
     assert days < 365 or len(planned.person) > 0
 

@@ -1,0 +1,170 @@
+"""Which claims of a draft fit the patients' histories, with their providers, diagnoses and lines."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.coverage import span_on
+from claims_pipeline.generate.days import age_months_on, day_number
+from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
+from claims_pipeline.generate.directory import directory_of, places_of, practices_of
+from claims_pipeline.generate.drafts import Draft
+from claims_pipeline.generate.draws import Draws, Integers
+from claims_pipeline.generate.history import NEW_AFTER, Done, History, Seen, new_patients, seen_again, too_soon
+from claims_pipeline.generate.lines import (
+    Encounters,
+    Lines,
+    drop_needless,
+    repeats_of,
+    wanted_lines,
+    without_repeats,
+)
+from claims_pipeline.generate.population import conditions_on, population
+from claims_pipeline.generate.pregnancies import are_pregnant
+from claims_pipeline.generate.providers import providers_of
+from claims_pipeline.generate.reasons import NONE, reasons_of
+from claims_pipeline.generate.slots import Slots
+from claims_pipeline.generate.standing import Standing, standing
+from claims_pipeline.generate.stays import are_in_hospital
+from claims_pipeline.generate.visits import is_video
+from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
+
+CODES_HIGHER, CODES_LOWER = 0.12, 0.12
+"""Shares of practitioners who code visits higher or lower than their peers do: by judgement."""
+NOT_IN_PREGNANCY = ("mammography", "imaging", "specialist_procedure")
+"""Stories that pregnant women are not in: their ultrasounds are planned visits."""
+MENSTRUATION = "N92.1"
+
+
+def fitting_claims(feed: Feed, history: History, draft: Draft, rows: Integers, *, is_last: bool) -> Standing:
+    """Return those that fit of the claims at some positions of a draft, or all if there is no further attempt.
+
+    All claims in the draft of a patient are at these positions, or none.
+    """
+    part = draft.at(rows)
+    part = replace(part, slots=part.slots.widened(), source_story=part.source_story.astype(np.int64))
+    return _made(feed, part, *history.of(part.slots.person), is_last=is_last)
+
+
+def _made(feed: Feed, draft: Draft, seen: Seen, done: Done, *, is_last: bool) -> Standing:
+    """Return the claims that fit the visits and services that stand, with their providers, diagnoses and lines."""
+    draws, people, slots = Draws(feed.seed), population(feed), draft.slots
+    conditions = conditions_on(feed, slots.person, slots.service)
+    months = age_months_on(people.birth_day[slots.person], slots.service)
+    ages = months // 12
+    reasons = reasons_of(
+        feed,
+        slots,
+        ages=ages,
+        conditions=conditions,
+        source_story=draft.source_story,
+        source_episode=draft.source_episode,
+    )
+    drawn_by = slots if draft.codes is None else replace(slots, counter=slots.episode)
+    diagnoses = diagnoses_of(draws, drawn_by, conditions, reasons.principal)
+    if draft.codes is not None:
+        (given,) = np.nonzero(draft.codes[:, 0] != NONE)
+        reasons.principal[given], reasons.condition[given] = draft.codes[given, 0], NONE
+        diagnoses.codes[given] = draft.codes[given]
+        diagnoses.count[given] = np.count_nonzero(draft.codes[given] != NONE, axis=1)
+    providers = providers_of(feed, slots, reasons)
+    visits = Seen(
+        slots.person,
+        providers.practitioner,
+        practices_of(feed)[providers.practitioner],
+        slots.service,
+        providers.is_new | (people.birth_day[slots.person] >= day_number(feed.start_date)),
+    )
+    fits = ~seen_again(visits, seen, _days_between_visits(feed, seen, visits, is_planned=draft.codes is not None))
+    is_new, is_early = new_patients(visits, seen, is_first_seen=day_number(feed.start_date) + NEW_AFTER)
+    is_course = (read_table("stories")["draw"] == "course").to_numpy()[slots.story]
+    is_new &= ~is_course
+    fits &= ~is_early & ~_wait_for_birth(feed, slots, reasons.principal)
+    if draft.codes is None:
+        fits &= ~are_in_hospital(feed, slots.person, slots.service)
+    specialty, _ = places_of(feed)
+    plans = span_on(feed, people=slots.person, days=slots.service).plan
+    encounters = Encounters(
+        draws=draws,
+        counter=slots.counter,
+        story=slots.story,
+        ages=ages,
+        months=months,
+        is_female=people.is_female[slots.person],
+        is_medicare=read_table("plans")["coverage_kind"].to_numpy()[plans] == "medicare",
+        diagnoses=diagnoses,
+        specialty=specialty[providers.practitioner],
+        coding=_coding(draws, feed)[providers.practitioner],
+        is_new=np.where(is_course, slots.is_first, is_new),
+        is_video=is_video(draws, slots.counter, slots.story),
+    )
+    lines = wanted_lines(encounters)
+    is_follower = draft.source_story != NONE
+    is_refused = _refused(slots, lines, done, rank=np.arange(len(ages)) + is_follower * len(ages))
+    is_main = np.r_[True, lines.claim[1:] != lines.claim[:-1]]
+    fits[lines.claim[is_main & is_refused]] = False
+    lines = without_repeats(lines.at(~is_refused | ~fits[lines.claim]))
+    drop_needless(diagnoses, lines)
+    fits |= is_last
+    place = np.cumsum(fits) - 1
+    lines = lines.at(fits[lines.claim])
+    of_visits = visits.at(fits)
+    return standing(
+        row=draft.row[fits],
+        story=slots.story[fits],
+        person=of_visits.person,
+        practitioner=of_visits.practitioner,
+        service=of_visits.service,
+        is_new=is_new[fits],
+        diagnoses=Diagnoses(diagnoses.codes[fits], diagnoses.count[fits]),
+        lines=replace(lines, claim=place[lines.claim]),
+    )
+
+
+def _wait_for_birth(feed: Feed, slots: Slots, principal: Integers) -> NDArray[np.bool_]:
+    """Return which visits are for what pregnant women do not have: X-rays, procedures, troubles of menstruation."""
+    stories, codes = read_table("stories")["story"], read_table("diagnoses")["diagnosis_code"]
+    can_wait: NDArray[np.bool_] = stories.is_in(NOT_IN_PREGNANCY).to_numpy()[slots.story]
+    can_wait |= (codes == MENSTRUATION).to_numpy()[principal]
+    (asked,) = np.nonzero(can_wait)
+    can_wait[asked] = are_pregnant(feed, slots.person[asked], slots.service[asked])
+    return can_wait
+
+
+def _days_between_visits(feed: Feed, seen: Seen, visits: Seen, *, is_planned: bool) -> Integers:
+    """Return the least days from each visit to another one with the doctor: two, or one in hospital or if planned."""
+    specialty, _ = places_of(feed)
+    daily = (read_table("specialties")["site"] == "hospital_inpatient").to_numpy()[specialty]
+    of_doctor = np.where(daily, 1, 2)
+    planned = np.ones(len(visits.person), dtype=np.int64)
+    mine = planned if is_planned else of_doctor[visits.practitioner]
+    return np.concatenate([of_doctor[seen.practitioner], mine])
+
+
+def _refused(slots: Slots, lines: Lines, done: Done, rank: Integers) -> NDArray[np.bool_]:
+    """Return which lines the patient's history forbids; a vaccine and its administration go together."""
+    procedures = read_table("procedures")
+    (first,) = np.nonzero(~repeats_of(lines.claim, lines.code))
+    claim = lines.claim[first]
+    services = Done(slots.person[claim], lines.code[first], slots.service[claim])
+    early = first[too_soon(services, done, rank[claim])]
+    has_early, refused = np.zeros(len(rank), dtype=np.bool_), np.zeros(len(lines.claim), dtype=np.bool_)
+    has_early[lines.claim[early]] = True
+    (of_claims,) = np.nonzero(has_early[lines.claim])  # the few lines that may be refused
+    some, is_early = lines.at(of_claims), np.isin(of_claims, early)
+    code_of_claim = some.claim * procedures.height + some.code
+    is_refused = np.isin(code_of_claim, code_of_claim[is_early])
+    slot_of_claim = some.claim * (some.slot.max(initial=0) + 1) + some.slot
+    is_vaccine = procedures["category"].is_in(["vaccine", "vaccine_administration"]).to_numpy()[some.code]
+    is_refused |= np.isin(slot_of_claim, slot_of_claim[is_refused & is_vaccine])
+    refused[of_claims] = is_refused
+    return refused
+
+
+def _coding(draws: Draws, feed: Feed) -> Integers:
+    """Return how many diagnoses more than there are each practitioner codes visits for: most of them none."""
+    counter = directory_of(feed).practitioners["counter"].to_numpy()
+    chance = draws.uniform("practitioner/coding", counter)
+    return (chance < CODES_HIGHER).astype(np.int64) - (chance > 1 - CODES_LOWER)

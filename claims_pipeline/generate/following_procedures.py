@@ -1,0 +1,54 @@
+"""Claims of other providers that a procedure brings, received with its claim in the place of a study."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from claims_pipeline.generate.calendar import stories
+from claims_pipeline.generate.draws import Integers
+from claims_pipeline.generate.replacements import places_taken
+from claims_pipeline.generate.slots import ReceiptDays
+from claims_pipeline.generate.standing import Standing
+
+INSTEAD_OF = ("laboratory", "imaging")
+"""Stories of the claims whose places are taken: nothing follows from them."""
+NONE = -1
+
+
+def with_claims_of_procedures(
+    receipts: ReceiptDays,
+    parts: Sequence[Standing],
+    find: Callable[[Standing], tuple[Integers, Integers]],
+    make: Callable[[Standing, Integers, Integers, Integers], Standing],
+) -> list[Standing]:
+    """Return the claims of a year with those that procedures bring, as long as a day has studies to replace.
+
+    Args:
+        receipts: the days of the year.
+        parts: its claims.
+        find: returns the claims of a part that bring another one, and the line that does; a claim once for each.
+        make: returns the claims that some claims of a part and their lines bring, as claims of some rows.
+    """
+    first = receipts.first
+    received, _ = receipts.claims()
+    found = [find(part) for part in parts]
+    nothing = np.zeros(0, dtype=np.int64)
+    wanted = np.concatenate([part.row[claim] for part, (claim, _) in zip(parts, found, strict=True)] or [nothing])
+    free = [stories().index(story) for story in INSTEAD_OF]
+    places = np.sort(np.concatenate([part.row[np.isin(part.story, free)] for part in parts] or [nothing]))
+    order = np.argsort(wanted, kind="stable")
+    taken, fit = places_taken(received[places] - first, received[wanted[order]] - first, len(receipts.counts))
+    place = np.full(len(wanted), NONE)
+    place[order[fit]] = places[taken]
+    is_taken = np.zeros(len(received), dtype=np.bool_)
+    is_taken[places[taken]] = True
+    made: list[Standing] = []
+    ends = np.cumsum([len(claim) for claim, _ in found])
+    for part, (claim, line), end in zip(parts, found, ends, strict=True):
+        row = place[end - len(claim) : end]
+        has_place = row != NONE
+        kept = part.at(np.flatnonzero(~is_taken[part.row])) if is_taken[part.row].any() else part
+        made.append(kept)
+        if has_place.any():
+            made.append(make(part, claim[has_place], line[has_place], row[has_place]))
+    return made

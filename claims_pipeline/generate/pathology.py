@@ -1,0 +1,87 @@
+"""The pathologist's claim for tissue that a procedure removes (pathology.csv), of the day of the procedure."""
+
+from collections.abc import Sequence
+from functools import cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.calendar import stories
+from claims_pipeline.generate.diagnoses import Diagnoses
+from claims_pipeline.generate.directory import directory_of
+from claims_pipeline.generate.draws import Draws, Floats, Integers, pair
+from claims_pipeline.generate.following_procedures import with_claims_of_procedures
+from claims_pipeline.generate.lines import Lines
+from claims_pipeline.generate.residence import residence_on
+from claims_pipeline.generate.slots import ReceiptDays
+from claims_pipeline.generate.standing import Standing, standing
+from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
+
+STORY = "pathology"
+EXAMINATION = "88305"
+STAIN, STAINED = "88342", 0.08
+"""A further stain, and the share of claims that have one: by judgement."""
+
+
+def with_pathology(receipts: ReceiptDays, parts: Sequence[Standing]) -> list[Standing]:
+    """Return the claims of a year with those of pathologists among them, in the places of studies."""
+    feed = receipts.feed
+    return with_claims_of_procedures(receipts, parts, partial(_with_tissue, feed), partial(_examinations, feed))
+
+
+def _with_tissue(feed: Feed, part: Standing) -> tuple[Integers, Integers]:
+    """Return the claims of a part whose tissue a pathologist examines, and the line of the procedure; each once."""
+    share, _ = _table()
+    (line,) = np.nonzero(share[part.lines.code] > 0)
+    claim, first = np.unique(part.lines.claim[line], return_index=True)
+    claim, line = claim.astype(np.int64), line[first]
+    is_examined = Draws(feed.seed).uniform("pathology", _counters(part, claim)) < share[part.lines.code[line]]
+    return claim[is_examined], line[is_examined]
+
+
+def _examinations(feed: Feed, part: Standing, claim: Integers, line: Integers, row: Integers) -> Standing:
+    """Return the claims of pathologists for some claims of a part and their procedures, as claims of other rows."""
+    draws, directory, counter = Draws(feed.seed), directory_of(feed), _counters(part, claim)
+    person, service = part.person[claim].astype(np.int64), part.service[claim].astype(np.int64)
+    city = residence_on(feed, person, service).city
+    specialty = read_table("specialties")["specialty"].to_list().index("pathology")
+    number = draws.below("pathology/practitioner", counter, directory.practitioner_count[city, specialty])
+    _, most = _table()
+    procedure, pointer = part.lines.code[line].astype(np.int64), part.lines.pointer[line].astype(np.int64)
+    units = 1 + draws.below("pathology/units", counter, most[procedure])
+    (stained,) = np.nonzero(draws.uniform("pathology/stain", counter) < STAINED)
+    of_line = np.concatenate([np.arange(len(claim)), stained])
+    codes = read_table("procedures")["hcpcs_code"].to_list()
+    code = np.repeat([codes.index(EXAMINATION), codes.index(STAIN)], [len(claim), len(stained)])
+    order = np.argsort(of_line, kind="stable")
+    of_line = of_line[order]
+    return standing(
+        row=row,
+        story=np.full(len(claim), stories().index(STORY)),
+        person=person,
+        practitioner=directory.first_practitioner[city, specialty] + number,
+        service=service,
+        is_new=np.zeros(len(claim), dtype=np.bool_),
+        diagnoses=Diagnoses(part.codes[claim], part.count[claim]),
+        lines=Lines(
+            of_line,
+            code[order],
+            pointer[of_line],
+            np.where(code[order] == codes.index(EXAMINATION), units[of_line], 1),
+            np.zeros(len(of_line), dtype=np.int64),
+        ),
+    )
+
+
+def _counters(part: Standing, claim: Integers) -> NDArray[np.uint64]:
+    return pair(part.service[claim], part.person[claim])
+
+
+@cache
+def _table() -> tuple[Floats, Integers]:
+    """Return for each row of procedures the share of which tissue is examined, and the most specimens."""
+    table, codes = read_table("pathology"), read_table("procedures")["hcpcs_code"]
+    of_code = {code: row for row in table.iter_rows(named=True) for code in row["procedures"].split()}
+    share = np.array([of_code[code]["share"] if code in of_code else 0.0 for code in codes])
+    return share, np.array([of_code[code]["most_specimens"] if code in of_code else 1 for code in codes])

@@ -1,0 +1,120 @@
+"""Stays in hospital: a physician of the hospital sees the patient on each day, from admission to discharge."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.calendar import LONGEST_LAG, LONGEST_WAIT, lag_weights, next_open, stories
+from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE
+from claims_pipeline.generate.days import NEVER, day_number, year_of, year_start, years_in
+from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable, pair
+from claims_pipeline.generate.once import once
+from claims_pipeline.generate.planned_visits import PlannedVisits
+from claims_pipeline.generate.population import choose_people, population
+from claims_pipeline.lake import Feed
+
+SHARE_OF_CLAIMS = 0.016
+"""Share of a feed's claims that are visits of stays: by judgement."""
+LONGEST_STAY = 14
+MEAN_STAY = 4.6
+"""Mean number of nights (AHRQ HCUP, National Inpatient Sample 2019: 4.6 to 4.7 days), before long stays are cut."""
+PEOPLE = "emergency"
+"""Profile of those who are in hospital (people_profiles.csv)."""
+FIRST, NEXT, LAST = "hospital_first", "hospital_next", "hospital_last"
+
+
+def hospital_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
+    """Return the visits of stays whose claims the payer receives from day `first` to `last`, in order of receipt.
+
+    The visits of a stay are billed together, after the discharge, and have the same diagnoses and physician.
+    """
+    draws = Draws(feed.seed)
+    stays = _stays(feed, first - LONGEST_LAG - LONGEST_WAIT - LONGEST_STAY, last)
+    lag = WeightTable(lag_weights()).choose(draws.bits("stay/lag", stays.episode))
+    received = next_open(stays.admission + stays.nights + lag)
+    (here,) = np.nonzero((received >= first) & (received <= last))
+    here = here[np.argsort(received[here], kind="stable")]
+    received, stays = received[here], stays.at(here)
+    admission, nights, episode, person = stays.admission, stays.nights, stays.episode, stays.person
+    stay = np.repeat(np.arange(len(here)), nights + 1)
+    day = np.arange(len(stay)) - np.repeat(np.cumsum(nights + 1) - nights - 1, nights + 1)
+    is_covered = population(feed).covers(person[stay], admission[stay] + day)
+    stay, day = stay[is_covered], day[is_covered]
+    story_first, story_next, story_last = (stories().index(story) for story in (FIRST, NEXT, LAST))
+    return PlannedVisits(
+        received=received[stay],
+        counter=draws.bits("stay/visit", episode[stay] + day.astype(np.uint64)),
+        episode=episode[stay],
+        story=np.select([day == 0, day == nights[stay]], [story_first, story_last], story_next),
+        person=person[stay],
+        service=admission[stay] + day,
+        codes=np.full((len(stay), MOST_DIAGNOSES), NONE),
+    )
+
+
+def are_in_hospital(feed: Feed, people: Integers, days: Integers) -> NDArray[np.bool_]:
+    """Return whether each person is in hospital on a day."""
+    found, years = np.zeros(len(people), dtype=np.bool_), year_of(days)
+    for year in years_in(years):
+        (mine,) = np.nonzero(years == year)
+        stays = _stays_of_year(feed, year)
+        if len(mine) and len(stays.person):
+            key = stays.person * NEVER + stays.admission
+            place = np.searchsorted(key, people[mine] * NEVER + days[mine], side="right") - 1
+            is_in = (place >= 0) & (stays.person[place] == people[mine])
+            found[mine] = is_in & (days[mine] <= (stays.admission + stays.nights)[place])
+    return found
+
+
+@dataclass(frozen=True)
+class _Stays:
+    """Arrays of equal length: day of admission, nights, a counter for random draws, number of the patient."""
+
+    admission: Integers
+    nights: Integers
+    episode: Bits
+    person: Integers
+
+    def at(self, rows: Integers) -> "_Stays":
+        return _Stays(*(values[rows] for values in vars(self).values()))
+
+
+@once(maxsize=8)
+def _stays_of_year(feed: Feed, year: int) -> _Stays:
+    """Return the stays that are not over before a year begins, in the order of patients and days."""
+    january, next_january = (int(day) for day in year_start(np.array([year, year + 1])))
+    return _stays(feed, january - LONGEST_STAY, next_january - 1)
+
+
+def _stays(feed: Feed, first: int, last: int) -> _Stays:
+    """Return the stays with admissions from day `first` to `last`, in the order of patients and days.
+
+    A stay that begins before the patient's last one is over, or on its last day, is left out.
+    """
+    draws = Draws(feed.seed)
+    days = day_number(feed.end_date) - day_number(feed.start_date) + 1
+    a_day = SHARE_OF_CLAIMS * feed.claims / days / (_mean_nights() + 1)
+    counts = np.diff(np.floor(np.arange(first - LONGEST_STAY, last + 2) * a_day).astype(np.int64))
+    admission = np.repeat(np.arange(first - LONGEST_STAY, last + 1), counts)
+    number = np.arange(len(admission)) - np.repeat(np.cumsum(counts) - counts, counts)
+    episode = draws.bits("stay", pair(admission, number))
+    person = choose_people(feed, PEOPLE, draws.uniform("stay/person", episode), admission)
+    nights = 1 + _nights().choose(draws.bits("stay/nights", episode))
+    stays = _Stays(admission, nights, episode, person).at(np.lexsort((admission, person)))
+    is_same = np.append(False, stays.person[1:] == stays.person[:-1])[: len(person)]
+    overlaps = is_same & (stays.admission <= np.append(0, (stays.admission + stays.nights)[:-1])[: len(person)])
+    return stays.at(np.flatnonzero(~overlaps & (stays.admission >= first)))
+
+
+@cache
+def _nights() -> WeightTable:
+    """Return the choice of the number of nights, from 1."""
+    return WeightTable((1 - 1 / MEAN_STAY) ** np.arange(LONGEST_STAY))
+
+
+@cache
+def _mean_nights() -> float:
+    weights = (1 - 1 / MEAN_STAY) ** np.arange(LONGEST_STAY)
+    return float(np.average(np.arange(1, LONGEST_STAY + 1), weights=weights))
