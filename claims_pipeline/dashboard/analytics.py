@@ -184,5 +184,9 @@ def _identity(path: Path) -> tuple[int, int, int]:
 def _require_current(connection: duckdb.DuckDBPyConnection, path: Path) -> BuiltFrom:
     built_from = select_built_from(connection)
     if built_from is None or built_from.models_digest != models_digest():
-        raise NotBuilt("the analytics were built by another version", where=str(path), fix="claims aggregate")
+        raise NotBuilt(
+            "the analytics were built by another version",
+            where=str(path),
+            fix="restart the dashboard, which an upgrade may have left behind; if that does not help: claims aggregate",
+        )
     return built_from

@@ -3,6 +3,7 @@
 from html import escape
 from itertools import starmap
 
+from claims_pipeline import __version__
 from claims_pipeline.dashboard.charts import CHARTS, Chart
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.dashboard.measures import MEASURES, Measure
@@ -13,8 +14,9 @@ FIRST_DIMENSION, FIRST_MEASURE = "specialty", "charge_amount"
 
 
 def render_page(template: str) -> str:
-    """Return the page with a frame for each chart, the choices of dimensions and measures, and names of specialties."""
+    """Return the page with its version, a frame for each chart, the choices, and the names of specialties."""
     parts = {
+        "<!-- version -->": [__version__],
         "<!-- charts -->": map(_frame, CHARTS),
         "<!-- dimensions -->": map(_dimension_option, DIMENSIONS.values()),
         "<!-- measures -->": map(_measure_option, MEASURES.values()),

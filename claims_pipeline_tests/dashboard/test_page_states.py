@@ -109,6 +109,47 @@ def test_a_wrong_link_says_what_is_wrong(browser: Browser, address: str) -> None
     page.close()
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("after=zzz", "The link does not lead to a part of this list: it begins with the first."),
+        ("sort=npi", "The table cannot be sorted as the link says: the latest received are first."),
+        ("before=end&after=WyIyMDI1LTAyLTAzIiwgImNsYWltLTEiXQ", "After and before exclude each other."),
+    ],
+)
+def test_a_link_to_no_part_of_the_table_says_so_and_shows_the_first(
+    browser: Browser, address: str, query: str, said: str
+) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto(f"/?tab=claims&received_from=2025-01-11&{query}")
+    expect(page.locator("#wrong-status")).to_have_text(said)
+    expect_claims(page, 3)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.close()
+
+
+def test_a_page_that_cannot_start_says_what_to_do(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)
+    page.route("**/assets/*/main.js", lambda route: route.fulfill(status=200, content_type="text/javascript", body="("))
+    page.goto("/")
+    expect(page.locator("#stuck")).to_be_hidden()
+    page.evaluate("document.getAnimations().forEach((one) => one.finish())")  # ten seconds later
+    expect(page.locator("#stuck")).to_contain_text("Reload it")
+    page.close()
+
+
+def test_a_page_that_is_older_than_the_dashboard_offers_to_reload(page: Page) -> None:
+    page.clock.install()
+    page.goto("/")
+    expect_claims(page, 5)
+    expect(page.locator("#upgraded")).to_be_hidden()
+    page.route("**/health", lambda route: route.fulfill(json={"status": "ok", "version": "99.0", "built_at": None}))
+    page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
+    with page.expect_navigation():
+        page.get_by_role("button", name="Reload the page").click()
+    expect_claims(page, 5)
+
+
 def test_the_page_fills_when_the_analytics_are_built(browser: Browser, tmp_path: Path, cache: Path) -> None:
     settings = Settings(home=tmp_path, cache=cache)
     lake = write_example_lake(settings.lake_path)

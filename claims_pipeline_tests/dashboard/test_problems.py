@@ -108,6 +108,7 @@ def test_a_database_of_another_version_is_not_read(tmp_path: Path, cache: Path, 
         connection.execute("create table claims_current (claim_id varchar)")
     body = problem(start(create_app(settings)).get("/api/claims"))
     assert body["message"] == "the analytics were built by another version"
+    assert "restart the dashboard" in body["fix"]
 
 
 def test_too_much_at_once_says_when_to_ask_again(

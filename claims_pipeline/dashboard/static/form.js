@@ -10,6 +10,11 @@ import { change, DAYS, DEFAULTS, FIELDS, FILTERS, go, PART, state, without } fro
 const TYPING_PAUSE_MS = 350;
 const TYPED = [...DAYS, "patient"];
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const WITHOUT_A_FIELD = { // parameters of the table, from a link
+  sort: "the table cannot be sorted as the link says: the latest received are first",
+  count: "the table cannot have as many rows as the link says",
+  ...Object.fromEntries(PART.map((name) => [name, "the link does not lead to a part of this list: it begins with the first"])),
+};
 const STATUSES = ["active", "cancelled", "draft"];
 
 const form = document.getElementById("filters");
@@ -78,6 +83,11 @@ function isYearOfData(day) {
   return !build || (year >= Number(build.first_day.slice(0, 4)) && year <= Number(build.last_day.slice(0, 4)));
 }
 
+export function areDaysReversed(parameters) {
+  const [from, to] = DAYS.map((name) => parameters.get(name) ?? "");
+  return DAY.test(from) && DAY.test(to) && from > to;
+}
+
 // Says at each field what the API finds wrong with it.
 export function sayAllWrong(wrong) {
   for (const [name, reason] of Object.entries(wrong)) sayWrong(name.split(".")[0], `${capitalised(inWords(name, reason))}.`);
@@ -89,7 +99,7 @@ function inWords(name, reason) {
     return `there is no status ${JSON.stringify(status)}: it does not count`;
   }
   if (name.startsWith("received")) return `${JSON.stringify(state().get(name))} is not a day, such as 2025-01-31: it does not count`;
-  return `${reason}: it does not count`;
+  return WITHOUT_A_FIELD[name] ?? `${reason}: it does not count`;
 }
 
 export function sayWrong(name, text) {

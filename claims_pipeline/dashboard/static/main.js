@@ -6,7 +6,7 @@ import { showDetail } from "./detail.js";
 import { learnLabels, showChips } from "./drivers.js";
 import { announce, element } from "./elements.js";
 import { showBuild, showFigures } from "./figures.js";
-import { choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, showDays, showForm, showPrinted } from "./form.js";
+import { areDaysReversed, choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, showDays, showForm, showPrinted } from "./form.js";
 import { capitalised, formatCount, formatDay } from "./format.js";
 import { PARTS } from "./parts.js";
 import { onFound } from "./search.js";
@@ -100,15 +100,18 @@ async function show(parameters, signal, everything) {
 }
 
 // A wrong field never blanks the page: it is said at the field, and the rest of the filters counts.
-async function showWithoutWrong(parameters, { parameters: wrong, message }, signal) {
-  const names = Object.keys(wrong).map((name) => name.split(".")[0]);
-  const isOfFilters = !names.length || names.some((one) => FILTERS.includes(one));
-  const rest = without(parameters, [...(names.length ? names : DAYS), ...(isOfFilters ? PART : [])]);
+async function showWithoutWrong(parameters, problemFound, signal) {
+  const { parameters: wrong, message } = problemFound;
+  const named = Object.keys(wrong).map((name) => name.split(".")[0]);
+  const areReversed = !named.length && areDaysReversed(parameters);
+  const isOfFilters = !named.length || named.some((name) => FILTERS.includes(name));
+  const rest = without(parameters, [...(areReversed ? DAYS : named), ...(isOfFilters ? PART : [])]);
   try {
-    if (rest.toString() === parameters.toString()) throw new Error(message);
+    if (rest.toString() === parameters.toString()) throw problemFound;
     const showMore = await show(rest, signal, false);
     problem.hidden = true;
-    if (!names.length) sayWrong("received_to", "The first day is later than the last: the days do not count.");
+    if (areReversed) sayWrong("received_to", "The first day is later than the last: the days do not count.");
+    else if (!named.length) sayWrong("list", `${capitalised(message)}.`);
     sayAllWrong(wrong);
     return showMore;
   } catch (error) {
@@ -233,9 +236,12 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   refresh({ everything: true });
 });
 
+document.getElementById("reload").addEventListener("click", () => location.reload());
+
 setInterval(async () => {
   if (document.hidden) return;
   const health = await ask("/health").catch(() => null); // the next question of the person says what is wrong
+  document.getElementById("upgraded").hidden = !health?.version || health.version === document.documentElement.dataset.version;
   if (health?.built_at && (isAway || health.built_at !== shownBuild)) refresh({ everything: true });
 }, LOOK_FOR_A_NEW_BUILD_MS);
 
