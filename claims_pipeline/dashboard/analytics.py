@@ -84,6 +84,7 @@ class View:
         self._answer = partial(_answer, self._connection, turns)
         self._in_batches = partial(_batches, self._connection, turns)
         self._remembered = lru_cache(maxsize=ANSWERS_REMEMBERED)(self._answer)
+        self._asking: weakref.WeakValueDictionary[tuple[Any, ...], threading.Lock] = weakref.WeakValueDictionary()
 
     def select(self, sql: str, *parameters: Any) -> Rows:
         """Return the rows of a query."""
@@ -95,8 +96,12 @@ class View:
         return self._in_batches(sql, parameters, rows=rows)
 
     def select_remembered(self, sql: str, *parameters: Any) -> Rows:
-        """Return the rows of a query whose answer is small, from memory if it was asked before."""
-        columns, rows = self._remembered(sql, parameters)
+        """Return the rows of a query whose answer is small, from memory if it was asked before.
+
+        If it is asked several times at once, it runs once.
+        """
+        with self._asking.setdefault((sql, parameters), threading.Lock()):
+            columns, rows = self._remembered(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
 

@@ -50,14 +50,15 @@ def days_chosen(view: View, filters: Filters) -> tuple[date, date]:
 
 def members(view: View, filters: Filters, dimension: Dimension | None = None) -> Members:
     """Return the member months of the days chosen, of each value of `dimension` if it divides members."""
-    value = dimension.column if dimension and dimension.is_of_members else "'all'"
-    join = f"left join members on member_value = {value}"
+    column = dimension.column if dimension and dimension.is_of_members else ""
+    value = column or "'all'"
     first, last = days_chosen(view, filters)
     if dimension and dimension.grain and first <= last:
         periods = calendar(dimension.grain, first, last)
         buckets = [Bucket(begin, max(begin, first), min(end, last)) for begin, end in periods]
         return members_by_bucket(filters, buckets, dimension.column)
-    return _members(filters, [Bucket(first, first, last)], value, join)
+    join = f"left join members on member_value = {value}"
+    return _members(filters, [Bucket(first, first, last)], value, join, column=column)
 
 
 def members_by_bucket(filters: Filters, buckets: Sequence[Bucket], claim_bucket: str) -> Members:
@@ -65,7 +66,8 @@ def members_by_bucket(filters: Filters, buckets: Sequence[Bucket], claim_bucket:
     return _members(filters, buckets, "bucket_start", f"left join members on member_value = {claim_bucket}")
 
 
-def _members(filters: Filters, buckets: Sequence[Bucket], value: str, join: str) -> Members:
+def _members(filters: Filters, buckets: Sequence[Bucket], value: str, join: str, *, column: str = "") -> Members:
+    """Return the members by `value`, SQL over the buckets and `column` of member_months."""
     rows = ", ".join(
         f"(date '{one.start}', date '{one.first}', date '{one.last}', {months_between(one.first, one.last)})"
         for one in buckets
@@ -74,8 +76,13 @@ def _members(filters: Filters, buckets: Sequence[Bucket], value: str, join: str)
     months = "null" if filters.patient else f"nullif(sum(member_count * {_SHARE_OF_MONTH}), 0)"
     with_clause = f"""with members as (
     select {value} as member_value, {months} as member_months, any_value(months_chosen) as months_chosen
-    from member_months, (values {rows}) as buckets (bucket_start, first_day_chosen, last_day_chosen, months_chosen)
-    where month_start <= last_day_chosen and last_day(month_start) >= first_day_chosen{filters.where_of_members}
+    from (
+        select month_start, {f"{column}, " if column else ""}sum(member_count) as member_count
+        from member_months
+        where true{filters.where_of_members}
+        group by all
+    ), (values {rows}) as buckets (bucket_start, first_day_chosen, last_day_chosen, months_chosen)
+    where month_start <= last_day_chosen and last_day(month_start) >= first_day_chosen
     group by member_value
 )"""
     return Members(with_clause, join, tuple(filters.parameters_of_members))

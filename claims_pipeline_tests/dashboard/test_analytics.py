@@ -1,13 +1,17 @@
 import shutil
 import threading
+import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from claims_pipeline import aggregate
+from claims_pipeline.dashboard import analytics
 from claims_pipeline.dashboard.analytics import Analytics, NotBuilt, TooBusy, Turns, View
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
@@ -65,6 +69,25 @@ def test_answers_are_remembered_by_their_parameters(published: Path) -> None:
     first[0]["n"] = 99
     assert view.select_remembered(PATIENT_COUNT, BEN) == [{"n": 2}], "what a caller does with an answer stays with it"
     assert view.select_remembered(PATIENT_COUNT, "nobody") == [{"n": 0}]
+
+
+def test_a_question_that_is_asked_several_times_at_once_is_answered_once(
+    published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    answer = analytics._answer
+
+    def slow(connection: Any, turns: Turns, sql: str, parameters: tuple[Any, ...]) -> Any:
+        asked.append(sql)
+        time.sleep(0.05)
+        return answer(connection, turns, sql, parameters)
+
+    monkeypatch.setattr(analytics, "_answer", slow)
+    view = View(published)
+    with ThreadPoolExecutor(4) as pool:
+        counts = list(pool.map(lambda _: view.select_remembered(COUNT), range(4)))
+    assert counts == [[{"n": 5}]] * 4
+    assert asked == [COUNT]
 
 
 def test_many_threads_may_ask_at_once(published: Path) -> None:
