@@ -7,9 +7,11 @@ from datetime import UTC, date
 from pydantic import AwareDatetime, BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import Amount
+from claims_pipeline.dashboard.answers import RUN_AS_IT_IS, Amount
 from claims_pipeline.dashboard.dimensions import Dimension
 from claims_pipeline.dashboard.filters import ClaimStatus, Filters
+from claims_pipeline.dashboard.measures import MEASURES
+from claims_pipeline.dashboard.shown_sql import shown_sql
 
 
 class StatusCount(BaseModel):
@@ -51,6 +53,7 @@ class Stats(BaseModel):
     last_received_date: date | None
     chosen: list[ChosenValue] = Field(description="The values of dimensions that are filtered by, with their labels.")
     build: Build
+    sql: str = Field(description=RUN_AS_IT_IS)
 
 
 def stats(view: View, filters: Filters) -> Stats:
@@ -63,20 +66,21 @@ def stats(view: View, filters: Filters) -> Stats:
     totals = view.select_remembered(
         f"""
         select {filters.charges} as charge_amount, {filters.charged_count} as charged_claim_count,
+            round({filters.charges}::double / nullif({filters.charged_count}, 0), 2)::decimal(18, 2)
+                as average_charge_amount,
             min(received_date) as first_received_date, max(received_date) as last_received_date
         from {filters.claims_by_day} {filters.where}
         """,
         *filters.parameters,
     )[0]
-    charged = totals["charged_claim_count"]
     return Stats(
         claim_count=sum(row["claim_count"] for row in by_status),
         claim_count_by_status=by_status,
         patient_count=_patient_count(view, filters),
-        average_charge_amount=round(totals["charge_amount"] / charged, 2) if charged else None,
         charged_statuses=filters.charged_statuses,
         chosen=[one for dimension, values in filters.chosen for one in _chosen(view, dimension, values)],
         build=build_of(view),
+        sql=_sql(filters),
         **totals,
     )
 
@@ -99,6 +103,15 @@ def _chosen(view: View, dimension: Dimension, values: list[str]) -> Iterator[Cho
     label_of = dimension.labeller()
     for value in values:
         yield ChosenValue(dimension=dimension.name, value=value, label=names.get(value) or label_of(value))
+
+
+def _sql(filters: Filters) -> str:
+    measures = (MEASURES[name] for name in _HEADLINE)
+    figures = ",\n    ".join(f"{one.sql.format(charged=f'where {filters.charged}')} as {one.name}" for one in measures)
+    return shown_sql(f"select {figures}\nfrom claims_current\n{filters.where}", filters.parameters)
+
+
+_HEADLINE = ("claim_count", "charge_amount", "charged_claim_count", "average_charge_amount", "patient_count")
 
 
 def _patient_count(view: View, filters: Filters) -> int:

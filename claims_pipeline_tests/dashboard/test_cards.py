@@ -44,6 +44,16 @@ def test_the_sql_of_a_card_gives_its_figure(client: httpx.Client, example_settin
 
 
 @pytest.mark.parametrize("query", QUERIES)
+def test_the_sql_of_the_headline_gives_its_figures(
+    client: httpx.Client, example_settings: Settings, query: str
+) -> None:
+    answer = client.get(f"/api/stats?{query}").json()
+    names = ("claim_count", "charge_amount", "charged_claim_count", "average_charge_amount", "patient_count")
+    [row] = run(example_settings, answer["sql"])
+    assert [None if one is None else float(one) for one in row] == [answer[name] for name in names]
+
+
+@pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("dimension", ["state", "plan-type", "category", "month", "week", "status"])
 def test_the_sql_of_a_breakdown_gives_its_figures(
     client: httpx.Client, example_settings: Settings, dimension: str, query: str

@@ -1,16 +1,18 @@
 import html
 import re
 from datetime import date, timedelta
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import duckdb
 import httpx
+import polars as pl
 import pytest
 import vl_convert
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard.analytics import Analytics, View
-from claims_pipeline.dashboard.charts import CHARTS, Chart
+from claims_pipeline.dashboard.anomalies import Anomaly
+from claims_pipeline.dashboard.charts import CHARTS, Chart, unusual
 from claims_pipeline.dashboard.charts.geography import GRID, RAMP
 from claims_pipeline.dashboard.charts.periods import grain_of
 from claims_pipeline.dashboard.charts.registry import BY_PLACE
@@ -291,7 +293,9 @@ def test_the_charts_of_a_state_or_gender_are_counted_by_day_as_from_the_claims(
     client: httpx.Client, chart: Chart, query: str
 ) -> None:
     """A place of service, which all claims have, is not in the counts by day."""
-    assert spec(client, chart.name, query) == spec(client, chart.name, f"{query}&place_of_service=11")
+    by_day, by_claim = spec(client, chart.name, query), spec(client, chart.name, f"{query}&place_of_service=11")
+    assert by_day.pop("usermeta")["sql"] != by_claim.pop("usermeta")["sql"]
+    assert by_day == by_claim
 
 
 @every_chart
@@ -301,11 +305,82 @@ def test_the_charts_of_some_patients_are_counted_as_those_of_all(client: httpx.C
         values(client, chart.name, f"received_to=2025-01-11{everyone_seen_by_then}")
         for everyone_seen_by_then in ("&patient=n", "")  # Ana and Ben
     )
-    if chart.name == "geography":  # a search chooses persons, not members
-        of_counts = ("state", "claim_count", "charge_amount")
-        assert columns(of_some, *of_counts) == columns(of_all, *of_counts)
-    else:
-        assert of_some == of_all
+    of_members = ("charge_pmpm", "claims_per_1000", "description")  # a search chooses persons, not members
+    compared = [name for name in of_all[0] if name not in of_members]
+    assert columns(of_some, *compared) == columns(of_all, *compared)
+
+
+@every_chart
+@pytest.mark.parametrize("query", ["", "status=draft", "patient=ana", "procedure=99213&received_from=2025-01-11"])
+def test_the_sql_of_a_chart_gives_its_figures(
+    client: httpx.Client, example_settings: Settings, chart: Chart, query: str
+) -> None:
+    drawn = spec(client, chart.name, query)
+    with duckdb.connect(example_settings.analytics_path, read_only=True) as connection:
+        rows = pl.DataFrame(connection.sql(drawn["usermeta"]["sql"]).to_arrow_table()).to_dicts()
+    compared = {"claim_count", "line_count", "charge_amount"} & set(rows[0])
+    assert compared
+    for name in compared:
+        shown = [row[name] for row in drawn["data"]["values"]]
+        assert sorted(float(row[name]) for row in rows if row[name]) == sorted(one for one in shown if one)
+
+
+@pytest.mark.parametrize(
+    ("grain", "days", "said"),
+    [
+        ("day", {}, "9 claims received, more than usual"),
+        ("week", {}, None),  # a chart by day names days
+        ("day", {"received_from": date(2024, 1, 1)}, "9 claims received, more than usual"),
+    ],
+)
+def test_a_period_with_far_more_than_usual_is_marked(
+    example_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    grain: Literal["day", "week"],
+    days: dict[str, date],
+    said: str | None,
+) -> None:
+    found = Anomaly(
+        grain=grain,
+        first_day=date(2025, 1, 13),
+        last_day=date(2025, 1, 13),
+        measured="claims",
+        value=9,
+        usual=1,
+        score=4,
+        reason="9 claims received, more than usual",
+    )
+    monkeypatch.setattr(unusual, "anomalies", lambda *_: [found])
+    view = Analytics(example_settings.analytics_path).view()
+    timeline, trend = (
+        next(one for one in CHARTS if one.name == name).draw(view, Filters(**days))
+        for name in ("claims-timeline", "cost-trend")
+    )
+    marked = {row["period"]: row["unusual"] for row in timeline["data"]["values"] if row["unusual"]}
+    assert marked == ({"2025-01-13": said} if said else {})
+    assert ("marked where far more or less than usual" in timeline["title"]["subtitle"]) == bool(said)
+    assert (found.reason in vl_convert.vegalite_to_svg(timeline | {"width": 400})) == bool(said)
+    assert not any(row["unusual"] for row in trend["data"]["values"]), "its charges are as usual"
+
+
+@pytest.mark.heavy
+def test_a_month_says_how_many_of_its_days_and_weeks_are_unusual(
+    nearly_a_year: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = {"measured": "claims", "value": 9, "usual": 1, "score": 4, "reason": "more"}
+    found = [
+        Anomaly(grain=grain, first_day=day, last_day=day, **common)  # type: ignore[arg-type]
+        for grain, day in (("day", date(2025, 4, 1)), ("day", date(2025, 4, 30)), ("week", date(2025, 4, 28)))
+    ]
+    monkeypatch.setattr(unusual, "anomalies", lambda *_: found)
+    marked = {row["period"]: row["unusual"] for row in _months(nearly_a_year, "claims-timeline") if row["unusual"]}
+    assert marked == {"2025-04-01": "2 days and 1 week: see Worth a look"}
+
+
+def test_the_cost_trend_has_charges_for_each_member_and_month(client: httpx.Client) -> None:
+    rows = {row["period"]: row for row in values(client, "cost-trend", "received_from=2025-01-10")}
+    assert rows["2025-01-10"]["charge_pmpm"] == round(200 / (2 / 31), 2)  # Ana and Ben, a day of a month of 31
+    assert values(client, "cost-trend", "basis=service")[0]["charge_pmpm"] is None
 
 
 @every_chart

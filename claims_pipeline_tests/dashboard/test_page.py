@@ -20,6 +20,7 @@ def test_the_page_shows_figures_charts_and_claims(page: Page) -> None:
     expect(page.locator("#charts figure svg")).to_have_count(6)
     expect(page.locator("#scope")).to_contain_text("charges add up active claims only")
     expect(page.locator("#build")).to_contain_text("Received Jan 10, 2025 to Feb 3, 2025")
+    expect(page.locator("#build")).to_contain_text("FHIR server: no load reported")
 
 
 def test_the_charts_marks_have_labels_with_their_figures(page: Page) -> None:
@@ -124,7 +125,7 @@ def test_the_figures_behind_a_chart_are_a_table(page: Page) -> None:
     page.goto("/")
     chart = page.locator("[data-chart=cost-trend]")
     chart.get_by_text("Figures", exact=True).click()
-    expect(chart.locator("tbody tr").first).to_have_text("Jan 10, 2025$200.001$200.00")
+    expect(chart.locator("tbody tr").first).to_have_text("Jan 10, 2025$200.001$200.00$3,100.00")
 
 
 def test_no_day_moves_west_of_greenwich(page: Page) -> None:

@@ -96,7 +96,7 @@ def test_the_values_of_a_chart_are_chosen_from_the_keyboard(
     expect_claims(page, 5)
     figures = page.locator(f"[data-chart={chart}] details")
     page.locator("#changed").focus()
-    _tab_to(page, figures.locator("summary"))
+    _tab_to(page, figures.locator("summary").first)
     page.keyboard.press("Enter")
     _tab_to(page, figures.get_by_role("button", name=f"Only claims of {value}").first)
     page.keyboard.press("Enter")

@@ -105,6 +105,10 @@ def test_a_value_that_a_link_chooses_has_its_name(page: Page) -> None:
 
 def test_the_name_of_a_provider_opens_the_provider_in_every_table(page: Page) -> None:
     page.goto("/?tab=drivers&by=provider&received_from=2025-01-23&received_to=2025-02-03")
+    with page.expect_download() as download:
+        page.locator("#drivers-away").get_by_role("button", name="CSV").click()
+    assert download.value.suggested_filename == "claims-by-provider.csv"
+    assert "practitioner-0001,Dora Diaz," in download.value.path().read_text()
     page.locator("#driven").get_by_role("button", name="Dora Diaz").click()
     expect(page.get_by_role("dialog")).to_contain_text("Mix of services")
     assert page.url.endswith("&practitioner=practitioner-0001")
@@ -234,16 +238,18 @@ def test_a_month_in_the_ranking_chooses_its_days_and_a_status_its_claims(page: P
     expect(page.locator("#driven-title")).to_have_text("What changed by state")
 
 
-def test_a_chart_is_saved_as_a_picture(page: Page) -> None:
+def test_a_chart_is_saved_as_a_picture_and_its_figures_as_a_file(page: Page) -> None:
     page.goto("/")
     chart = page.locator("[data-chart=status]")
     expect(chart.locator("svg")).to_be_visible()
     chart.get_by_text("Figures", exact=True).click()
-    for name, begins in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+    for name, begins in (("SVG", b"<svg"), ("PNG", b"\x89PNG"), ("CSV", b"Status,Claims,Share\r\nActive,3,0.6\r\n")):
         with page.expect_download() as download:
             chart.get_by_role("button", name=name).click()
         assert download.value.suggested_filename == f"status.{name.lower()}"
         assert download.value.path().read_bytes().startswith(begins)
+    chart.get_by_text("SQL", exact=True).click()
+    expect(chart.locator("pre")).to_contain_text("from claims_by_day")
 
 
 def test_a_printed_page_has_figures_charts_and_the_filters_in_words_and_no_controls(page: Page) -> None:

@@ -246,6 +246,8 @@ def test_a_claim_opens_with_its_lines_and_closes_with_escape(page: Page) -> None
     expect(dialog).to_be_visible()
     page.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
+    page.locator("#claims tbody tr").first.get_by_role("cell").nth(1).click()  # a row opens its claim too
+    expect(dialog).to_be_visible()
 
 
 def test_the_downloads_follow_the_filters(page: Page) -> None:

@@ -4,9 +4,10 @@ Belongs here: queries for charts and their looks. Does not: drawing (static/char
 A new chart is one function with the decorator `chart`; the API, the page, OpenAPI and the tests find it there.
 """
 
-from claims_pipeline.dashboard.charts import geography, procedures, shares, timeline  # they register their charts
+# imported, they register their charts
+from claims_pipeline.dashboard.charts import cost_trend, geography, procedures, shares, timeline
 from claims_pipeline.dashboard.charts.registry import Chart, Spec, registered
 
 CHARTS: tuple[Chart, ...] = registered()
 
-__all__ = ["CHARTS", "Chart", "Spec", "geography", "procedures", "shares", "timeline"]
+__all__ = ["CHARTS", "Chart", "Spec", "cost_trend", "geography", "procedures", "shares", "timeline"]

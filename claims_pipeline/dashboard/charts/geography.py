@@ -8,6 +8,7 @@ from claims_pipeline.dashboard.charts.registry import Spec, charged, chart, coun
 from claims_pipeline.dashboard.dimensions import DIMENSIONS
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.members import members
+from claims_pipeline.dashboard.shown_sql import shown_sql
 
 TILES = (
     "AK                            ME",
@@ -40,13 +41,13 @@ GRID = {
 def geography(view: View, filters: Filters) -> Spec:
     """Charges PMPM by the patient's state; the figures have the claims."""
     joined = members(view, filters, DIMENSIONS["patient_state"])
-    rows = view.select_remembered(
-        f"{joined.with_clause} select patient_state, sum(claim_count)::bigint as claim_count, "
-        f"{filters.charges} as charge_amount, any_value(member_months) as member_months "
-        f"from {filters.claims_by_day} {joined.join} {filters.where} group by all",
-        *joined.parameters,
-        *filters.parameters,
+    sql = (
+        f"{joined.with_clause}\nselect patient_state, sum(claim_count)::bigint as claim_count,\n"
+        f"    {filters.charges} as charge_amount, any_value(member_months) as member_months\n"
+        f"from {filters.claims_by_day} {joined.join}\n{filters.where}\ngroup by all"
     )
+    parameters = [*joined.parameters, *filters.parameters]
+    rows = view.select_remembered(sql, *parameters)
     found = {row["patient_state"]: row for row in rows}
     is_per_member = not filters.patient  # a search chooses persons, not members
     shown = "charge_pmpm" if is_per_member else "claim_count"
@@ -60,6 +61,7 @@ def geography(view: View, filters: Filters) -> Spec:
         "Geography",
         f"{what} by the patient's state{outside}{rest}",
         values,
+        sql=shown_sql(sql, parameters),
         chooses=("patient_state", "state"),
         height=300,
         encoding={

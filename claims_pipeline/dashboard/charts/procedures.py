@@ -3,6 +3,7 @@
 from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.charts.registry import ACCENT, BY_PLACE, Spec, charged, chart, counted, specification
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.shown_sql import shown_sql
 from claims_pipeline.reference import procedure_labels
 
 TOP = 10
@@ -11,18 +12,17 @@ TOP = 10
 @chart(title="Top procedures", place=5, width="half", plot_height=346)
 def top_procedures(view: View, filters: Filters) -> Spec:
     """The ten procedures with the most service lines, and their charges."""
-    rows = view.select_remembered(
-        f"""
-        select hcpcs_code, sum(line_count)::bigint as line_count, {filters.charges} as charge_amount
-        from {filters.procedures_by_day} {filters.where_of_lines}
-        group by all order by line_count desc, hcpcs_code limit {TOP}
-        """,
-        *filters.parameters,
+    sql = (
+        f"select hcpcs_code, sum(line_count)::bigint as line_count, {filters.charges} as charge_amount\n"
+        f"from {filters.procedures_by_day}\n{filters.where_of_lines}\n"
+        f"group by all order by line_count desc, hcpcs_code limit {TOP}"
     )
+    rows = view.select_remembered(sql, *filters.parameters)
     return specification(
         "Top procedures",
         f"Service lines of {counted(filters)}; the figures have {charged(filters)}",
         _bars(rows, procedure_labels()),
+        sql=shown_sql(sql, filters.parameters),
         chooses=("procedure", "hcpcs_code"),
         height=34 * max(len(rows), 1),  # a height by steps makes Vega-Lite warn on the console
         encoding={

@@ -73,7 +73,14 @@ def registered() -> tuple[Chart, ...]:
 
 
 def specification(
-    title: str, subtitle: str, values: Rows, *, encoding: Spec, chooses: tuple[str, str] | None = None, **rest: Any
+    title: str,
+    subtitle: str,
+    values: Rows,
+    *,
+    encoding: Spec,
+    sql: str,
+    chooses: tuple[str, str] | None = None,
+    **rest: Any,
 ) -> Spec:
     """Return a Vega-Lite specification that is complete in itself.
 
@@ -82,6 +89,7 @@ def specification(
         subtitle: which claims are counted and charged.
         values: the rows; `description` is what a screen reader says for the row's mark.
         encoding: channels of all marks; the tooltip's are also the columns of the page's table of figures.
+        sql: the query of the figures, which gives the same on a copy of analytics.duckdb.
         chooses: the dimension of the marks and the column with its value, by which a click on the page filters.
         rest: mark or layer, and the height.
     """
@@ -92,7 +100,7 @@ def specification(
         "width": "container",
         "data": {"name": "rows", "values": values},
         "encoding": {"description": {"field": "description"}} | encoding,
-        **({"usermeta": {"chooses": {"dimension": chooses[0], "column": chooses[1]}}} if chooses else {}),
+        "usermeta": {"sql": sql, **({"chooses": {"dimension": chooses[0], "column": chooses[1]}} if chooses else {})},
         **({"height": 220} | rest),
     }
 

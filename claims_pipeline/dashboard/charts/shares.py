@@ -11,6 +11,7 @@ from claims_pipeline.dashboard.charts.registry import (
     specification,
 )
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.shown_sql import shown_sql
 
 STATUSES = {status: status.capitalize() for status in STATUS_COLORS}
 GENDERS = {"female": "Female", "male": "Male", "unknown": "Unknown"}
@@ -55,11 +56,11 @@ def _shares(
     labels: dict[str, str],
     color: dict[str, object],
 ) -> Spec:
-    rows = view.select_remembered(
-        f"select {column} as category, sum(claim_count)::bigint as claim_count "
-        f"from {filters.claims_by_day} {filters.where} group by all",
-        *filters.parameters,
+    sql = (
+        f"select {column} as category, sum(claim_count)::bigint as claim_count\n"
+        f"from {filters.claims_by_day}\n{filters.where}\ngroup by all"
     )
+    rows = view.select_remembered(sql, *filters.parameters)
     position = {
         "field": "label",
         "type": "nominal",
@@ -70,6 +71,7 @@ def _shares(
         title,
         f"Number and share of {counted(filters)}",
         _bars(rows, labels),
+        sql=shown_sql(sql, filters.parameters),
         chooses=(dimension, "category"),
         height=68 * max(len(rows), 1),  # a height by steps makes Vega-Lite warn on the console
         encoding={

@@ -1,7 +1,7 @@
 // Drawing. The API sends complete Vega-Lite specifications; the page takes out the title and adds its own colours.
 
 import { ask } from "./api.js";
-import { element, keepingFocus } from "./elements.js";
+import { csvOf, element, keepingFocus, sqlOf } from "./elements.js";
 import { formatAs } from "./format.js";
 
 const drawn = new Map(); // chart name -> { view, shape }
@@ -55,31 +55,33 @@ async function drawCard(card, { title, ...specification }, hasClaims) {
   if (!hasClaims) return;
   await draw(card.name, card.plot, specification);
   const table = figuresTable(specification);
-  keepingFocus(card.figures, () => card.figures.replaceChildren(card.figures.firstElementChild, pictures(card.name), table));
+  const sql = sqlOf(specification.usermeta.sql, card.name.replaceAll("-", " "));
+  keepingFocus(card.figures, () => card.figures.replaceChildren(card.figures.firstElementChild, files(card.name, specification), table, sql));
 }
 
-// Buttons that save the chart as it is drawn.
-function pictures(name) {
+// Buttons that save the chart as it is drawn, and its figures.
+function files(name, { encoding: { tooltip: columns }, data: { values } }) {
   const save = (format) => async () => {
     const url = await drawn.get(name).view.toImageURL(format, 2);
     element("a", { href: url, download: `${name}.${format}` }).click();
   };
   return element("p", { className: "note" }, "Save as ", ...["svg", "png"].flatMap((format) => [
-    element("button", { type: "button", className: "link", "data-key": `${name} ${format}`, onclick: save(format) }, format.toUpperCase()), " "]));
+    element("button", { type: "button", className: "link", "data-key": `${name} ${format}`, onclick: save(format) }, format.toUpperCase()), " "]),
+  csvOf(name, columns.map(({ title }) => title), values.map((row) => columns.map(({ field }) => row[field]))));
 }
 
 // Where only the rows differ from what is drawn, they are swapped: half the time, and no flicker.
 async function draw(name, plot, specification) {
-  const { data, ...rest } = specification;
-  const shape = JSON.stringify(rest);
+  const { data, description, usermeta: { chooses }, ...rest } = specification;
+  const shape = JSON.stringify([chooses, rest]);
   const before = drawn.get(name);
   if (before?.shape === shape) {
-    await before.view.data(data.name, data.values).runAsync();
+    await before.view.description(description).data(data.name, data.values).runAsync();
     return;
   }
   before?.view.finalize();
   // ast: expressions are interpreted, because the page's policy forbids making code from text
-  const chooses = specification.usermeta?.chooses; // which dimension the marks are of, and which column has its value
+  // `chooses`: which dimension the marks are of, and which column has its value
   await loadVega();
   const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config: theme(chooses), tooltip: { formatTooltip } });
   if (chooses) view.addEventListener("click", (event, item) => { if (item?.datum?.[chooses.column]) choose(chooses.dimension, valueOf(item, chooses)); });
@@ -116,7 +118,7 @@ function theme(hasChoices) {
 }
 
 // The values of a chart as a table. Its first column chooses like the marks, also from the keyboard.
-function figuresTable({ encoding: { tooltip: columns }, data: { values }, usermeta: { chooses } = {} }) {
+function figuresTable({ encoding: { tooltip: columns }, data: { values }, usermeta: { chooses } }) {
   const first = ({ field, format }, row) => {
     const label = formatAs(format, row[field]);
     const value = chooses && row[chooses.column];

@@ -1,6 +1,6 @@
 // The ranking of a dimension's values by a measure. A click filters by the value; chips show what is chosen.
 
-import { element, keepingFocus } from "./elements.js";
+import { element, keepingFocus, takeAway } from "./elements.js";
 import { formatCount, formatFigure, formatPercent } from "./format.js";
 
 const by = document.getElementById("by");
@@ -37,7 +37,7 @@ export function driversPath(parameters) {
   return { path: `/api/stats/by-${dimension.replaceAll("_", "-")}`, measure: measure.value };
 }
 
-export function showDrivers({ dimension, measure: name, items, total, value_count }) {
+export function showDrivers({ dimension, measure: name, items, total, value_count, sql }) {
   const option = measure.querySelector(`option[value="${name}"]`);
   const most = Math.max(...items.map(({ figures }) => figures[name] ?? 0), 0);
   const isAdditive = option.dataset.additive === "true";
@@ -51,6 +51,8 @@ export function showDrivers({ dimension, measure: name, items, total, value_coun
       "data-key": value, title: `Only claims with ${titleOf(dimension)} ${label}` },
     element("span", { className: "name" }, label), bar, element("span", { className: "number" }, `${formatFigure(figure, option.dataset)}${share}`)));
   })));
+  const away = document.getElementById("drivers-away");
+  keepingFocus(away, () => away.replaceChildren(...(items.length ? [takeAway({ dimension, items, sql }, "the ranking")] : [])));
   const first = PERIODS.includes(dimension) ? "latest" : "largest";
   const shown = value_count > items.length ? `The ${first} ${items.length} of ${formatCount(value_count)}. ` : "";
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;

@@ -29,9 +29,29 @@ export function keepingFocus(place, replace) {
 }
 
 // The query of a figure, that gives the same on a copy of analytics.duckdb.
-export function sqlOf(sql, title) {
-  return element("details", { className: "sql" }, element("summary", { "aria-label": `SQL of ${title}`, "data-key": `sql ${title}` }, "SQL"),
+export function sqlOf(sql, title, text = "SQL") {
+  return element("details", { className: "sql" }, element("summary", { "aria-label": `SQL of ${title}`, "data-key": `sql ${title}` }, text),
     element("pre", { tabIndex: 0 }, sql));
+}
+
+// A button that saves rows of values as a CSV file; a text that a spreadsheet takes for a formula begins with an apostrophe.
+export function csvOf(name, head, rows) {
+  const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const cell = (value) => (typeof value === "string" ? quoted(value.replace(/^(?=[=+@\t\r-])/, "'")) : String(value ?? ""));
+  const save = () => {
+    const url = URL.createObjectURL(new Blob([[head, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("")], { type: "text/csv" }));
+    element("a", { href: url, download: `${name}.csv` }).click();
+    setTimeout(() => URL.revokeObjectURL(url));
+  };
+  return element("button", { type: "button", className: "link", "data-key": `${name} csv`, "aria-label": `Save ${name.replaceAll("-", " ")} as CSV`,
+    onclick: save }, "CSV");
+}
+
+// The SQL of the values of a dimension, and the values as a file.
+export function takeAway({ dimension, items, sql }, title) {
+  const names = Object.keys(items[0].figures);
+  return element("div", { className: "take" }, sqlOf(sql, title), csvOf(`claims-by-${dimension.replaceAll("_", "-")}`,
+    [dimension, "label", ...names], items.map(({ value, label, figures }) => [value, label, ...names.map((name) => figures[name])])));
 }
 
 // A table that scrolls in its own place; its parts name their roles, because a phone shows some of them as blocks. A cell

@@ -20,12 +20,20 @@ export function showFigures(stats, isFilteredByStatus) {
       element("div", { className: "card" },
         element("dt", {}, name), element("dd", { className: "figure", title: exact }, value), element("dd", { className: "note" }, note),
         element("dd", { className: "change", "data-change": name }))));
+  document.getElementById("headline-sql").textContent = stats.sql;
   document.getElementById("scope").textContent = isFilteredByStatus
     ? `Counts and charges are those of ${list.format(stats.charged_statuses)} claims, as chosen.`
     : "Counts are of claims of every status; charges add up active claims only. A status filter decides both.";
 }
 
 export function showBuild({ built_at, first_day, last_day }) {
-  document.getElementById("build").textContent =
+  document.getElementById("built").textContent =
     `Received ${formatDay(first_day)} to ${formatDay(last_day)} · built ${formatMoment(built_at)}`;
+}
+
+// What the FHIR server got last: the newest report of a load.
+export function showLoaded({ steps }) {
+  const { finished_at, state } = steps.find(({ kind }) => kind === "load");
+  document.getElementById("loaded").textContent = !finished_at ? "FHIR server: no load reported"
+    : `FHIR server ${state === "good" ? "loaded" : "load failed"} ${formatMoment(finished_at)}`;
 }

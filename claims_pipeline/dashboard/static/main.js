@@ -5,7 +5,7 @@ import { forgetDrawings, onMark } from "./charts.js";
 import { showDetail } from "./detail.js";
 import { learnLabels, showChips } from "./drivers.js";
 import { announce, element } from "./elements.js";
-import { showBuild, showFigures } from "./figures.js";
+import { showBuild, showFigures, showLoaded } from "./figures.js";
 import { areDaysReversed, choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, showDays, showForm, showPrinted } from "./form.js";
 import { capitalised, formatCount, formatDay } from "./format.js";
 import { PARTS } from "./parts.js";
@@ -122,6 +122,7 @@ async function showWithoutWrong(parameters, problemFound, signal) {
 
 function showStats(stats, filters) {
   showBuild(stats.build);
+  if (shownBuild !== stats.build.built_at) ask("/api/pipeline").then(showLoaded, () => {}); // the tab of the pipeline says what is wrong
   learnLabels(stats.chosen);
   showFigures(stats, filters.has("status"));
   if (shownBuild && shownBuild !== stats.build.built_at) announce("New data are shown.");
@@ -212,8 +213,9 @@ detail.addEventListener("click", ({ target }) => {
 });
 
 document.getElementById("claims").addEventListener("click", ({ target }) => {
-  const { sort, page, person, claim, practitioner } = target.dataset ?? {};
-  if (claim) change({ claim });
+  const isMarkingText = !getSelection().isCollapsed;
+  const { sort, page, person, claim, practitioner } = target.closest("button, tbody tr")?.dataset ?? {};
+  if (claim && !isMarkingText) change({ claim });
   if (person) change({ person });
   if (practitioner) change({ practitioner });
   if (sort) changeList({ sort });

@@ -118,6 +118,10 @@ export function showWorthALook(anomalies, providers, claims) {
   const singles = [...claims].sort((one, other) => other.score - one.score).slice(0, SHOWN_OF_A_KIND).map((one) => [one.value, one.reason, { "data-claim": one.value }]);
   const rows = [...days, ...people, ...singles].map(([title, reason, target]) => element("li", {},
     element("button", { type: "button", className: "link", "data-key": title, ...target }, title), ` ${reason}.`));
+  const queries = [[providers, "providers"], [claims, "claims"]].filter(([found]) => found.length)
+    .map(([[{ sql }], what]) => sqlOf(sql, `the unusual ${what}`, `SQL of the ${what}`));
+  const place = document.getElementById("look-sql");
+  keepingFocus(place, () => place.replaceChildren(...queries));
   if (!rows.length) rows.push(element("li", { className: "note" }, "Nothing under these filters is far from what is usual."));
   keepingFocus(look, () => look.replaceChildren(...rows));
 }

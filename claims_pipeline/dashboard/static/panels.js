@@ -1,7 +1,7 @@
 // The tabs Members and Providers: tables of figures by the values of a dimension. A click on a value filters by it.
 
 import { ask } from "./api.js";
-import { element, keepingFocus, sqlOf, tableOf, valueOf } from "./elements.js";
+import { element, keepingFocus, sqlOf, tableOf, takeAway, valueOf } from "./elements.js";
 import { formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, specialtyOf } from "./format.js";
 
 const measures = new Map([...document.getElementById("measure").options].map((option) =>
@@ -43,7 +43,7 @@ export function showMembers(answers) {
   const rows = spread.items.map((one) => [
     one.top_percent === 100 ? "All patients" : `Costliest ${one.top_percent}%`, formatCount(one.patient_count),
     formatAmount(one.charge_amount), one.charge_percent === null ? "–" : formatPercent(one.charge_percent / 100)]);
-  fill("concentration", rows.length, tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true }), spread.sql, "the spread of charges");
+  fill("concentration", rows.length && [tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true }), sqlOf(spread.sql, "the spread of charges")]);
 }
 
 export function askForProviders(filters, signal) {
@@ -57,22 +57,23 @@ export function showProviders([specialties, providers, outliers]) {
   showBreakdown("by-provider", providers, PROVIDER_FIGURES);
   const rows = outliers.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
     formatAmount(one.amount), formatAmount(one.peer_amount), formatDecimal(one.score, 1)]);
-  fill("outliers", rows.length, tableOf(["Provider", "Specialty", "Charges for each patient", "Median of peers", "Robust z"],
-    rows, { isNumeric: true, textColumns: 2 }), outliers[0]?.sql, "the outliers", specialties.items.length ? NO_OUTLIERS : NO_CLAIMS);
+  const head = ["Provider", "Specialty", "Charges for each patient", "Median of peers", "Robust z"];
+  fill("outliers", rows.length && [tableOf(head, rows, { isNumeric: true, textColumns: 2 }), sqlOf(outliers[0].sql, "the outliers")],
+    specialties.items.length ? NO_OUTLIERS : NO_CLAIMS);
 }
 
-function showBreakdown(place, { dimension, items, value_count, sql }, names) {
+function showBreakdown(place, answer, names) {
+  const { dimension, items, value_count } = answer;
   const head = ["", ...names.map((name) => measures.get(name).title)];
   const rows = items.map(({ value, label, figures }) => [
     valueOf(dimension, value, label),
     ...names.map((name) => formatFigure(figures[name], measures.get(name)))]);
   const more = value_count > items.length ? element("p", { className: "note" }, `The first ${items.length} of ${formatCount(value_count)}`) : "";
-  fill(place, rows.length, element("div", {}, tableOf(head, rows, { isNumeric: true }), more), sql, place.replaceAll("-", " "));
+  fill(place, rows.length && [element("div", {}, tableOf(head, rows, { isNumeric: true }), more), takeAway(answer, place.replaceAll("-", " "))]);
 }
 
-function fill(place, hasRows, content, sql, name, instead = NO_CLAIMS) {
+// Fills a panel with what it has, else says why it has nothing.
+function fill(place, contents, instead = NO_CLAIMS) {
   const panel = document.getElementById(place);
-  keepingFocus(panel, () => panel.replaceChildren(
-    hasRows ? content : element("p", { className: "empty" }, instead),
-    ...(hasRows && sql ? [sqlOf(sql, name)] : [])));
+  keepingFocus(panel, () => panel.replaceChildren(...(contents || [element("p", { className: "empty" }, instead)])));
 }

@@ -75,7 +75,7 @@ export function showClaims(page, sort) {
     button.parentElement.setAttribute("aria-sort", direction ?? "none");
   }
   const rows = page.items.map((claim) =>
-    element("tr", { role: "row" }, ...shown.map(({ title, show, kind = "" }) =>
+    element("tr", { role: "row", "data-claim": claim.claim_id }, ...shown.map(({ title, show, kind = "" }) =>
       element("td", { role: "cell", className: kind, "data-title": title }, ...show(claim)))));
   if (!rows.length) {
     const message = page.total ? "There are no more claims." : "No claims match the filters: clear them, or choose other days.";
