@@ -14,10 +14,10 @@ from claims_pipeline.dashboard.analytics import Analytics, View
 from claims_pipeline.dashboard.anomalies import Anomaly
 from claims_pipeline.dashboard.charts import CHARTS, Chart, unusual
 from claims_pipeline.dashboard.charts.geography import GRID, RAMP
-from claims_pipeline.dashboard.charts.periods import grain_of
+from claims_pipeline.dashboard.charts.periods import Period, axis, grain_of
 from claims_pipeline.dashboard.charts.registry import BY_PLACE
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.grains import Grain, start_of
+from claims_pipeline.dashboard.grains import Grain, calendar, start_of
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.settings import Settings
@@ -119,6 +119,16 @@ def test_periods_begin_where_the_database_truncates(grain: Grain) -> None:
     truncate = "select list(date_trunc(?, day)::date) from unnest(?) as t(day)"
     (truncated,) = duckdb.execute(truncate, [grain, days]).fetchall()[0]
     assert [start_of(grain, day) for day in days] == truncated
+
+
+def test_of_many_months_the_first_of_a_year_has_its_name_and_year() -> None:
+    months = [
+        Period("month", begin, end, (end - begin).days + 1, is_changing=False)
+        for begin, end in calendar("month", date(2025, 2, 1), date(2026, 11, 30))
+    ]
+    bars = {"mark": "bar", "width": 560, "encoding": {"x": axis(months), "y": {"value": 0}}}
+    svg = vl_convert.vegalite_to_svg(bars | {"data": {"values": [one.columns for one in months]}})
+    assert re.findall(r">(Jan|20..)<", svg) == ["2025", "Jan", "2026"]
 
 
 @pytest.fixture(scope="module")
@@ -389,5 +399,5 @@ def test_the_order_of_an_axis_is_stated(chart: Chart, view: View) -> None:
     encoding = chart.draw(view, Filters())["encoding"]
     axes = [encoding[channel] for channel in ("x", "y") if channel in encoding]
     assert axes
-    for axis in axes:
-        assert axis.get("sort") == BY_PLACE or "domain" in axis.get("scale", {}) or "timeUnit" in axis
+    for one in axes:
+        assert one.get("sort") == BY_PLACE or "domain" in one.get("scale", {}) or "timeUnit" in one

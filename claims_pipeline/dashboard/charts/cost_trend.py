@@ -63,7 +63,7 @@ def cost_trend(view: View, filters: Filters) -> Spec:
             *([MARK_OF_UNUSUAL] if unusual else []),
         ],
         encoding={
-            "x": axis(grain),
+            "x": axis(shown),
             "tooltip": [
                 *in_tooltip(grain),
                 {"field": "charge_amount", "type": "quantitative", "title": "Charges", "format": "$,.2f"},

@@ -1,5 +1,6 @@
 """The time axis of the charts: days, weeks or months, whichever fits the range that is shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -16,6 +17,9 @@ CHANGES_FOR_DAYS = 60
 
 ARRIVED_SHARE = 0.95
 """Claims for a day of service count as arrived when this share of all claims takes no longer to arrive."""
+
+MOST_NAMED_MONTHS = 14
+"""Of more months the names would touch, and Vega would leave out every second, the first of a year among them."""
 
 GAP = 0.12
 """Share of a period's width that is left free between the bars."""
@@ -77,11 +81,16 @@ class Period:
         }
 
 
-def axis(grain: Grain) -> dict[str, Any]:
-    """Return the x channel: one step a period.
+def axis(shown: Sequence[Period]) -> dict[str, Any]:
+    """Return the x channel: one step a period; of more months than fit, each quarter's first has its name.
 
     In UTC: in local time the first of a month falls into the month before for everyone west of Greenwich.
     """
+    grain: Grain = shown[0].grain if shown else "month"
+    label = _LABELS[grain]
+    if grain == "month" and len(shown) > MOST_NAMED_MONTHS:
+        is_named = "utcmonth(datum.value) % 3 === 0 || datum.index === 0 && utcmonth(datum.value) !== 11"
+        label = f"{is_named} ? {label} : ''"
     return {
         "field": "period",
         "type": "ordinal",
@@ -89,7 +98,7 @@ def axis(grain: Grain) -> dict[str, Any]:
         "scale": {"paddingInner": GAP},
         "axis": {
             "title": None,
-            "labelExpr": _LABELS[grain],
+            "labelExpr": label,
             "labelAngle": 0,
             "labelOverlap": "greedy",
             "labelSeparation": 6,

@@ -47,7 +47,7 @@ def claims_timeline(view: View, filters: Filters) -> Spec:
         sql=sql,
         chooses=chooses(filters, grain),
         encoding={
-            "x": axis(grain),
+            "x": axis(shown),
             "tooltip": [*in_tooltip(grain), *_TIMELINE_TOOLTIP, *([UNUSUAL] if unusual else [])],
         },
         layer=[
