@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from claims_pipeline.cli.app import app, err
+from claims_pipeline.cli.heap import share_arenas
 
 
 @app.command()
@@ -20,6 +21,8 @@ def dashboard(
 
     Example: claims dashboard --port 5001
     """
+    share_arenas()  # before the imports, which start threads
+
     from claims_pipeline.dashboard import serve
     from claims_pipeline.settings import load_settings
 
