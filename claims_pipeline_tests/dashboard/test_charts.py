@@ -379,7 +379,7 @@ def test_a_month_says_how_many_of_its_days_and_weeks_are_unusual(
 ) -> None:
     common = {"measured": "claims", "value": 9, "usual": 1, "score": 4, "reason": "more"}
     found = [
-        Anomaly(grain=grain, first_day=day, last_day=day, **common)  # type: ignore[arg-type]
+        Anomaly(grain=grain, first_day=day, last_day=day, **common)
         for grain, day in (("day", date(2025, 4, 1)), ("day", date(2025, 4, 30)), ("week", date(2025, 4, 28)))
     ]
     monkeypatch.setattr(unusual, "anomalies", lambda *_: found)

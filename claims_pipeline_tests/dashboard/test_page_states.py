@@ -68,7 +68,7 @@ def test_on_a_phone_the_rule_of_a_check_is_in_sight(page: Page) -> None:
     assert box["x"] + box["width"] <= 390
 
 
-@pytest.mark.parametrize("width", [1440, 1920])
+@pytest.mark.parametrize("width", [1280, 1440, 1920])
 def test_the_filters_are_one_row_on_a_wide_screen(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.goto("/")
