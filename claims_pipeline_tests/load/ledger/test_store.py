@@ -264,3 +264,16 @@ def test_facts_are_forgotten_by_name(tmp_path: Path) -> None:
 
     assert facts.pop("ledger_id")
     assert facts == {"server": "http://y"}
+
+
+def test_only_a_transaction_that_is_flushed_waits_for_the_disk(tmp_path: Path) -> None:
+    def synchronous(connection: sqlite3.Connection) -> str:
+        return {1: "normal", 2: "full"}[connection.execute("PRAGMA synchronous").fetchone()[0]]
+
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        found = []
+        for is_flushed in (False, True, False):
+            with ledger.writing(is_flushed=is_flushed) as connection:
+                found.append(synchronous(connection))
+
+    assert found == ["normal", "full", "normal"]

@@ -6,6 +6,7 @@ from claims_pipeline.load.sending.operation_outcome import (
     is_about_a_value,
     is_own_trouble,
     missing_target,
+    operation_outcome_text,
     without_values,
 )
 
@@ -136,3 +137,23 @@ def test_trouble_of_the_database_is_known_whatever_the_values_are(error: str, va
     said = BATCH.format(value=value, error=error)
 
     assert (is_about_a_value(said), is_own_trouble(said)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("issue", "text"),
+    [
+        ({"diagnostics": "no", "expression": ["Patient.name", "Patient.id"]}, "no (at Patient.name, Patient.id)"),
+        ({"diagnostics": "no", "location": ["/f:Patient"]}, "no (at /f:Patient)"),
+        ({"details": {"text": "not this one"}}, "not this one"),
+        ({"details": "odd"}, "no reason given"),
+        ({}, "no reason given"),
+    ],
+)
+def test_an_issue_says_what_is_wrong_and_where(issue: dict[str, object], text: str) -> None:
+    resource = {"resourceType": "OperationOutcome", "issue": ["odd", issue, issue | {"severity": "warning"}]}
+
+    said = operation_outcome_text(resource)
+
+    assert said == f"error unknown: {text}\nwarning unknown: {text}"
+    assert operation_outcome_text({"resourceType": "OperationOutcome"}) == ""
+    assert operation_outcome_text([resource]) == operation_outcome_text(resource | {"resourceType": "Bundle"}) == ""
