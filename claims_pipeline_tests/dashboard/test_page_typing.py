@@ -125,11 +125,24 @@ def test_new_data_keep_the_focus_and_are_said(page: Page) -> None:
     expect_claims(page, 5)
     name = page.get_by_role("button", name="Cleo Chan")
     name.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="claim-2025").first.press("Enter")
+    expect(dialog).to_contain_text("Versions")
+    expect(dialog.get_by_role("button", name="Close")).to_be_focused()  # not lost with the name that led here
+    fhir = dialog.get_by_text("FHIR JSON")
+    fhir.click()
+    expect(dialog.locator(".fhir pre")).to_contain_text("resourceType")
+    dialog.evaluate("one => { one.scrollTop = 150; }")
     page.route("**/api/stats*", _built_later)
     page.route("**/health", lambda route: route.fulfill(json={"status": "ok", "built_at": "2030-01-01T00:00:00Z"}))
     page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
     expect(page.locator("#announcement")).to_have_text("New data are shown.")
-    expect(name).to_be_focused()
+    expect(fhir).to_be_focused()
+    expect(dialog.locator(".fhir pre")).to_contain_text("resourceType")
+    assert dialog.evaluate("one => one.scrollTop") == 150
+    page.keyboard.press("Escape")
+    expect(name).to_be_visible()
 
 
 def _built_later(route: Route) -> None:

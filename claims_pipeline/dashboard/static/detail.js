@@ -1,12 +1,13 @@
 // The dialog: one claim, one patient or one provider. Each links to the others.
 
 import { ask, isAborted } from "./api.js";
-import { element, sqlOf, tableOf } from "./elements.js";
+import { announce, element, keepingFocus, sqlOf, tableOf } from "./elements.js";
 import { formatAmount, formatCount, formatDay, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
 const SHOWN_CLAIMS = 100;
+let shown = {}; // what the dialog holds: its kind and id as `page`, and how it was made
 
 const named = ({ code, label }) => (label ? `${code} ${label}` : code);
 // What each kind of page shows: its title, then its parts.
@@ -24,13 +25,36 @@ export async function showDetail(parameters, signal) {
   try {
     const [title, ...parts] = await PAGES[kind](encodeURIComponent(id), signal);
     heading.textContent = title;
-    content.replaceChildren(...parts);
+    const made = element("div", {}, ...parts).innerHTML;
+    const isSame = shown.page === `${kind} ${id}`;
+    if (!isSame) replaceByAnother(title, parts);
+    else if (made !== shown.made) replaceInPlace(parts);
+    shown = { page: `${kind} ${id}`, made };
   } catch (error) {
     if (isAborted(error)) return;
     heading.textContent = id;
+    shown = {};
     content.replaceChildren(element("p", {}, `${error.message[0].toUpperCase()}${error.message.slice(1)}.`));
   }
   if (!dialog.open) dialog.showModal();
+}
+
+// New data of what is open: a person stays where they read.
+function replaceInPlace(parts) {
+  const top = dialog.scrollTop;
+  const opened = [...content.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
+  keepingFocus(content, () => content.replaceChildren(...parts));
+  for (const summary of content.querySelectorAll("details > summary")) summary.parentElement.open = opened.includes(summary.textContent);
+  dialog.scrollTop = top;
+}
+
+function replaceByAnother(title, parts) {
+  const hadFocus = content.contains(document.activeElement);
+  content.replaceChildren(...parts);
+  dialog.scrollTop = 0;
+  if (!hadFocus) return;
+  dialog.querySelector("[data-close]").focus(); // what had the focus is gone
+  announce(title);
 }
 
 async function claimPage(id, signal) {
@@ -124,7 +148,8 @@ async function providerPage(id, signal) {
 const factsOf = (facts) => element("dl", { className: "facts" }, ...facts.flatMap(([name, ...values]) =>
   [element("dt", {}, name), element("dd", {}, ...values)]));
 
-const opener = (kind, id, label) => element("button", { type: "button", className: "link", "data-open": kind, "data-id": id }, label);
+const opener = (kind, id, label) => element("button", { type: "button", className: "link", "data-open": kind, "data-id": id,
+  "data-key": `${kind} ${id}` }, label);
 
 const filterBy = (name, value, label) =>
   element("p", {}, element("button", { type: "button", "data-only": name, "data-value": value }, label));

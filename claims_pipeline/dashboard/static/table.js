@@ -61,7 +61,7 @@ export function showColumns(text) {
   if (now.length === shown.length && now.every((column, index) => column === shown[index])) return;
   shown = now;
   table.tHead.rows[0].replaceChildren(...shown.map(({ title, sort, kind = "" }) =>
-    element("th", { role: "columnheader", scope: "col", className: kind }, sort ? element("button", { type: "button", "data-column": sort }, title) : title)));
+    element("th", { role: "columnheader", scope: "col", className: kind, "data-title": title }, sort ? element("button", { type: "button", "data-column": sort }, title) : title)));
 }
 
 let pages = {}; // name of a neighbouring part -> its address in the API
