@@ -10,6 +10,8 @@ import pytest
 
 from claims_pipeline.errors import FhirError, LedgerMismatch, ServerUnavailable
 from claims_pipeline.load import Progress, load_files, load_lake, remove
+from claims_pipeline.load.remove import RemoveReport
+from claims_pipeline.load.tally import Failure
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.clinical_set import write_clinical_set
@@ -293,3 +295,30 @@ def test_a_large_foreign_set_is_removed_whole(target: Settings, folder: Path) ->
 
 def _to(name: str) -> dict[str, str]:
     return {"reference": name}
+
+
+def test_a_report_of_a_removal_reads_like_this() -> None:
+    refused = Failure("not deleted", "Patient/a", "ledger", 409, "Claim/c refers to it")
+    some = RemoveReport("http://127.0.0.1:8080/fhir", {"Patient": 1_200, "Claim": 5}, 2.46, left=1, failures=(refused,))
+    whole = RemoveReport("http://127.0.0.1:8080/fhir", {"Patient": 1}, 0.3, left=0)
+
+    assert some.render().splitlines() == [
+        "Removed from  http://127.0.0.1:8080/fhir",
+        "Claim         5",
+        "Patient       1,200",
+        "left          1",
+        "Time          2.5 s",
+        "not deleted Patient/a from ledger (HTTP 409)",
+        "  Claim/c refers to it",
+        "try: remove what refers to these, then the same command again",
+    ]
+    assert whole.render().splitlines()[-1] == "Time          0.3 s"
+    assert (some.exit_code, whole.exit_code) == (1, 0)
+    assert some.to_json()["failures"][0]["name"] == "Patient/a"
+    assert some.to_json() | {"failures": []} == {
+        "server": "http://127.0.0.1:8080/fhir",
+        "by_type": {"Patient": 1_200, "Claim": 5},
+        "seconds": 2.46,
+        "left": 1,
+        "failures": [],
+    }
