@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claims_pipeline.load import Counts, load_files, load_lake, reconcile
+from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.load.pipeline.relabelling import parameters_to_take_off
 from claims_pipeline.load.resource import CHUNK_SCHEMA, labels_in, labels_of_bodies, resources_of
 from claims_pipeline.settings import Settings
@@ -224,3 +225,18 @@ def test_only_resources_from_files_come_with_their_labels(origin: str, labels: s
     (resource,) = resources_of(rows, origin)
 
     assert resource.labels == labels
+
+
+def test_labels_that_an_old_ledger_does_not_know_are_no_reason_to_read_a_resource(
+    fake_server: FakeServer, fake_target: Settings, file: Path
+) -> None:
+    file.write_text(ndjson(labelled("a", tags="x")))
+    load_files([str(file)], fake_target)
+    with open_ledger(fake_target.ledger_path) as ledger, ledger.writing() as connection:
+        connection.execute("UPDATE resources SET labels = NULL")
+    fake_server.requests.clear()
+
+    assert reconcile(fake_target, deep=True).is_equal
+
+    searches = [request for request in fake_server.requests if request.path.endswith("_search")]
+    assert [b"_elements" in request.body for request in searches] == [True]

@@ -115,3 +115,15 @@ def test_what_was_rejected_before_makes_its_source_incomplete_again() -> None:
     tally.add_still_rejected(rows(2))
 
     assert tally.incomplete == {"claims/2025-01-01"}
+
+
+def test_input_that_is_counted_a_page_at_a_time_adds_up() -> None:
+    page = pl.DataFrame([{"source": "a:1", "resource_type": "Claim", "resource_id": "x", "reason": "bad"}] * 2)
+    tally = Tally()
+
+    for _ in range(2):
+        tally.add_unreadable(page)
+        tally.add_superseded_input(page)
+
+    assert tally.by_type() == {"Claim": Counts(read=8, superseded=4, rejected=4)}
+    assert tally.settled == 8

@@ -1,5 +1,6 @@
 """What a lake holds on several days and no longer holds, with the server in memory (test_vanished.py: the real one)."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import Collection
@@ -14,6 +15,7 @@ from claims_pipeline.errors import FeedMismatch, LoaderLocked
 from claims_pipeline.lake import Lake
 from claims_pipeline.load import Counts, LoadOptions, OnMismatch, Vanished, list_dead_letters, load_lake, reconcile
 from claims_pipeline.load.ledger.store import holding_lock, open_ledger
+from claims_pipeline.load.sources import lake as lake_source
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import (
     START,
@@ -27,7 +29,7 @@ from claims_pipeline_tests.lakes import (
     without,
     write,
 )
-from claims_pipeline_tests.load.fake_server import FakeServer, every_transaction
+from claims_pipeline_tests.load.fake_server import FakeServer, Request, every_transaction
 
 DRY = LoadOptions(is_dry_run=True, vanished=Vanished.DELETE)
 DELETE = LoadOptions(vanished=Vanished.DELETE)
@@ -268,3 +270,20 @@ def test_a_second_loader_fails_at_once_and_names_the_first(fake_target: Settings
         pytest.raises(LoaderLocked, match=f"process {os.getpid()} on "),
     ):
         load_lake(lake, fake_target)
+
+
+def test_an_older_version_is_not_sent_while_the_newer_one_is_under_way(
+    fake_server: FakeServer, fake_target: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lake_source, "FIRST_CHUNK_ROWS", 1)
+    monkeypatch.setattr(lake_source, "CHUNK_ROWS", 1)
+    lake, patient = moving_patient(fake_target)
+
+    async def slow(request: Request) -> None:
+        if patient in request.names and request.is_transaction:
+            await asyncio.sleep(0.1)
+
+    fake_server.behave(slow)
+
+    assert load_lake(lake, fake_target).by_type["Patient"] == Counts(read=3, superseded=2, created=1)
+    assert fake_server.held[patient].version == 1

@@ -298,3 +298,11 @@ def test_how_long_a_server_was_waited_for_is_said(fake_server: FakeServer, fake_
     with pytest.raises(ServerUnavailable, match=r"did not answer within 1 s: HTTP 503$"):
         ready(fake_target, seconds=0.6)
     assert len(fake_server.requests) > 2
+
+
+def test_a_certificate_that_is_not_trusted_is_reported_at_once(fake_server: FakeServer, fake_target: Settings) -> None:
+    fake_server.behave(lambda _: httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"))
+
+    with pytest.raises(FhirError, match="the server's certificate is not trusted"):
+        ready(fake_target, seconds=20)
+    assert len(fake_server.requests) == 1

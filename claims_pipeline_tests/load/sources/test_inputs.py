@@ -103,7 +103,8 @@ def test_members_whose_names_lead_outside_are_skipped(tmp_path: Path, name: str,
 
     with read_files([str(tmp_path / name)], tmp_path / "spool") as found:
         assert list(bodies(found)) == ["Patient/p1"]
-        assert [remark for remark in found.remarks if "2 files, whose names lead outside" in remark]
+        (remark,) = [remark for remark in found.remarks if "2 files, whose names lead outside" in remark]
+        assert f"({tmp_path / name}/evil.ndjson, {tmp_path / name}/evil.ndjson)" in remark
 
 
 def test_links_in_a_tar_archive_are_skipped(tmp_path: Path) -> None:
