@@ -19,8 +19,6 @@ from claims_pipeline.fhir import render
 from claims_pipeline.lake import Feed, Lake, require_feed
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, PRACTITIONERS
 
-pytestmark = pytest.mark.heavy
-
 FEED = Feed(seed=9, patients=60, claims=300, start_date=date(2025, 11, 17), end_date=date(2025, 12, 31))
 OF_A_DAY = Feed(seed=9, patients=20, claims=20, start_date=date(2025, 1, 2), end_date=date(2025, 1, 2))
 
@@ -59,6 +57,7 @@ def resources(bundle: dict[str, Any]) -> list[dict[str, Any]]:
     return [entry["resource"] for entry in bundle["entry"]]
 
 
+@pytest.mark.heavy
 def test_ndjson_holds_each_claim_once_in_its_latest_version(lake: Lake, ndjson: Path) -> None:
     lines = (ndjson / "Claim.ndjson").read_text().splitlines()
     assert {json.loads(line)["id"]: line for line in lines} == latest(lake)
@@ -66,6 +65,7 @@ def test_ndjson_holds_each_claim_once_in_its_latest_version(lake: Lake, ndjson: 
     assert len({line["status"] for line in map(json.loads, lines)}) == 3
 
 
+@pytest.mark.heavy
 def test_ndjson_has_a_file_for_each_resource_type(lake: Lake, ndjson: Path) -> None:
     counts = {
         path.stem: len({json.loads(line)["id"] for line in path.read_text().splitlines()}) for path in ndjson.iterdir()
@@ -76,12 +76,14 @@ def test_ndjson_has_a_file_for_each_resource_type(lake: Lake, ndjson: Path) -> N
     assert counts["Practitioner"] == lake.read(PRACTITIONERS).height
 
 
+@pytest.mark.heavy
 def test_compressed_files_hold_the_same_lines(ndjson: Path, tmp_path: Path) -> None:
     produce(FEED, tmp_path / "packed", form="ndjson", compress=True)
     for path in ndjson.iterdir():
         assert gzip.decompress((tmp_path / "packed" / f"{path.name}.gz").read_bytes()) == path.read_bytes()
 
 
+@pytest.mark.heavy
 def test_bundles_are_transactions_in_the_order_of_references(lake: Lake, tmp_path: Path) -> None:
     produce(FEED, tmp_path / "out", form="bundles")
     bundles = [json.loads(path.read_text()) for path in sorted((tmp_path / "out").iterdir())]
@@ -104,6 +106,7 @@ def references(node: Any) -> list[str]:
     return [found for value in node for found in references(value)] if isinstance(node, list) else []
 
 
+@pytest.mark.heavy
 def test_one_file_is_a_collection_of_everything(lake: Lake, files: Path) -> None:
     bundle = json.loads((files / "all.json").read_text())
     assert (bundle["resourceType"], bundle["type"]) == ("Bundle", "collection")
@@ -112,6 +115,7 @@ def test_one_file_is_a_collection_of_everything(lake: Lake, files: Path) -> None
     assert len({entry["fullUrl"] for entry in bundle["entry"]}) == len(bundle["entry"])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("form", "name"), [("ndjson", "out"), ("bundles", "out"), ("json", "out.json")])
 def test_the_same_feed_gives_the_same_bytes_also_over_an_earlier_larger_output(
     tmp_path: Path, form: str, name: str
@@ -128,6 +132,7 @@ def contents(output: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in files}
 
 
+@pytest.mark.heavy
 def test_statistics_stand_beside_every_output(lake: Lake, files: Path) -> None:
     assert statistics_path(lake.root).name == "lake.stats.json"
     names = {path.name for path in files.iterdir()}
@@ -136,6 +141,7 @@ def test_statistics_stand_beside_every_output(lake: Lake, files: Path) -> None:
     assert of_lake == of_json
 
 
+@pytest.mark.heavy
 def test_statistics_count_what_the_lake_holds(lake: Lake) -> None:
     facts = statistics(lake, FEED)
     claims = [json.loads(body) for body in latest(lake).values()]
@@ -154,6 +160,7 @@ def test_statistics_count_what_the_lake_holds(lake: Lake) -> None:
     assert all(one["label"] for one in facts["top_diagnoses"] + facts["top_procedures"])
 
 
+@pytest.mark.heavy
 def test_statistics_depend_neither_on_the_order_of_days_nor_on_how_many_are_read_at_a_time(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +170,7 @@ def test_statistics_depend_neither_on_the_order_of_days_nor_on_how_many_are_read
     assert statistics(lake, FEED) == facts
 
 
+@pytest.mark.heavy
 def test_a_lake_is_not_overwritten_by_files(lake: Lake) -> None:
     before = contents_of(lake.root)
     with pytest.raises(ConfigError, match="is a lake"):
@@ -170,6 +178,7 @@ def test_a_lake_is_not_overwritten_by_files(lake: Lake) -> None:
     assert contents_of(lake.root) == before
 
 
+@pytest.mark.heavy
 def test_a_lake_of_another_feed_is_refused(lake: Lake) -> None:
     before = contents_of(lake.root)
     with pytest.raises(FeedMismatch, match="seed: the lake has 9"):

@@ -14,8 +14,6 @@ from claims_pipeline.reference import read_table
 from claims_pipeline.schema import ENROLLMENT
 from claims_pipeline.settings import Settings
 
-pytestmark = pytest.mark.heavy
-
 TWO_YEARS = Feed(
     seed=Settings.model_fields["seed"].default,
     patients=20_000,
@@ -37,16 +35,19 @@ def report(lake: Lake) -> FidelityReport:
     return measure(lake)
 
 
+@pytest.mark.heavy
 def test_every_figure_holds_on_two_years_of_the_default_feed(report: FidelityReport) -> None:
     assert [f"{one.row} {one.part}: {one.generated}" for one in report.misses] == []
     assert {one.row for one in report.measurements if one.verdict == "holds"} == {*range(1, 33)}
 
 
+@pytest.mark.heavy
 def test_every_row_of_the_calibration_is_measured(report: FidelityReport) -> None:
     assert len(report.measurements) == read_table("calibration").height
     assert all(one.generated is not None for one in report.measurements)
 
 
+@pytest.mark.heavy
 def test_the_report_reads_as_a_table_and_as_json(report: FidelityReport) -> None:
     assert "1. Established patients' office visits, primary care" in report.render()
     judged = [one for one in report.measurements if one.verdict != "reported"]
@@ -55,6 +56,7 @@ def test_the_report_reads_as_a_table_and_as_json(report: FidelityReport) -> None
     assert report.to_json()["measurements"][0]["part"] == "99211"
 
 
+@pytest.mark.heavy
 def test_people_without_conditions_miss_the_figures_about_conditions(lake: Lake) -> None:
     original = lake.read(ENROLLMENT)
     nobody = original.with_columns(pl.lit([], dtype=pl.List(pl.String)).alias("condition_codes"))
@@ -67,6 +69,7 @@ def test_people_without_conditions_miss_the_figures_about_conditions(lake: Lake)
             writer.add(ENROLLMENT, original)
 
 
+@pytest.mark.heavy
 def test_a_small_lake_is_called_too_small_instead_of_missing(tmp_path: Path) -> None:
     feed = Feed(seed=1, patients=20, claims=100, start_date=date(2025, 1, 1), end_date=date(2025, 2, 28))
     lake = Lake(tmp_path / "lake")

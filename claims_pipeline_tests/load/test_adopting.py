@@ -12,8 +12,6 @@ from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import FakeServer, Response, Stored, about, stored
 from claims_pipeline_tests.load.sources.samples import ndjson, observation, patient
 
-pytestmark = pytest.mark.heavy
-
 
 @pytest.fixture
 def file(fake_target: Settings, tmp_path: Path) -> Path:
@@ -53,6 +51,7 @@ def test_a_wiped_server_is_refused_and_filled_again(fake_server: FakeServer, fak
     assert reconcile(fake_target, deep=True).is_equal
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("generation", "ledger_id", "reason"),
     [
@@ -78,6 +77,7 @@ def test_a_marker_that_does_not_fit_is_refused_and_adopted(
     assert load(fake_target, file).requests_with_resources == 0
 
 
+@pytest.mark.heavy
 def test_adopting_finds_what_a_restored_server_lacks_has_in_another_version_and_has_again(
     fake_server: FakeServer, fake_target: Settings, file: Path
 ) -> None:
@@ -98,6 +98,7 @@ def test_adopting_finds_what_a_restored_server_lacks_has_in_another_version_and_
     assert fake_server.names() == ["Patient/a", "Patient/new"]
 
 
+@pytest.mark.heavy
 @pytest.mark.usefixtures("file")
 def test_a_new_version_with_the_same_content_is_looked_at_once(fake_server: FakeServer, fake_target: Settings) -> None:
     def requests_of_a_comparison() -> int:
@@ -112,6 +113,7 @@ def test_a_new_version_with_the_same_content_is_looked_at_once(fake_server: Fake
     assert requests_of_a_comparison() == of_versions
 
 
+@pytest.mark.heavy
 def test_a_reset_sends_everything_and_duplicates_nothing(
     fake_server: FakeServer, fake_target: Settings, file: Path
 ) -> None:
@@ -121,6 +123,7 @@ def test_a_reset_sends_everything_and_duplicates_nothing(
     assert fake_server.names() == ["Observation/o", "Patient/a", "Patient/b"]
 
 
+@pytest.mark.heavy
 def test_a_server_that_does_not_take_the_marker_gets_nothing(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -135,6 +138,7 @@ def test_a_server_that_does_not_take_the_marker_gets_nothing(
     assert fake_server.held == {}
 
 
+@pytest.mark.heavy
 def test_a_damaged_answer_to_the_marker_is_reported(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -149,6 +153,7 @@ def test_a_damaged_answer_to_the_marker_is_reported(
     assert "the answer is damaged" in report.render()
 
 
+@pytest.mark.heavy
 def test_what_takes_long_is_said(fake_server: FakeServer, fake_target: Settings, file: Path) -> None:
     stages: list[str] = []
     fake_server.wipe()
@@ -163,6 +168,7 @@ def test_what_takes_long_is_said(fake_server: FakeServer, fake_target: Settings,
     assert stages[:2] == [f"waiting for {fake_target.fhir_base_url}", "comparing the ledger with the server"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("mode", [OnMismatch.ADOPT, OnMismatch.RESET])
 def test_the_generation_goes_above_that_of_the_marker(
     fake_server: FakeServer, fake_target: Settings, file: Path, mode: OnMismatch
@@ -175,6 +181,7 @@ def test_the_generation_goes_above_that_of_the_marker(
     assert load(fake_target, file).requests_with_resources == 0
 
 
+@pytest.mark.heavy
 def test_adopting_finds_other_content_under_the_version_that_is_known(
     fake_server: FakeServer, fake_target: Settings, file: Path
 ) -> None:

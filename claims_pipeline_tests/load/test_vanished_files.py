@@ -14,8 +14,6 @@ from claims_pipeline_tests.load.fake_server import FakeServer, about
 from claims_pipeline_tests.load.sources.samples import bundle, coverage, ndjson, observation, patient
 from claims_pipeline_tests.server_state import ids, read
 
-pytestmark = pytest.mark.heavy
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -38,6 +36,7 @@ def fill(folder: Path, prefix: str = "") -> None:
     (folder / "Coverage.ndjson").write_text(ndjson(coverage(f"{prefix}c", f"Patient/{prefix}b")))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("is_kept_before", [True, False])
 def test_a_resource_and_a_file_that_have_gone_are_deleted(
     fake_server: FakeServer, fake_target: Settings, folder: Path, is_kept_before: bool
@@ -63,6 +62,7 @@ def test_a_resource_and_a_file_that_have_gone_are_deleted(
     assert (again.vanished, again.requests_with_resources) == ({}, 0)
 
 
+@pytest.mark.heavy
 def test_a_folder_whose_name_ends_like_a_line_number_is_followed(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -79,6 +79,7 @@ def test_a_folder_whose_name_ends_like_a_line_number_is_followed(
     assert fake_server.names("Coverage") == ["Coverage/yc"]
 
 
+@pytest.mark.heavy
 def test_a_folder_whose_name_is_no_text_is_followed(
     fake_target: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def test_what_comes_back_is_sent_again(fake_server: FakeServer, fake_target: Set
     assert fake_server.names() == ["Coverage/c", "Patient/a", "Patient/b"]
 
 
+@pytest.mark.heavy
 def test_claims_and_coverages_can_be_entered_in_error(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
@@ -125,6 +127,7 @@ def test_claims_and_coverages_can_be_entered_in_error(
     assert load(fake_target, folder, Vanished.DELETE).vanished == {"Coverage deleted": 1, "Patient deleted": 1}
 
 
+@pytest.mark.heavy
 def test_resources_that_the_server_no_longer_has_are_reported_once_and_settled(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
@@ -140,6 +143,7 @@ def test_resources_that_the_server_no_longer_has_are_reported_once_and_settled(
     assert load(fake_target, folder, Vanished.ENTERED_IN_ERROR).vanished == {}
 
 
+@pytest.mark.heavy
 def test_what_the_server_refuses_to_mark_fails_and_is_tried_again(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
@@ -156,6 +160,7 @@ def test_what_the_server_refuses_to_mark_fails_and_is_tried_again(
     assert load(fake_target, folder, Vanished.ENTERED_IN_ERROR).vanished == {"Coverage entered in error": 1}
 
 
+@pytest.mark.heavy
 def test_only_what_came_from_the_path_is_looked_at(
     fake_server: FakeServer, fake_target: Settings, folder: Path, tmp_path: Path
 ) -> None:
@@ -175,6 +180,7 @@ def test_only_what_came_from_the_path_is_looked_at(
     assert fake_server.names() == [name for name in before if name != "Coverage/c"]
 
 
+@pytest.mark.heavy
 def test_a_resource_belongs_to_the_folder_that_had_it_last(fake_target: Settings, folder: Path, tmp_path: Path) -> None:
     later = tmp_path / "later"
     later.mkdir()
@@ -189,6 +195,7 @@ def test_a_resource_belongs_to_the_folder_that_had_it_last(fake_target: Settings
     assert load(fake_target, later, Vanished.DELETE).vanished == {"Coverage deleted": 1}
 
 
+@pytest.mark.heavy
 def test_a_link_to_todays_folder_is_one_source(
     fake_server: FakeServer, fake_target: Settings, folder: Path, tmp_path: Path
 ) -> None:
@@ -206,6 +213,7 @@ def test_a_link_to_todays_folder_is_one_source(
     assert fake_server.names() == ["Patient/a", "Patient/b"]
 
 
+@pytest.mark.heavy
 def test_the_path_may_be_given_in_another_way(
     fake_target: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +227,7 @@ def test_the_path_may_be_given_in_another_way(
     assert report.vanished == {"Coverage deleted": 1}
 
 
+@pytest.mark.heavy
 def test_the_current_folder_is_another_one_after_a_change_of_folder(
     fake_server: FakeServer, fake_target: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +242,7 @@ def test_the_current_folder_is_another_one_after_a_change_of_folder(
     assert len(fake_server.names()) == 6
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("broken", ['{"resourceType": "Patient", "id": "b"', "not json", '{"id": "b"}'])
 def test_nothing_counts_as_gone_from_input_that_cannot_be_read(
     fake_server: FakeServer, fake_target: Settings, folder: Path, broken: str
@@ -248,6 +258,7 @@ def test_nothing_counts_as_gone_from_input_that_cannot_be_read(
     assert fake_server.names() == ["Coverage/c", "Patient/a", "Patient/b"]
 
 
+@pytest.mark.heavy
 def test_a_resource_that_is_refused_now_is_not_gone(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
@@ -262,6 +273,7 @@ def test_a_resource_that_is_refused_now_is_not_gone(
     assert "Patient/b" in fake_server.names()
 
 
+@pytest.mark.heavy
 def test_a_type_that_was_not_asked_for_is_not_gone(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
@@ -274,6 +286,7 @@ def test_a_type_that_was_not_asked_for_is_not_gone(
     assert "Coverage/c" in fake_server.names()
 
 
+@pytest.mark.heavy
 def test_what_refers_to_a_resource_keeps_it_and_is_named(fake_target: Settings, folder: Path, tmp_path: Path) -> None:
     fill(folder)
     load(fake_target, folder)
@@ -290,6 +303,7 @@ def test_what_refers_to_a_resource_keeps_it_and_is_named(fake_target: Settings, 
     assert "Observation/o" in report.render()
 
 
+@pytest.mark.heavy
 def test_deletions_that_the_input_names_are_applied_if_asked_for(
     fake_server: FakeServer, fake_target: Settings, folder: Path, tmp_path: Path
 ) -> None:
@@ -311,6 +325,7 @@ def test_deletions_that_the_input_names_are_applied_if_asked_for(
     assert load(fake_target, tomorrow, Vanished.DELETE).vanished == {}
 
 
+@pytest.mark.heavy
 def test_a_deletion_of_what_a_lake_has_is_left_alone(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:
