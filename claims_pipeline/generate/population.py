@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import Days, Masks, condition_names, draw_onsets, masks_on
 from claims_pipeline.generate.days import ALWAYS, DAYS_A_YEAR, NEVER, ages_on, day_number, year_of, year_start, years_in
-from claims_pipeline.generate.draws import Draws, Floats, Integers, narrowed
+from claims_pipeline.generate.draws import Draws, Floats, Integers, WeightedChoice, narrowed
 from claims_pipeline.generate.households import CHILD, NOBODY, Households, households_of
 from claims_pipeline.generate.membership import (
     OLDEST,
@@ -234,8 +234,7 @@ def choose_people(feed: Feed, profile: str, uniform: Floats, days: Integers) -> 
         found = np.full(len(wanted), FIRST_PERSON)
         for year in years_in(years[wanted]):
             mine = years[wanted] == year
-            sums = cumulative_weights(feed, profile, year)
-            found[mine] = np.searchsorted(sums, chance[mine] * sums[-1], side="right").clip(0, len(sums) - 1)
+            found[mine] = _choice(feed, profile, year).choose(chance[mine])
         is_covered = everyone.covers(found, days[wanted])
         person[wanted[is_covered]] = found[is_covered]
         wanted = wanted[~is_covered]
@@ -288,6 +287,12 @@ def cumulative_weights(feed: Feed, profile: str, year: int) -> Floats:
     weight *= np.where(everyone.is_female, row["female_factor"], 1.0)
     weight *= (everyone.member.first <= december) & (everyone.member.last >= january)
     return np.cumsum(weight, out=weight)
+
+
+@once(maxsize=32, is_large=True)
+def _choice(feed: Feed, profile: str, year: int) -> WeightedChoice:
+    """Return the choice of somebody by how often those of a profile are seen in a year."""
+    return WeightedChoice(cumulative_weights(feed, profile, year))
 
 
 def _named_weights(conditions: str | None) -> Floats:

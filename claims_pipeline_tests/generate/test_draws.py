@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from claims_pipeline.generate.draws import SCATTER, Draws, KeyedChoice, WeightTable, key_of, keys_of, pair, unpair
+from claims_pipeline.generate.draws import (
+    SCATTER,
+    Draws,
+    KeyedChoice,
+    WeightedChoice,
+    WeightTable,
+    key_of,
+    keys_of,
+    pair,
+    unpair,
+)
 
 DRAWS = Draws(5)
 MANY = np.arange(200_000)
@@ -122,3 +132,20 @@ def test_a_pair_of_numbers_is_one_counter() -> None:
 def test_scattered_places_are_a_permutation(size: int) -> None:
     places = np.arange(size, dtype=np.uint64) * SCATTER % np.uint64(size)
     assert sorted(places.tolist()) == list(range(size))
+
+
+@pytest.mark.parametrize("size", [1, 3, 1_000])
+@pytest.mark.parametrize("share_with_weight", [1.0, 0.02])
+def test_one_of_many_is_chosen_by_a_number_s_place_among_the_running_sums(size: int, share_with_weight: float) -> None:
+    options = np.arange(size)
+    weights = DRAWS.uniform("weight", options) * (DRAWS.uniform("has weight", options) < share_with_weight)
+    weights[size // 2] = 1.0
+    sums, numbers = np.cumsum(weights), DRAWS.uniform("number", np.arange(20_000))
+
+    chosen = WeightedChoice(sums).choose(numbers)
+
+    assert (chosen == np.searchsorted(sums, numbers * sums[-1], side="right")).all()
+    assert WeightedChoice(sums).choose(np.array([0.0, 1 - 2**-53])).tolist() == [
+        np.flatnonzero(weights)[0],
+        np.flatnonzero(weights)[-1],
+    ]
