@@ -219,13 +219,16 @@ class WeightTable:
 
     def __init__(self, weights: ArrayLike) -> None:
         table = np.atleast_2d(np.asarray(weights, dtype=np.float64))
-        cumulative = np.cumsum(table, axis=1)
-        cumulative /= cumulative[:, -1:].copy()
-        cumulative *= 2.0**32
-        thresholds = cumulative.astype(np.int64).view(np.uint64)  # many times faster than to unsigned numbers
-        thresholds += np.arange(len(table), dtype=np.uint64)[:, None] << np.uint64(33)
         self.options = table.shape[1]
-        self._thresholds = thresholds.ravel()
+        thresholds = np.empty(table.shape, dtype=np.int64)  # many times faster than to unsigned numbers
+        rows = max(1, BLOCK // self.options)
+        for begin in range(0, len(table), rows):
+            cumulative = np.cumsum(table[begin : begin + rows], axis=1)
+            cumulative /= cumulative[:, -1:].copy()
+            cumulative *= 2.0**32
+            thresholds[begin : begin + rows] = cumulative
+        thresholds += np.arange(len(table))[:, None] << 33
+        self._thresholds = thresholds.view(np.uint64).ravel()
 
     def choose(self, bits: Bits, row: ArrayLike = 0) -> Integers:
         """Return the index of an option for each element of `bits`, by the weights of its `row`."""

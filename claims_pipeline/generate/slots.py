@@ -284,6 +284,6 @@ def _lag_choice(feed: Feed, first: int, last: int) -> WeightTable:
     services = calendar(feed, horizon(feed, last)).services
     row, days = first - day_number(feed.start_date) + LONGEST_LAG, last - first + 1
     until = np.lib.stride_tricks.sliding_window_view(services, LONGEST_LAG + 1, axis=0)[row - LONGEST_LAG :][:days]
-    weights = until[..., ::-1] * lag_weights()
+    weights = np.multiply(until[..., ::-1], lag_weights(), out=np.empty(until.shape))
     weights[weights.sum(axis=-1) == 0] = 1.0  # stories that concern no person are never looked up
     return WeightTable(weights.reshape(-1, LONGEST_LAG + 1))
