@@ -17,6 +17,8 @@ from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS
 TOP = 10
 VERSIONS_AT_ONCE = 50_000
 """Number of versions of claims, about, that are in memory at a time; those of a day are never divided."""
+PEOPLE_AT_ONCE = 500_000
+"""Number of people of some days, about, that are kept until those are dropped who were seen before."""
 _COUNTED = ("claim_status", "plan_type", "facility_state", "procedure", "diagnosis")
 _GENDERS_SCHEMA = pl.Schema({"patient_id": pl.UInt64(), "gender": pl.Categorical()})
 _COUNTS_SCHEMA = pl.Schema({"name": pl.String(), "value": pl.String(), "len": pl.UInt32()})
@@ -40,6 +42,8 @@ def statistics(lake: Lake, feed: Feed, days: Iterable[date] | None = None) -> di
         people = lake.read_days(PATIENTS, days_of_chunk, patient, pl.col("gender").cast(pl.Categorical))
         # others only hold the policy of somebody seen
         seen.append(people.unique("patient_id", keep="last").join(claims.select(patient), on="patient_id", how="semi"))
+        if sum(frame.height for frame in seen[1:]) > PEOPLE_AT_ONCE:
+            seen = [pl.concat(seen).unique("patient_id", keep="last")]
     by_name = pl.concat(counts).group_by("name", "value").agg(pl.col("len").sum())
     genders = pl.concat(seen).unique("patient_id", keep="last").cast({"gender": pl.String})
 
