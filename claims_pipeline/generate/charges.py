@@ -129,7 +129,7 @@ def unit_charges(visits: Billed, lines: Lines, *, modifiers: Integers, year: Int
     procedures, cities = read_table("procedures"), read_table("cities")
     practitioner = visits.practitioner[lines.claim]
     fee = procedures["medicare_fee_amount"].to_numpy()[lines.code].astype(np.float64)
-    fee *= (1 + YEARLY_INCREASE) ** (year[lines.claim] - FEE_YEAR)
+    fee *= ((1 + YEARLY_INCREASE) ** (year - FEE_YEAR))[lines.claim]
     fee *= (cities["cost_factor"].to_numpy() ** LOCALITY)[visits.city][lines.claim]
     fee *= _parts()[modifiers, lines.code]
     fee *= _markups(visits.feed)[practitioner, lines.code]
