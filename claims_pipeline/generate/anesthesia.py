@@ -3,7 +3,6 @@
 If a nurse gives it and an anesthesiologist directs it, both have a claim.
 """
 
-from collections.abc import Sequence
 from functools import cache, partial
 
 import numpy as np
@@ -27,7 +26,7 @@ TEAM = ("anesthesiology", "nurse_anesthesia")
 """Specialties of who directs anesthesia, and of who gives it then."""
 
 
-def with_anesthesia(receipts: ReceiptDays, parts: Sequence[Standing]) -> list[Standing]:
+def with_anesthesia(receipts: ReceiptDays, parts: list[Standing]) -> list[Standing]:
     """Return the claims of a year with those of anesthesia among them, in the places of studies."""
     feed = receipts.feed
     return with_claims_of_procedures(receipts, parts, partial(_procedures_of, feed), partial(_anesthesia, feed))

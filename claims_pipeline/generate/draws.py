@@ -257,7 +257,7 @@ class WeightedChoice:
     def choose(self, uniform: Floats) -> Integers:
         """Return the index of an option for each random number of [0, 1)."""
         sums, wanted, last = self._sums, uniform * self._sums[-1], len(self._sums) - 1
-        found = self._begins[(uniform * len(self._begins)).astype(np.int64)].astype(np.int64)
+        found: Integers = self._begins[(uniform * len(self._begins)).astype(np.int64)].astype(np.int64)
         left = np.flatnonzero(sums[found] <= wanted)
         for _ in range(MOST_STEPS):
             if not len(left):

@@ -1,6 +1,6 @@
 """Claims of other providers that a procedure brings, received with its claim in the place of a study."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,7 +17,7 @@ NONE = -1
 
 def with_claims_of_procedures(
     receipts: ReceiptDays,
-    parts: Sequence[Standing],
+    parts: list[Standing],
     find: Callable[[Standing], tuple[Integers, Integers]],
     make: Callable[[Standing, Integers, Integers, Integers], Standing],
 ) -> list[Standing]:
@@ -25,26 +25,26 @@ def with_claims_of_procedures(
 
     Args:
         receipts: the days of the year.
-        parts: its claims.
+        parts: its claims; the list is emptied, so that no claim is in memory twice.
         find: returns the claims of a part that bring another one, and the line that does; a claim once for each.
         make: returns the claims that some claims of a part and their lines bring, as claims of some rows.
     """
-    first = receipts.first
-    received, _ = receipts.claims()
+    received = np.repeat(np.arange(len(receipts.counts), dtype=np.int32), receipts.counts)
     found = [find(part) for part in parts]
     nothing = np.zeros(0, dtype=np.int64)
     wanted = np.concatenate([part.row[claim] for part, (claim, _) in zip(parts, found, strict=True)] or [nothing])
     free = [stories().index(story) for story in INSTEAD_OF]
     places = np.sort(np.concatenate([part.row[np.isin(part.story, free)] for part in parts] or [nothing]))
     order = np.argsort(wanted, kind="stable")
-    taken, fit = places_taken(received[places] - first, received[wanted[order]] - first, len(receipts.counts))
+    taken, fit = places_taken(received[places], received[wanted[order]], len(receipts.counts))
     place = np.full(len(wanted), NONE)
     place[order[fit]] = places[taken]
     is_taken = np.zeros(len(received), dtype=np.bool_)
     is_taken[places[taken]] = True
     made: list[Standing] = []
     ends = np.cumsum([len(claim) for claim, _ in found])
-    for part, (claim, line), end in zip(parts, found, ends, strict=True):
+    for (claim, line), end in zip(found, ends, strict=True):
+        part = parts.pop(0)
         row = place[end - len(claim) : end]
         has_place = row != NONE
         kept = part.at(np.flatnonzero(~is_taken[part.row])) if is_taken[part.row].any() else part

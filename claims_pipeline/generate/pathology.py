@@ -1,6 +1,5 @@
 """The pathologist's claim for tissue that a procedure removes (pathology.csv), of the day of the procedure."""
 
-from collections.abc import Sequence
 from functools import cache, partial
 
 import numpy as np
@@ -24,7 +23,7 @@ STAIN, STAINED = "88342", 0.08
 """A further stain, and the share of claims that have one: by judgement."""
 
 
-def with_pathology(receipts: ReceiptDays, parts: Sequence[Standing]) -> list[Standing]:
+def with_pathology(receipts: ReceiptDays, parts: list[Standing]) -> list[Standing]:
     """Return the claims of a year with those of pathologists among them, in the places of studies."""
     feed = receipts.feed
     return with_claims_of_procedures(receipts, parts, partial(_with_tissue, feed), partial(_examinations, feed))

@@ -77,6 +77,14 @@ def _drawn(
     feed: Feed, first: int, last: int, earlier: Sequence[pl.DataFrame], run: Run
 ) -> tuple[ReceiptDays, list[Standing]]:
     """Return some days of receipt, and their claims but for replacements, in parts by person."""
+    receipts, parts = _fitting(feed, first, last, earlier, run)
+    return receipts, with_pathology(receipts, with_anesthesia(receipts, parts))
+
+
+def _fitting(
+    feed: Feed, first: int, last: int, earlier: Sequence[pl.DataFrame], run: Run
+) -> tuple[ReceiptDays, list[Standing]]:
+    """Return the same but for the claims that procedures bring: claims of patients whose histories they fit."""
     receipts, draft = regular_draft(feed, first, last, run)
     if draft is None:
         return receipts, []
@@ -102,7 +110,7 @@ def _drawn(
         if attempt:
             draft = redrawn_draft(feed, draft, attempt - 1)
         make(draft, is_last=attempt == ATTEMPTS - 1)
-    return receipts, with_pathology(receipts, with_anesthesia(receipts, made))
+    return receipts, made
 
 
 def _history(feed: Feed, earlier: Sequence[pl.DataFrame]) -> History:
