@@ -144,7 +144,7 @@ def _days_between_visits(feed: Feed, seen: Seen, visits: Seen, *, is_planned: bo
 
 
 def _refused(slots: Slots, lines: Lines, done: Done, rank: Integers) -> NDArray[np.bool_]:
-    """Return which lines the patient's history forbids; a vaccine and its administration go together."""
+    """Return which lines the history forbids; a vaccine goes with its administration, a drug with its injection."""
     procedures = read_table("procedures")
     (first,) = np.nonzero(~repeats_of(lines.claim, lines.code))
     claim = lines.claim[first]
@@ -159,6 +159,8 @@ def _refused(slots: Slots, lines: Lines, done: Done, rank: Integers) -> NDArray[
     slot_of_claim = some.claim * (some.slot.max(initial=0) + 1) + some.slot
     is_vaccine = procedures["category"].is_in(["vaccine", "vaccine_administration"]).to_numpy()[some.code]
     is_refused |= np.isin(slot_of_claim, slot_of_claim[is_refused & is_vaccine])
+    is_drug = (procedures["category"] == "drug").to_numpy()[some.code]
+    is_refused |= is_drug & np.isin(slot_of_claim, slot_of_claim[is_refused])
     refused[of_claims] = is_refused
     return refused
 

@@ -292,3 +292,41 @@ def test_care_beyond_the_office_is_there(claims: pl.DataFrame) -> None:
     assert months["diagnosis_codes"].list.join(" ").str.contains("N18.6 Z99.2").all()
     hospital = lines(claims, ["99223", "99232"])
     assert set(hospital["place_of_service_code"]) == {"21"}
+
+
+def test_a_drug_is_billed_with_its_injection(claims: pl.DataFrame) -> None:
+    codes = pl.col("lines").list.eval(pl.element().struct.field("hcpcs_code"))
+    with_drug = claims.select(codes=codes).filter(pl.col("codes").list.contains("J3301"))
+    assert with_drug.height > 10
+    assert with_drug["codes"].list.set_intersection(["20610", "20605"]).list.len().min() == 1
+
+
+def test_tissue_is_examined_on_the_day_on_which_it_is_removed(claims: pl.DataFrame) -> None:
+    keys = ["patient_id", "claim_start_date"]
+    examined = lines(claims, ["88305"])
+    removed = lines(claims, read_table("pathology")["procedures"].str.split(" ").explode().to_list())
+    together = examined.join(removed, on=keys, how="semi")
+    assert examined.height > 10
+    assert together.height / examined.height > 0.8  # the claim of the procedure may end as cancelled
+
+
+def test_nobody_is_treated_elsewhere_during_a_stay_in_hospital(settled: pl.DataFrame) -> None:
+    keys = ["patient_id", "claim_start_date"]
+    stays = lines(settled, ["99221", "99222", "99223", "99231", "99232", "99233", "99238", "99239"])
+    elsewhere = settled.join(stays, on=["claim_id"], how="anti").join(stays.select(keys).unique(), on=keys, how="semi")
+    births = elsewhere["diagnosis_codes"].list.eval(pl.element().str.contains("^(Z3[78]|Z3A|O)")).list.any()
+    dialysis = elsewhere["diagnosis_codes"].list.contains("N18.6")
+    assert stays.height > 20
+    assert elsewhere.filter(~births & ~dialysis).is_empty()
+
+
+def test_a_course_of_physical_therapy_begins_with_the_evaluation(claims: pl.DataFrame) -> None:
+    treated = lines(claims, ["97110", "97161", "97162", "97163"])
+    is_evaluation = pl.col("lines_hcpcs_code") != "97110"
+    days = pl.col("claim_start_date")
+    of_patients = treated.group_by("patient_id", "practitioner_id").agg(
+        first=days.min(), evaluated=days.filter(is_evaluation).min(), visits=days.n_unique()
+    )
+    begun = of_patients.drop_nulls("evaluated").filter(pl.col("visits").is_between(2, 9))
+    assert begun.height > 5
+    assert (begun["first"] == begun["evaluated"]).mean() > 0.9  # type: ignore[operator]
