@@ -127,3 +127,14 @@ def test_input_that_is_counted_a_page_at_a_time_adds_up() -> None:
 
     assert tally.by_type() == {"Claim": Counts(read=8, superseded=4, rejected=4)}
     assert tally.settled == 8
+
+
+@pytest.mark.parametrize("resource_type", [None, ""])
+def test_input_without_a_type_is_counted_under_a_name_of_its_own(resource_type: str | None) -> None:
+    row = {"source": "a:1", "resource_type": resource_type, "resource_id": None, "reason": "bad"}
+    schema = dict.fromkeys(row, pl.String)
+    tally = Tally()
+
+    tally.add_unreadable(pl.DataFrame([row], schema=schema))
+
+    assert tally.by_type() == {"(none)": Counts(read=1, rejected=1)}

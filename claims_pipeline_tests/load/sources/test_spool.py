@@ -92,3 +92,16 @@ def test_parts_are_joined_to_chunks_of_enough_rows_or_characters(
 
     with reading(tmp_path, a__ndjson=ndjson(*(patient(f"p{number}") for number in range(6)))) as found:
         assert [chunk.height for chunk in found.chunks()] == sizes
+
+
+@pytest.mark.parametrize(("rows", "characters", "sizes"), [(2, 10_000, [2, 2, 2]), (100, 73, [3, 3])])
+def test_each_chunk_is_counted_from_its_own_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, characters: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(spool, "PART_ROWS", 1)
+    monkeypatch.setattr(file_resources, "CHUNK_ROWS", rows)
+    monkeypatch.setattr(file_resources, "CHUNK_CHARACTERS", characters)
+    assert len('{"id":"p0","resourceType":"Patient"}') == 36
+
+    with reading(tmp_path, a__ndjson=ndjson(*(patient(f"p{number}") for number in range(6)))) as found:
+        assert [chunk.height for chunk in found.chunks()] == sizes
