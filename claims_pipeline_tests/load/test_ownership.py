@@ -187,3 +187,12 @@ def test_only_a_path_with_statistics_beside_it_is_an_export(
     assert feed_of_export(names) == known
     assert feed_of_export(["b"]) is None
     assert feed_of_export(["none"]) is None
+
+
+def test_files_of_unknown_origin_are_updated_beside_a_lake(fake_target: Settings, lake: Lake, tmp_path: Path) -> None:
+    load_lake(lake, fake_target)
+    today = write(tmp_path / "2026-01-01", patient("a", gender="male"))
+    tomorrow = write(tmp_path / "2026-01-02", patient("a", gender="female"))
+
+    assert load_files([today], fake_target).total == Counts(read=1, created=1)
+    assert load_files([tomorrow], fake_target).total == Counts(read=1, updated=1)
