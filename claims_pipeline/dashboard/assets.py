@@ -5,13 +5,12 @@ They are read once: a dashboard serves the files that it started with, also whil
 
 import mimetypes
 from hashlib import sha256
-from importlib.metadata import version
 from importlib.resources import files
 
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.responses import FileResponse
 
-from claims_pipeline.dashboard.bundle import vega_bundle
+from claims_pipeline.dashboard.bundle import bundle_name, vega_bundle
 from claims_pipeline.settings import Settings
 
 FOREVER = "max-age=31536000, immutable"
@@ -19,13 +18,13 @@ JAVASCRIPT = "text/javascript"
 
 
 def read_assets() -> dict[str, bytes]:
-    """Return the content of each file in `static/`, by name."""
-    folder = files(__package__).joinpath("static")
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda file: file.name)}
+    """Return the content of each file in `static/`, by name, in the order of names."""
+    found = [file for file in files(__package__).joinpath("static").iterdir() if file.is_file()]
+    return {file.name: file.read_bytes() for file in sorted(found, key=lambda file: file.name)}
 
 
 def with_addresses(html: str, assets: dict[str, bytes]) -> str:
-    """Return a page whose `/assets/` lead to the current content; those of `main.js` are fetched all at once."""
+    """Return a page with addresses of assets that have their version, and with a preload link for each module."""
     address = f"/assets/{_version(assets)}/"
     modules = sorted(name for name in assets if name.endswith(".js") and name != "docs.js")
     early = "\n    ".join(f'<link rel="modulepreload" href="/assets/{name}">' for name in modules)
@@ -35,19 +34,21 @@ def with_addresses(html: str, assets: dict[str, bytes]) -> str:
 def assets_router(assets: dict[str, bytes], settings: Settings) -> APIRouter:
     """Return the routes of the assets and of the script that draws the charts."""
     router = APIRouter(prefix="/assets", include_in_schema=False)
-    current = _version(assets)
+    current, current_bundle = _version(assets), bundle_name()
 
     def caching(asked: str) -> dict[str, str]:
-        """A page of before a restart gets today's file, but does not keep it under its own address."""
+        """Return the header Cache-Control; under the address of another version a browser keeps nothing."""
         return {"Cache-Control": FOREVER if asked == current else "no-store"}
 
     @router.get("/{asked}/vega.js")
     def get_vega(asked: str) -> FileResponse:
-        return FileResponse(vega_bundle(settings.cache), media_type=JAVASCRIPT, headers=caching(asked))
+        file = vega_bundle(settings.cache)
+        headers = caching(asked if file.name == current_bundle else "")  # Vega may be upgraded while this runs
+        return FileResponse(file, media_type=JAVASCRIPT, headers=headers)
 
     @router.get("/{asked}/{name}")
     def get_asset(asked: str, name: str) -> Response:
-        if name not in assets:
+        if name not in assets or name.endswith(".html"):
             raise HTTPException(404)
         media_type = JAVASCRIPT if name.endswith(".js") else mimetypes.guess_type(name)[0]
         return Response(assets[name], media_type=media_type, headers=caching(asked))
@@ -57,4 +58,4 @@ def assets_router(assets: dict[str, bytes], settings: Settings) -> APIRouter:
 
 def _version(assets: dict[str, bytes]) -> str:
     contents = b"".join(sha256(name.encode() + content).digest() for name, content in assets.items())
-    return sha256(contents + version("vl-convert-python").encode()).hexdigest()[:16]
+    return sha256(contents + bundle_name().encode()).hexdigest()[:16]

@@ -6,11 +6,20 @@ another process, once for each version of vl_convert.
 
 import subprocess
 import sys
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 from claims_pipeline.errors import ServiceError
 from claims_pipeline.files import write_atomically
+
+EXPORTED = "window.vegaEmbed = vegaEmbed;"
+
+
+def bundle_name() -> str:
+    """Return the name of the script's file, another one for each content."""
+    exported = sha256(EXPORTED.encode()).hexdigest()[:8]
+    return f"vega-{version('vl-convert-python')}-{exported}.js"
 
 
 def vega_bundle(cache: Path) -> Path:
@@ -19,7 +28,7 @@ def vega_bundle(cache: Path) -> Path:
     Raises:
         ServiceError: it could not be made.
     """
-    file = cache / f"vega-{version('vl-convert-python')}.js"
+    file = cache / bundle_name()
     if not file.exists():
         made = subprocess.run([sys.executable, "-m", __name__, str(file)], capture_output=True, text=True, check=False)
         if made.returncode:
@@ -37,4 +46,4 @@ if __name__ == "__main__":
 
     target = Path(sys.argv[1])
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(target, vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
+    write_atomically(target, vl_convert.javascript_bundle(EXPORTED).encode())

@@ -135,10 +135,17 @@ def test_the_figures_are_shown_before_what_takes_longer(page: Page) -> None:
     expect_claims(page, 1)
 
 
-def test_the_first_screen_does_not_wait_for_the_charts_below_it(page: Page) -> None:
+def open_without_vega(page: Page) -> list[Route]:
+    """Open the page and return the request of the script that draws the charts, which waits for its answer."""
     held: list[Route] = []
     page.route("**/vega.js", lambda route: held.append(route))
-    page.goto("/", wait_until="commit")
+    with page.expect_request("**/vega.js"):
+        page.goto("/", wait_until="commit")
+    return held
+
+
+def test_the_first_screen_does_not_wait_for_the_charts_below_it(page: Page) -> None:
+    held = open_without_vega(page)
     expect(page.locator("main:not([aria-busy])")).to_be_visible()
     expect(page.locator("#cards")).to_contain_text("Charges PMPM")
     expect(page.locator("#charts")).to_have_attribute("aria-busy", "true")
@@ -148,19 +155,32 @@ def test_the_first_screen_does_not_wait_for_the_charts_below_it(page: Page) -> N
 
 
 def test_charts_that_were_interrupted_are_drawn_when_the_person_comes_back(page: Page) -> None:
-    held: list[Route] = []
-    page.route("**/vega.js", lambda route: held.append(route))
-    page.goto("/", wait_until="commit")
-    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    held = open_without_vega(page)
     page.get_by_role("link", name="Claims", exact=True).click()
     expect_claims(page, 5)
     page.evaluate("history.back()")
+    expect(page.locator("#cards")).to_be_visible()
     held[0].continue_()
     expect_claims(page, 5)
     expect(page.locator("#charts svg.marks")).to_have_count(6)
 
 
-def test_a_script_of_the_charts_that_does_not_load_is_told_and_fetched_again(browser: Browser, address: str) -> None:
+def test_charts_show_the_filters_that_were_chosen_while_they_were_drawn(page: Page) -> None:
+    held = open_without_vega(page)
+    page.get_by_role("checkbox", name="Draft").check()
+    expect(page.locator("#figures .card", has_text="Claims").first.locator(".figure")).to_have_text("1")
+    held[0].continue_()
+    expect_claims(page, 1)
+    after_a_change = page.locator("#charts svg.marks").all_inner_texts()
+    page.unroute("**/vega.js")
+    page.reload()
+    expect_claims(page, 1)
+    assert page.locator("#charts svg.marks").all_inner_texts() == after_a_change
+
+
+def test_a_script_that_does_not_load_leaves_the_first_screen_and_is_fetched_again(
+    browser: Browser, address: str
+) -> None:
     page = browser.new_page(base_url=address)  # its console has the failed request
     page.route("**/vega.js", lambda route: route.abort(), times=1)
     page.goto("/")
@@ -170,6 +190,27 @@ def test_a_script_of_the_charts_that_does_not_load_is_told_and_fetched_again(bro
     expect_claims(page, 1)
     expect(page.locator("#problem")).to_be_hidden()
     expect(page.locator("#charts svg.marks")).to_have_count(6)
+    page.close()
+
+
+def test_a_chart_that_the_server_cannot_answer_leaves_the_first_screen(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
+    busy = {
+        "message": "too much is asked at once",
+        "where": "GET /api/charts/status",
+        "fix": "ask again",
+        "parameters": {},
+    }
+    page.route("**/api/charts/status*", lambda route: route.fulfill(status=503, json=busy))
+    page.goto("/")
+    expect(page.locator("#problem")).to_contain_text("Too much is asked at once.")
+    expect(page.locator("#cards")).to_contain_text("Charges PMPM")
+    expect(page.locator("#cards")).to_be_visible()
+    expect(page.locator("#charts")).to_be_hidden()
+    page.unroute("**/api/charts/status*")
+    page.get_by_role("checkbox", name="Draft").check()
+    expect_claims(page, 1)
+    expect(page.locator("#charts")).to_be_visible()
     page.close()
 
 

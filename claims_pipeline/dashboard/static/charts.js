@@ -1,6 +1,6 @@
 // Drawing. The API sends complete Vega-Lite specifications; the page takes out the title and adds its own colours.
 
-import { ask } from "./api.js";
+import { ask, Problem } from "./api.js";
 import { csvOf, element, keepingFocus, sqlOf } from "./elements.js";
 import { formatAs } from "./format.js";
 
@@ -30,22 +30,33 @@ let loading = null;
 // Vega takes longer to start than the first screen, so it starts after it, and only where there are charts.
 function loadVega() {
   loading ??= new Promise((resolve, reject) => {
+    const src = new URL("vega.js", import.meta.url).href;
     const onerror = () => {
-      loading = null; // the next chart tries again
-      reject(new Error("the script that draws the charts did not load"));
+      loading = null; // the next question tries again
+      script.remove();
+      reject(new Problem({ message: "the script that draws the charts did not load", where: src, fix: "reload the page" }, 502));
     };
-    document.head.append(element("script", { src: new URL("vega.js", import.meta.url).href, onload: resolve, onerror }));
+    const script = element("script", { src, onload: resolve, onerror });
+    document.head.append(script);
   });
   return loading;
 }
 
-// Draws one chart after the other; in between the page is painted and answers a person.
-export async function drawCharts(specifications, hasClaims, signal) {
-  for (const [index, card] of cards.entries()) {
-    await new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); });
-    signal.throwIfAborted();
-    await drawCard(card, specifications[index], hasClaims);
-  }
+let drawing = Promise.resolve();
+
+// Draws one chart after the other; in between the page is painted and answers a person. What is drawn for an older
+// question finishes its chart first: two that draw into one place would leave either.
+export function drawCharts(specifications, hasClaims, signal) {
+  const earlier = drawing.catch(() => {});
+  drawing = (async () => {
+    await earlier;
+    for (const [index, card] of cards.entries()) {
+      await new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); });
+      signal.throwIfAborted();
+      await drawCard(card, specifications[index], hasClaims);
+    }
+  })();
+  return drawing;
 }
 
 async function drawCard(card, { title, ...specification }, hasClaims) {
@@ -73,17 +84,19 @@ function files(name, { encoding: { tooltip: columns }, data: { values } }) {
 // Where only the rows differ from what is drawn, they are swapped: half the time, and no flicker.
 async function draw(name, plot, specification) {
   const { data, description, usermeta: { chooses }, ...rest } = specification;
-  const shape = JSON.stringify([chooses, rest]);
+  const config = theme(chooses);
+  const shape = JSON.stringify([chooses, rest, config]);
   const before = drawn.get(name);
   if (before?.shape === shape) {
     await before.view.description(description).data(data.name, data.values).runAsync();
     return;
   }
+  await loadVega();
   before?.view.finalize();
+  drawn.delete(name);
   // ast: expressions are interpreted, because the page's policy forbids making code from text
   // `chooses`: which dimension the marks are of, and which column has its value
-  await loadVega();
-  const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config: theme(chooses), tooltip: { formatTooltip } });
+  const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config, tooltip: { formatTooltip } });
   if (chooses) view.addEventListener("click", (event, item) => { if (item?.datum?.[chooses.column]) choose(chooses.dimension, valueOf(item, chooses)); });
   drawn.set(name, { view, shape });
 }
@@ -132,9 +145,4 @@ function figuresTable({ encoding: { tooltip: columns }, data: { values }, userme
     element("thead", {}, element("tr", {}, ...columns.map(({ title }) => element("th", { scope: "col" }, title)))),
     element("tbody", {}, ...values.map((row) => element("tr", {}, ...columns.map((column, index) => cell(column, index, row))))));
   return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Figures of the chart" }, table);
-}
-
-export function forgetDrawings() {
-  for (const { view } of drawn.values()) view.finalize();
-  drawn.clear();
 }

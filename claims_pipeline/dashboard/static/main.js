@@ -1,7 +1,7 @@
 // The page: shows what the address asks for, and goes to the address of what a person chooses.
 
 import { ask, isAborted } from "./api.js";
-import { forgetDrawings, onMark } from "./charts.js";
+import { onMark } from "./charts.js";
 import { showDetail } from "./detail.js";
 import { learnLabels, showChips } from "./drivers.js";
 import { announce, element } from "./elements.js";
@@ -58,9 +58,11 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
   main.removeAttribute("aria-busy");
   try {
     await showMore?.();
+    charts.classList.remove("stale");
   } catch (error) {
     if (isAborted(error)) return;
-    showProblem(error);
+    charts.classList.add("stale"); // the first screen is right, and stays
+    tellProblem(error);
   }
   charts.removeAttribute("aria-busy");
 }
@@ -95,6 +97,7 @@ async function show(parameters, signal, everything) {
   main.classList.remove("stale");
   return async () => {
     if (askedMore) await part.showMore(await askedMore, claimCount > 0, signal);
+    signal.throwIfAborted();
     shownSubjects.set(tab, subject);
   };
 }
@@ -149,13 +152,17 @@ function showTabOf(parameters) {
 }
 
 function showProblem(error) {
+  tellProblem(error);
+  main.classList.toggle("stale", shownFilters === null || isAway);
+}
+
+function tellProblem(error) {
   const lines = [element("strong", {}, `${capitalised(error.message)}.`)];
   if (error.fix) lines.push(element("span", {}, "Try: ", element("code", {}, error.fix)));
   if (error.where) lines.push(element("span", { className: "note" }, error.where));
   problem.replaceChildren(...lines);
   problem.hidden = false;
   isAway = error.status === 0 || error.status >= 500;
-  main.classList.toggle("stale", shownFilters === null || isAway);
   if (!(error.where || error.fix)) console.error(error);
 }
 
@@ -233,10 +240,7 @@ onColumns((columns) => change({ columns }));
 onClear(() => refresh({ everything: shownFilters === null }));
 
 onAddress(refresh);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  forgetDrawings();
-  refresh({ everything: true });
-});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => refresh({ everything: true }));
 
 document.getElementById("reload").addEventListener("click", () => location.reload());
 
