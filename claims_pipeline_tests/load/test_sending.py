@@ -270,7 +270,9 @@ def test_a_date_to_wait_for_is_one_of_the_servers_clock(value: str, now: str, se
     assert read_answer(answer(503, b"", **{"Retry-After": value, "Date": now}), 1).retry_after == seconds
 
 
-@pytest.mark.parametrize(("attempt", "longest"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0), (7, 20.0), (50, 20.0)])
+@pytest.mark.parametrize(
+    ("attempt", "longest"), [(1, 0.5), (2, 1.0), (3, 2.0), (6, 16.0), (7, 20.0), (50, 20.0), (5_000, 20.0)]
+)
 def test_the_longest_pause_doubles_up_to_a_limit(attempt: int, longest: float) -> None:
     randomness = random.Random(1)  # noqa: S311 - a test repeats itself
     pauses = [backoff_seconds(attempt, None, randomness) for _ in range(300)]

@@ -40,6 +40,8 @@ CONFLICT_RETRIES = 2
 """Repetitions that the server makes itself of a bundle that meets another write: faster than those of the loader."""
 BACKOFF_BASE_SECONDS = 0.5
 BACKOFF_CAP_SECONDS = 20.0
+DOUBLINGS_AT_MOST = 16
+"""More than the cap needs; without a limit, the pause of a load with a long patience is too large for a float."""
 
 OnResults = Callable[[Sequence[Result]], Awaitable[None]]
 Probe = Callable[[], Awaitable[bool]]
@@ -222,7 +224,8 @@ def backoff_seconds(attempt: int, retry_after: float | None, randomness: random.
     """Return how long to wait after the `attempt`-th failure (from 1): full jitter, never before Retry-After."""
     if retry_after is not None:
         return retry_after + randomness.uniform(0.0, BACKOFF_BASE_SECONDS)
-    return randomness.uniform(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2 ** (attempt - 1)))
+    doublings = min(attempt - 1, DOUBLINGS_AT_MOST)
+    return randomness.uniform(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2**doublings))
 
 
 def _given_up(resource: Resource, answer: Answer, *, is_decided: bool) -> Result:
