@@ -322,3 +322,17 @@ def test_a_report_of_a_removal_reads_like_this() -> None:
         "left": 1,
         "failures": [],
     }
+
+
+def test_what_an_old_ledger_does_not_know_of_references_is_asked_before_anything_is_deleted(
+    fake_server: FakeServer, fake_target: Settings, folder: Path
+) -> None:
+    of_clinic = patient("p", managingOrganization={"reference": "Organization/o"})
+    (folder / "all.ndjson").write_text(ndjson({"resourceType": "Organization", "id": "o", "active": True}, of_clinic))
+    load_files([str(folder)], fake_target)
+    forget_references(fake_target)
+    fake_server.requests.clear()
+
+    assert remove(fake_target.model_copy(update={"batch_size": 1})).left == 0
+
+    assert [request.names for request in fake_server.transactions] == [["Patient/p"], ["Organization/o"]]
