@@ -7,6 +7,7 @@ import asyncio
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, log2
@@ -353,3 +354,37 @@ def test_a_server_that_takes_nothing_for_long_is_named() -> None:
     assert isinstance(error, ServerUnavailable)
     assert error.message == "the FHIR server accepted nothing for 0 s: HTTP 502: no reason given"
     assert error.where == BASE
+
+
+def test_a_bundle_that_is_always_in_trouble_is_sent_in_parts_while_others_are_accepted() -> None:
+    deadlock = {"resourceType": "OperationOutcome", "issue": [{"diagnostics": "ERROR: deadlock detected"}]}
+    of_culprit: list[int] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
+        ids = [entry["resource"]["id"] for entry in json.loads(request.content)["entry"]]
+        if "0" not in ids:
+            return created(len(ids))
+        of_culprit.append(len(ids))
+        return httpx.Response(409, json=deadlock)
+
+    async def send() -> list[Result]:
+        results: list[Result] = []
+
+        async def on_results(settled: Sequence[Result]) -> None:
+            results.extend(settled)
+
+        async def ignored(_: Sequence[Result]) -> None: ...
+
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer), verify=without_tls()) as http:
+            sender = replace(sender_of(http), patience_seconds=5.0)
+            delivery = asyncio.create_task(sender.deliver(patients(16), on_results))
+            while not delivery.done():
+                await sender.deliver(patients(17)[16:], ignored)
+        return results
+
+    results = asyncio.run(send())
+
+    assert ids_of(results, "failed") == ["0"]
+    assert len(ids_of(results, "created")) == 15
+    assert Counter(of_culprit) == {16: 6, 8: 2, 4: 2, 2: 2, 1: 6}
