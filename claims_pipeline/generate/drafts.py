@@ -49,7 +49,7 @@ def regular_draft(feed: Feed, first: int, last: int, run: Run) -> tuple[ReceiptD
     """Return some days of receipt and the draft of each of their claims but for replacements, None without claims."""
     receipts = ReceiptDays(feed, first, last, run)
     (row,) = np.nonzero(receipts.replaces == NO_COUNTER)
-    received, index = (values[row] for values in receipts.claims())
+    received, index = (narrowed(values)[row] for values in receipts.claims())
     if not len(row):
         return receipts, None
     slots = receipts.slots(received, index)

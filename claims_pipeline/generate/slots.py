@@ -3,7 +3,6 @@
 A pure function of the claim's counter (day received, index within the day) and of tables by day received.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -88,11 +87,11 @@ class Slots:
         return replace(self, story=story, person=person, service=service)
 
     @staticmethod
-    def joined(parts: Sequence["Slots"]) -> "Slots":
-        """Return the visits of all parts in one."""
-        return Slots(
-            *(np.concatenate(columns) for columns in zip(*(vars(part).values() for part in parts), strict=True))
-        )
+    def joined(parts: list["Slots"]) -> "Slots":
+        """Return the visits of all parts in one; the list is emptied, so that few of them are in memory twice."""
+        columns = [list(column) for column in zip(*(vars(part).values() for part in parts), strict=True)]
+        parts.clear()
+        return Slots(*(np.concatenate(columns.pop(0)) for _ in range(len(columns))))
 
 
 def with_anybody(
