@@ -104,6 +104,7 @@ def _anomaly(start: date, grain: Grain, measured: Measured, value: float, usual:
     compared = f"a {start:%A}" if grain == "day" else "a week"
     more = "more" if value > usual else "less" if measured == "charges" else "fewer"
     last = start if grain == "day" else start + timedelta(days=6)
+    holidays = _holidays(start, last) if value < usual else []
     return Anomaly(
         grain=grain,
         first_day=start,
@@ -113,7 +114,7 @@ def _anomaly(start: date, grain: Grain, measured: Measured, value: float, usual:
         usual=usual,
         score=round(score, 1),
         reason=f"{said(value)} received, {more} than the usual {said(usual)} of {compared} in the weeks before"
-        + "".join(f" ({name})" for name in _holidays(start, last)),
+        + "".join(f" ({name})" for name in holidays),
     )
 
 

@@ -74,10 +74,11 @@ def test_a_day_with_twice_the_claims_of_its_weekday_is_unusual() -> None:
 def test_an_unusual_day_or_week_with_a_federal_holiday_names_it() -> None:
     days = [date(2025, 9, 1) + timedelta(days=number) for number in range(91)]
     values = {day: 100.0 + day.day % 5 for day in days}
-    values[date(2025, 11, 27)], values[date(2025, 11, 12)] = 9.0, 10.0
-    holiday, other = unusual(values, values, "day", "claims")[::-1]
+    values[date(2025, 11, 27)], values[date(2025, 11, 12)], values[date(2025, 11, 11)] = 9.0, 10.0, 400.0
+    more, other, holiday = unusual(values, values, "day", "claims")
     assert holiday.reason.endswith("of a Thursday in the weeks before (Thanksgiving Day)")
     assert other.reason.endswith("of a Wednesday in the weeks before")
+    assert more.reason.endswith("of a Tuesday in the weeks before")  # Veterans Day does not explain more claims
     weeks = {date(2021, 9, 6) + timedelta(weeks=number): 700.0 + number % 2 for number in range(17)}
     [week] = unusual(weeks | {date(2021, 12, 27): 300.0}, weeks, "week", "claims")
     assert week.reason.endswith("of a week in the weeks before (New Year's Day)")  # kept on Friday, December 31

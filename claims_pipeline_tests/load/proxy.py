@@ -52,13 +52,11 @@ Rule = Callable[[Request], Fault | None]
 
 @dataclass
 class Proxy:
-    """A running proxy: its FHIR base address, and what it saw; `bundles` and what is under way count transactions."""
+    """A running proxy: its FHIR base address, and what it saw; `bundles` counts transactions."""
 
     base_url: str
     rule: Rule
     bundles: int = 0
-    most_at_once: int = 0
-    under_way: int = 0
     seen: list[Request] = field(default_factory=list)
 
 
@@ -104,10 +102,7 @@ async def _serve(
     try:
         while (request := await _read(proxy, reader)) is not None:
             proxy.seen.append(request)
-            proxy.under_way += bool(request.number)
-            proxy.most_at_once = max(proxy.most_at_once, proxy.under_way)
             answer = await _answer(proxy, client, request)
-            proxy.under_way -= bool(request.number)
             if answer is None:
                 break
             content, is_whole = answer

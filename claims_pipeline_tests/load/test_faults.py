@@ -1,8 +1,8 @@
 """Faults between the loader and the real server: whatever happens, the server ends up equal to the lake.
 
 Each fault is made by a proxy in front of the real server. Nothing is lost and nothing is twice: each claim has one
-version, and `reconcile --deep` finds no difference. sending/test_send.py has each
-fault alone, with the server in memory.
+version, and `reconcile --deep` finds no difference. sending/test_send.py has each fault alone, with the server in
+memory.
 """
 
 import random

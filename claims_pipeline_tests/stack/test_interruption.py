@@ -120,8 +120,8 @@ def test_an_error_stops_nothing_and_says_what_still_runs(settings: Settings, das
     assert steps == ["still running: dashboard (claims down stops it)"]
 
 
-# the signal may come between the opening of a socket and its `with`
 @pytest.mark.heavy
+# the signal may come between the opening of a socket and its `with`
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_a_service_that_is_starting(settings: Settings, number: signal.Signals) -> None:

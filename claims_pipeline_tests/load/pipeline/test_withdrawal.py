@@ -137,13 +137,14 @@ def test_a_removal_says_now_and_then_what_it_does(
     assert each[-1].resources_per_second > 0
 
 
-def test_deletions_are_under_way_together_up_to_the_limit(
+def test_transactions_and_deletions_are_under_way_at_the_same_time_up_to_the_limit(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
     file = tmp_path / "all.ndjson"
     file.write_text(ndjson(*(patient(f"p-{number}") for number in range(20))))
     target = fake_target.model_copy(update={"batch_size": 2, "workers": 2})
     load_files([str(file)], target)
+    assert fake_server.most_at_once == 2
     fake_server.most_at_once = 0
     fake_server.requests.clear()
 
