@@ -29,7 +29,7 @@ expect.set_options(timeout=30_000)  # the page draws beside the tests of other w
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the script of the charts."""
-    return made_once(tmp_path_factory, "cache", lambda _: None)
+    return made_once(tmp_path_factory, "dashboard-cache", lambda _: None)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def example_settings(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> S
         settings = Settings(home=home)
         aggregate.build(write_example_lake(settings.lake_path), settings.analytics_path)
 
-    return Settings(home=made_once(tmp_path_factory, "example", build), cache=cache)
+    return Settings(home=made_once(tmp_path_factory, "dashboard-example", build), cache=cache)
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +57,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         generate_range(lake, FEED, start=START, end=END)
         aggregate.build(lake, home / ANALYTICS)
 
-    return Lake(made_once(tmp_path_factory, "generated", build) / "lake")
+    return Lake(made_once(tmp_path_factory, "dashboard-generated", build) / "lake")
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +86,7 @@ def empty_client(tmp_path: Path, cache: Path, start: Start) -> httpx.Client:
 
 @pytest.fixture(scope="module")  # Playwright keeps an event loop running, which others must not find in theirs
 def browser(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Browser]:
-    made_once(tmp_path_factory, "script", lambda _: vega_bundle(cache))  # or each worker makes it, all at once
+    made_once(tmp_path_factory, "dashboard-script", lambda _: vega_bundle(cache))  # else each worker makes it
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium_path(),

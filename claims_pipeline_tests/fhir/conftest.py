@@ -21,7 +21,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     def make(folder: Path) -> None:
         generate_range(Lake(folder), FEED, start=FEED.start_date, end=FEED.end_date)
 
-    return Lake(made_once(tmp_path_factory, "month", make))
+    return Lake(made_once(tmp_path_factory, "fhir-month", make))
 
 
 @pytest.fixture(scope="package")

@@ -18,7 +18,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     def make(folder: Path) -> None:
         generate_range(Lake(folder), FEED, start=FEED.start_date, end=FEED.end_date)
 
-    return Lake(made_once(tmp_path_factory, "clean", make))
+    return Lake(made_once(tmp_path_factory, "quality-clean", make))
 
 
 @pytest.fixture
