@@ -21,6 +21,14 @@ from claims_pipeline_tests.dashboard.running import client_of, running
 from claims_pipeline_tests.once_a_run import made_once
 
 Start = Callable[..., httpx.Client]
+WITHOUT_OWN_PAGES = (
+    "--disable-features=InitialWebUI,PreloadTopChromeWebUI,WebUIReloadButton,WebUIToolbar,"
+    "WebUIOmniboxPopup,WebUIOmniboxFullPopup,WebUIOmniboxAimPopup"
+)
+"""Let Chromium draw no pages for its own bars, which nobody sees: they take as much CPU as the pages of the tests.
+
+It replaces Playwright's list, which is about requests to other machines and about what the dashboard does not have.
+"""
 ANALYTICS = "analytics.duckdb"
 
 expect.set_options(timeout=30_000)  # the page draws beside the tests of other workers
@@ -90,7 +98,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[B
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium_path(),
-            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"],
+            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", WITHOUT_OWN_PAGES],
         )
         yield browser
         browser.close()
