@@ -163,9 +163,8 @@ def _of_quality(report: dict[str, Any]) -> tuple[bool, str]:
 
 
 def _of_fidelity(report: dict[str, Any]) -> tuple[bool, str]:
-    measured = report["measurements"]
-    holding = sum(one["verdict"] == "holds" for one in measured)
-    return not report["misses"], f"{holding} of {len(measured)} figures hold, {report['misses']} miss"
+    verdicts = [one["verdict"] for one in report["measurements"] if one["verdict"] != "reported"]
+    return not report["misses"], f"{verdicts.count('holds')} of {len(verdicts)} figures hold, {report['misses']} miss"
 
 
 def _of_load(report: dict[str, Any]) -> tuple[bool, str]:

@@ -12,6 +12,7 @@ import pytest
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
+from claims_pipeline.fidelity.report import FidelityReport, Measurement, Verdict
 from claims_pipeline.load.reconciling.reconcile import ReconcileReport, TypeComparison
 from claims_pipeline.load.report import Latency, LoadReport
 from claims_pipeline.load.tally import Counts
@@ -74,6 +75,18 @@ def test_the_newest_report_of_each_kind_counts(settings: Settings, client: httpx
         "missing": 0,
         "changed": 1,
     }
+
+
+def test_figures_that_are_only_reported_are_not_counted_as_in_the_command(
+    settings: Settings, client: httpx.Client
+) -> None:
+    verdicts: tuple[Verdict, ...] = ("holds", "holds", "misses", "too small", "reported")
+    figures = [Measurement(1, "metric", "all", "%", 5.0, 4.0, 6.0, 5.0, verdict) for verdict in verdicts]
+    report = FidelityReport("lake", FEB_3, FEB_3, 6, tuple(figures))
+    save_report(report, settings.runs_path)
+
+    assert steps(client)["fidelity"]["summary"] == "2 of 4 figures hold, 1 miss"
+    assert report.render().endswith("2 of 4 hold, 1 miss")
 
 
 def test_the_checks_of_the_newest_report_are_listed_those_with_findings_first(
