@@ -8,7 +8,7 @@ from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import Table
 
 START, END = date(2025, 1, 1), date(2025, 2, 28)
-FEED = Feed(seed=5, patients=80, claims=900, start_date=START, end_date=END)
+FEED = Feed(seed=9, patients=80, claims=900, start_date=START, end_date=END)
 
 
 def latest(lake: Lake, table: Table) -> pl.DataFrame:
