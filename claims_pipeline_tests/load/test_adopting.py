@@ -40,6 +40,7 @@ def restore(server: FakeServer, backup: dict[str, Stored]) -> None:
     server.held = dict(backup)
 
 
+@pytest.mark.heavy
 def test_a_wiped_server_is_refused_and_filled_again(fake_server: FakeServer, fake_target: Settings, file: Path) -> None:
     fake_server.wipe()
 

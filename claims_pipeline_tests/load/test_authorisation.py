@@ -113,6 +113,7 @@ def test_a_key_that_is_withdrawn_in_the_middle_stops_the_load_and_loses_nothing(
     assert again.total.created + again.total.already_equal + again.total.unchanged == COUNT
 
 
+@pytest.mark.heavy
 def test_a_token_endpoint_that_does_not_answer_is_named_instead_of_the_fhir_server(
     fake_server: FakeServer, client: Settings, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ def statements(server: FakeServer) -> int:
     return sum(request.path == "metadata" for request in server.requests)
 
 
+@pytest.mark.heavy
 def test_a_type_that_the_server_lacks_is_named_before_anything_is_sent_and_the_rest_loads(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_the_statement_is_asked_for_in_a_short_form_and_once_for_a_server(
     }
 
 
+@pytest.mark.heavy
 def test_a_server_that_lists_no_types_is_sent_everything(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def cancellation_lost(target: Settings, prefix: str) -> tuple[Lake, Shape, str]:
     return lake, shape, claim_id
 
 
+@pytest.mark.heavy
 def test_a_file_that_is_put_back_is_loaded_again_after_a_rejection_in_between(
     fake_server: FakeServer, fake_target: Settings
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_vanished_claim_that_an_older_day_holds_again_is_not_deleted(
     assert len(fake_server.names("Claim")) == 2
 
 
+@pytest.mark.heavy
 def test_what_was_entered_in_error_can_be_deleted_later(fake_server: FakeServer, fake_target: Settings) -> None:
     lake = tiny_lake(fake_target.lake_path, Shape("both", days=1))
     load_lake(lake, fake_target)
@@ -116,6 +118,7 @@ def test_what_was_entered_in_error_can_be_deleted_later(fake_server: FakeServer,
     assert len(fake_server.names("Claim")) == 3
 
 
+@pytest.mark.heavy
 def test_a_lost_day_is_found_again_by_the_load_after_one_that_failed_over_it(
     fake_server: FakeServer, fake_target: Settings
 ) -> None:
@@ -151,6 +154,7 @@ def test_the_lake_takes_back_what_files_overruled(
     assert fake_server.held[name].resource["gender"] == "female"
 
 
+@pytest.mark.heavy
 def test_a_reset_that_did_not_reach_the_server_leaves_the_ledger_as_it_was(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -184,6 +188,7 @@ def test_an_incomplete_removal_is_no_complete_load(fake_server: FakeServer, fake
     assert reconcile(fake_target, deep=True).is_equal
 
 
+@pytest.mark.heavy
 def test_a_ledger_that_takes_nothing_while_we_remove_is_named(fake_target: Settings) -> None:
     load_lake(tiny_lake(fake_target.lake_path, Shape("locked", days=1)), fake_target)
     with sqlite3.connect(fake_target.ledger_path) as ledger:

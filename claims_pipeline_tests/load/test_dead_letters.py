@@ -190,6 +190,7 @@ def test_the_letter_of_a_file_whose_name_ends_like_a_line_number_goes_when_it_is
     assert list_dead_letters(fake_target).is_empty()
 
 
+@pytest.mark.heavy
 def test_a_dry_run_leaves_dead_letters_as_they_are(fake_target: Settings, tmp_path: Path) -> None:
     file = write(tmp_path / "bad.ndjson", NOT_JSON)
     load_files([str(file)], fake_target)
@@ -201,6 +202,7 @@ def test_a_dry_run_leaves_dead_letters_as_they_are(fake_target: Settings, tmp_pa
     assert letters_in(fake_target.ledger_path) == before
 
 
+@pytest.mark.heavy
 def test_a_dead_letter_is_sent_again_when_its_cause_is_gone(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -330,6 +332,7 @@ def test_a_discarded_row_of_a_lake_is_sent_again_with_its_day(fake_server: FakeS
     assert list_dead_letters(fake_target).is_empty()
 
 
+@pytest.mark.heavy
 def test_what_was_rejected_is_forgotten_with_what_was_loaded(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -422,6 +425,7 @@ def test_dead_letters_of_several_loads_form_the_cycles_that_their_references_mak
     assert sorted(left["resource_id"]) == ["c-a", "e-a"]
 
 
+@pytest.mark.heavy
 def test_of_a_lake_and_of_files_each_dead_letter_is_sent_again_with_its_origin(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -452,6 +456,7 @@ def test_a_ledger_that_is_named_must_be_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.heavy
 def test_letters_are_listed_retried_and_discarded_in_the_ledger_that_is_named(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

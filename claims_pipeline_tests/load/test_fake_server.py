@@ -48,6 +48,7 @@ def test_a_load_a_reload_a_reconciliation_and_a_removal(
     assert fake_server.held == {}
 
 
+@pytest.mark.heavy
 def test_a_rule_applies_to_the_resource_that_it_is_about(
     fake_server: FakeServer, fake_target: Settings, people: str
 ) -> None:

@@ -91,6 +91,7 @@ def test_a_long_chain_of_references_is_followed(tmp_path: Path) -> None:
         assert everything(found)["resource_id"].to_list() == [f"l{number}" for number in reversed(range(61))]
 
 
+@pytest.mark.heavy
 def test_bulk_data_files_in_any_order_load_patients_first(tmp_path: Path) -> None:
     with reading(
         tmp_path,

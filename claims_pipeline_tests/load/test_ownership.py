@@ -137,6 +137,7 @@ def test_the_folder_of_the_next_day_updates_that_of_today(fake_target: Settings,
     assert load_files([today], fake_target).total == Counts(read=2, unchanged=1, updated=1)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("number", "more"), [(3, ""), (4, ", ...")])
 def test_the_first_three_resources_that_would_be_overwritten_are_named(
     fake_target: Settings, lake: Lake, tmp_path: Path, number: int, more: str
@@ -189,6 +190,7 @@ def test_only_a_path_with_statistics_beside_it_is_an_export(
     assert feed_of_export(["none"]) is None
 
 
+@pytest.mark.heavy
 def test_files_of_unknown_origin_are_updated_beside_a_lake(fake_target: Settings, lake: Lake, tmp_path: Path) -> None:
     load_lake(lake, fake_target)
     today = write(tmp_path / "2026-01-01", patient("a", gender="male"))

@@ -117,6 +117,7 @@ def test_a_progress_that_does_not_change_is_reported_again_and_again_until_the_b
     assert set(told) == {Progress("waiting")}
 
 
+@pytest.mark.heavy
 def test_data_without_claims_has_a_pace_of_resources(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

@@ -132,6 +132,7 @@ def test_a_full_bundle_does_not_wait_for_the_next_resource() -> None:
     assert [r.resource_id for r in next(iter(bundles(slow_input(), 2)))] == ["a", "b"]
 
 
+@pytest.mark.heavy
 @given(count=st.integers(2, 500), data=st.data())
 def test_a_culprit_is_found_in_at_most_twice_the_logarithm_of_the_bundle(count: int, data: st.DataObject) -> None:
     culprit = data.draw(st.integers(0, count - 1))

@@ -52,6 +52,7 @@ def test_an_equal_server_is_said_to_hold_what_the_ledger_says(loaded: Settings) 
     assert report.render().splitlines()[-1] == "The server holds what the ledger says."
 
 
+@pytest.mark.heavy
 def test_the_first_ten_that_differ_are_named(fake_server: FakeServer, fake_target: Settings, tmp_path: Path) -> None:
     file = tmp_path / "all.ndjson"
     file.write_text(ndjson(*(patient(f"p-{number:02}") for number in range(12)), observation("o-1", "Patient/p-01")))

@@ -324,6 +324,7 @@ def test_a_report_of_a_removal_reads_like_this() -> None:
     }
 
 
+@pytest.mark.heavy
 def test_what_an_old_ledger_does_not_know_of_references_is_asked_before_anything_is_deleted(
     fake_server: FakeServer, fake_target: Settings, folder: Path
 ) -> None:

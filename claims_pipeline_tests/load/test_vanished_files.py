@@ -99,6 +99,7 @@ def test_a_folder_whose_name_is_no_text_is_followed(
     assert list_dead_letters(fake_target).is_empty()
 
 
+@pytest.mark.heavy
 def test_what_comes_back_is_sent_again(fake_server: FakeServer, fake_target: Settings, folder: Path) -> None:
     fill(folder)
     load(fake_target, folder)

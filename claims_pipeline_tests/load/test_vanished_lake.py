@@ -31,6 +31,7 @@ def load(lake: Lake, target: Settings, vanished: Vanished, types: Collection[str
     return load_lake(lake, target, options=LoadOptions(vanished=vanished, types=frozenset(types)))
 
 
+@pytest.mark.heavy
 def test_what_the_server_has_lost_is_counted_once_and_settled(
     fake_server: FakeServer, fake_target: Settings, lake: Lake
 ) -> None:

@@ -58,6 +58,7 @@ def test_three_days_of_downtime_are_asked_for_once_in_one_run(instance: dg.Dagst
     assert "3 days are missing and were asked for" in (second.skip_message or "")
 
 
+@pytest.mark.heavy
 def test_a_day_that_was_asked_for_long_ago_is_asked_for_again_alone(instance: dg.DagsterInstance) -> None:
     load_all_but(instance, 2, 3)
     asked = json.loads(tick("missing_days_sensor", instance).cursor or "")

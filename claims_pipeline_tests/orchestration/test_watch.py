@@ -59,6 +59,7 @@ def book() -> Book:
     return Book(runs_until=(datetime.now(UTC) - timedelta(minutes=1)).timestamp())
 
 
+@pytest.mark.heavy
 def test_a_failed_day_sends_one_alert_however_often_it_fails_and_one_more_when_it_is_loaded(
     instance: dg.DagsterInstance, book: Book
 ) -> None:
@@ -253,6 +254,7 @@ def test_a_stale_day_sends_no_second_alert_when_its_run_fails_and_the_next_stale
     assert subjects(book) == ["check fhir_load.yesterday_is_loaded failed"]
 
 
+@pytest.mark.heavy
 def test_a_failed_day_sends_no_second_alert_as_stale_or_unusual(instance: dg.DagsterInstance, book: Book) -> None:
     run(load_that_fails_on_wednesdays, instance, DAYS[2], DAYS[2])
     instance.report_runless_asset_event(freshness.evaluation(instance, datetime(2025, 2, 6, 7, tzinfo=UTC)))

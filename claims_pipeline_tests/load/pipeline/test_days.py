@@ -80,6 +80,7 @@ def test_a_rejected_claim_loads_once_its_coverage_has_come(fake_target: Settings
     assert report.exit_code == 0
 
 
+@pytest.mark.heavy
 def test_a_dry_run_reports_what_would_be_sent_and_sends_nothing(fake_server: FakeServer, fake_target: Settings) -> None:
     lake = tiny_lake(fake_target.lake_path, Shape("dry"))
 

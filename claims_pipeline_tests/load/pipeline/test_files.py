@@ -72,6 +72,7 @@ def test_what_is_wrong_is_rejected_by_file_and_line_and_the_rest_is_loaded(
     assert {*list_dead_letters(fake_target)["source"]} >= {f"{file}:2", f"{file}:4"}
 
 
+@pytest.mark.heavy
 def test_a_path_may_be_text_or_a_path(fake_target: Settings, tmp_path: Path) -> None:
     file = write(tmp_path / "a.ndjson", patient("p1"))
 
@@ -278,6 +279,7 @@ def test_what_is_not_there_is_named_before_the_server_is_asked(
     assert not fake_target.ledger_path.exists()
 
 
+@pytest.mark.heavy
 def test_what_a_killed_loader_left_in_its_spool_is_removed(fake_target: Settings, tmp_path: Path) -> None:
     left: list[Path] = []
 
@@ -294,6 +296,7 @@ def test_what_a_killed_loader_left_in_its_spool_is_removed(fake_target: Settings
     assert not (fake_target.home / "spool").exists()
 
 
+@pytest.mark.heavy
 def test_a_type_left_out_leaves_its_deletions_and_what_is_gone_alone(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

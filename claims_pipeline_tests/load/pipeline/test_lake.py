@@ -66,6 +66,7 @@ def test_the_newest_of_several_versions_is_sent_alone(fake_server: FakeServer, f
     assert fake_server.held[patient].resource["address"][0]["line"] == ["2 Street"]
 
 
+@pytest.mark.heavy
 def test_every_version_is_sent_in_its_turn_if_asked_for(fake_server: FakeServer, fake_target: Settings) -> None:
     lake, patient = moving_patient(fake_target)
 
@@ -90,6 +91,7 @@ def test_an_unchanged_lake_is_counted_by_type_and_day_without_being_opened(
     assert report.total == Counts(read=10, unchanged=10)
 
 
+@pytest.mark.heavy
 def test_rows_that_are_written_with_other_bytes_are_compared_once_and_not_sent(
     fake_target: Settings, cancelled: tuple[Lake, Shape, str]
 ) -> None:
@@ -120,6 +122,7 @@ def test_the_version_of_an_older_day_takes_the_place_of_one_that_is_gone(
     assert load_lake(lake, fake_target, options=DELETE).requests_with_resources == 0
 
 
+@pytest.mark.heavy
 def test_a_dry_run_foresees_what_is_deleted_and_what_comes_in_its_place(
     fake_server: FakeServer, fake_target: Settings, cancelled: tuple[Lake, Shape, str]
 ) -> None:
@@ -136,6 +139,7 @@ def test_a_dry_run_foresees_what_is_deleted_and_what_comes_in_its_place(
     assert f"Claim/{claim_id}" not in fake_server.held
 
 
+@pytest.mark.heavy
 def test_an_older_version_that_could_not_be_sent_has_not_vanished(
     fake_server: FakeServer, fake_target: Settings, cancelled: tuple[Lake, Shape, str]
 ) -> None:
@@ -151,6 +155,7 @@ def test_an_older_version_that_could_not_be_sent_has_not_vanished(
     assert status(fake_server, claim_id) == "active"
 
 
+@pytest.mark.heavy
 def test_a_day_that_the_lake_no_longer_has_counts_as_empty(fake_server: FakeServer, fake_target: Settings) -> None:
     shape = Shape("lostday", days=2, claims_a_day=2, patients=4)
     lake = tiny_lake(fake_target.lake_path, shape)
@@ -222,6 +227,7 @@ def test_a_row_that_fhir_cannot_hold_is_a_dead_letter_and_harms_no_other(
     assert reconcile(fake_target, deep=True).is_equal
 
 
+@pytest.mark.heavy
 def test_a_row_that_fhir_cannot_hold_does_not_overrule_a_later_version(fake_target: Settings) -> None:
     shape = Shape("unheld", days=2, claims_a_day=2, patients=4)
     lake = tiny_lake(fake_target.lake_path, shape)
@@ -237,6 +243,7 @@ def test_a_row_that_fhir_cannot_hold_does_not_overrule_a_later_version(fake_targ
     assert load_lake(lake, fake_target).requests_with_resources == 0
 
 
+@pytest.mark.heavy
 def test_another_feed_with_the_same_ledger_is_refused_unless_the_ledger_is_reset(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -272,6 +279,7 @@ def test_a_second_loader_fails_at_once_and_names_the_first(fake_target: Settings
         load_lake(lake, fake_target)
 
 
+@pytest.mark.heavy
 def test_an_older_version_is_not_sent_while_the_newer_one_is_under_way(
     fake_server: FakeServer, fake_target: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -75,6 +75,7 @@ def test_the_generation_is_raised_before_and_after_a_load_that_sends_and_by_no_o
     assert markers(fake_server) == ["GET", "PUT", "PUT", "GET", "GET"]
 
 
+@pytest.mark.heavy
 def test_a_server_that_denies_access_is_not_asked_for_labels_nor_given_a_generation(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_server_that_denies_access_is_not_asked_for_labels_nor_given_a_generat
     assert not [request.path for request in fake_server.requests if request.path.endswith("_search")]
 
 
+@pytest.mark.heavy
 def test_a_report_counts_what_arrived(fake_server: FakeServer, fake_target: Settings, tmp_path: Path) -> None:
     file = write(tmp_path, patient("p"), coverage("c", "Patient/p"))
     fake_server.behave(times(1, every_transaction(502)))

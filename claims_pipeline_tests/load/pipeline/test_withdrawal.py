@@ -81,6 +81,7 @@ def test_what_is_entered_in_error_is_on_the_server_as_the_ledger_says(
     assert load(fake_target, file, Vanished.ENTERED_IN_ERROR).requests_with_resources == 0
 
 
+@pytest.mark.heavy
 def test_after_the_server_denies_access_nothing_more_is_entered_in_error(
     fake_server: FakeServer, fake_target: Settings, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_removal_says_now_and_then_what_it_does(
     assert each[-1].resources_per_second > 0
 
 
+@pytest.mark.heavy
 def test_transactions_and_deletions_are_under_way_at_the_same_time_up_to_the_limit(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

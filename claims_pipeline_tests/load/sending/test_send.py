@@ -67,6 +67,7 @@ def load(target: Settings, folder: Path, count: int) -> LoadReport:
     return load_files([patients(folder, count)], target)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("said", UNSTORABLE.values(), ids=UNSTORABLE.keys())
 @pytest.mark.parametrize("count", [1, 200])
 def test_what_the_database_cannot_hold_is_rejected_without_a_second_attempt(
@@ -98,6 +99,7 @@ def test_the_next_day_the_refused_resource_is_not_sent_again(
     assert len(fake_server.transactions) == sent + 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("count", [1, 6, 200])
 @pytest.mark.parametrize("status", [409, 500])
 def test_what_the_server_fails_over_each_time_is_rejected_with_its_words(
@@ -144,6 +146,7 @@ FAILS_EVERYTHING = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("rule", FAILS_EVERYTHING.values(), ids=FAILS_EVERYTHING.keys())
 def test_a_server_that_fails_everything_rejects_nothing_and_ends_the_load(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path, rule: Rule
@@ -196,6 +199,7 @@ PASSING: dict[str, Callable[[FakeServer], Rule]] = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
 def test_what_passes_is_sent_again_and_nothing_is_lost(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path, fault: Callable[[FakeServer], Rule]
@@ -240,6 +244,7 @@ def test_an_address_that_takes_no_transactions_stops_the_load_at_once(
     assert load(fake_target, tmp_path, 900).total.loaded == 900
 
 
+@pytest.mark.heavy
 def test_bundles_that_are_too_large_are_halved_and_one_resource_that_is_too_large_is_rejected(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -252,6 +257,7 @@ def test_bundles_that_are_too_large_are_halved_and_one_resource_that_is_too_larg
     assert load(fake_target, tmp_path, 200).total == Counts(read=200, created=199, rejected=1)
 
 
+@pytest.mark.heavy
 def test_a_bundle_as_large_as_one_that_was_refused_is_halved_before_it_is_sent_and_a_smaller_one_is_not(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -267,6 +273,7 @@ def test_a_bundle_as_large_as_one_that_was_refused_is_halved_before_it_is_sent_a
     assert [len(request.entries) for request in fake_server.transactions] == [64, *[32] * 6, 63]
 
 
+@pytest.mark.heavy
 def test_a_cycle_is_never_parted_also_when_it_is_the_refused_resource(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -297,6 +304,7 @@ def test_a_cycle_is_never_parted_also_when_it_is_the_refused_resource(
     }
 
 
+@pytest.mark.heavy
 def test_what_cannot_be_deleted_stays_and_the_rest_goes(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:
@@ -308,6 +316,7 @@ def test_what_cannot_be_deleted_stays_and_the_rest_goes(
     assert (report.left, fake_server.names()) == (1, ["Patient/p-3"])
 
 
+@pytest.mark.heavy
 def test_a_server_that_is_not_there_is_reported(fake_server: FakeServer, fake_target: Settings, tmp_path: Path) -> None:
     load(fake_target, tmp_path, 3)
     fake_server.behave(everything(503))
@@ -321,6 +330,7 @@ def silent_about(name: str, status: int) -> Rule:
     return lambda request: Response(status) if request.method != "GET" and name in request.names else None
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("status", "sent"), [(500, 2 + 5 + 4), (422, 1 + 5 + 1)])
 def test_a_part_of_what_the_server_fails_over_is_sent_once_until_one_resource_is_left(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path, status: int, sent: int

@@ -28,6 +28,7 @@ from claims_pipeline_tests.load.sources.samples import (
 GOOD = json.dumps(patient("good"))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -232,6 +233,7 @@ def test_the_last_of_several_contents_of_one_id_counts_and_the_others_are_report
     assert told["reason"].endswith("a.ndjson:2, which counts")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("request_", "reason"),
     [

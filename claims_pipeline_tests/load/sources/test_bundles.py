@@ -86,6 +86,7 @@ def synthea_patient() -> JsonObject:
     )
 
 
+@pytest.mark.heavy
 def test_a_folder_as_synthea_writes_it_resolves_every_reference(tmp_path: Path) -> None:
     with reading(
         tmp_path,
@@ -209,6 +210,7 @@ def test_names_and_packing_of_files_do_not_matter(tmp_path: Path) -> None:
         assert refusals(found) == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("refill", [2, 7, 100, 5_000])
 @pytest.mark.parametrize("sort_keys", [True, False])
 def test_how_the_text_is_cut_into_pieces_does_not_matter(

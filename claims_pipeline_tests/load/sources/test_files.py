@@ -136,6 +136,7 @@ def test_the_first_five_references_that_lead_nowhere_are_named(tmp_path: Path, m
     assert reason.endswith(f"which is not in the input{more}")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("rows", "parts"), [(1, 6), (2, 4), (3, 3), (4, 2), (100, 1)])
 def test_parts_hold_a_number_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, parts: int) -> None:
     monkeypatch.setattr(spool, "PART_ROWS", rows)

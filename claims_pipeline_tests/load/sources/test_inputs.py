@@ -347,6 +347,7 @@ def test_a_prefix_that_ids_cannot_have_is_a_usage_error(prefix: str) -> None:
         LoadOptions(id_prefix=prefix)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

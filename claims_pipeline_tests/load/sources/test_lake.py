@@ -69,6 +69,7 @@ def claims_partitions(root: Path, *, newest_first: bool) -> list[Partition]:
     return [p for p in partitions(lake, shape.dates, newest_first=newest_first) if p.table is schema.CLAIMS]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("newest_first", [True, False])
 @pytest.mark.parametrize("rows_at_once", [1, 4, 20_000])
 def test_each_row_keeps_its_day_and_its_file(
@@ -92,6 +93,7 @@ def test_each_row_keeps_its_day_and_its_file(
     assert sorted(seen.values()) == [0, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("claims_a_day", "heights"),
     [([5] * 30, [10, 40, 80, 20]), ([150], [10, 40, 100]), ([14, 3, 3], [14, 6]), ([], [])],
@@ -123,6 +125,7 @@ def test_of_files_read_together_the_broken_one_is_named(tmp_path: Path) -> None:
     assert caught.value.where == str(broken)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("rows_at_once", [1, 4, 20_000])
 def test_rows_that_fhir_cannot_hold_are_rejected_and_their_neighbours_rendered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_once: int

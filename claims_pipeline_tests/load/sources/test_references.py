@@ -70,6 +70,7 @@ def test_all_urns_that_no_entry_of_the_bundle_has_are_named(tmp_path: Path) -> N
     assert reason == ("refers to urn:uuid:aa, which is not in the input; and to urn:uuid:bb, which is not in the input")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("version", ["", "/_history/3"])
 @pytest.mark.parametrize("base", [SERVER, EHR])
 def test_an_absolute_reference_to_the_export_or_the_server_becomes_relative(
@@ -210,6 +211,7 @@ def test_a_reference_to_the_own_id_of_a_conditional_resource_follows_it(tmp_path
     assert resources["Location/l2"]["managingOrganization"] == {"reference": name}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("query", ["name=C", "identifier=c1", "identifier=a|b&name=C", "_id=other", ""])
 def test_other_conditions_are_refused_without_their_values(tmp_path: Path, query: str) -> None:
     with reading(tmp_path, a__json=clinic("11", own_id="77-b", ifNoneExist=query)) as found:

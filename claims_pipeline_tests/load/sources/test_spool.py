@@ -62,6 +62,7 @@ def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     assert caught.value.where == str(tmp_path / "spool")
 
 
+@pytest.mark.heavy
 def test_many_files_take_as_many_statements_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     statements: list[str] = []
     execute = Spool.execute
@@ -94,6 +95,7 @@ def test_parts_are_joined_to_chunks_of_enough_rows_or_characters(
         assert [chunk.height for chunk in found.chunks()] == sizes
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("rows", "characters", "sizes"), [(2, 10_000, [2, 2, 2]), (100, 73, [3, 3])])
 def test_each_chunk_is_counted_from_its_own_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, characters: int, sizes: list[int]
