@@ -10,6 +10,7 @@ from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.reference import read_table
 
 NONE = -1
+"""In arrays of rows: no row."""
 FAILING = "chronic_kidney_disease"
 """The condition of which a stage brings its status with it: dialysis."""
 MOST_DIAGNOSES = 4

@@ -5,10 +5,10 @@ from functools import cache
 
 import numpy as np
 
-from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, in_coding_order
+from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE, in_coding_order
 from claims_pipeline.generate.conditions import Masks, all_conditions, code_conditions, condition_names
 from claims_pipeline.generate.draws import Draws, Integers
-from claims_pipeline.generate.reasons import NONE, condition_choice
+from claims_pipeline.generate.reasons import condition_choice
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.reference import read_table
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.days import age_months_on, day_number
 from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
@@ -23,7 +24,7 @@ from claims_pipeline.generate.lines import (
 from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.generate.pregnancies import are_pregnant
 from claims_pipeline.generate.providers import providers_of
-from claims_pipeline.generate.reasons import NONE, reasons_of
+from claims_pipeline.generate.reasons import reasons_of
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.generate.standing import Standing, standing
 from claims_pipeline.generate.stays import are_in_hospital
@@ -36,6 +37,9 @@ CODES_HIGHER, CODES_LOWER = 0.12, 0.12
 NOT_IN_PREGNANCY = ("mammography", "imaging", "specialist_procedure")
 """Stories that pregnant women are not in: their ultrasounds are planned visits."""
 MENSTRUATION = "N92.1"
+PLANNED_ELSEWHERE = ("pregnancy_visit", "pregnancy_laboratory", "pregnancy_ultrasound")
+"""Stories of planned visits that nobody has during a stay in hospital. The others belong to the stay, or happen in
+hospital too: births, the first days of newborns and dialysis."""
 
 
 def fitting_claims(feed: Feed, history: History, draft: Draft, rows: Integers, *, is_last: bool) -> Standing:
@@ -82,8 +86,7 @@ def _made(feed: Feed, draft: Draft, seen: Seen, done: Done, *, is_last: bool) ->
     is_course = (read_table("stories")["draw"] == "course").to_numpy()[slots.story]
     is_new &= ~is_course
     fits &= ~is_early & ~_wait_for_birth(feed, slots, reasons.principal)
-    if draft.codes is None:
-        fits &= ~are_in_hospital(feed, slots.person, slots.service)
+    fits &= ~_wait_for_discharge(feed, slots, is_planned=draft.codes is not None)
     specialty, _ = places_of(feed)
     plans = span_on(feed, people=slots.person, days=slots.service).plan
     encounters = Encounters(
@@ -124,13 +127,22 @@ def _made(feed: Feed, draft: Draft, seen: Seen, done: Done, *, is_last: bool) ->
 
 
 def _wait_for_birth(feed: Feed, slots: Slots, principal: Integers) -> NDArray[np.bool_]:
-    """Return which visits are for what pregnant women do not have: X-rays, procedures, troubles of menstruation."""
+    """Return which visits are for what pregnant women do not have: X-rays, procedures, irregular menstruation."""
     stories, codes = read_table("stories")["story"], read_table("diagnoses")["diagnosis_code"]
     can_wait: NDArray[np.bool_] = stories.is_in(NOT_IN_PREGNANCY).to_numpy()[slots.story]
     can_wait |= (codes == MENSTRUATION).to_numpy()[principal]
     (asked,) = np.nonzero(can_wait)
     can_wait[asked] = are_pregnant(feed, slots.person[asked], slots.service[asked])
     return can_wait
+
+
+def _wait_for_discharge(feed: Feed, slots: Slots, *, is_planned: bool) -> NDArray[np.bool_]:
+    """Return which visits are of patients who are in hospital on the day, but not of what hospitals do themselves."""
+    is_elsewhere = np.full(len(slots.person), not is_planned)
+    is_elsewhere |= read_table("stories")["story"].is_in(PLANNED_ELSEWHERE).to_numpy()[slots.story]
+    (asked,) = np.nonzero(is_elsewhere)
+    is_elsewhere[asked] = are_in_hospital(feed, slots.person[asked], slots.service[asked])
+    return is_elsewhere
 
 
 def _days_between_visits(feed: Feed, seen: Seen, visits: Seen, *, is_planned: bool) -> Integers:

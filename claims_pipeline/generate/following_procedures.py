@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from claims_pipeline.generate.calendar import stories
+from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.draws import Integers
 from claims_pipeline.generate.replacements import places_taken
 from claims_pipeline.generate.slots import ReceiptDays
@@ -12,7 +13,6 @@ from claims_pipeline.generate.standing import Standing
 
 INSTEAD_OF = ("laboratory", "imaging")
 """Stories of the claims whose places are taken: nothing follows from them."""
-NONE = -1
 
 
 def with_claims_of_procedures(
@@ -22,6 +22,8 @@ def with_claims_of_procedures(
     make: Callable[[Standing, Integers, Integers, Integers], Standing],
 ) -> list[Standing]:
     """Return the claims of a year with those that procedures bring, as long as a day has studies to replace.
+
+    A claim that brings several has all of them or none.
 
     Args:
         receipts: the days of the year.
@@ -39,8 +41,9 @@ def with_claims_of_procedures(
     taken, fit = places_taken(received[places], received[wanted[order]], len(receipts.counts))
     place = np.full(len(wanted), NONE)
     place[order[fit]] = places[taken]
+    place[np.isin(wanted, wanted[place == NONE])] = NONE
     is_taken = np.zeros(len(received), dtype=np.bool_)
-    is_taken[places[taken]] = True
+    is_taken[place[place != NONE]] = True
     made: list[Standing] = []
     ends = np.cumsum([len(claim) for claim, _ in found])
     for (claim, line), end in zip(found, ends, strict=True):

@@ -8,11 +8,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.calendar import stories
-from claims_pipeline.generate.coding_order import MOST_DIAGNOSES
+from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE
 from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable
 from claims_pipeline.generate.providers import family_numbers
-from claims_pipeline.generate.reasons import NONE
 from claims_pipeline.generate.rules import ANY_VISIT, LAST_MONTH, Rule, rules_of
 from claims_pipeline.reference import read_table
 

@@ -12,11 +12,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.charges import MODIFIERS
+from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.lines import Lines
 from claims_pipeline.generate.plan import Plan
-from claims_pipeline.generate.reasons import NONE
 from claims_pipeline.reference import read_table
 
 MISSING_LINE, MISSING_DIAGNOSIS, WRONG_LEVEL, WRONG_MODIFIER, OLD_PRICES = range(5)

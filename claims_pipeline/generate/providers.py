@@ -6,12 +6,13 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.days import ages_on
 from claims_pipeline.generate.directory import directory_of, practitioner_keys
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
 from claims_pipeline.generate.once import once
 from claims_pipeline.generate.population import population
-from claims_pipeline.generate.reasons import NONE, Reasons
+from claims_pipeline.generate.reasons import Reasons
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.lake import Feed

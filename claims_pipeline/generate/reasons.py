@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names, worse_codes
 from claims_pipeline.generate.draws import Bits, Draws, Integers, KeyedChoice
 from claims_pipeline.generate.once import once
@@ -16,7 +17,6 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 OLDEST = 120
-NONE = -1
 CONDITION = "condition"
 RULED_OUT_BY = {"R73.03": "diabetes", "Z13.220": "hyperlipidemia"}
 """Reasons that those who have a condition cannot have, who are seen for one of their conditions instead: what comes

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.providers import families
-from claims_pipeline.generate.reasons import NONE
 from claims_pipeline.reference import read_table
 
 OFFICE_VISIT, ANY_VISIT = -2, -3

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.calendar import LONGEST_LAG, LONGEST_WAIT, lag_weights, next_open, stories
 from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE
 from claims_pipeline.generate.days import NEVER, day_number, year_of, year_start, years_in
-from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable, pair
+from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers, WeightTable, pair
 from claims_pipeline.generate.once import once
 from claims_pipeline.generate.planned_visits import PlannedVisits
 from claims_pipeline.generate.population import choose_people, population
@@ -91,7 +91,8 @@ def _stays_of_year(feed: Feed, year: int) -> _Stays:
 def _stays(feed: Feed, first: int, last: int) -> _Stays:
     """Return the stays with admissions from day `first` to `last`, in the order of patients and days.
 
-    A stay that begins before the patient's last one is over, or on its last day, is left out.
+    A stay that begins before an earlier one of the patient is over, or on its last day, is left out, also if the
+    earlier one is left out itself.
     """
     draws = Draws(feed.seed)
     days = day_number(feed.end_date) - day_number(feed.start_date) + 1
@@ -103,18 +104,24 @@ def _stays(feed: Feed, first: int, last: int) -> _Stays:
     person = choose_people(feed, PEOPLE, draws.uniform("stay/person", episode), admission)
     nights = 1 + _nights().choose(draws.bits("stay/nights", episode))
     stays = _Stays(admission, nights, episode, person).at(np.lexsort((admission, person)))
-    is_same = np.append(False, stays.person[1:] == stays.person[:-1])[: len(person)]
-    overlaps = is_same & (stays.admission <= np.append(0, (stays.admission + stays.nights)[:-1])[: len(person)])
+    of_person = stays.person * NEVER
+    latest_end = np.maximum.accumulate(of_person + stays.admission + stays.nights)
+    overlaps = np.append(False, (of_person + stays.admission)[1:] <= latest_end[:-1])[: len(person)]
     return stays.at(np.flatnonzero(~overlaps & (stays.admission >= first)))
 
 
 @cache
 def _nights() -> WeightTable:
     """Return the choice of the number of nights, from 1."""
-    return WeightTable((1 - 1 / MEAN_STAY) ** np.arange(LONGEST_STAY))
+    return WeightTable(_night_weights())
 
 
 @cache
 def _mean_nights() -> float:
-    weights = (1 - 1 / MEAN_STAY) ** np.arange(LONGEST_STAY)
-    return float(np.average(np.arange(1, LONGEST_STAY + 1), weights=weights))
+    return float(np.average(np.arange(1, LONGEST_STAY + 1), weights=_night_weights()))
+
+
+@cache
+def _night_weights() -> Floats:
+    """Return the weight of each number of nights, from 1 to the longest stay."""
+    return np.asarray((1 - 1 / MEAN_STAY) ** np.arange(LONGEST_STAY), dtype=np.float64)

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.arrow import codes_of, lists
 from claims_pipeline.generate.calendar import stories
-from claims_pipeline.generate.coding_order import MOST_DIAGNOSES
+from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE
 from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, pair, unpair
 from claims_pipeline.generate.identifiers import dates
 from claims_pipeline.generate.lines import Lines
-from claims_pipeline.generate.reasons import NONE
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import VISITS
 

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 
 from claims_pipeline.generate.calendar import stories
+from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.conditions import condition_names
 from claims_pipeline.generate.days import ages_on, day_number
 from claims_pipeline.generate.population import conditions_on, population
-from claims_pipeline.generate.reasons import NONE, reasons_of
+from claims_pipeline.generate.reasons import reasons_of
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed

@@ -9,9 +9,11 @@ import pytest
 from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE, in_coding_order
 from claims_pipeline.generate.conditions import condition_names
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.dialysis import dialysis_visits
+from claims_pipeline.generate.dialysis import STORY, dialysis_visits
 from claims_pipeline.generate.draws import Draws
+from claims_pipeline.generate.identifiers import dates
 from claims_pipeline.generate.population import population
+from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -52,6 +54,17 @@ def test_kidney_failure_is_coded_with_dialysis_and_hypertension_as_its_disease(m
     assert set(months["codes"].str.extract(r"(N18\.6 Z99\.2)")) == {"N18.6 Z99.2"}
     assert set(months["codes"].str.extract(r"^(I\d+\.\d) ").drop_nulls()) <= {"I12.0", "I13.2"}
     assert months["codes"].str.starts_with("I12.0").any()
+
+
+def test_a_month_that_is_billed_at_the_end_of_january_and_early_in_february_has_both_claims() -> None:
+    feed = Feed(seed=2, patients=2_500, claims=3_000, start_date=date(2025, 1, 1), end_date=date(2025, 6, 30))
+    planned = dialysis_visits(feed, day_number(feed.start_date), day_number(feed.end_date))
+    wanted = pl.DataFrame({"person": planned.person, "service_date": dates(planned.service)}).sort(pl.all())
+    made = visits_of(feed, 2025).filter(pl.col("story") == STORY, pl.col("replaced_date").is_null())
+    apart = wanted.select(pl.col("service_date").diff().dt.total_days().over("person")).to_series()
+
+    assert apart.min() == 24, "from January 31 to February 24"
+    assert made.select(pl.col("person").cast(pl.Int64), "service_date").sort(pl.all()).equals(wanted)
 
 
 def test_days_that_are_asked_for_in_parts_have_the_same_months(months: pl.DataFrame) -> None:

@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "242fb6e45e30e70d",
     "enrollment": "6f8e1e8b77043224",
-    "visits": "bf71433e866e2f2e",
+    "visits": "657ab8ed578b8d83",
     "patients": "cb03ef515612db3b",
     "coverages": "0d1c778854b75ee7",
-    "claims": "a28e7074e1f4e463",
+    "claims": "5d8f3fdf98ff63c8",
 }
 
 

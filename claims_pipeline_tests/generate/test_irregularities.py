@@ -57,6 +57,15 @@ def test_the_number_of_claims_stays_that_of_the_feed(lake: Lake) -> None:
     assert lake.scan(CLAIMS).select(pl.col("claim_id").n_unique()).collect().item() == FEED.claims
 
 
+def test_a_service_that_may_come_again_for_good_reasons_is_not_planted_as_too_early(lake: Lake) -> None:
+    codes = read_table("service_intervals").with_columns(pl.col("codes").str.split(" ")).explode("codes")
+    checked = set(codes.filter(pl.col("checked") == 1)["codes"])
+    early = labels(lake).filter(pl.col("kind") == "frequency")["detail"].str.split(" ").list.first()
+
+    assert set(early) <= checked
+    assert not {"20605", "52000", "49505", "27447", "66984", "64721"} & checked
+
+
 def test_planting_leaves_no_anesthesia_without_its_procedure(report: quality.QualityReport) -> None:
     assert dict(report.counts)["anesthesia_with_procedure"] == 0
 

@@ -7,11 +7,17 @@ import polars as pl
 import pytest
 
 from claims_pipeline.generate.calendar import stories
+from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE
 from claims_pipeline.generate.days import day_number
+from claims_pipeline.generate.drafts import Draft
+from claims_pipeline.generate.fitting import fitting_claims
+from claims_pipeline.generate.history import History
 from claims_pipeline.generate.population import population
+from claims_pipeline.generate.slots import Slots
 from claims_pipeline.generate.stays import FIRST, LAST, LONGEST_STAY, NEXT, SHARE_OF_CLAIMS, hospital_visits
 from claims_pipeline.generate.years import visits_of
 from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
 
 pytestmark = pytest.mark.heavy
 
@@ -44,8 +50,38 @@ def test_nobody_is_in_two_stays_at_once(visits: pl.DataFrame) -> None:
     assert not visits.select(pl.struct("person", "service").is_duplicated()).to_series().any()
 
 
+def test_a_stay_within_an_earlier_one_is_left_out_also_behind_another_such_stay() -> None:
+    feed = FEED.model_copy(update={"seed": 7, "patients": 30, "claims": 100_000})
+    planned = hospital_visits(feed, START, END)
+
+    assert len(planned.person) > 1_000
+    assert not pl.DataFrame([planned.person, planned.service]).is_duplicated().any()
+
+
 def test_stays_have_their_share_of_the_claims(visits: pl.DataFrame) -> None:
     assert visits.height / FEED.claims == pytest.approx(SHARE_OF_CLAIMS, rel=0.15)
+
+
+@pytest.mark.parametrize(("story", "fits"), [("pregnancy_ultrasound", False), ("delivery", True)])
+def test_planned_visits_of_who_is_in_hospital_wait_but_births_do_not(
+    visits: pl.DataFrame, story: str, fits: bool
+) -> None:
+    days = visits.filter(pl.col("story") == NEXT).unique("person", maintain_order=True)
+    nothing, size = np.zeros(days.height, dtype=np.int64), days.height
+    slots = Slots(
+        counter=days["counter"].to_numpy(),
+        episode=days["episode"].to_numpy(),
+        is_first=np.zeros(size, dtype=np.bool_),
+        story=np.full(size, stories().index(story)),
+        person=days["person"].to_numpy(),
+        service=days["service"].to_numpy(),
+    )
+    codes = np.full((size, MOST_DIAGNOSES), NONE)
+    codes[:, 0] = read_table("diagnoses")["diagnosis_code"].to_list().index("Z34.83")
+    draft = Draft(np.arange(size), slots, nothing + NONE, nothing.astype(np.uint64), codes)
+
+    assert size > 20
+    assert len(fitting_claims(FEED, History(), draft, np.arange(size), is_last=False).row) == (size if fits else 0)
 
 
 def test_days_that_are_asked_for_in_parts_have_the_same_stays(visits: pl.DataFrame) -> None:
