@@ -16,15 +16,15 @@ OTHER_SHAPES = (AttributeError, KeyError, TypeError, ValueError)
 """What reading a report of another version of the program may raise; pydantic's errors are ValueErrors."""
 
 Kind = Literal["generate", "quality", "fidelity", "load", "reconcile", "aggregate"]
-KINDS: dict[Kind, tuple[str, str]] = {
-    "generate": ("Days generated", "claims generate"),
-    "quality": ("Every row checked", "claims quality"),
-    "load": ("Loaded into the FHIR server", "claims load"),
-    "reconcile": ("FHIR server compared with the ledger", "claims reconcile"),
-    "aggregate": ("Aggregates built", "claims aggregate"),
-    "fidelity": ("Compared with public figures", "claims fidelity"),
+KINDS: dict[Kind, tuple[str, str, str]] = {
+    "generate": ("Days generated", "claims generate", "claims"),
+    "quality": ("Every row checked", "claims quality", "claims?view=checks"),
+    "load": ("Loaded into the FHIR server", "claims load", "fhir_load"),
+    "reconcile": ("FHIR server compared with the ledger", "claims reconcile", "fhir_load?view=checks"),
+    "aggregate": ("Aggregates built", "claims aggregate", "claims_current"),
+    "fidelity": ("Compared with public figures", "claims fidelity", "fidelity"),
 }
-"""By kind: what it did, and the command that does it."""
+"""By kind: what it did, the command that does it, and the page of the Dagster UI under `/assets/` that shows it."""
 
 
 class Step(BaseModel):
@@ -36,6 +36,7 @@ class Step(BaseModel):
     finished_at: AwareDatetime | None = Field(description="Null where there is no report.")
     state: Literal["good", "bad", "never"]
     summary: str
+    dagster_url: str = Field(description="The asset that does the same in the Dagster UI, or its checks.")
 
 
 class Held(BaseModel):
@@ -72,14 +73,15 @@ class Pipeline(BaseModel):
 def pipeline(view: View, settings: Settings) -> Pipeline:
     """Return the newest report of each kind, and the days by which the aggregates are behind."""
     newest = {kind: _newest(settings.runs_path, kind) for kind in KINDS}
+    dagster_url = f"http://127.0.0.1:{settings.dagster_port}"
     last_day = view.built_from.last_day
     return Pipeline(
         last_day=last_day,
         days_behind=max(0, (yesterday() - last_day).days),
-        steps=[_step(kind, report) for kind, report in newest.items()],
+        steps=[_step(kind, report, dagster_url) for kind, report in newest.items()],
         checks=_checks(newest["quality"]),
         held=_held(newest["reconcile"]),
-        dagster_url=f"http://127.0.0.1:{settings.dagster_port}",
+        dagster_url=dagster_url,
     )
 
 
@@ -95,23 +97,28 @@ def _newest(folder: Path, kind: Kind) -> dict[str, Any] | None:
     return None
 
 
-def _step(kind: Kind, report: dict[str, Any] | None) -> Step:
-    title, command = KINDS[kind]
+def _step(kind: Kind, report: dict[str, Any] | None, dagster_url: str) -> Step:
+    title, command, page = KINDS[kind]
+    step = Step(
+        kind=kind,
+        title=title,
+        command=command,
+        finished_at=None,
+        state="never",
+        summary="No report",
+        dagster_url=f"{dagster_url}/assets/{page}",
+    )
     if report is None:
-        return Step(kind=kind, title=title, command=command, finished_at=None, state="never", summary="No report")
+        return step
     try:
         is_good, summary = _SUMMARIES[kind](report)
-        return Step(
-            kind=kind,
-            title=title,
-            command=command,
-            finished_at=report["finished_at"],
-            state="good" if is_good else "bad",
-            summary=summary,
+        state = "good" if is_good else "bad"
+        return Step.model_validate(
+            {**dict(step), "finished_at": report["finished_at"], "state": state, "summary": summary}
         )
     except OTHER_SHAPES:
         unread = f"The report of another version cannot be read: {command}"
-        return Step(kind=kind, title=title, command=command, finished_at=None, state="bad", summary=unread)
+        return step.model_copy(update={"state": "bad", "summary": unread})
 
 
 def _checks(report: dict[str, Any] | None) -> list[CheckResult]:

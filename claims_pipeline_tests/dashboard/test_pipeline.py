@@ -5,6 +5,7 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import duckdb
 import httpx
@@ -12,6 +13,7 @@ import pytest
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
+from claims_pipeline.definitions import defs
 from claims_pipeline.fidelity.report import FidelityReport, Measurement, Verdict
 from claims_pipeline.load.reconciling.reconcile import ReconcileReport, TypeComparison
 from claims_pipeline.load.report import Latency, LoadReport
@@ -46,6 +48,11 @@ def test_without_a_report_each_step_names_its_command(client: httpx.Client) -> N
 
     assert {one["state"] for one in answer["steps"]} == {"never"}
     assert "claims reconcile" in {one["command"] for one in answer["steps"]}
+    assets = {key.to_user_string() for key in defs.resolve_all_asset_keys()}
+    for one in answer["steps"]:
+        address = urlsplit(one["dagster_url"])
+        assert f"{address.scheme}://{address.netloc}" == answer["dagster_url"]
+        assert address.path.removeprefix("/assets/") in assets
     assert answer["days_behind"] == (yesterday() - FEB_3) / timedelta(days=1)
     assert answer["held"] == []
 

@@ -10,11 +10,11 @@ export function showPipeline({ last_day, days_behind, steps, checks, held, dagst
   document.getElementById("behind").textContent = days_behind
     ? `The figures reach to ${formatDay(last_day)}: ${formatCount(days_behind)} ${days_behind === 1 ? "day" : "days"} behind yesterday.`
     : `The figures reach to ${formatDay(last_day)}; nothing is behind.`;
-  const rows = steps.map(({ title, command, finished_at, state, summary }) => [
+  const rows = steps.map(({ title, command, finished_at, state, summary, dagster_url }) => [
     title, element("span", { className: `state ${state}` }, STATES[state]), finished_at ? formatMoment(finished_at) : "–", summary,
-    element("code", {}, command)]);
+    element("code", {}, command), element("a", { href: dagster_url, "aria-label": `Dagster: ${title}` }, "Dagster")]);
   const place = document.getElementById("steps");
-  keepingFocus(place, () => place.replaceChildren(tableOf(["Step", "State", "Finished", "Result", "Command"], rows)));
+  keepingFocus(place, () => place.replaceChildren(tableOf(["Step", "State", "Finished", "Result", "Command", "Also in"], rows)));
   document.getElementById("row-checks").replaceChildren(checks.length ? tableOfChecks(checks)
     : element("p", { className: "empty" }, "The lake's rows were not checked yet: run ", element("code", {}, "claims quality"), "."));
   const counted = (value) => (value === null ? "–" : formatCount(value));
