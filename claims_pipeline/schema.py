@@ -69,7 +69,7 @@ class Table:
 
     @cached_property
     def coded_schema(self) -> pl.Schema:
-        """The same with codes as `pl.Categorical`, which Parquet writers need not look for in text."""
+        """Column names and types with codes as `pl.Categorical`, which Parquet writers need not look for in text."""
         return pl.Schema({column.name: column.coded_dtype for column in self.columns})
 
     def conform(self, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:

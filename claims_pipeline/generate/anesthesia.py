@@ -8,13 +8,13 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.anesthesia_modifiers import are_directed
 from claims_pipeline.generate.calendar import stories
 from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import Draws, Floats, Integers, KeyedChoice, pair
 from claims_pipeline.generate.following_procedures import with_claims_of_procedures
 from claims_pipeline.generate.lines import Lines
-from claims_pipeline.generate.medical_direction import are_directed
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.slots import ReceiptDays
 from claims_pipeline.generate.standing import Standing, standing

@@ -210,7 +210,7 @@ def _receipt_openness(days: Integers) -> Floats:
 
 @cache
 def _openness_in(year: int) -> Floats:
-    """Return the same for the days of a year."""
+    """Return how likely a claim is received on each day of a year, in proportion."""
     days = np.arange(*year_start(np.array([year, year + 1])))
     openness: Floats = np.where(_holiday_closure(days) < 0.5, HOLIDAY_RECEIPTS, 1.0)
     openness *= RECEIPTS_BY_WEEKDAY[weekday_of(days)]

@@ -6,12 +6,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.anesthesia_modifiers import are_directed, physical_states
 from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers, pair
 from claims_pipeline.generate.lines import Lines
-from claims_pipeline.generate.medical_direction import are_directed
 from claims_pipeline.generate.once import once
-from claims_pipeline.generate.physical_status import physical_states
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 

@@ -6,6 +6,7 @@ Coverage renews on January 1; Medicare begins on the first of the month of the 6
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.days import year_of, year_start, years_in
 from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice, pair
 from claims_pipeline.generate.membership import KINDS, MEDICAID, MEDICARE
-from claims_pipeline.generate.population import population
+from claims_pipeline.generate.once import once
+from claims_pipeline.generate.population import UNKNOWN, chosen_once, population
 from claims_pipeline.generate.subscribers import policy_numbers, subscribers_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -22,6 +24,9 @@ DUAL = 0.7
 """Share of those with Medicaid who keep it beside Medicare, so that 12 percent of Medicare have both (KFF)."""
 PLAN_CHANGES_A_YEAR = 0.12
 """Share of members who choose another plan at renewal: by judgement, most stay where they are."""
+
+YEARS_KEPT = 3
+"""Years whose plans are kept: that of receipt, the one before it, in which many of its services are, and the next."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +107,18 @@ def _plan(feed: Feed, policies: Integers, years: Integers, kind: Integers) -> In
     """Return the plan of a kind that a policy has in a year: kept until its holder chooses anew at a renewal."""
     plans = np.empty_like(policies)
     for year in years_in(years):
-        for number, name in enumerate(KINDS):
+        for number in range(len(KINDS)):
             (at,) = np.nonzero((years == year) & (kind == number))
             choose = partial(_chosen_plan, feed, policies[at], year, number)
-            plans[at] = population(feed).remembered(f"plan/{name}/{year}", policies[at], choose)
+            plans[at] = chosen_once(_plans_known(feed, year)[number], policies[at], choose)
     return plans
+
+
+@once(maxsize=YEARS_KEPT)
+def _plans_known(feed: Feed, year: int) -> NDArray[np.signedinteger[Any]]:  # noqa: ARG001  # each year has its own
+    """Return the plans of a year that have been asked for, by kind of coverage (rows) and number of the policy."""
+    fits_plans = np.min_scalar_type(-read_table("plans").height)
+    return np.full((len(KINDS), feed.patients), UNKNOWN, dtype=fits_plans)
 
 
 def _chosen_plan(feed: Feed, policies: Integers, year: int, kind: int, rows: Integers) -> Integers:

@@ -86,7 +86,7 @@ def unpair(counters: Bits) -> tuple[Integers, Integers]:
 
 
 def narrowed(values: Integers, kind: type[np.signedinteger[Any]] = np.int32) -> Integers:
-    """Return the same numbers in fewer bytes, which they must fit into."""
+    """Return numbers in fewer bytes, which they must fit into."""
     return values.astype(kind)
 
 

@@ -216,7 +216,7 @@ def without_repeats(lines: Lines) -> Lines:
 
 
 def drop_needless(diagnoses: Diagnoses, lines: Lines) -> None:
-    """Take the diagnoses away that lines brought which were left out, such as Z23 without a vaccine."""
+    """Remove from the end of each claim the diagnoses that only lines bring and no line has: Z23 without a vaccine."""
     is_pointed = np.zeros((len(diagnoses.count), MOST_DIAGNOSES + 1), dtype=np.bool_)
     is_pointed[lines.claim, lines.pointer] = True
     for number in range(MOST_DIAGNOSES, 1, -1):

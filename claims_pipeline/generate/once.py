@@ -43,8 +43,7 @@ def once(maxsize: int | None = None, *, is_large: bool = False) -> Callable[[Cal
 def forget_large() -> None:
     """Drop the results of the functions whose results are large; they are made again when they are asked for.
 
-    Where the C library is glibc, what is free is given back to the system: what a part of the work has freed is else
-    kept for others like it.
+    With glibc, free memory is also returned to the system; otherwise the allocator keeps it for later allocations.
     """
     for forget in _forget_large:
         forget()

@@ -11,7 +11,7 @@ from claims_pipeline.generate.draws import Bits, Integers
 
 @dataclass(frozen=True)
 class PlannedVisits:
-    """Arrays of equal length.
+    """Visits whose claims have a day of receipt of their own, as arrays of equal length.
 
     Attributes:
         received: day of receipt.

@@ -21,7 +21,7 @@ NO_ROWS: Integers = np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True)
 class Planting:
-    """The visits of a part of a year on the way.
+    """The visits of a part of a year while irregularities are planted.
 
     Attributes:
         draws: of the feed.
@@ -29,7 +29,7 @@ class Planting:
         counter: the counter of each claim.
         is_paid: which claims do not end as cancelled: a cancelled claim may be billed again.
         is_free: which visits may be changed or copied.
-        brings_others: which visits no planted claim may take the place of: their anesthesia would be for nothing.
+        brings_others: which visits no planted claim may take the place of: they have anesthesia or pathology.
         labels: of the irregularities so far.
     """
 

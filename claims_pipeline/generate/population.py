@@ -43,6 +43,7 @@ TODDLER = 4
 ATTEMPTS = 12
 """Number of people who are drawn for a day, at most, until one is covered on it; after that it is the first person."""
 FIRST_PERSON = 0
+UNKNOWN = -1
 KEPT = (
     *("birth_day", "medicare", "first", "last", "gap_first", "gap_last", "death", "own_from", "expects", "kind"),
     *("home_kind", "place", "role", "is_female", "has_spouse", "has_own_policy"),
@@ -81,14 +82,10 @@ class Population:
             people: their numbers, which may repeat.
             choose: returns the rows for the people at some positions in `people`.
         """
-        if what not in self._remembered:
-            self._remembered[what] = np.full(len(self.birth_day), -1, dtype=np.int16)
-        known = self._remembered[what]
-        (unknown,) = np.nonzero(known[people] < 0)
-        if len(unknown):
-            first = unknown[np.unique(people[unknown], return_index=True)[1]]
-            known[people[first]] = choose(first)
-        return known[people].astype(np.int64)
+        known = self._remembered.get(what)
+        if known is None:
+            known = self._remembered.setdefault(what, np.full(len(self.birth_day), UNKNOWN, dtype=np.int16))
+        return chosen_once(known, people, choose)
 
     def covers(self, people: Integers, days: Integers) -> NDArray[np.bool_]:
         """Return whether each person is covered on a day."""
@@ -98,6 +95,23 @@ class Population:
         is_covered: NDArray[np.bool_] = (first <= days) & (days <= last)
         is_covered &= (days < gap_first) | (days > gap_last)
         return is_covered
+
+
+def chosen_once(
+    known: NDArray[np.signedinteger[Any]], people: Integers, choose: Callable[[Integers], Integers]
+) -> Integers:
+    """Return the row of a reference table that is chosen for each person, and keep it in `known`.
+
+    Args:
+        known: the row of each person of the feed, UNKNOWN before the first time.
+        people: their numbers, which may repeat.
+        choose: returns the rows for the people at some positions in `people`.
+    """
+    (unknown,) = np.nonzero(known[people] == UNKNOWN)
+    if len(unknown):
+        first = unknown[np.unique(people[unknown], return_index=True)[1]]
+        known[people[first]] = choose(first)
+    return known[people].astype(np.int64)
 
 
 @once(maxsize=1)
@@ -186,7 +200,7 @@ def onsets_of(feed: Feed) -> Days:
 
 
 def onsets_among(feed: Feed, people: Integers) -> Days:
-    """Return the same for some people, without those of all others."""
+    """Return the day on which each chronic condition (rows) begins for some people, NEVER where it does not."""
     everyone = population(feed)
     birth_days, is_female = everyone.birth_day[people], everyone.is_female[people]
     years = (day_number(feed.start_date) - birth_days) / DAYS_A_YEAR

@@ -51,7 +51,7 @@ class GenerateReport:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the same facts as JSON values."""
+        """Return the facts of the report as JSON values."""
         facts = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "feed"}
         return facts | {
             "start": str(self.start),

@@ -77,7 +77,7 @@ class Slots:
         return Slots(*(values[rows] for values in vars(self).values()))
 
     def narrowed(self) -> "Slots":
-        """Return the same in fewer bytes: NumPy must be given wider integers before it adds or multiplies them."""
+        """Return the visits in fewer bytes: NumPy must be given wider integers before it adds or multiplies them."""
         story, person, service = narrowed(self.story, np.int8), narrowed(self.person), narrowed(self.service)
         return replace(self, story=story, person=person, service=service)
 

@@ -84,7 +84,10 @@ def _drawn(
 def _fitting(
     feed: Feed, first: int, last: int, earlier: Sequence[pl.DataFrame], run: Run
 ) -> tuple[ReceiptDays, list[Standing]]:
-    """Return the same but for the claims that procedures bring: claims of patients whose histories they fit."""
+    """Return some days of receipt, and their claims without replacements and without those that procedures bring.
+
+    The claims fit the patients' histories.
+    """
     receipts, draft = regular_draft(feed, first, last, run)
     if draft is None:
         return receipts, []

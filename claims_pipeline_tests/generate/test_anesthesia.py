@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from claims_pipeline.generate.anesthesia_modifiers import physical_states
 from claims_pipeline.generate.conditions import condition_names
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.encounters import encounters_of
 from claims_pipeline.generate.identifiers import dates
-from claims_pipeline.generate.physical_status import physical_states
 from claims_pipeline.generate.plan import plan_of
 from claims_pipeline.generate.population import onsets_of
 from claims_pipeline.generate.years import visits_of

@@ -1,10 +1,13 @@
-"""The physical status of patients under anesthesia (American Society of Anesthesiologists, P1 to P3)."""
+"""What the modifiers of anesthesia say: the patient's physical status, and whether a nurse is directed.
+
+The status is that of the American Society of Anesthesiologists, P1 to P3.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.conditions import condition_names
-from claims_pipeline.generate.draws import Bits, Draws, Integers
+from claims_pipeline.generate.draws import Bits, Draws, Integers, pair
 from claims_pipeline.generate.population import onsets_among
 from claims_pipeline.lake import Feed
 
@@ -16,6 +19,8 @@ NO_DISEASE = ("hyperlipidemia", "osteoarthritis")
 WORSE = 0.2
 """Share of patients who are one step worse than their conditions say, since they smoke or a disease is not controlled
 (the society's examples of P2 and P3): by judgement."""
+DIRECTED = 0.4
+"""Share of anesthesia that a nurse gives and an anesthesiologist directs: by judgement."""
 
 
 def physical_states(
@@ -37,3 +42,12 @@ def physical_states(
     is_worse = Draws(feed.seed).uniform("claim/physical state", counter) < WORSE
     worse: Integers = np.minimum(state + is_worse, SEVERE)
     return worse
+
+
+def are_directed(draws: Draws, people: Integers, days: Integers) -> NDArray[np.bool_]:
+    """Return whether a nurse gives the anesthesia of each person on a day, and an anesthesiologist directs it.
+
+    Each of the two bills half of the fee.
+    """
+    directed: NDArray[np.bool_] = draws.uniform("anesthesia/directed", pair(days, people)) < DIRECTED
+    return directed
