@@ -24,7 +24,7 @@ from claims_pipeline.generate.lines import (
 from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.generate.pregnancies import are_pregnant
 from claims_pipeline.generate.providers import providers_of
-from claims_pipeline.generate.reasons import reasons_of
+from claims_pipeline.generate.reasons import Reasons, reasons_of
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.generate.standing import Standing, standing
 from claims_pipeline.generate.stays import are_in_hospital
@@ -54,58 +54,27 @@ def fitting_claims(feed: Feed, history: History, draft: Draft, rows: Integers, *
 
 def _made(feed: Feed, draft: Draft, seen: Seen, done: Done, *, is_last: bool) -> Standing:
     """Return the claims that fit the visits and services that stand, with their providers, diagnoses and lines."""
-    draws, people, slots = Draws(feed.seed), population(feed), draft.slots
-    conditions = conditions_on(feed, slots.person, slots.service)
-    months = age_months_on(people.birth_day[slots.person], slots.service)
-    ages = months // 12
-    reasons = reasons_of(
-        feed,
-        slots,
-        ages=ages,
-        conditions=conditions,
-        source_story=draft.source_story,
-        source_episode=draft.source_episode,
-    )
-    drawn_by = slots if draft.codes is None else replace(slots, counter=slots.episode)
-    diagnoses = diagnoses_of(draws, drawn_by, conditions, reasons.principal)
-    if draft.codes is not None:
-        (given,) = np.nonzero(draft.codes[:, 0] != NONE)
-        reasons.principal[given], reasons.condition[given] = draft.codes[given, 0], NONE
-        diagnoses.codes[given] = draft.codes[given]
-        diagnoses.count[given] = np.count_nonzero(draft.codes[given] != NONE, axis=1)
+    slots, is_planned, birth_day = draft.slots, draft.codes is not None, population(feed).birth_day[draft.slots.person]
+    months = age_months_on(birth_day, slots.service)
+    reasons, diagnoses = _reasons_and_diagnoses(feed, draft, ages=months // 12)
     providers = providers_of(feed, slots, reasons)
     visits = Seen(
         slots.person,
         providers.practitioner,
         practices_of(feed)[providers.practitioner],
         slots.service,
-        providers.is_new | (people.birth_day[slots.person] >= day_number(feed.start_date)),
+        providers.is_new | (birth_day >= day_number(feed.start_date)),
     )
-    fits = ~seen_again(visits, seen, _days_between_visits(feed, seen, visits, is_planned=draft.codes is not None))
+    fits = ~seen_again(visits, seen, _days_between_visits(feed, seen, visits, is_planned=is_planned))
     is_new, is_early = new_patients(visits, seen, is_first_seen=day_number(feed.start_date) + NEW_AFTER)
     is_course = (read_table("stories")["draw"] == "course").to_numpy()[slots.story]
     is_new &= ~is_course
     fits &= ~is_early & ~_wait_for_birth(feed, slots, reasons.principal)
-    fits &= ~_wait_for_discharge(feed, slots, is_planned=draft.codes is not None)
-    specialty, _ = places_of(feed)
-    plans = span_on(feed, people=slots.person, days=slots.service).plan
-    encounters = Encounters(
-        draws=draws,
-        counter=slots.counter,
-        story=slots.story,
-        ages=ages,
-        months=months,
-        is_female=people.is_female[slots.person],
-        is_medicare=read_table("plans")["coverage_kind"].to_numpy()[plans] == "medicare",
-        diagnoses=diagnoses,
-        specialty=specialty[providers.practitioner],
-        coding=_coding(draws, feed)[providers.practitioner],
-        is_new=np.where(is_course, slots.is_first, is_new),
-        is_video=is_video(draws, slots.counter, slots.story),
-    )
-    lines = wanted_lines(encounters)
+    fits &= ~_wait_for_discharge(feed, slots, is_planned=is_planned)
+    is_first = np.where(is_course, slots.is_first, is_new)
+    lines = wanted_lines(_encounters(feed, slots, diagnoses, providers.practitioner, months=months, is_new=is_first))
     is_follower = draft.source_story != NONE
-    is_refused = _refused(slots, lines, done, rank=np.arange(len(ages)) + is_follower * len(ages))
+    is_refused = _refused(slots, lines, done, rank=np.arange(len(months)) + is_follower * len(months))
     is_main = np.r_[True, lines.claim[1:] != lines.claim[:-1]]
     fits[lines.claim[is_main & is_refused]] = False
     lines = without_repeats(lines.at(~is_refused | ~fits[lines.claim]))
@@ -123,6 +92,56 @@ def _made(feed: Feed, draft: Draft, seen: Seen, done: Done, *, is_last: bool) ->
         is_new=is_new[fits],
         diagnoses=Diagnoses(diagnoses.codes[fits], diagnoses.count[fits]),
         lines=replace(lines, claim=place[lines.claim]),
+    )
+
+
+def _reasons_and_diagnoses(feed: Feed, draft: Draft, ages: Integers) -> tuple[Reasons, Diagnoses]:
+    """Return why the patients of a draft are seen, and the diagnoses of its claims: those that it gives, or drawn."""
+    slots, codes = draft.slots, draft.codes
+    conditions = conditions_on(feed, slots.person, slots.service)
+    reasons = reasons_of(
+        feed,
+        slots,
+        ages=ages,
+        conditions=conditions,
+        source_story=draft.source_story,
+        source_episode=draft.source_episode,
+    )
+    drawn_by = slots if codes is None else replace(slots, counter=slots.episode)
+    diagnoses = diagnoses_of(Draws(feed.seed), drawn_by, conditions, reasons.principal)
+    if codes is not None:
+        (given,) = np.nonzero(codes[:, 0] != NONE)
+        reasons.principal[given], reasons.condition[given] = codes[given, 0], NONE
+        diagnoses.codes[given] = codes[given]
+        diagnoses.count[given] = np.count_nonzero(codes[given] != NONE, axis=1)
+    return reasons, diagnoses
+
+
+def _encounters(
+    feed: Feed,
+    slots: Slots,
+    diagnoses: Diagnoses,
+    practitioner: Integers,
+    *,
+    months: Integers,
+    is_new: NDArray[np.bool_],
+) -> Encounters:
+    """Return what decides about the lines of claims, given the patients' ages in months and who is new."""
+    draws, (specialty, _) = Draws(feed.seed), places_of(feed)
+    plans = span_on(feed, people=slots.person, days=slots.service).plan
+    return Encounters(
+        draws=draws,
+        counter=slots.counter,
+        story=slots.story,
+        ages=months // 12,
+        months=months,
+        is_female=population(feed).is_female[slots.person],
+        is_medicare=read_table("plans")["coverage_kind"].to_numpy()[plans] == "medicare",
+        diagnoses=diagnoses,
+        specialty=specialty[practitioner],
+        coding=_coding(draws, feed)[practitioner],
+        is_new=is_new,
+        is_video=is_video(draws, slots.counter, slots.story),
     )
 
 
