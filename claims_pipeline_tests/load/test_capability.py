@@ -65,6 +65,7 @@ def test_it_is_sent_again_when_the_server_has_the_type(
     assert retry_dead_letters([], fake_target).total == Counts(read=1, created=1)
 
 
+@pytest.mark.heavy
 def test_a_dry_run_counts_it_as_rejected_and_writes_no_letter(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

@@ -217,6 +217,7 @@ def test_a_dead_letter_is_sent_again_when_its_cause_is_gone(
     assert list_dead_letters(fake_target).is_empty()
 
 
+@pytest.mark.heavy
 def test_a_server_that_is_not_ready_is_not_waited_for(
     fake_server: FakeServer, fake_target: Settings, tmp_path: Path
 ) -> None:

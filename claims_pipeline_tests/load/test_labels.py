@@ -181,6 +181,7 @@ def test_a_label_that_somebody_added_is_found_and_repaired(
     assert reconcile(fake_target, deep=True).is_equal
 
 
+@pytest.mark.heavy
 def test_labels_of_a_lakes_resources_are_compared_too(fake_server: FakeServer, fake_target: Settings) -> None:
     load_lake(tiny_lake(fake_target.lake_path, Shape("lake", days=1)), fake_target)
     assert reconcile(fake_target, deep=True).is_equal
@@ -227,6 +228,7 @@ def test_only_resources_from_files_come_with_their_labels(origin: str, labels: s
     assert resource.labels == labels
 
 
+@pytest.mark.heavy
 def test_labels_that_an_old_ledger_does_not_know_are_no_reason_to_read_a_resource(
     fake_server: FakeServer, fake_target: Settings, file: Path
 ) -> None:

@@ -161,6 +161,7 @@ def test_the_first_three_resources_that_would_be_overwritten_are_named(
     )
 
 
+@pytest.mark.heavy
 def test_a_ledger_of_another_feed_is_named_with_what_differs(fake_target: Settings, lake: Lake, tmp_path: Path) -> None:
     load_lake(lake, fake_target)
     other = tiny_lake(tmp_path / "other", Shape("own", days=1, claims_a_day=1))

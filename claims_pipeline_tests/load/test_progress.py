@@ -132,6 +132,7 @@ def test_data_without_claims_has_a_pace_of_resources(
     assert len(fake_server.names("Patient")) == 300
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("wait", "stage"), [(True, f"waiting for {BASE}"), (False, f"asking {BASE}")])
 def test_a_load_waits_for_the_server_only_if_it_may(
     fake_target: Settings, tmp_path: Path, wait: bool, stage: str

@@ -100,6 +100,7 @@ def test_counts_that_do_not_add_up_are_refused(counts: tuple[int, ...]) -> None:
 groups = st.lists(st.tuples(st.integers(1, 5), st.booleans()), max_size=12)
 
 
+@pytest.mark.heavy
 @given(groups=groups, size=st.integers(1, 6))
 def test_bundles_hold_everything_in_order_and_part_nothing_that_belongs_together(
     groups: list[tuple[int, bool]], size: int

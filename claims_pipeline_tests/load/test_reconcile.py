@@ -45,6 +45,7 @@ def test_the_answer_reads_like_this() -> None:
     assert report.to_json()["differing"] == ["Patient/p-1"]
 
 
+@pytest.mark.heavy
 def test_an_equal_server_is_said_to_hold_what_the_ledger_says(loaded: Settings) -> None:
     report = reconcile(loaded, deep=True)
 
@@ -78,6 +79,7 @@ def raise_generation(server: FakeServer, settings: Settings) -> None:
     server.held[MARKER_PATH] = stored(generation, Marker(info["ledger_id"], generation).to_fhir())
 
 
+@pytest.mark.heavy
 def test_a_load_that_begins_meanwhile_is_not_taken_for_a_restored_server(
     fake_server: FakeServer, loaded: Settings
 ) -> None:
@@ -99,6 +101,7 @@ def test_a_load_that_begins_meanwhile_is_not_taken_for_a_restored_server(
     assert later
 
 
+@pytest.mark.heavy
 def test_a_server_that_was_restored_is_still_noticed(fake_server: FakeServer, loaded: Settings) -> None:
     marker = fake_server.held[MARKER_PATH]
     raise_generation(fake_server, loaded)
@@ -108,6 +111,7 @@ def test_a_server_that_was_restored_is_still_noticed(fake_server: FakeServer, lo
         reconcile(loaded)
 
 
+@pytest.mark.heavy
 def test_each_resource_is_looked_at_only_while_no_load_runs(loaded: Settings) -> None:
     with open_ledger(loaded.ledger_path) as ledger, holding_lock(ledger):
         assert reconcile(loaded).is_equal
@@ -172,6 +176,7 @@ def test_a_repair_marks_what_is_missing_and_what_is_changed_for_the_next_load(
     assert load_files([str(file)], fake_target).total == Counts(read=4, unchanged=2, created=1, updated=1)
 
 
+@pytest.mark.heavy
 def test_a_server_is_waited_for_only_if_that_is_asked_for(fake_server: FakeServer, loaded: Settings) -> None:
     fake_server.requests.clear()
     fake_server.behave(times(2, everything(503)))
@@ -182,6 +187,7 @@ def test_a_server_is_waited_for_only_if_that_is_asked_for(fake_server: FakeServe
     assert reconcile(loaded, wait=True).is_equal
 
 
+@pytest.mark.heavy
 def test_a_ledger_that_is_named_must_be_there(loaded: Settings, tmp_path: Path) -> None:
     with pytest.raises(LedgerUnusable, match="no ledger here"):
         reconcile(loaded, ledger_path=tmp_path / "none.sqlite")
@@ -189,6 +195,7 @@ def test_a_ledger_that_is_named_must_be_there(loaded: Settings, tmp_path: Path) 
     assert reconcile(loaded, ledger_path=loaded.ledger_path).is_equal
 
 
+@pytest.mark.heavy
 def test_a_damaged_answer_to_a_question_is_asked_for_again(
     fake_server: FakeServer, loaded: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -219,6 +219,7 @@ def test_a_marker_that_stays_after_all_was_removed_is_reported(
     assert fake_server.held == {}
 
 
+@pytest.mark.heavy
 def test_the_first_ten_of_what_stays_are_named(fake_server: FakeServer, fake_target: Settings, folder: Path) -> None:
     (folder / "Patient.ndjson").write_text(ndjson(*(patient(f"p-{number}") for number in range(12))))
     load_files([str(folder)], fake_target)

@@ -45,6 +45,7 @@ def test_what_the_server_has_lost_is_counted_once_and_settled(
     assert load(lake, fake_target, Vanished.ENTERED_IN_ERROR).vanished == {}
 
 
+@pytest.mark.heavy
 def test_many_are_entered_in_error_a_part_at_a_time(
     fake_server: FakeServer, fake_target: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +78,7 @@ def test_what_cannot_be_deleted_is_named_and_tried_again(
     assert load(lake, fake_target, Vanished.DELETE).vanished == {"Claim deleted": 1}
 
 
+@pytest.mark.heavy
 def test_a_type_that_was_not_asked_for_is_left_alone(
     fake_server: FakeServer, fake_target: Settings, lake: Lake
 ) -> None:

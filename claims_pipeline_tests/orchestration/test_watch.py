@@ -80,6 +80,7 @@ def test_a_failed_day_sends_one_alert_however_often_it_fails_and_one_more_when_i
     assert book.open == []
 
 
+@pytest.mark.heavy
 def test_other_days_that_fail_are_another_incident(instance: dg.DagsterInstance, book: Book) -> None:
     run(load_that_fails_on_wednesdays, instance, "2025-02-05", "2025-02-05")
     look(instance, book, CHECKS)
@@ -173,6 +174,7 @@ def test_two_warnings_of_a_day_are_one_alert_that_names_both(instance: dg.Dagste
     assert "also: claims_pipeline: check claims.codes_fit_patient failed" in book.unsent[0].text
 
 
+@pytest.mark.heavy
 def test_a_warning_of_a_run_under_way_is_sent_with_the_end_of_the_run(instance: dg.DagsterInstance, book: Book) -> None:
     at_the_load = []
 

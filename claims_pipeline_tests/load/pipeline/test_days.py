@@ -11,6 +11,7 @@ from claims_pipeline_tests.lakes import START, Shape, claim, move_each_day, pati
 from claims_pipeline_tests.load.fake_server import FakeServer
 
 
+@pytest.mark.heavy
 def test_an_older_day_never_overrules_a_newer_one(fake_target: Settings) -> None:
     shape = Shape("older")
     lake = tiny_lake(fake_target.lake_path, shape)
@@ -66,6 +67,7 @@ def test_a_claim_of_a_coverage_that_is_nowhere_is_rejected_before_it_is_sent(fak
     assert second.exit_code == 1
 
 
+@pytest.mark.heavy
 def test_a_rejected_claim_loads_once_its_coverage_has_come(fake_target: Settings) -> None:
     shape = Shape("later", days=2, claims_a_day=1, patients=2)
     lake = tiny_lake(fake_target.lake_path, shape)
@@ -94,6 +96,7 @@ def test_a_dry_run_reports_what_would_be_sent_and_sends_nothing(fake_server: Fak
     assert load_lake(lake, fake_target).total.created == 26
 
 
+@pytest.mark.heavy
 def test_a_new_version_of_a_claim_replaces_the_old_one(fake_server: FakeServer, fake_target: Settings) -> None:
     shape = Shape("newer", days=2, claims_a_day=1, patients=1)
     lake = tiny_lake(fake_target.lake_path, shape)
@@ -108,6 +111,7 @@ def test_a_new_version_of_a_claim_replaces_the_old_one(fake_server: FakeServer, 
     assert fake_server.held[f"Claim/{changed['claim_id']}"].resource["status"] == "cancelled"
 
 
+@pytest.mark.heavy
 def test_a_partition_that_cannot_be_read_stops_the_load_and_what_was_sent_is_kept(fake_target: Settings) -> None:
     shape = Shape("broken")
     lake = tiny_lake(fake_target.lake_path, shape)

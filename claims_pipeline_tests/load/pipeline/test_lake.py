@@ -54,6 +54,7 @@ def moving_patient(target: Settings) -> tuple[Lake, str]:
     return lake, f"Patient/{patient_of(shape, 0, 0)}"
 
 
+@pytest.mark.heavy
 def test_the_newest_of_several_versions_is_sent_alone(fake_server: FakeServer, fake_target: Settings) -> None:
     lake, patient = moving_patient(fake_target)
 
@@ -78,6 +79,7 @@ def test_every_version_is_sent_in_its_turn_if_asked_for(fake_server: FakeServer,
     assert load_lake(lake, fake_target).requests_with_resources == 0
 
 
+@pytest.mark.heavy
 def test_an_unchanged_lake_is_counted_by_type_and_day_without_being_opened(
     fake_target: Settings, cancelled: tuple[Lake, Shape, str]
 ) -> None:
@@ -106,6 +108,7 @@ def test_rows_that_are_written_with_other_bytes_are_compared_once_and_not_sent(
     assert (unchanged.requests_with_resources, unchanged.total) == (0, Counts(read=10, unchanged=10))
 
 
+@pytest.mark.heavy
 def test_the_version_of_an_older_day_takes_the_place_of_one_that_is_gone(
     fake_server: FakeServer, fake_target: Settings, cancelled: tuple[Lake, Shape, str]
 ) -> None:
@@ -169,6 +172,7 @@ def test_a_day_that_the_lake_no_longer_has_counts_as_empty(fake_server: FakeServ
     assert len(fake_server.names("Claim")) == 2
 
 
+@pytest.mark.heavy
 def test_a_partition_with_something_rejected_is_read_again(fake_target: Settings) -> None:
     lake = tiny_lake(fake_target.lake_path, Shape("again", days=2, claims_a_day=2))
     rewrite(lake, schema.CLAIMS, START, pl.col("claim_id").str.ends_with("1"), patient_id="nobody")
@@ -181,6 +185,7 @@ def test_a_partition_with_something_rejected_is_read_again(fake_target: Settings
     assert again.exit_code == 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("types", "unsent"), [(["Claim"], 0), (["Patient"], 1)])
 def test_only_the_types_that_are_wanted_are_looked_at(
     fake_target: Settings, cancelled: tuple[Lake, Shape, str], types: Collection[str], unsent: int

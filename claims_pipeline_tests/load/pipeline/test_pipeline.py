@@ -26,6 +26,7 @@ def markers(server: FakeServer) -> list[str]:
     return [request.method for request in server.requests if request.path == MARKER_PATH]
 
 
+@pytest.mark.heavy
 def test_the_progress_of_a_load_adds_up_to_its_total(fake_server: FakeServer, fake_target: Settings) -> None:
     fake_server.behave(times(2, every_transaction(502)))
     told: list[Progress] = []

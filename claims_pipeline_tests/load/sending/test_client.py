@@ -292,6 +292,7 @@ def test_an_error_of_the_server_names_its_address(
     assert len(fake_server.requests) == 1
 
 
+@pytest.mark.heavy
 def test_how_long_a_server_was_waited_for_is_said(fake_server: FakeServer, fake_target: Settings) -> None:
     fake_server.behave(everything(503))
 

@@ -172,6 +172,7 @@ def test_an_empty_file_is_refused_where_it_is_named(tmp_path: Path) -> None:
         assert refusals(found) == [("a.ndjson:1", "the file is empty")]
 
 
+@pytest.mark.heavy
 def test_what_a_truncated_gzip_file_still_holds_is_read(tmp_path: Path) -> None:
     whole = gzipped(ndjson(*(patient(f"p{number}", gender="male") for number in range(5_000))))
 
@@ -221,6 +222,7 @@ def test_the_same_resource_twice_counts_once(tmp_path: Path) -> None:
         assert (found.count, found.identical_count, found.superseded_count) == (1, 1, 0)
 
 
+@pytest.mark.heavy
 def test_the_last_of_several_contents_of_one_id_counts_and_the_others_are_reported(tmp_path: Path) -> None:
     content = ndjson(patient("p1", gender="male"), patient("p1", gender="female"))
 
@@ -258,6 +260,7 @@ def test_an_entry_that_asks_for_something_else_is_refused(
     assert said.startswith(reason)
 
 
+@pytest.mark.heavy
 def test_entries_before_the_break_of_a_bundle_are_read(tmp_path: Path) -> None:
     text = json.dumps(bundle(*(post(patient(f"p{number}"), f"urn:uuid:{number}a") for number in range(3))), indent=1)
     broken = text[: text.index('"p2"')]
@@ -271,6 +274,7 @@ def test_entries_before_the_break_of_a_bundle_are_read(tmp_path: Path) -> None:
     assert reason.endswith("; the rest of this Bundle is not read")
 
 
+@pytest.mark.heavy
 def test_other_bundles_of_the_file_are_read_after_a_broken_one(tmp_path: Path) -> None:
     broken = '{"resourceType": "Bundle", "type": "batch", "entry": [{"resource": {]}\n'
 
@@ -291,6 +295,7 @@ def test_a_missing_path_and_a_folder_without_fhir_are_errors(tmp_path: Path) -> 
         pass
 
 
+@pytest.mark.heavy
 def test_nothing_of_the_spool_is_left_behind(tmp_path: Path) -> None:
     with reading(tmp_path, a__ndjson=ndjson(patient("p1"), coverage("c1", "Patient/p1"))) as found:
         everything(found)

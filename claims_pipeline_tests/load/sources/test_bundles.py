@@ -117,6 +117,7 @@ def test_reading_again_gives_the_same_resources(tmp_path: Path) -> None:
         assert everything(first).equals(everything(second))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", ["transaction", "batch", "collection", "searchset"])
 def test_each_kind_of_bundle_is_unpacked_with_the_line_of_each_entry(tmp_path: Path, kind: str) -> None:
     with reading(
@@ -140,6 +141,7 @@ def test_a_resource_without_an_id_gets_the_one_its_bundle_gives_it(tmp_path: Pat
         assert [reason for _, reason in refusals(found)] == ["id is missing"]
 
 
+@pytest.mark.heavy
 def test_a_full_url_means_the_entry_of_its_own_bundle(tmp_path: Path) -> None:
     def visit(person: str) -> JsonObject:
         return bundle(post(patient(person), "urn:uuid:1"), post(observation(f"o-{person}", "urn:uuid:1"), "urn:uuid:2"))
@@ -176,6 +178,7 @@ def test_an_ambiguous_identifier_is_left_to_the_server(tmp_path: Path) -> None:
         assert bodies(found)["Observation/o1"]["performer"] == [conditional]
 
 
+@pytest.mark.heavy
 def test_a_reference_inside_a_text_is_left_alone(tmp_path: Path) -> None:
     text = 'see "reference":"urn:uuid:aa" and \\"reference\\":\\"urn:uuid:aa\\"'
     note = {"text": [{"text": text}]}
@@ -187,6 +190,7 @@ def test_a_reference_inside_a_text_is_left_alone(tmp_path: Path) -> None:
         assert bodies(found)["Observation/o1"]["note"][0]["text"] == text
 
 
+@pytest.mark.heavy
 def test_a_version_in_a_reference_stays_and_is_no_other_target(tmp_path: Path) -> None:
     with reading(tmp_path, a__ndjson=ndjson(observation("o1", "Patient/p1/_history/2"), patient("p1"))) as found:
         rows = everything(found)

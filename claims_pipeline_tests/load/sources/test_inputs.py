@@ -65,6 +65,7 @@ EACH_ARCHIVE = pytest.mark.parametrize(
 Pack = Callable[[Path, Members], None]
 
 
+@pytest.mark.heavy
 @EACH_ARCHIVE
 def test_an_archive_is_read_like_a_folder(tmp_path: Path, name: str, pack: Pack) -> None:
     members = {
@@ -148,6 +149,7 @@ def test_an_archive_that_expands_without_end_is_given_up(
     assert bool(said) == (name != "export.tar")  # which is not packed
 
 
+@pytest.mark.heavy
 def test_gzip_padded_with_more_zeros_than_are_read_at_once_is_read(tmp_path: Path) -> None:
     padding = b"\0" * (3 * streams.CHUNK_BYTES + 7)
     content = gzipped(ndjson(patient("p1"))) + padding + gzipped(ndjson(patient("p2"))) + padding
@@ -302,6 +304,7 @@ def test_types_that_are_not_wanted_are_left_out_and_what_refers_to_them_is_repor
     assert others == ["Encounter/e1"]
 
 
+@pytest.mark.heavy
 def test_references_to_what_is_left_out_are_resolved_as_if_it_were_loaded(tmp_path: Path) -> None:
     url = "urn:uuid:00000000-0000-4000-8000-000000000001"
     entries = [post(patient("p1"), url), post(observation("o1", url), "urn:uuid:00000000-0000-4000-8000-000000000002")]

@@ -48,6 +48,7 @@ def test_what_refers_to_one_full_url_of_two_resources_is_refused(tmp_path: Path)
     assert reason == "refers to urn:uuid:aa, the fullUrl of 2 resources of its Bundle: give each its own"
 
 
+@pytest.mark.heavy
 def test_the_same_resource_twice_under_one_full_url_is_no_doubt(tmp_path: Path) -> None:
     entries = bundle(
         put(patient("p1"), "urn:uuid:aa"),
@@ -59,6 +60,7 @@ def test_the_same_resource_twice_under_one_full_url_is_no_doubt(tmp_path: Path) 
         assert subject(bodies(found)["Observation/o1"]) == "Patient/p1"
 
 
+@pytest.mark.heavy
 def test_all_urns_that_no_entry_of_the_bundle_has_are_named(tmp_path: Path) -> None:
     lost = observation("o1", "urn:uuid:bb", performer=[{"reference": "urn:uuid:aa"}, {"reference": "urn:uuid:cc"}])
     entries = bundle(post(patient("p1"), "urn:uuid:cc"), post(lost, "urn:uuid:dd"))
@@ -82,6 +84,7 @@ def test_an_absolute_reference_to_the_export_or_the_server_becomes_relative(
         assert subject(bodies(found)["Observation/o1"]) == "Patient/p1"
 
 
+@pytest.mark.heavy
 def test_an_absolute_reference_to_the_server_may_lead_to_what_only_it_holds(tmp_path: Path) -> None:
     (tmp_path / "a.ndjson").write_text(ndjson(observation("o1", f"{SERVER.upper()[:21]}/fhir/Patient/held")))
 
@@ -89,6 +92,7 @@ def test_an_absolute_reference_to_the_server_may_lead_to_what_only_it_holds(tmp_
         assert subject(bodies(found)["Observation/o1"]) == "Patient/held"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     ("references", "reason"),
     [
@@ -110,6 +114,7 @@ def test_a_reference_to_another_server_is_refused_with_a_remedy(
         assert [said for _, said in refusals(found)] == [f"refers to {reason}"] * len(references)
 
 
+@pytest.mark.heavy
 def test_a_resource_whose_full_url_is_known_is_not_taken_for_that_of_another_server(tmp_path: Path) -> None:
     entries = bundle(
         {"fullUrl": f"{EHR}/Patient/p1", "resource": patient("p1")},
@@ -126,6 +131,7 @@ def test_a_resource_whose_full_url_is_known_is_not_taken_for_that_of_another_ser
     assert "Observation/o2" not in resources
 
 
+@pytest.mark.heavy
 def test_contained_and_conditional_references_are_left_as_they_are(tmp_path: Path) -> None:
     performers = [{"reference": "#c1"}, {"reference": "Practitioner?identifier=npi|1"}]
     content = ndjson(patient("p1"), observation("o1", "Patient/p1", performer=performers))
@@ -196,11 +202,13 @@ def test_what_a_condition_tells_apart_is_one_resource_also_in_the_next_export(
     assert owners == [name] * 3
 
 
+@pytest.mark.heavy
 def test_a_resource_whose_id_is_the_identifier_of_its_condition_keeps_it(tmp_path: Path) -> None:
     with reading(tmp_path, a__json=clinic("11", own_id="c1")) as found:
         assert "Organization/c1" in bodies(found)
 
 
+@pytest.mark.heavy
 def test_a_reference_to_the_own_id_of_a_conditional_resource_follows_it(tmp_path: Path) -> None:
     location = {"resourceType": "Location", "id": "l2", "managingOrganization": {"reference": "Organization/77-b"}}
 
@@ -222,12 +230,14 @@ def test_other_conditions_are_refused_without_their_values(tmp_path: Path, query
     assert second == "refers to urn:uuid:11, which is not in the input"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("own_id", ["", "c9"])
 def test_an_update_of_a_search_by_id_is_an_update_of_that_id(tmp_path: Path, own_id: str) -> None:
     with reading(tmp_path, a__json=clinic("11", own_id=own_id, method="PUT", url="Organization?_id=c9")) as found:
         assert "Organization/c9" in bodies(found)
 
 
+@pytest.mark.heavy
 def test_a_prefix_goes_before_ids_and_into_the_references_to_them(tmp_path: Path) -> None:
     entries = bundle(
         put(patient("123"), f"{EHR}/Patient/123"),

@@ -83,6 +83,7 @@ def test_many_files_take_as_many_statements_as_one(tmp_path: Path, monkeypatch: 
     assert numbers[0] == numbers[1]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("rows", "characters", "sizes"), [(5, 10_000, [5, 1]), (100, 100, [5, 1]), (100, 10_000, [6])])
 def test_parts_are_joined_to_chunks_of_enough_rows_or_characters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, characters: int, sizes: list[int]
