@@ -18,6 +18,8 @@ from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.lake import Lake
 from claims_pipeline_tests.dashboard.generated_lake import latest
 
+pytestmark = pytest.mark.heavy  # a generated lake
+
 
 @pytest.fixture(scope="module")
 def current(lake: Lake) -> pl.DataFrame:
@@ -61,7 +63,6 @@ def chosen(current: pl.DataFrame, given: dict[str, Any]) -> pl.DataFrame:
     return claims
 
 
-@pytest.mark.heavy
 @settings(max_examples=60)
 @given(given=filters())
 def test_figures_and_charts_add_up_to_the_lake(view: View, current: pl.DataFrame, given: dict[str, Any]) -> None:
@@ -82,7 +83,6 @@ def test_figures_and_charts_add_up_to_the_lake(view: View, current: pl.DataFrame
     assert [(row["hcpcs_code"], row["line_count"]) for row in drawn["top-procedures"]] == most.rows()
 
 
-@pytest.mark.heavy
 @settings(max_examples=30)
 @given(given=filters(), count=st.integers(1, 700), offset=st.integers(0, 700))
 def test_a_page_is_a_slice_of_the_sorted_claims(
@@ -94,7 +94,6 @@ def test_a_page_is_a_slice_of_the_sorted_claims(
     assert [claim.claim_id for claim in page.items] == ordered["claim_id"].slice(offset, count).to_list()
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize("sort", get_args(ClaimSort))
 def test_following_the_parts_leads_through_every_claim_once_in_both_directions(
     view: View, current: pl.DataFrame, sort: str

@@ -20,6 +20,8 @@ from claims_pipeline.lake import Lake
 from claims_pipeline.reference import procedure_categories
 from claims_pipeline_tests.dashboard.generated_lake import END, START, latest
 
+pytestmark = pytest.mark.heavy  # a generated lake
+
 every_dimension = pytest.mark.parametrize("dimension", DIMENSIONS.values(), ids=lambda one: one.name)
 
 
@@ -165,7 +167,6 @@ def _figures(rows: pl.DataFrame, months: float, months_chosen: float, *, is_of_l
     }
 
 
-@pytest.mark.heavy
 @every_dimension
 def test_each_measure_of_each_value_is_that_of_the_lake(
     view: View, claims: pl.DataFrame, member_months: pl.DataFrame, dimension: Dimension

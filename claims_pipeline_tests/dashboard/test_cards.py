@@ -13,6 +13,8 @@ from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.settings import Settings
 
+pytestmark = pytest.mark.heavy  # a generated lake
+
 QUERIES = (
     "",
     "status=draft&status=active&state=TX",
@@ -35,7 +37,6 @@ def card(client: httpx.Client, name: str, query: str = "") -> dict[str, Any]:
     return found
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_sql_of_a_card_gives_its_figure(client: httpx.Client, example_settings: Settings, query: str) -> None:
     for item in client.get(f"/api/cards?{query}").json()["items"]:

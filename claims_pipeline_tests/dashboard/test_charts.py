@@ -23,6 +23,8 @@ from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.dashboard.specifications import file_of, specification
 
+pytestmark = pytest.mark.heavy  # a generated lake
+
 every_chart = pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
 
 
@@ -148,7 +150,6 @@ def _months(view: View, name: str, **filters: Any) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.mark.heavy
 def test_an_incomplete_month_is_marked_as_incomplete(nearly_a_year: View) -> None:
     rows = _months(nearly_a_year, "cost-trend")
     assert columns([rows[0], rows[1], rows[-1]], "days", "is_partial") == [
@@ -159,7 +160,6 @@ def test_an_incomplete_month_is_marked_as_incomplete(nearly_a_year: View) -> Non
     assert rows[0]["description"].startswith("January 2025 (22 of 31 days): ")
 
 
-@pytest.mark.heavy
 def test_months_whose_claims_may_still_change_are_shaded(nearly_a_year: View) -> None:
     """A claim changes for at most 60 days: on December 20, those received since October 22."""
     for name in ("claims-timeline", "cost-trend"):
@@ -169,7 +169,6 @@ def test_months_whose_claims_may_still_change_are_shaded(nearly_a_year: View) ->
         assert "shaded where figures may still change" in chart.draw(nearly_a_year, Filters())["title"]["subtitle"]
 
 
-@pytest.mark.heavy
 def test_by_day_of_service_recent_months_change_for_longer(nearly_a_year: View) -> None:
     """Claims of a day of service are still to arrive, which takes its time on top."""
     rows = _months(nearly_a_year, "cost-trend", basis="service")
@@ -178,7 +177,6 @@ def test_by_day_of_service_recent_months_change_for_longer(nearly_a_year: View) 
     assert not rows[0]["is_changing"]
 
 
-@pytest.mark.heavy
 def test_charges_by_receipt_and_by_service_have_the_same_sum(nearly_a_year: View) -> None:
     by_basis = [
         sum(row["charge_amount"] for row in _months(nearly_a_year, "cost-trend", basis=basis))
@@ -373,7 +371,6 @@ def test_a_period_with_far_more_than_usual_is_marked(
     assert not any(row["unusual"] for row in trend["data"]["values"]), "its charges are as usual"
 
 
-@pytest.mark.heavy
 def test_a_month_says_how_many_of_its_days_and_weeks_are_unusual(
     nearly_a_year: View, monkeypatch: pytest.MonkeyPatch
 ) -> None:

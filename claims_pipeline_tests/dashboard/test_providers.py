@@ -18,6 +18,8 @@ from claims_pipeline.lake import Lake
 from claims_pipeline.reference import read_table
 from claims_pipeline_tests.dashboard.generated_lake import latest
 
+pytestmark = pytest.mark.heavy  # a generated lake
+
 
 @pytest.fixture(scope="module")
 def current(lake: Lake) -> list[dict[str, Any]]:

@@ -16,8 +16,9 @@ from claims_pipeline.lake import Lake
 from claims_pipeline.reference import specialty_labels
 from claims_pipeline_tests.dashboard.generated_lake import latest
 
+pytestmark = pytest.mark.heavy  # a generated lake
 
-@pytest.mark.heavy
+
 def test_the_outliers_are_those_with_a_robust_z_above_the_limit(lake: Lake, view: View) -> None:
     doctors = pl.read_parquet(lake.path(schema.PRACTITIONERS)).select("practitioner_id", "specialty")
     claims = latest(lake, schema.CLAIMS).join(doctors, on="practitioner_id")
