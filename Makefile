@@ -30,7 +30,6 @@ check: setup ## Lint, types, import contracts.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-unit: WORKERS = 3
 test-unit: setup ## The quick unit tests, in a minute: no server, no browser, no feeds of months.
 	$(PYTEST) -m "not server and not browser and not heavy and not slow" $(ARGS)
 
