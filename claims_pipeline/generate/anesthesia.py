@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.anesthesia_modifiers import are_directed
-from claims_pipeline.generate.calendar import stories
-from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.directory import directory_of
-from claims_pipeline.generate.draws import Draws, Floats, Integers, KeyedChoice, pair
-from claims_pipeline.generate.following_procedures import with_claims_of_procedures
+from claims_pipeline.generate.draws import Draws, Floats, Integers, KeyedChoice
+from claims_pipeline.generate.following_procedures import brought, counters_of, with_claims_of_procedures
 from claims_pipeline.generate.lines import Lines
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.slots import ReceiptDays
-from claims_pipeline.generate.standing import Standing, standing
+from claims_pipeline.generate.standing import Standing
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -41,7 +39,7 @@ def _procedures_of(feed: Feed, part: Standing) -> tuple[Integers, Integers]:
     (line,) = np.nonzero(share[part.lines.code] > 0)
     claim, first = np.unique(part.lines.claim[line], return_index=True)
     claim, line = claim.astype(np.int64), line[first]
-    is_given = Draws(feed.seed).uniform("anesthesia/given", _counters(part, claim)) < share[part.lines.code[line]]
+    is_given = Draws(feed.seed).uniform("anesthesia/given", counters_of(part, claim)) < share[part.lines.code[line]]
     claim, line = claim[is_given], line[is_given]
     claims = 1 + are_directed(Draws(feed.seed), part.person[claim], part.service[claim])
     return np.repeat(claim, claims), np.repeat(line, claims)
@@ -49,7 +47,7 @@ def _procedures_of(feed: Feed, part: Standing) -> tuple[Integers, Integers]:
 
 def _anesthesia(feed: Feed, part: Standing, claim: Integers, line: Integers, row: Integers) -> Standing:
     """Return the claims of anesthesia for some claims of a part and their procedures, as claims of other rows."""
-    draws, directory, counter = Draws(feed.seed), directory_of(feed), _counters(part, claim)
+    draws, directory, counter = Draws(feed.seed), directory_of(feed), counters_of(part, claim)
     person, service = part.person[claim].astype(np.int64), part.service[claim].astype(np.int64)
     choice, specialties = _specialties()
     specialty = specialties[choice.choose(draws.bits("anesthesia/setting", counter))]
@@ -63,20 +61,9 @@ def _anesthesia(feed: Feed, part: Standing, claim: Integers, line: Integers, row
     at, which = np.nonzero(given[:, procedure].T)  # in the order of claims
     minutes = draws.below("anesthesia/time", counter[at], longest[which] - shortest[which] + 1)
     units = base[which] + shortest[which] + minutes
-    return standing(
-        row=row,
-        story=np.full(len(claim), stories().index(STORY)),
-        person=person,
-        practitioner=directory.first_practitioner[city, specialty] + number,
-        service=service,
-        is_new=np.zeros(len(claim), dtype=np.bool_),
-        diagnoses=Diagnoses(part.codes[claim], part.count[claim]),
-        lines=Lines(at, code[which], pointer[at], units, np.zeros(len(at), dtype=np.int64)),
-    )
-
-
-def _counters(part: Standing, claim: Integers) -> NDArray[np.uint64]:
-    return pair(part.service[claim], part.person[claim])
+    practitioner = directory.first_practitioner[city, specialty] + number
+    lines = Lines(at, code[which], pointer[at], units, np.zeros(len(at), dtype=np.int64))
+    return brought(part, claim, row=row, story=STORY, practitioner=practitioner, lines=lines)
 
 
 @cache

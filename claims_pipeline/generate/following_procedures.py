@@ -6,10 +6,12 @@ import numpy as np
 
 from claims_pipeline.generate.calendar import stories
 from claims_pipeline.generate.coding_order import NONE
-from claims_pipeline.generate.draws import Integers
+from claims_pipeline.generate.diagnoses import Diagnoses
+from claims_pipeline.generate.draws import Bits, Integers, pair
+from claims_pipeline.generate.lines import Lines
 from claims_pipeline.generate.replacements import places_taken
 from claims_pipeline.generate.slots import ReceiptDays
-from claims_pipeline.generate.standing import Standing
+from claims_pipeline.generate.standing import Standing, standing
 
 INSTEAD_OF = ("laboratory", "imaging")
 """Stories of the claims whose places are taken: nothing follows from them."""
@@ -55,3 +57,33 @@ def with_claims_of_procedures(
         if has_place.any():
             made.append(make(part, claim[has_place], line[has_place], row[has_place]))
     return made
+
+
+def brought(
+    part: Standing, claim: Integers, *, row: Integers, story: str, practitioner: Integers, lines: Lines
+) -> Standing:
+    """Return claims of other providers for the patients, days and diagnoses of some claims of a part.
+
+    Args:
+        part: claims of a year.
+        claim: positions in it.
+        row: rows of the year that the new claims take.
+        story: story of the new claims.
+        practitioner: who bills each.
+        lines: their lines.
+    """
+    return standing(
+        row=row,
+        story=np.full(len(claim), stories().index(story)),
+        person=part.person[claim].astype(np.int64),
+        practitioner=practitioner,
+        service=part.service[claim].astype(np.int64),
+        is_new=np.zeros(len(claim), dtype=np.bool_),
+        diagnoses=Diagnoses(part.codes[claim], part.count[claim]),
+        lines=lines,
+    )
+
+
+def counters_of(part: Standing, claim: Integers) -> Bits:
+    """Return the numbers by which draws tell the claims of a part apart: of the patient and the day."""
+    return pair(part.service[claim], part.person[claim])

@@ -3,17 +3,14 @@
 from functools import cache, partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from claims_pipeline.generate.calendar import stories
-from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.directory import directory_of
-from claims_pipeline.generate.draws import Draws, Floats, Integers, pair
-from claims_pipeline.generate.following_procedures import with_claims_of_procedures
+from claims_pipeline.generate.draws import Draws, Floats, Integers
+from claims_pipeline.generate.following_procedures import brought, counters_of, with_claims_of_procedures
 from claims_pipeline.generate.lines import Lines
 from claims_pipeline.generate.residence import residence_on
 from claims_pipeline.generate.slots import ReceiptDays
-from claims_pipeline.generate.standing import Standing, standing
+from claims_pipeline.generate.standing import Standing
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -35,13 +32,13 @@ def _with_tissue(feed: Feed, part: Standing) -> tuple[Integers, Integers]:
     (line,) = np.nonzero(share[part.lines.code] > 0)
     claim, first = np.unique(part.lines.claim[line], return_index=True)
     claim, line = claim.astype(np.int64), line[first]
-    is_examined = Draws(feed.seed).uniform("pathology", _counters(part, claim)) < share[part.lines.code[line]]
+    is_examined = Draws(feed.seed).uniform("pathology", counters_of(part, claim)) < share[part.lines.code[line]]
     return claim[is_examined], line[is_examined]
 
 
 def _examinations(feed: Feed, part: Standing, claim: Integers, line: Integers, row: Integers) -> Standing:
     """Return the claims of pathologists for some claims of a part and their procedures, as claims of other rows."""
-    draws, directory, counter = Draws(feed.seed), directory_of(feed), _counters(part, claim)
+    draws, directory, counter = Draws(feed.seed), directory_of(feed), counters_of(part, claim)
     person, service = part.person[claim].astype(np.int64), part.service[claim].astype(np.int64)
     city = residence_on(feed, person, service).city
     specialty = read_table("specialties")["specialty"].to_list().index("pathology")
@@ -55,26 +52,15 @@ def _examinations(feed: Feed, part: Standing, claim: Integers, line: Integers, r
     code = np.repeat([codes.index(EXAMINATION), codes.index(STAIN)], [len(claim), len(stained)])
     order = np.argsort(of_line, kind="stable")
     of_line = of_line[order]
-    return standing(
-        row=row,
-        story=np.full(len(claim), stories().index(STORY)),
-        person=person,
-        practitioner=directory.first_practitioner[city, specialty] + number,
-        service=service,
-        is_new=np.zeros(len(claim), dtype=np.bool_),
-        diagnoses=Diagnoses(part.codes[claim], part.count[claim]),
-        lines=Lines(
-            of_line,
-            code[order],
-            pointer[of_line],
-            np.where(code[order] == codes.index(EXAMINATION), units[of_line], 1),
-            np.zeros(len(of_line), dtype=np.int64),
-        ),
+    lines = Lines(
+        of_line,
+        code[order],
+        pointer[of_line],
+        np.where(code[order] == codes.index(EXAMINATION), units[of_line], 1),
+        np.zeros(len(of_line), dtype=np.int64),
     )
-
-
-def _counters(part: Standing, claim: Integers) -> NDArray[np.uint64]:
-    return pair(part.service[claim], part.person[claim])
+    practitioner = directory.first_practitioner[city, specialty] + number
+    return brought(part, claim, row=row, story=STORY, practitioner=practitioner, lines=lines)
 
 
 @cache
