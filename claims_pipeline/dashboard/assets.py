@@ -24,7 +24,7 @@ def read_assets() -> dict[str, bytes]:
 
 
 def with_addresses(html: str, assets: dict[str, bytes]) -> str:
-    """Return a page with addresses of assets that have their version, and with a preload link for each module."""
+    """Return a page whose addresses of assets contain their version, with a preload link for each module."""
     address = f"/assets/{_version(assets)}/"
     modules = sorted(name for name in assets if name.endswith(".js") and name != "docs.js")
     early = "\n    ".join(f'<link rel="modulepreload" href="/assets/{name}">' for name in modules)
@@ -37,7 +37,7 @@ def assets_router(assets: dict[str, bytes], settings: Settings) -> APIRouter:
     current, current_bundle = _version(assets), bundle_name()
 
     def caching(asked: str) -> dict[str, str]:
-        """Return the header Cache-Control; under the address of another version a browser keeps nothing."""
+        """Return the header Cache-Control; a browser does not keep a file that it asks for under another version."""
         return {"Cache-Control": FOREVER if asked == current else "no-store"}
 
     @router.get("/{asked}/vega.js")

@@ -44,8 +44,8 @@ function loadVega() {
 
 let drawing = Promise.resolve();
 
-// Draws one chart after the other; in between the page is painted and answers a person. What is drawn for an older
-// question finishes its chart first: two that draw into one place would leave either.
+// Draws one chart after the other; in between the page is painted and answers a person. A drawing for an
+// older question finishes its chart first: two drawings in one place would overwrite each other.
 export function drawCharts(specifications, hasClaims, signal) {
   const earlier = drawing.catch(() => {});
   drawing = (async () => {
