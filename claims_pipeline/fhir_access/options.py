@@ -67,7 +67,9 @@ def client_options(settings: Settings) -> ClientOptions:
         password = settings.fhir_password.get_secret_value() if settings.fhir_password else ""
         options["auth"] = httpx.BasicAuth(settings.fhir_user, password)
     if settings.fhir_client_id:
-        options["auth"] = OAuth(_oauth_client(settings))
+        is_trusting = not _is_without_tls(settings.fhir_base_url)  # the server of tokens may be elsewhere
+        verify = options["verify"] if is_trusting else _trusted(settings.fhir_ca_file)
+        options["auth"] = OAuth(_oauth_client(settings, verify))
     return options
 
 
@@ -106,7 +108,7 @@ def _require_one_kind(settings: Settings) -> None:
         raise ConfigError(f"{given[0]} is set without CLAIMS_FHIR_CLIENT_ID", fix="set both, or neither")
 
 
-def _oauth_client(settings: Settings) -> OAuthClient:
+def _oauth_client(settings: Settings, verify: ssl.SSLContext) -> OAuthClient:
     # imported here: it brings PyJWT and cryptography, which other ways of access and Dagster's definitions do not need
     from claims_pipeline.fhir_access.signing_key import read_signing_key
 
@@ -118,6 +120,6 @@ def _oauth_client(settings: Settings) -> OAuthClient:
         secret=settings.fhir_client_secret,
         key=read_signing_key(file, settings.fhir_key_id) if file else None,
         token_url=settings.fhir_token_url,
-        verify=_trusted(settings.fhir_ca_file),
+        verify=verify,
         seconds=settings.fhir_request_seconds,
     )

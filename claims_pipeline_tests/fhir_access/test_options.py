@@ -72,7 +72,8 @@ def test_the_systems_certificates_are_trusted_except_for_a_server_of_this_machin
     assert context.verify_mode is ssl.CERT_REQUIRED
 
 
-def test_the_list_of_certificates_is_read_once_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("oauth", [{}, {"fhir_client_id": "loader", "fhir_client_secret": "s"}], ids=["none", "oauth"])
+def test_the_list_of_certificates_is_read_once_a_client(monkeypatch: pytest.MonkeyPatch, oauth: dict[str, str]) -> None:
     read: list[ssl.SSLContext] = []
     create = ssl.create_default_context
 
@@ -82,7 +83,8 @@ def test_the_list_of_certificates_is_read_once_a_client(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(ssl, "create_default_context", reading)
 
-    assert client_options(load_settings(fhir_base_url="https://fhir.example.org/r4"))["verify"] is read[0]
+    settings = load_settings(fhir_base_url="https://fhir.example.org/r4", **oauth)
+    assert client_options(settings)["verify"] is read[0]
     assert len(read) == 1
 
 
