@@ -8,8 +8,6 @@ import polars as pl
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
 from claims_pipeline.load.ledger.dead_letters import (
-    LIST_SCHEMA,
-    SCHEMA,
     UNREADABLE,
     drop_letters,
     is_in,
@@ -17,7 +15,7 @@ from claims_pipeline.load.ledger.dead_letters import (
     open_letters,
 )
 from claims_pipeline.load.ledger.states import settle_discarded
-from claims_pipeline.load.ledger.store import holding_lock, open_ledger, require_ledger
+from claims_pipeline.load.ledger.store import holding_lock, open_existing_ledger, require_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.ordering import insert, place, placing
 from claims_pipeline.load.pipeline.pipeline import Pipeline
@@ -47,10 +45,7 @@ def list_dead_letters(
         LedgerUnusable: the ledger cannot be used, or there is none at `ledger_path`.
     """
     require_ledger(ledger_path)
-    path = ledger_path or settings.ledger_path
-    if not path.exists():
-        return (SCHEMA if with_contents else LIST_SCHEMA).to_frame()
-    with open_ledger(path) as ledger:
+    with open_existing_ledger(ledger_path or settings.ledger_path) as ledger:
         return open_letters(ledger, with_contents=with_contents)
 
 
@@ -79,7 +74,7 @@ def retry_dead_letters(
     require_no_event_loop("retry_dead_letters")
     require_ledger(ledger_path)
     session = Session(settings, ledger_path, full=True, wait=False, on_progress=on_progress, options=options)
-    with session.exclusive_ledger() as ledger:
+    with session.exclusive_ledger(may_create=False) as ledger:
         letters = _chosen(open_letters(ledger, with_contents=True), names)
         sendable = letters.filter(_IS_SENDABLE)
 
@@ -116,12 +111,7 @@ def discard_dead_letters(names: Sequence[str], settings: Settings, *, ledger_pat
     require_ledger(ledger_path)
     if "" in names:
         raise ConfigError("an empty name of a dead letter", fix="claims dead-letters list")
-    path = ledger_path or settings.ledger_path
-    if not path.exists():
-        if names:
-            raise _no_letter(", ".join(names))
-        return 0
-    with open_ledger(path) as ledger, holding_lock(ledger):
+    with open_existing_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger):
         letters = open_letters(ledger, with_contents=False)
         chosen = pl.concat([_about(letters, name) for name in names]).unique() if names else letters
         is_unreadable = pl.col("origin") == UNREADABLE

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end, stopping_on_interrupt
 from claims_pipeline.load.ledger.holdings import count_by_type, forget_all, held
-from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger, require_ledger
+from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_existing_ledger, require_ledger
 from claims_pipeline.load.pipeline.withdrawal import delete
 from claims_pipeline.load.progress import OnProgress, silent
 from claims_pipeline.load.reconciling.marker import forget_marker, require_belonging
@@ -76,7 +76,7 @@ def remove(settings: Settings, *, ledger_path: Path | None = None, on_progress: 
     """
     require_no_event_loop("remove")
     require_ledger(ledger_path)
-    with open_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger):
+    with open_existing_ledger(ledger_path or settings.ledger_path) as ledger, holding_lock(ledger):
         return run_to_end(_remove(ledger, settings, on_progress))
 
 

@@ -72,7 +72,7 @@ def load_lake(
     feed = _require_lake(lake)
     chosen = _require_days(lake, days)
     session = Session(settings, ledger_path, full, wait, on_progress, options)
-    with session.exclusive_ledger() as ledger:
+    with session.exclusive_ledger(may_create=not options.is_dry_run) as ledger:
         require_own_feed(ledger, feed, options)
 
         async def work(pipeline: Pipeline) -> None:
@@ -115,7 +115,7 @@ def load_files(
     names = [fspath(path) for path in paths]
     inputs(names)  # a missing path is an error before anything is waited for
     session = Session(settings, ledger_path, full, wait, on_progress, options)
-    with session.exclusive_ledger() as ledger:
+    with session.exclusive_ledger(may_create=not options.is_dry_run) as ledger:
         session.check(ledger)  # before the files are read, which may take minutes
 
         def on_read(count: int) -> None:

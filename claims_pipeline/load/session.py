@@ -11,7 +11,7 @@ from pathlib import Path
 from claims_pipeline.errors import ClaimsPipelineError, FhirError
 from claims_pipeline.load.event_loop import run_to_end, stopping_on_interrupt
 from claims_pipeline.load.ledger.dead_letters import DeadLetters
-from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger
+from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_existing_ledger, open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, Progress, reporting, silent
@@ -51,8 +51,11 @@ class Session:
     began: float = field(default_factory=time.monotonic)
 
     @contextmanager
-    def exclusive_ledger(self) -> Iterator[Ledger]:
+    def exclusive_ledger(self, *, may_create: bool) -> Iterator[Ledger]:
         """Yield the ledger, locked.
+
+        Args:
+            may_create: create the ledger if there is none; otherwise yield an empty one that is not kept.
 
         Raises:
             LedgerUnusable: its file cannot be used.
@@ -60,7 +63,7 @@ class Session:
         """
         path = self.ledger_path or self.settings.ledger_path
         with (
-            open_ledger(path) as ledger,
+            (open_ledger if may_create else open_existing_ledger)(path) as ledger,
             holding_lock(ledger, wait=self.options.wait_for_lock, on_wait=self._report_waiting),
         ):
             yield ledger

@@ -14,9 +14,10 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import psutil
@@ -99,7 +100,12 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Ledger:
-    """An open ledger. Use `reading` and `writing`; each block is one transaction."""
+    """An open ledger. Use `reading` and `writing`; each block is one transaction.
+
+    Attributes:
+        path: where the ledger is, or would be (see `open_existing_ledger`); for messages.
+        database: the file that is open.
+    """
 
     path: Path
     database: Database
@@ -182,6 +188,23 @@ def open_ledger(path: Path) -> Iterator[Ledger]:
         ledger.database.close()
 
 
+@contextmanager
+def open_existing_ledger(path: Path) -> Iterator[Ledger]:
+    """Open the ledger at `path`; if there is none, yield an empty one that is deleted at the end of the block.
+
+    For commands that load nothing, so that they do not create a ledger where none was.
+
+    Raises:
+        LedgerUnusable: as for `open_ledger`.
+    """
+    if path.exists():
+        with open_ledger(path) as ledger:
+            yield ledger
+    else:
+        with TemporaryDirectory() as folder, open_ledger(Path(folder) / path.name) as ledger:
+            yield replace(ledger, path=path)
+
+
 def _prepare(ledger: Ledger) -> None:
     ledger.database.make_private()
     with ledger.reading() as connection:
@@ -221,7 +244,7 @@ def holding_lock(ledger: Ledger, *, wait: bool = False, on_wait: Callable[[], No
         LoaderLocked: another loader holds it; the message says which.
         LedgerUnusable: the ledger cannot be written.
     """
-    lock = FileLock(f"{ledger.path}.lock", is_singleton=False)
+    lock = FileLock(f"{ledger.database.path}.lock", is_singleton=False)
     while not _is_acquired(lock):
         if not wait:
             raise LoaderLocked(

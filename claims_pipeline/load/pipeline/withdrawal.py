@@ -153,7 +153,7 @@ async def delete(
         on_progress: called with the progress.
     """
     work = _Deletion(ledger, sender, on_progress)
-    with deletion_order(ledger.path.parent) as order:
+    with deletion_order(ledger.database.path.parent) as order:
         for rows in deletable:
             work.total += len(rows)
             on_progress(Progress("finding the order of deletion", settled=work.total))

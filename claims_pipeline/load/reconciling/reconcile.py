@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
 from claims_pipeline.load.ledger.holdings import count_by_type
-from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger, require_ledger
+from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_existing_ledger, require_ledger
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import compare, mark
 from claims_pipeline.load.reconciling.marker import require_belonging
@@ -123,7 +123,7 @@ def reconcile(
     scope = _Scope(deep or repair, repair, settings.fhir_wait_seconds if wait else 0)
     require_ledger(ledger_path)
     with (
-        open_ledger(ledger_path or settings.ledger_path) as ledger,
+        open_existing_ledger(ledger_path or settings.ledger_path) as ledger,
         holding_lock(ledger) if scope.is_deep else nullcontext(),
     ):
         return run_to_end(_reconcile(ledger, settings, scope, on_progress))
