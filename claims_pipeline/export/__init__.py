@@ -6,7 +6,7 @@ how resources are rendered (fhir), sending them to a server (load).
 
 from claims_pipeline.export.formats import FORMATS, Format
 from claims_pipeline.export.produce import produce
-from claims_pipeline.export.statistics import statistics, write_statistics
+from claims_pipeline.export.statistics import Tally, write_statistics
 from claims_pipeline.export.target import require_target, statistics_path
 
-__all__ = ["FORMATS", "Format", "produce", "require_target", "statistics", "statistics_path", "write_statistics"]
+__all__ = ["FORMATS", "Format", "Tally", "produce", "require_target", "statistics_path", "write_statistics"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.export.formats import FORMATS
-from claims_pipeline.export.statistics import statistics, write_statistics
+from claims_pipeline.export.statistics import Tally, write_statistics
 from claims_pipeline.export.target import replaced, require_target, statistics_path
 from claims_pipeline.generate import GenerateReport, OnDays, generate_range
 from claims_pipeline.lake import Feed, Lake
@@ -55,17 +55,26 @@ def produce(
 def _produced(
     feed: Feed, output: Path, *, form: str, compress: bool, jobs: int, on_progress: OnDays | None
 ) -> GenerateReport:
+    tally = Tally(feed)
+
     def generated(lake: Lake) -> GenerateReport:
-        return generate_range(lake, feed, start=feed.start_date, end=feed.end_date, jobs=jobs, on_progress=on_progress)
+        return generate_range(
+            lake,
+            feed,
+            start=feed.start_date,
+            end=feed.end_date,
+            jobs=jobs,
+            on_progress=on_progress,
+            on_tables=tally.add,
+        )
 
     if form == PARQUET:
-        report, facts = generated(Lake(output)), statistics(Lake(output), feed)
+        report = generated(Lake(output))
     else:
         with replaced(output, FORMATS[form]) as work:
             lake = Lake(work / "lake")
             report = generated(lake)
             files = FORMATS[form].write(lake, work / "output", compress)
-            facts = statistics(lake, feed)
         report = replace(report, files_written=files)
-    write_statistics(statistics_path(output), facts)
+    write_statistics(statistics_path(output), tally.facts())
     return report

@@ -6,7 +6,9 @@ Does not: reference data (reference), what partitions are (lake), FHIR (fhir), m
 
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment
+from claims_pipeline.generate.identifiers import patient_indices
 from claims_pipeline.generate.lake_years import enrolled_until, missing_years
+from claims_pipeline.generate.plan import are_latest
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.write import (
     OnDays,
@@ -22,11 +24,13 @@ from claims_pipeline.generate.write import (
 __all__ = [
     "GenerateReport",
     "OnDays",
+    "are_latest",
     "directory",
     "enrolled_until",
     "enrollment",
     "generate_range",
     "missing_years",
+    "patient_indices",
     "write_claims",
     "write_coverages",
     "write_directory",

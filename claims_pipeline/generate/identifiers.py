@@ -20,6 +20,18 @@ def claim_ids(received: Integers, index: Integers) -> pl.Series:
     return (_compact(received, "claim-%Y%m%d-") + _numbers("", index + 1, PADDING["claim"])).alias("claim_id")
 
 
+def claim_indices(ids: pl.Series) -> Integers:
+    """Return the index within the day received (from 0) of each claim, by its id."""
+    numbers: Integers = ids.str.slice(len("claim-20250105-")).cast(pl.Int64).to_numpy() - 1
+    return numbers
+
+
+def patient_indices(ids: pl.Series) -> Integers:
+    """Return the number of each patient from 0, by its id."""
+    numbers: Integers = ids.str.slice(len("patient-")).cast(pl.Int64).to_numpy() - 1
+    return numbers
+
+
 def coverage_ids(patient_ids: pl.Series, start: Integers, order: Integers) -> pl.Series:
     """Return `coverage-000123-20250401` for a patient and the first day covered; what pays second ends with `-2`."""
     of_patient = "coverage" + patient_ids.str.slice(len("patient"))

@@ -115,3 +115,11 @@ def versions_between(draws: Draws, claims: Bits, received: Integers, *, first: i
         (claim,) = np.nonzero((number <= _LENGTHS[path]) & (day >= first) & (day <= last))
         found.append((claim, day[claim], np.full(len(claim), number), _STATUS[path[claim], number - 1]))
     return Versions(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def latest_until(draws: Draws, claims: Bits, received: Integers, numbers: Integers, *, until: int) -> NDArray[np.bool_]:
+    """Return which versions, by number, are the last ones of their claims that the payer receives until a day."""
+    to_second, to_third = _delays(draws, claims)
+    following = received + np.where(numbers == 1, to_second, to_third)
+    latest: NDArray[np.bool_] = (numbers == _LENGTHS[_paths(draws, claims)]) | (following > until)
+    return latest

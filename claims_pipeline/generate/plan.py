@@ -18,11 +18,13 @@ from claims_pipeline.generate.coverage import Spans, span_on
 from claims_pipeline.generate.days import day_number, month_start, months_since_epoch
 from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import NO_COUNTER, SCATTER, Bits, Draws, Integers, pair
+from claims_pipeline.generate.identifiers import claim_indices
 from claims_pipeline.generate.lifecycle import (
     CANCELLED,
     LONGEST_CYCLE,
     Versions,
     are_mistaken,
+    latest_until,
     versions_between,
 )
 from claims_pipeline.generate.once import once
@@ -79,6 +81,20 @@ def versions_of(feed: Feed, rows: pl.DataFrame, days: Sequence[date]) -> Version
     counter = pair(received, rows["claim_index"].to_numpy())
     first, last = day_number(min(days)), day_number(max(days))
     return versions_between(Draws(feed.seed), counter, received, first=first, last=last)
+
+
+def are_latest(feed: Feed, claims: pl.DataFrame) -> pl.Series:
+    """Return which rows of `claims` are the latest version of their claim on the feed's last day."""
+    received = claims["received_date"].to_physical().to_numpy().astype(np.int64)
+    return pl.Series(
+        latest_until(
+            Draws(feed.seed),
+            pair(received, claim_indices(claims["claim_id"])),
+            received,
+            claims["version_number"].to_numpy(),
+            until=day_number(feed.end_date),
+        )
+    )
 
 
 def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:

@@ -36,6 +36,8 @@ DAYS_A_CHUNK = 92
 
 OnDays = Callable[[int, int], None]
 """Called with the days done and all days."""
+OnTables = Callable[[pl.DataFrame, pl.DataFrame, pl.DataFrame], None]
+"""Called with patients, coverages and claims of some days, with their `day`; several threads may call at a time."""
 
 
 def write_directory(lake: Lake, feed: Feed) -> Mapping[str, int]:
@@ -111,7 +113,14 @@ def write_claims(lake: Lake, feed: Feed, days: Iterable[date]) -> Mapping[date, 
 
 
 def generate_range(
-    lake: Lake, feed: Feed, *, start: date, end: date, jobs: int = 1, on_progress: OnDays | None = None
+    lake: Lake,
+    feed: Feed,
+    *,
+    start: date,
+    end: date,
+    jobs: int = 1,
+    on_progress: OnDays | None = None,
+    on_tables: OnTables | None = None,
 ) -> GenerateReport:
     """Write the directory, the enrollment and the daily tables of `start`..`end`.
 
@@ -124,6 +133,7 @@ def generate_range(
         end: last day, included.
         jobs: chunks of days, or parts of a year's visits, that are worked on at the same time (threads).
         on_progress: called after each chunk.
+        on_tables: called with the tables of each chunk.
 
     Raises:
         FeedMismatch: the lake belongs to another feed.
@@ -143,7 +153,8 @@ def generate_range(
         chunks = list(_chunks(feed, days))
         done = 0
         work = zip(chunks, visits_of_chunks(writer, feed, chunks), strict=True)
-        for chunk, counts in zip(chunks, in_order(pool, partial(_add_chunk, writer, feed), work, jobs), strict=True):
+        add_chunk = partial(_add_chunk, writer, feed, on_tables=on_tables)
+        for chunk, counts in zip(chunks, in_order(pool, add_chunk, work, jobs), strict=True):
             done += len(chunk)
             for name, count in counts.items():
                 rows[name] += count
@@ -168,13 +179,17 @@ def generate_range(
     )
 
 
-def _add_chunk(writer: LakeWriter, feed: Feed, work: tuple[Sequence[date], pl.DataFrame]) -> dict[str, int]:
+def _add_chunk(
+    writer: LakeWriter, feed: Feed, work: tuple[Sequence[date], pl.DataFrame], *, on_tables: OnTables | None
+) -> dict[str, int]:
     """Add the daily tables of a chunk of days, given its visits; return the rows by table."""
     chunk, visits = work
     plan = plan_of(feed, chunk, visits)
     patients = patients_of(plan)
     coverages = coverages_of(plan, patients)
     claims = claims_of(plan, patients, coverages)
+    if on_tables:
+        on_tables(patients, coverages, claims)
     tables = ((PATIENTS, patients), (COVERAGES, coverages), (CLAIMS, claims))
     return {table.name: sum(writer.add_days(table, frame, chunk).values()) for table, frame in tables}
 

@@ -13,9 +13,10 @@ import polars as pl
 import pytest
 
 from claims_pipeline.errors import ConfigError, FeedMismatch
-from claims_pipeline.export import FORMATS, produce, require_target, statistics, statistics_path
+from claims_pipeline.export import FORMATS, produce, require_target, statistics_path
 from claims_pipeline.export.target import replaced
 from claims_pipeline.fhir import render
+from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake, require_feed
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, PRACTITIONERS
 
@@ -143,7 +144,7 @@ def test_statistics_stand_beside_every_output(lake: Lake, files: Path) -> None:
 
 @pytest.mark.heavy
 def test_statistics_count_what_the_lake_holds(lake: Lake) -> None:
-    facts = statistics(lake, FEED)
+    facts = json.loads(statistics_path(lake.root).read_text())
     claims = [json.loads(body) for body in latest(lake).values()]
     assert facts["claims"] == FEED.claims
     assert {name: one["count"] for name, one in facts["status"].items()} == Counter(claim["status"] for claim in claims)
@@ -161,13 +162,23 @@ def test_statistics_count_what_the_lake_holds(lake: Lake) -> None:
 
 
 @pytest.mark.heavy
-def test_statistics_depend_neither_on_the_order_of_days_nor_on_how_many_are_read_at_a_time(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
+def test_statistics_do_not_depend_on_how_many_days_are_made_at_a_time(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = statistics(lake, FEED)
-    assert statistics(lake, FEED, reversed(lake.days(CLAIMS))) == facts
-    monkeypatch.setattr(importlib.import_module("claims_pipeline.export.statistics"), "VERSIONS_AT_ONCE", 7)
-    assert statistics(lake, FEED) == facts
+    monkeypatch.setattr(importlib.import_module("claims_pipeline.generate.write"), "CLAIMS_A_CHUNK", 30)
+    produce(FEED, tmp_path / "lake", jobs=3)
+    assert statistics_path(tmp_path / "lake").read_bytes() == statistics_path(lake.root).read_bytes()
+
+
+@pytest.mark.heavy
+def test_statistics_are_those_of_the_feeds_days_also_if_the_lake_has_later_ones(tmp_path: Path) -> None:
+    produce(OF_A_DAY, tmp_path / "lake")
+    of_feed = statistics_path(tmp_path / "lake").read_bytes()
+    lake = Lake(tmp_path / "lake")
+    generate_range(lake, OF_A_DAY, start=date(2025, 1, 3), end=date(2025, 1, 20))
+    produce(OF_A_DAY, tmp_path / "lake")
+    assert len(lake.days(CLAIMS)) == 19
+    assert statistics_path(tmp_path / "lake").read_bytes() == of_feed
 
 
 @pytest.mark.heavy

@@ -1,6 +1,13 @@
 import numpy as np
 
-from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, npis, numbered
+from claims_pipeline.generate.identifiers import (
+    claim_ids,
+    claim_indices,
+    coverage_ids,
+    npis,
+    numbered,
+    patient_indices,
+)
 
 
 def luhn_total(digits: str) -> int:
@@ -22,6 +29,12 @@ def test_npis_begin_with_9_and_have_the_check_digit_over_80840() -> None:
 def test_ids_grow_past_their_padding() -> None:
     assert numbered("patient", np.array([0, 1_234_566])).to_list() == ["patient-000001", "patient-1234567"]
     assert claim_ids(np.array([20_093]), np.array([41])).to_list() == ["claim-20250105-000042"]
+
+
+def test_indices_are_read_from_ids_also_from_those_that_grow_past_their_padding() -> None:
+    indices = np.array([0, 41, 1_234_566])
+    assert claim_indices(claim_ids(np.full(3, 20_093), indices)).tolist() == indices.tolist()
+    assert patient_indices(numbered("patient", indices)).tolist() == indices.tolist()
 
 
 def test_a_coverage_is_named_by_patient_first_day_and_order() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from claims_pipeline.generate.draws import Draws, pair
-from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, PATHS, STATUSES, Versions, versions_between
+from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, PATHS, STATUSES, Versions, latest_until, versions_between
 
 DRAWS = Draws(9)
 CLAIMS = np.arange(40_000)
@@ -79,3 +79,15 @@ def test_the_days_share_the_versions_among_them(everything: Versions) -> None:
 
 def test_before_the_first_version_there_is_none() -> None:
     assert len(versions(DAY - LONGEST_CYCLE, DAY - 1).claim) == 0
+
+
+@pytest.mark.parametrize("until", [DAY, DAY + 12, DAY + 30, DAY + LONGEST_CYCLE])
+def test_one_version_of_each_claim_is_the_latest_until_a_day(until: int) -> None:
+    found = versions(DAY, until)
+    is_latest = latest_until(
+        DRAWS, pair(RECEIVED, CLAIMS)[found.claim], RECEIVED[found.claim], found.number, until=until
+    )
+    assert np.bincount(found.claim[is_latest], minlength=len(CLAIMS)).tolist() == [1] * len(CLAIMS)
+    last_number = np.zeros(len(CLAIMS), dtype=np.int64)
+    np.maximum.at(last_number, found.claim, found.number)
+    assert (found.number[is_latest] == last_number[found.claim[is_latest]]).all()
