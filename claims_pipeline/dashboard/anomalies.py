@@ -5,16 +5,15 @@ the robust z of ln(value / median of those): 0.6745 (x - median) / MAD over all 
 anomaly. The first four weeks have nothing to compare with, and a first or last week counts only if it is complete.
 """
 
-from datetime import date, timedelta
-from math import log
-from statistics import median
-from typing import Literal
+from datetime import date
+from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.members import days_chosen
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 from claims_pipeline.reference.holidays import federal_holidays
 
 WEEKS_BEFORE, FEWEST_BEFORE = 8, 4
@@ -24,7 +23,6 @@ FEWEST_CLAIMS = 20
 SMALLEST_RATIO = 1.25
 """A value within a quarter of the usual one is not worth a look, however steady the others are."""
 
-Grain = Literal["day", "week"]
 Measured = Literal["claims", "charges"]
 
 
@@ -34,87 +32,98 @@ class Anomaly(BaseModel):
     grain: Literal["day", "week"]
     first_day: date
     last_day: date
-    measured: Literal["claims", "charges"]
+    measured: Measured
     value: float
     usual: float
     score: float
+    holidays: list[str] = Field(
+        description="Federal holidays that explain less than usual; empty where nothing explains it."
+    )
     reason: str
 
 
-def anomalies(view: View, filters: Filters) -> list[Anomaly]:
+class Anomalies(BaseModel):
+    """The unusual days and weeks under the filters."""
+
+    items: list[Anomaly] = Field(description="The latest first.")
+    sql: str = Field(description=RUN_AS_IT_IS)
+
+
+def anomalies(view: View, filters: Filters) -> Anomalies:
     """Return the anomalies under the filters, the latest first."""
-    first, last = days_chosen(view, filters)
-    rows = view.select_remembered(
-        f"select received_date as day, sum(claim_count)::bigint as claims, {filters.charges} as charges "
-        f"from {filters.claims_by_day} {filters.where} group by all order by all",
-        *filters.parameters,
+    counted = (
+        f"select received_date as day, sum(claim_count)::bigint as claims, {filters.charges} as charges\n"
+        f"    from {filters.claims_by_day} {filters.where} group by all"
     )
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    claims, charges = (
-        {day: by_day.get(day, 0.0) for day in days}
-        for by_day in ({row["day"]: float(row[name]) for row in rows} for name in ("claims", "charges"))
+    sql = anomalies_sql(counted, *days_chosen(view, filters))
+    rows = view.select_remembered(sql, *filters.parameters)
+    return Anomalies(items=[anomaly(row) for row in rows], sql=shown_sql(sql, filters.parameters))
+
+
+def anomalies_sql(counted: str, first: date, last: date) -> str:
+    """Return the query of the anomalies from `first` to `last`.
+
+    Args:
+        counted: a query of the claims and charges of each day that has some: day, claims, charges.
+        first: the first day that may be compared, or be compared with.
+        last: the last of those days.
+    """
+    return f"""with counted as (
+    {counted}
+),
+days as (
+    select unnest(generate_series(date '{first}', date '{last}', interval 1 day))::date as day
+),
+periods as (
+    select 'day' as grain, day as first_day, day as last_day, isodow(day) as compared_with,
+        coalesce(claims, 0)::double as claims, coalesce(charges, 0)::double as charges
+    from days left join counted using (day)
+    union all
+    select 'week', min(day), max(day), 0, coalesce(sum(claims), 0)::double, coalesce(sum(charges), 0)::double
+    from days left join counted using (day) group by date_trunc('week', day) having count(*) = 7
+),
+compared as (
+    select *, count(*) over earlier as period_count, median(claims) over earlier as usual_claims,
+        median(charges) over earlier as usual_charges
+    from periods
+    window earlier as (
+        partition by grain, compared_with order by first_day rows between {WEEKS_BEFORE} preceding and 1 preceding
     )
-    weekly_claims, weekly_charges = _by_week(claims), _by_week(charges)
-    found = [
-        *unusual(claims, claims, "day", "claims"),
-        *unusual(charges, claims, "day", "charges"),
-        *unusual(weekly_claims, weekly_claims, "week", "claims"),
-        *unusual(weekly_charges, weekly_claims, "week", "charges"),
-    ]
-    return sorted(found, key=lambda one: (one.first_day, one.grain, one.measured), reverse=True)
+),
+measured as (
+    select *, 'claims' as measured, claims as value, usual_claims as usual from compared
+    union all
+    select *, 'charges', charges, usual_charges from compared
+),
+logs as (
+    select *, ln((value + 1) / (usual + 1)) as log_ratio from measured where period_count >= {FEWEST_BEFORE}
+),
+centred as (
+    select *, log_ratio - median(log_ratio) over (partition by grain, measured) as deviation from logs
+),
+scored as (
+    select *, 0.6745 * deviation / nullif(median(abs(deviation)) over (partition by grain, measured), 0) as score
+    from centred
+)
+select grain, first_day, last_day, measured, value, usual, round(score, 1) as score
+from scored
+where abs(score) > {ANOMALY_SCORE} and abs(log_ratio) > ln({SMALLEST_RATIO}) and usual_claims >= {FEWEST_CLAIMS}
+order by first_day desc, grain desc, measured desc"""
 
 
-def unusual(
-    values: dict[date, float], claim_counts: dict[date, float], grain: Grain, measured: Measured
-) -> list[Anomaly]:
-    """Return the values that are far from what was usual before them, where enough claims are usual."""
-    usual = {start: expected for start in values if (expected := _usual(values, start)) is not None}
-    logs = {start: log((values[start] + 1) / (expected + 1)) for start, expected in usual.items()}
-    if not logs:
-        return []
-    center = median(logs.values())
-    spread = median(abs(one - center) for one in logs.values())
-    scores = {start: 0.6745 * (one - center) / spread if spread else 0.0 for start, one in logs.items()}
-    return [
-        _anomaly(start, grain, measured, values[start], usual[start], score)
-        for start, score in scores.items()
-        if abs(score) > ANOMALY_SCORE
-        and abs(logs[start]) > log(SMALLEST_RATIO)
-        and (_usual(claim_counts, start) or 0) >= FEWEST_CLAIMS
-    ]
+def anomaly(row: dict[str, Any]) -> Anomaly:
+    """Return a row of the query with the reason in words."""
+    first, last, value, usual = row["first_day"], row["last_day"], row["value"], row["usual"]
 
-
-def _usual(values: dict[date, float], start: date) -> float | None:
-    """Return the median of the same days of the weeks before, None if there are too few."""
-    before = [start - timedelta(weeks=week) for week in range(1, WEEKS_BEFORE + 1)]
-    known = [values[day] for day in before if day in values]
-    return median(known) if len(known) >= FEWEST_BEFORE else None
-
-
-def _by_week(values: dict[date, float]) -> dict[date, float]:
-    """Return the sums of the weeks, from Monday, that are complete."""
-    starts = [day for day in values if day.weekday() == 0 and day + timedelta(days=6) in values]
-    return {start: sum(values[start + timedelta(days=number)] for number in range(7)) for start in starts}
-
-
-def _anomaly(start: date, grain: Grain, measured: Measured, value: float, usual: float, score: float) -> Anomaly:
     def said(amount: float) -> str:
-        return f"${amount:,.0f}" if measured == "charges" else f"{amount:,.0f} claims"
+        return f"${amount:,.0f}" if row["measured"] == "charges" else f"{amount:,.0f} claims"
 
-    compared = f"a {start:%A}" if grain == "day" else "a week"
-    more = "more" if value > usual else "less" if measured == "charges" else "fewer"
-    last = start if grain == "day" else start + timedelta(days=6)
-    holidays = _holidays(start, last) if value < usual else []
-    return Anomaly(
-        grain=grain,
-        first_day=start,
-        last_day=last,
-        measured=measured,
-        value=value,
-        usual=usual,
-        score=round(score, 1),
-        reason=f"{said(value)} received, {more} than the usual {said(usual)} of {compared} in the weeks before"
-        + "".join(f" ({name})" for name in holidays),
+    compared = f"a {first:%A}" if row["grain"] == "day" else "a week"
+    more = "more" if value > usual else "less" if row["measured"] == "charges" else "fewer"
+    holidays = _holidays(first, last) if value < usual else []
+    reason = f"{said(value)} received, {more} than the usual {said(usual)} of {compared} in the weeks before"
+    return Anomaly.model_validate(
+        row | {"holidays": holidays, "reason": reason + "".join(f" ({name})" for name in holidays)}
     )
 
 

@@ -12,8 +12,6 @@ Amount = Annotated[
 ]
 """A JSON number; two decimals survive the way through a double up to 10^13 dollars."""
 
-RUN_AS_IT_IS = "Returns the same on a copy of analytics.duckdb."
-
 
 class Problem(BaseModel):
     """The one shape of an error, on every route."""

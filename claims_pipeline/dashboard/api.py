@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from claims_pipeline import __version__
 from claims_pipeline.dashboard.analytics import NotBuilt, View
-from claims_pipeline.dashboard.anomalies import Anomaly, anomalies
+from claims_pipeline.dashboard.anomalies import Anomalies, anomalies
 from claims_pipeline.dashboard.answers import ChartLink, Health, Problem
 from claims_pipeline.dashboard.breakdown import Breakdown, BreakdownQuery, breakdown
 from claims_pipeline.dashboard.cards import Cards, cards
@@ -21,7 +21,7 @@ from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.dashboard.download import claims_csv, claims_parquet
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimPage, ClaimQuery, PatientPage, PatientQuery, claim_page, patient_page
-from claims_pipeline.dashboard.outliers import Outlier, OutlierQuery, cost_outliers
+from claims_pipeline.dashboard.outliers import OutlierQuery, Outliers, cost_outliers
 from claims_pipeline.dashboard.pipeline import CheckResult, Pipeline, model_checks, pipeline
 from claims_pipeline.dashboard.providers import ProviderDetail, provider_detail
 from claims_pipeline.dashboard.search import Found, SearchQuery, search
@@ -77,7 +77,7 @@ def get_what_changed(view: CurrentView, query: Annotated[ChangeQuery, Query()]) 
 
 
 @router.get("/api/stats/cost-outliers", tags=["figures"], summary="Charges far from those of the peers")
-def get_cost_outliers(view: CurrentView, query: Annotated[OutlierQuery, Query()]) -> list[Outlier]:
+def get_cost_outliers(view: CurrentView, query: Annotated[OutlierQuery, Query()]) -> Outliers:
     """Return providers or claims whose charges are far from those of their specialty, the farthest first."""
     return cost_outliers(view, query)
 
@@ -101,7 +101,7 @@ def get_model_checks(view: CurrentView) -> list[CheckResult]:
 
 
 @router.get("/api/anomalies", tags=["figures"], summary="Unusual days and weeks")
-def get_anomalies(view: CurrentView, filters: Annotated[Filters, Query()]) -> list[Anomaly]:
+def get_anomalies(view: CurrentView, filters: Annotated[Filters, Query()]) -> Anomalies:
     """Return days and weeks of receipt with far more or less than usual, the latest first."""
     return anomalies(view, filters)
 

@@ -5,12 +5,11 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import Rows, View
-from claims_pipeline.dashboard.answers import RUN_AS_IT_IS
 from claims_pipeline.dashboard.dimensions import Dimension
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, MeasureName, plain_number
 from claims_pipeline.dashboard.members import members
-from claims_pipeline.dashboard.shown_sql import shown_sql
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 
 class BreakdownRow(BaseModel):

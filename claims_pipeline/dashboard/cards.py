@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import RUN_AS_IT_IS
 from claims_pipeline.dashboard.charts.periods import grain_of, periods
 from claims_pipeline.dashboard.comparison import ComparedDays, Comparison, compared_days, comparison
 from claims_pipeline.dashboard.concentration import concentration, shares_sql
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, Measure, plain_number
 from claims_pipeline.dashboard.members import Bucket, Members, days_chosen, members, members_by_bucket
-from claims_pipeline.dashboard.shown_sql import shown_sql
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 SHOWN: tuple[str, ...] = (
     "charge_pmpm",

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import RUN_AS_IT_IS, Amount
+from claims_pipeline.dashboard.answers import Amount
 from claims_pipeline.dashboard.comparison import ComparedDays, compared_days, comparison
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, FilteringName
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.members import members
-from claims_pipeline.dashboard.shown_sql import shown_sql
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 CENT = Decimal("0.01")
 OF_PATIENTS = "A search for patients chooses no members, so its change has no parts."

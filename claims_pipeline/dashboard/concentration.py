@@ -3,9 +3,9 @@
 from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import RUN_AS_IT_IS, Amount
+from claims_pipeline.dashboard.answers import Amount
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.shown_sql import shown_sql
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 PERCENTILES = (1, 5, 10, 20, 50, 100)
 

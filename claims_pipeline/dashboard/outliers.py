@@ -12,10 +12,9 @@ from pydantic import BaseModel, Field
 
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import RUN_AS_IT_IS
 from claims_pipeline.dashboard.dimensions import DIMENSIONS
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.shown_sql import shown_sql
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 
 class Outlier(BaseModel):
@@ -31,6 +30,12 @@ class Outlier(BaseModel):
     peer_count: int
     score: float = Field(description="Robust z of the logarithm.")
     reason: str
+
+
+class Outliers(BaseModel):
+    """The providers or claims under the filters that charge far more or less than their peers."""
+
+    items: list[Outlier] = Field(description="The farthest first.")
     sql: str = Field(description=RUN_AS_IT_IS)
 
 
@@ -43,7 +48,7 @@ class OutlierQuery(Filters):
     count: int = Field(default=20, ge=1, le=1_000, description="Outliers in the answer, the farthest first.")
 
 
-def cost_outliers(view: View, query: OutlierQuery) -> list[Outlier]:
+def cost_outliers(view: View, query: OutlierQuery) -> Outliers:
     """Return the providers or claims that charge far more or less than their peers."""
     kind, columns = _KINDS[query.of]
     sql = (
@@ -52,8 +57,9 @@ def cost_outliers(view: View, query: OutlierQuery) -> list[Outlier]:
         f"from {_outliers(f'{kind}_outliers', query)}\norder by abs(outliers.score) desc, value\nlimit {query.count}"
     )
     rows = view.select_remembered(sql, *query.parameters)
-    shown = shown_sql(sql, query.parameters)
-    return [Outlier(kind=kind, reason=_reason(row), sql=shown, **row) for row in rows]
+    return Outliers(
+        items=[Outlier(kind=kind, reason=_reason(row), **row) for row in rows], sql=shown_sql(sql, query.parameters)
+    )
 
 
 _KINDS: Mapping[str, tuple[Literal["provider", "claim"], str]] = MappingProxyType(

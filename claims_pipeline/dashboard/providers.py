@@ -3,10 +3,9 @@
 from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import RUN_AS_IT_IS
 from claims_pipeline.dashboard.details import NotFound
 from claims_pipeline.dashboard.measures import plain_number
-from claims_pipeline.dashboard.shown_sql import shown_sql
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 FIGURES = {
     "claim_count": "Claims",

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+RUN_AS_IT_IS = "Returns the same on a copy of analytics.duckdb."
+"""Description of a field with a query."""
+
 
 def shown_sql(sql: str, parameters: Sequence[Any]) -> str:
     """Return a query with its values in the place of the placeholders, and without empty lines."""

@@ -7,11 +7,11 @@ from datetime import UTC, date
 from pydantic import AwareDatetime, BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.answers import RUN_AS_IT_IS, Amount
+from claims_pipeline.dashboard.answers import Amount
 from claims_pipeline.dashboard.dimensions import Dimension
 from claims_pipeline.dashboard.filters import ClaimStatus, Filters
 from claims_pipeline.dashboard.measures import MEASURES
-from claims_pipeline.dashboard.shown_sql import shown_sql
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 
 class StatusCount(BaseModel):

@@ -11,7 +11,7 @@ import vl_convert
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard.analytics import Analytics, View
-from claims_pipeline.dashboard.anomalies import Anomaly
+from claims_pipeline.dashboard.anomalies import Anomalies, Anomaly
 from claims_pipeline.dashboard.charts import CHARTS, Chart, unusual
 from claims_pipeline.dashboard.charts.geography import GRID, RAMP
 from claims_pipeline.dashboard.charts.periods import Period, axis, grain_of
@@ -356,9 +356,10 @@ def test_a_period_with_far_more_than_usual_is_marked(
         value=9,
         usual=1,
         score=4,
+        holidays=[],
         reason="9 claims received, more than usual",
     )
-    monkeypatch.setattr(unusual, "anomalies", lambda *_: [found])
+    monkeypatch.setattr(unusual, "anomalies", lambda *_: Anomalies(items=[found], sql=""))
     view = Analytics(example_settings.analytics_path).view()
     timeline, trend = (
         next(one for one in CHARTS if one.name == name).draw(view, Filters(**days))
@@ -375,11 +376,11 @@ def test_a_month_says_how_many_of_its_days_and_weeks_are_unusual(
     nearly_a_year: View, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     common = {"measured": "claims", "value": 9, "usual": 1, "score": 4, "reason": "more"}
-    found = [
-        Anomaly(grain=grain, first_day=day, last_day=day, **common)
-        for grain, day in (("day", date(2025, 4, 1)), ("day", date(2025, 4, 30)), ("week", date(2025, 4, 28)))
-    ]
-    monkeypatch.setattr(unusual, "anomalies", lambda *_: found)
+    days = (("day", date(2025, 4, 1)), ("day", date(2025, 4, 30)), ("week", date(2025, 4, 28)))
+    found = [Anomaly(grain=grain, first_day=day, last_day=day, holidays=[], **common) for grain, day in days]
+    holiday = date(2025, 7, 4)
+    found.append(Anomaly(grain="day", first_day=holiday, last_day=holiday, holidays=["Independence Day"], **common))
+    monkeypatch.setattr(unusual, "anomalies", lambda *_: Anomalies(items=found, sql=""))
     marked = {row["period"]: row["unusual"] for row in _months(nearly_a_year, "claims-timeline") if row["unusual"]}
     assert marked == {"2025-04-01": "2 days and 1 week: see Worth a look"}
 

@@ -214,6 +214,20 @@ def test_a_chart_that_the_server_cannot_answer_leaves_the_first_screen(browser: 
     page.close()
 
 
+def test_a_day_that_no_holiday_explains_comes_before_the_holidays(page: Page) -> None:
+    unusual = [
+        {"grain": "day", "first_day": day, "last_day": day, "measured": "claims", "value": 1, "usual": 9, "score": -4,
+         "holidays": holidays, "reason": "1 claims received"}
+        for day, holidays in [("2025-12-25", ["Christmas Day"])] * 5 + [("2025-03-12", [])]
+    ]  # fmt: skip
+    page.route("**/api/anomalies*", lambda route: route.fulfill(json={"items": unusual, "sql": "select 1"}))
+    page.goto("/")
+    expect_claims(page, 5)
+    expect(page.locator("#look li button")).to_have_text(["Mar 12, 2025", "Dec 25, 2025"])
+    page.locator("#look-sql summary", has_text="SQL of the days and weeks").click()
+    expect(page.locator("#look-sql pre:visible")).to_have_text("select 1")
+
+
 def test_a_card_shows_its_sql(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)

@@ -3,17 +3,20 @@
 from datetime import date, timedelta
 from math import log
 from statistics import median
+from typing import Any, Literal
 
+import duckdb
 import polars as pl
 import pytest
 
 from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.anomalies import anomalies, unusual
+from claims_pipeline.dashboard.anomalies import Anomaly, anomalies, anomalies_sql, anomaly
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.outliers import OutlierQuery, cost_outliers
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import specialty_labels
+from claims_pipeline_tests.dashboard.conftest import ANALYTICS
 from claims_pipeline_tests.dashboard.generated_lake import latest
 
 pytestmark = pytest.mark.heavy  # a generated lake
@@ -33,7 +36,7 @@ def test_the_outliers_are_those_with_a_robust_z_above_the_limit(lake: Lake, view
             scores = {claim_id: 0.6745 * (one - center) / spread for claim_id, one in logs.items()}
             expected |= {claim_id: score for claim_id, score in scores.items() if abs(score) > 3.5}
     assert expected, "the lake has no outlier to find"
-    found = cost_outliers(view, OutlierQuery(of="claims", count=1000))
+    found = cost_outliers(view, OutlierQuery(of="claims", count=1000)).items
     assert {one.value: one.score for one in found} == pytest.approx(expected, abs=0.051)
     assert all(f"peers in {specialty_labels()[one.specialty]} (" in one.reason for one in found)
 
@@ -41,24 +44,32 @@ def test_the_outliers_are_those_with_a_robust_z_above_the_limit(lake: Lake, view
 def test_the_outliers_of_all_claims_are_those_of_the_model_and_of_a_filter_that_selects_all(view: View) -> None:
     from_the_model = cost_outliers(view, OutlierQuery(of="claims", count=1000))
     chosen = cost_outliers(view, OutlierQuery(of="claims", count=1000, received_from=date(2025, 1, 1)))
-    assert from_the_model
-    assert "with" not in from_the_model[0].sql
-    assert [one.model_dump(exclude={"sql"}) for one in chosen] == [
-        one.model_dump(exclude={"sql"}) for one in from_the_model
-    ]
+    assert from_the_model.items
+    assert "with" not in from_the_model.sql
+    assert chosen.items == from_the_model.items
 
 
 def test_a_status_filter_decides_which_charges_are_compared(lake: Lake, view: View) -> None:
     claims = latest(lake, schema.CLAIMS)
     statuses = dict(claims.select("claim_id", "claim_status").rows())
-    found = cost_outliers(view, OutlierQuery(of="claims", count=1000, status=["cancelled", "draft"]))
+    found = cost_outliers(view, OutlierQuery(of="claims", count=1000, status=["cancelled", "draft"])).items
     assert {statuses[one.value] for one in found} <= {"cancelled", "draft"}
-    everyone = cost_outliers(view, OutlierQuery(of="claims", count=1000, status=["active", "cancelled", "draft"]))
+    everyone = cost_outliers(view, OutlierQuery(of="claims", count=1000, status=["active", "cancelled", "draft"])).items
     assert {statuses[one.value] for one in everyone} > {"active"}
 
 
 def test_a_provider_with_few_claims_is_no_outlier(view: View) -> None:
-    assert all(one.claim_count >= 10 for one in cost_outliers(view, OutlierQuery()))
+    assert all(one.claim_count >= 10 for one in cost_outliers(view, OutlierQuery()).items)
+
+
+def unusual(claims: dict[date, float]) -> list[Anomaly]:
+    """Return what is unusual in the claims of some days, whose charges are always the same."""
+    by_day = pl.DataFrame({"day": claims.keys(), "claims": claims.values()})
+    with duckdb.connect() as connection:
+        connection.register("by_day", by_day.to_arrow())
+        sql = anomalies_sql("select *, 1 as charges from by_day", min(claims), max(claims))
+        rows = connection.sql(sql).to_arrow_table().to_pylist()
+    return [anomaly(row) for row in rows]
 
 
 def test_a_day_with_twice_the_claims_of_its_weekday_is_unusual() -> None:
@@ -66,26 +77,71 @@ def test_a_day_with_twice_the_claims_of_its_weekday_is_unusual() -> None:
     values = {day: (10.0 if day.weekday() > 4 else 100.0) + day.day % 5 for day in days}
     values[date(2025, 3, 12)] = 250.0
     values[date(2025, 3, 15)] = 30.0  # a Saturday, on which chance alone may treble the claims
-    [found] = unusual(values, values, "day", "claims")
+    [found] = [one for one in unusual(values) if one.grain == "day"]
     assert (found.first_day, found.last_day, found.value) == (date(2025, 3, 12), date(2025, 3, 12), 250.0)
     assert found.reason.startswith("250 claims received, more than the usual 10")
     assert "of a Wednesday" in found.reason
+    assert found.holidays == []
+
+
+def test_a_day_without_claims_is_unusual_too() -> None:
+    days = [date(2025, 1, 6) + timedelta(days=number) for number in range(84)]
+    values = {day: 100.0 + day.day % 5 for day in days if day != date(2025, 3, 12)}
+    [found] = [one for one in unusual(values) if one.grain == "day"]
+    assert (found.first_day, found.value) == (date(2025, 3, 12), 0.0)
 
 
 def test_an_unusual_day_or_week_with_a_federal_holiday_names_it() -> None:
     days = [date(2025, 9, 1) + timedelta(days=number) for number in range(91)]
     values = {day: 100.0 + day.day % 5 for day in days}
     values[date(2025, 11, 27)], values[date(2025, 11, 12)], values[date(2025, 11, 11)] = 9.0, 10.0, 400.0
-    more, other, holiday = unusual(values, values, "day", "claims")
+    holiday, other, more = [one for one in unusual(values) if one.grain == "day"]
     assert holiday.reason.endswith("of a Thursday in the weeks before (Thanksgiving Day)")
+    assert holiday.holidays == ["Thanksgiving Day"]
     assert other.reason.endswith("of a Wednesday in the weeks before")
     assert more.reason.endswith("of a Tuesday in the weeks before")  # Veterans Day does not explain more claims
-    weeks = {date(2021, 9, 6) + timedelta(weeks=number): 700.0 + number % 2 for number in range(17)}
-    [week] = unusual(weeks | {date(2021, 12, 27): 300.0}, weeks, "week", "claims")
+    assert other.holidays == more.holidays == []
+    weeks = {date(2021, 9, 6) + timedelta(days=number): 100.0 + number // 7 % 2 for number in range(17 * 7)}
+    weeks |= {date(2021, 12, 27) + timedelta(days=number): 43.0 for number in range(7)}
+    [week] = [one for one in unusual(weeks) if one.grain == "week"]
     assert week.reason.endswith("of a week in the weeks before (New Year's Day)")  # kept on Friday, December 31
+
+
+def test_a_week_that_is_not_complete_is_not_compared() -> None:
+    days = [date(2025, 1, 6) + timedelta(days=number) for number in range(80)]  # the last week has three days
+    assert [one for one in unusual({day: 100.0 + day.day % 5 for day in days}) if one.grain == "week"] == []
 
 
 def test_an_even_or_short_course_has_nothing_unusual(view: View) -> None:
     even = {date(2025, 1, 6) + timedelta(days=number): 50.0 for number in range(84)}
-    assert unusual(even, even, "day", "claims") == []
-    assert anomalies(view, Filters(received_from=date(2025, 2, 1), received_to=date(2025, 2, 20))) == []
+    assert unusual(even) == []
+    assert anomalies(view, Filters(received_from=date(2025, 2, 1), received_to=date(2025, 2, 20))).items == []
+
+
+@pytest.mark.parametrize(
+    "filters", [Filters(), Filters(status=["active"], received_from=date(2025, 1, 5)), Filters(gender=["female"])]
+)
+def test_the_sql_of_the_anomalies_gives_them(
+    lake: Lake, view: View, filters: Filters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("ANOMALY_SCORE", "FEWEST_CLAIMS", "SMALLEST_RATIO"):  # the lake is too small to have some otherwise
+        monkeypatch.setattr(f"claims_pipeline.dashboard.anomalies.{limit}", 1)
+    found = anomalies(view, filters)
+    assert {(one.grain, one.measured) for one in found.items} >= {("day", "claims"), ("day", "charges")}
+    assert rows_of(lake, found.sql) == [one.model_dump(exclude={"holidays", "reason"}) for one in found.items]
+
+
+@pytest.mark.parametrize("query", [{}, {"status": ["draft"]}, {"received_to": date(2025, 2, 10), "patient": "a'b?"}])
+@pytest.mark.parametrize("of", ["providers", "claims"])
+def test_the_sql_of_the_outliers_gives_them(
+    lake: Lake, view: View, of: Literal["providers", "claims"], query: dict[str, Any]
+) -> None:
+    found = cost_outliers(view, OutlierQuery(of=of, **query))
+    assert rows_of(lake, found.sql) == [one.model_dump(exclude={"kind", "reason"}) for one in found.items]
+
+
+def rows_of(lake: Lake, sql: str) -> list[dict[str, Any]]:
+    """Return the rows of a query on the published file."""
+    with duckdb.connect(lake.root.with_name(ANALYTICS), read_only=True) as connection:
+        rows: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
+    return rows

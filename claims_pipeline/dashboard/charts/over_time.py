@@ -53,5 +53,6 @@ def notes(shown: Sequence[Period], unusual: Mapping[date, str], *, partial: str)
     if any(period.is_changing for period in shown):
         said.append("shaded where figures may still change")
     if unusual:
-        said.append("marked where far more or less than usual was received")
+        holidays = " and no holiday explains it" if shown[0].grain == "month" else ""
+        said.append(f"marked where far more or less than usual was received{holidays}")
     return "".join(f"; {note}" for note in said)

@@ -32,16 +32,18 @@ MARK_OF_UNUSUAL = {
 def unusual_periods(view: View, filters: Filters, shown: Sequence[Period], measured: Measured) -> dict[date, str]:
     """Return what is unusual in each period of receipt that has an anomaly, by its first day, in words.
 
-    Days are named in a chart by day, weeks in one by week; a month has the number of its unusual days and weeks.
+    Days are named in a chart by day, weeks in one by week. A month has the number of its unusual days and weeks that no
+    holiday explains: nearly every month has a holiday.
     """
     if filters.basis != "received" or not shown:
         return {}
     grain = shown[0].grain
-    found = [one for one in anomalies(view, filters) if one.measured == measured]
+    found = [one for one in anomalies(view, filters).items if one.measured == measured]
     if grain != "month":
         return {one.first_day: one.reason for one in found if one.grain == grain}
     numbers = {
-        name: Counter(start_of(grain, one.first_day) for one in found if one.grain == name) for name in ("day", "week")
+        name: Counter(start_of(grain, one.first_day) for one in found if one.grain == name and not one.holidays)
+        for name in ("day", "week")
     }
     said = {
         month: [

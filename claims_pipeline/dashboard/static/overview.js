@@ -108,18 +108,20 @@ function steps({ before_amount, after_amount, effects }) {
   });
 }
 
+// Days and weeks that no holiday explains come first.
 export function showWorthALook(anomalies, providers, claims) {
-  const isFirstOfItsDays = (one, index) => index === anomalies.findIndex((other) => other.grain === one.grain && other.first_day === one.first_day);
-  const days = anomalies.filter(isFirstOfItsDays).slice(0, SHOWN_OF_A_KIND).map((one) => [
+  const isFirstOfItsDays = (one, index, all) => index === all.findIndex((other) => other.grain === one.grain && other.first_day === one.first_day);
+  const unexplainedFirst = [...anomalies.items].sort((one, other) => Boolean(one.holidays.length) - Boolean(other.holidays.length));
+  const days = unexplainedFirst.filter(isFirstOfItsDays).slice(0, SHOWN_OF_A_KIND).map((one) => [
     one.grain === "day" ? formatDay(one.first_day) : `Week from ${formatDay(one.first_day)}`, one.reason,
     { "data-from": one.first_day, "data-to": one.last_day }]);
-  const people = providers.slice(0, SHOWN_OF_A_KIND).map((one) => [one.label, one.reason,
+  const people = providers.items.slice(0, SHOWN_OF_A_KIND).map((one) => [one.label, one.reason,
     { "data-practitioner": one.value }]);
-  const singles = [...claims].sort((one, other) => other.score - one.score).slice(0, SHOWN_OF_A_KIND).map((one) => [one.value, one.reason, { "data-claim": one.value }]);
+  const singles = [...claims.items].sort((one, other) => other.score - one.score).slice(0, SHOWN_OF_A_KIND).map((one) => [one.value, one.reason, { "data-claim": one.value }]);
   const rows = [...days, ...people, ...singles].map(([title, reason, target]) => element("li", {},
     element("button", { type: "button", className: "link", "data-key": title, ...target }, title), ` ${reason}.`));
-  const queries = [[providers, "providers"], [claims, "claims"]].filter(([found]) => found.length)
-    .map(([[{ sql }], what]) => sqlOf(sql, `the unusual ${what}`, `SQL of the ${what}`));
+  const queries = [[anomalies, "days and weeks"], [providers, "providers"], [claims, "claims"]].map(([{ sql }, what]) =>
+    sqlOf(sql, `the unusual ${what}`, `SQL of the ${what}`));
   const place = document.getElementById("look-sql");
   keepingFocus(place, () => place.replaceChildren(...queries));
   if (!rows.length) rows.push(element("li", { className: "note" }, "Nothing under these filters is far from what is usual."));

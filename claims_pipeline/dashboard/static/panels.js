@@ -55,10 +55,10 @@ export function askForProviders(filters, signal) {
 export function showProviders([specialties, providers, outliers]) {
   showBreakdown("by-specialty", specialties, PROVIDER_FIGURES);
   showBreakdown("by-provider", providers, PROVIDER_FIGURES);
-  const rows = outliers.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
+  const rows = outliers.items.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
     formatAmount(one.amount), formatAmount(one.peer_amount), formatDecimal(one.score, 1)]);
   const head = ["Provider", "Specialty", "Charges for each patient", "Median of peers", "Robust z"];
-  fill("outliers", rows.length && [tableOf(head, rows, { isNumeric: true, textColumns: 2 }), sqlOf(outliers[0].sql, "the outliers")],
+  fill("outliers", rows.length && [tableOf(head, rows, { isNumeric: true, textColumns: 2 }), sqlOf(outliers.sql, "the outliers")],
     specialties.items.length ? NO_OUTLIERS : NO_CLAIMS);
 }
 
