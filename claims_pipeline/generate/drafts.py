@@ -9,8 +9,9 @@ from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.draws import NO_COUNTER, Integers, narrowed
 from claims_pipeline.generate.following import follow
 from claims_pipeline.generate.parts import Run
+from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.redraws import redrawn
-from claims_pipeline.generate.slots import ReceiptDays, Slots
+from claims_pipeline.generate.slots import Slots
 from claims_pipeline.lake import Feed
 
 

@@ -9,7 +9,8 @@ from claims_pipeline.generate.days import weekday_of
 from claims_pipeline.generate.draws import Bits, Draws, Integers
 from claims_pipeline.generate.in_turn import NOBODY
 from claims_pipeline.generate.population import population
-from claims_pipeline.generate.slots import ReceiptDays, Slots
+from claims_pipeline.generate.receipts import ReceiptDays
+from claims_pipeline.generate.slots import Slots
 from claims_pipeline.generate.well_child import children_due
 from claims_pipeline.reference import read_table
 

@@ -9,8 +9,8 @@ from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import Bits, Integers, pair
 from claims_pipeline.generate.lines import Lines
+from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.replacements import places_taken
-from claims_pipeline.generate.slots import ReceiptDays
 from claims_pipeline.generate.standing import Standing, standing
 
 INSTEAD_OF = ("laboratory", "imaging")

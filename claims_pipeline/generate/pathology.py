@@ -8,8 +8,8 @@ from claims_pipeline.generate.directory import directory_of
 from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.following_procedures import brought, counters_of, with_claims_of_procedures
 from claims_pipeline.generate.lines import Lines
+from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.residence import residence_on
-from claims_pipeline.generate.slots import ReceiptDays
 from claims_pipeline.generate.standing import Standing
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table

@@ -28,7 +28,7 @@ from claims_pipeline.generate.lifecycle import (
     versions_between,
 )
 from claims_pipeline.generate.once import once
-from claims_pipeline.generate.slots import ReceiptDays
+from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.visits import Visits, visits_from
 from claims_pipeline.lake import Feed
 

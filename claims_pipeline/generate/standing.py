@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, narrowed, pair, unpair
 from claims_pipeline.generate.lines import Lines
-from claims_pipeline.generate.slots import ReceiptDays
+from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.visits import Visits, elements, is_video, visits_from
 from claims_pipeline.lake import ROW_GROUP, Feed
 from claims_pipeline.schema import VISITS

@@ -24,7 +24,7 @@ from claims_pipeline.generate.lifecycle import LONGEST_CYCLE
 from claims_pipeline.generate.once import forget_large
 from claims_pipeline.generate.parts import Run, parts_by_person
 from claims_pipeline.generate.pathology import with_pathology
-from claims_pipeline.generate.slots import ReceiptDays
+from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.standing import Standing, frames_of, no_visits
 from claims_pipeline.generate.visits import visits_from
 from claims_pipeline.lake import Feed

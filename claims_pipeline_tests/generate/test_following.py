@@ -9,7 +9,8 @@ import pytest
 from claims_pipeline.generate.days import day_number, weekday_of
 from claims_pipeline.generate.draws import NO_COUNTER, Bits, Integers
 from claims_pipeline.generate.following import LONGEST_WAIT, follow
-from claims_pipeline.generate.slots import ReceiptDays, Slots
+from claims_pipeline.generate.receipts import ReceiptDays
+from claims_pipeline.generate.slots import Slots
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 

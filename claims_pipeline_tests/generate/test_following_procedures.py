@@ -11,7 +11,7 @@ from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import Integers
 from claims_pipeline.generate.following_procedures import with_claims_of_procedures
 from claims_pipeline.generate.lines import Lines
-from claims_pipeline.generate.slots import ReceiptDays
+from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.standing import Standing, standing
 from claims_pipeline.lake import Feed
 

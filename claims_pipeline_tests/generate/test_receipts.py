@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.slots import ReceiptDays
+from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.lake import Feed
 
 FIRST = date(2025, 1, 1)

@@ -1,0 +1,226 @@
+"""The claims that the payer receives on each day, as slots: story, a patient drawn for it, day of service.
+
+A pure function of the claim's counter (day received, index within the day) and of tables by day received.
+"""
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from claims_pipeline.generate.calendar import (
+    LONGEST_LAG,
+    calendar,
+    claim_counts,
+    cumulative_claims,
+    horizon,
+    lag_weights,
+    stories,
+)
+from claims_pipeline.generate.days import day_number, weekday_of
+from claims_pipeline.generate.dialysis import dialysis_visits
+from claims_pipeline.generate.draws import (
+    NO_COUNTER,
+    SCATTER,
+    Bits,
+    Draws,
+    Integers,
+    KeyedChoice,
+    WeightTable,
+    pair,
+)
+from claims_pipeline.generate.lifecycle import CANCELLED, last_statuses
+from claims_pipeline.generate.maternity import maternity_visits
+from claims_pipeline.generate.parts import Run, parts_of
+from claims_pipeline.generate.planned_visits import PlannedVisits
+from claims_pipeline.generate.replacements import places_taken, replaced_claims
+from claims_pipeline.generate.slots import Slots, with_anybody
+from claims_pipeline.generate.stays import hospital_visits
+from claims_pipeline.generate.turns import people_of, turns_of
+from claims_pipeline.generate.use import by_plan
+from claims_pipeline.generate.well_child import children_of_weeks
+from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
+
+FRIDAY = 4
+
+
+class ReceiptDays:
+    """Consecutive days of receipt of a feed, and what is drawn on them.
+
+    Attributes:
+        feed: the feed.
+        first: number of the first day.
+        counts: new claims of each day.
+        run: calls a function for parts of the claims, `map` or that of a pool.
+    """
+
+    def __init__(self, feed: Feed, first: int, last: int, run: Run = map) -> None:
+        start = day_number(feed.start_date)
+        expected = cumulative_claims(feed, last)[first - start : last - start + 2]
+        in_turn = (read_table("stories")["draw"] != "random").to_numpy()
+        self.feed, self.first, self.counts = feed, first, claim_counts(feed, first, last)
+        self._run = run
+        self._draws = Draws(feed.seed)
+        self._in_turn = np.flatnonzero(in_turn)
+        self._before = np.floor(expected[:, in_turn]).astype(np.int64)
+        self._until = np.minimum(np.cumsum(np.diff(self._before, axis=0), axis=1), self.counts[:, None])
+        self._random_story = KeyedChoice(stories(), np.where(in_turn, 0.0, np.diff(expected, axis=0)))
+
+    @cached_property
+    def _lag(self) -> WeightTable:
+        """The choice of the days from service to receipt, which not all need who ask what is replaced."""
+        return _lag_choice(self.feed, self.first, self.first + len(self.counts) - 1)
+
+    def claims(self) -> tuple[Integers, Integers]:
+        """Return day received and index within it of every claim."""
+        received = np.repeat(np.arange(self.first, self.first + len(self.counts)), self.counts)
+        return received, np.arange(len(received)) - np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
+
+    def claims_between(self, first: int, last: int) -> tuple[Integers, Integers]:
+        """Return what `claims` returns at the positions from `first` until before `last`, without the others."""
+        ends, position = np.cumsum(self.counts), np.arange(first, last)
+        row = np.searchsorted(ends, position, side="right")
+        return row + self.first, position - (ends - self.counts)[row]
+
+    @cached_property
+    def replaces(self) -> Bits:
+        """The counter of the cancelled claim that each of `claims` replaces, or NO_COUNTER; people's turns stay."""
+        received, index = self.claims()
+        is_free = self._places(received, index) >= self._until[received - self.first, -1]
+        return replaced_claims(self.feed, received, pair(received, index), is_free)
+
+    @cached_property
+    def planned(self) -> tuple[Integers, PlannedVisits]:
+        """Positions among `claims` of those for visits with a day of receipt of their own, and these visits.
+
+        They take the places of regular claims of their day that do not end as cancelled, as long as there are any.
+        """
+        received, index = self.claims()
+        if not len(received):
+            return index, _planned_visits(self.feed, self.first, self.first - 1)
+        visits = _planned_visits(self.feed, self.first, self.first + len(self.counts) - 1)
+        is_free = self._places(received, index) >= self._until[received - self.first, -1]
+        is_free &= self.replaces == NO_COUNTER
+        is_free &= last_statuses(self._draws, pair(received, index)) != CANCELLED
+        (places,) = np.nonzero(is_free)
+        taken, fit = places_taken(received[places] - self.first, visits.received - self.first, len(self.counts))
+        return places[taken], visits.at(fit)
+
+    @cached_property
+    def _are_taken(self) -> NDArray[np.bool_]:
+        taken: NDArray[np.bool_] = self.replaces != NO_COUNTER
+        taken[self.planned[0]] = True
+        return taken
+
+    def rows(self, received: Integers, index: Integers) -> Integers:
+        """Return the position of each claim among `claims`."""
+        rows: Integers = (np.cumsum(self.counts) - self.counts)[received - self.first] + index
+        return rows
+
+    def are_taken(self, received: Integers, index: Integers) -> NDArray[np.bool_]:
+        """Return which claims replace another or are for planned visits, so that their slots mean nothing."""
+        found: NDArray[np.bool_] = self._are_taken[self.rows(received, index)]
+        return found
+
+    def are_due(self, received: Integers, index: Integers) -> NDArray[np.bool_]:
+        """Return which claims are drawn for children who are due."""
+        draws = read_table("stories")["draw"].gather(self._in_turn)
+        row, place = received - self.first, self._places(received, index)
+        found = np.zeros(len(row), dtype=np.bool_)
+        for column in np.flatnonzero((draws == "due").to_numpy()):
+            found |= self._has_place(row, place, int(column))
+        return found
+
+    def slots(self, received: Integers, index: Integers) -> Slots:
+        """Return what the claims with these days and indices are about, `narrowed`.
+
+        A course is billed with one delay of whole weeks, so that its visits keep their order and their distance.
+        Children who are due come last and at once, because no two claims of a week should take the same visit.
+        """
+        parts, lag = parts_of(len(received)), self._lag
+        slots = Slots.joined(list(self._run(lambda part: self._drawn(received[part], index[part], lag), parts)))
+        (due,) = np.nonzero((read_table("stories")["draw"] == "due").to_numpy()[slots.story])
+        uniform = self._draws.uniform("claim/person", slots.counter[due])
+        person = children_of_weeks(self.feed, uniform, slots.service[due])
+        slots.story[due], slots.person[due] = self._somebody(slots.at(due), person)
+        return slots
+
+    def _somebody(self, slots: Slots, person: Integers) -> tuple[Integers, Integers]:
+        """Return story and person of claims, with somebody for those that have nobody yet, as often as plans ask."""
+        uniform = self._draws.uniform("claim/person", slots.counter)
+        story, person = with_anybody(self.feed, slots.story, person, slots.service, uniform)
+        return story, by_plan(self.feed, story, person, slots.service, slots.counter)
+
+    def _drawn(self, received: Integers, index: Integers, lag: WeightTable) -> Slots:
+        """Return what claims are about, but for children who are due."""
+        counter = pair(received, index)
+        story, ordinal = self._stories(received, index)
+        turns = turns_of(self.feed, story=story, ordinal=ordinal, counter=counter)
+        lag_row = (received - self.first) * read_table("stories").height + story
+        bits = self._draws.bits("claim/lag", turns.episode)
+        service = received - lag.choose(bits, lag_row)
+        (in_course,) = np.nonzero((read_table("stories")["draw"] == "course").to_numpy()[story])
+        service[in_course] = _in_practice_hours(received[in_course] - _weeks_of_lag(bits[in_course]))
+        person = people_of(self.feed, turns, story=story, ordinal=ordinal, counter=counter, service=service)
+        slots = Slots(counter, turns.episode, turns.is_first, story, person, service)
+        story, person = self._somebody(slots, person)
+        return replace(slots, story=story, person=person).narrowed()
+
+    def _stories(self, received: Integers, index: Integers) -> tuple[Integers, Integers]:
+        """Return each claim's story and its ordinal among the feed's claims of that story (-1 for a random one).
+
+        A day's first places belong to the stories in which people take turns, as many as their expected number passes
+        whole numbers on that day; the other places are drawn. Places are scattered over the day's indices.
+        """
+        row, place = received - self.first, self._places(received, index)
+        story = self._random_story.choose(self._draws.bits("claim/story", pair(received, index)), row)
+        ordinal = np.full(len(row), -1)
+        for column, position in enumerate(self._in_turn):
+            (mine,) = np.nonzero(self._has_place(row, place, column))
+            of_day = row[mine]
+            begin = self._until[of_day, column - 1] if column else 0
+            story[mine] = position
+            ordinal[mine] = self._before[of_day, column] + place[mine] - begin
+        return story, ordinal
+
+    def _has_place(self, row: Integers, place: Integers, column: int) -> NDArray[np.bool_]:
+        """Return which places of days belong to a story in which people take turns."""
+        has: NDArray[np.bool_] = place < self._until[row, column]
+        if column:
+            has &= place >= self._until[row, column - 1]
+        return has
+
+    def _places(self, received: Integers, index: Integers) -> Integers:
+        """Return the place within its day of each claim: its index, scattered."""
+        shift = self._draws.bits("day/places", received) >> np.uint64(32)
+        size = self.counts[received - self.first].astype(np.uint64)
+        return ((index.astype(np.uint64) * SCATTER + shift) % size).astype(np.int64)
+
+
+def _weeks_of_lag(bits: Bits) -> Integers:
+    """Return days from service to receipt that are whole weeks, for random bits."""
+    return WeightTable(lag_weights()).choose(bits) // 7 * 7
+
+
+def _in_practice_hours(days: Integers) -> Integers:
+    """Return each day, or the Friday before it if it is at a weekend."""
+    return days - np.maximum(weekday_of(days) - FRIDAY, 0)
+
+
+def _planned_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
+    """Return the planned visits that are received on some days, in order; those of pregnancies come first on a day."""
+    parts = [visits(feed, first, last) for visits in (maternity_visits, dialysis_visits, hospital_visits)]
+    visits = PlannedVisits.joined(parts)
+    return visits.at(np.argsort(visits.received, kind="stable"))
+
+
+def _lag_choice(feed: Feed, first: int, last: int) -> WeightTable:
+    """Return the choice of the days from service to receipt, by day received and story."""
+    services = calendar(feed, horizon(feed, last)).services
+    row, days = first - day_number(feed.start_date) + LONGEST_LAG, last - first + 1
+    until = np.lib.stride_tricks.sliding_window_view(services, LONGEST_LAG + 1, axis=0)[row - LONGEST_LAG :][:days]
+    weights = np.multiply(until[..., ::-1], lag_weights(), out=np.empty(until.shape))
+    weights[weights.sum(axis=-1) == 0] = 1.0  # stories that concern no person are never looked up
+    return WeightTable(weights.reshape(-1, LONGEST_LAG + 1))
