@@ -112,9 +112,9 @@ def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
     draws, versions = Draws(feed.seed), versions_of(feed, rows, days)
     order = np.lexsort((index[versions.claim], received[versions.claim], versions.day))
     version, status = versions.number[order], versions.status[order]
-    # most claims of the two months before have no version on these days
     seen, claim = np.unique(versions.claim[order], return_inverse=True)
-    visits = visits_from(rows[seen])
+    # rows with nested columns are slow to copy, and those of a range have a version on these days all
+    visits = visits_from(rows if len(seen) == rows.height else rows[seen])
     counter = counter[seen][claim]
     is_voided = (status == CANCELLED) & ~np.isin(counter, _replaced_soon(feed, first, last))
     return Plan(

@@ -4,8 +4,9 @@ A year has them all in memory, in parts by person; frames are made one after the
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, narrowed, pair, unpair
 from claims_pipeline.generate.lines import Lines
+from claims_pipeline.generate.parts import in_order
 from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.visits import Visits, elements, is_video, visits_from
 from claims_pipeline.lake import ROW_GROUP, Feed
@@ -101,7 +103,7 @@ def _no_slots(count: int) -> Integers:
 
 
 def frames_of(
-    feed: Feed, receipts: ReceiptDays, parts: Sequence[Standing], before: pl.DataFrame
+    feed: Feed, receipts: ReceiptDays, parts: Sequence[Standing], before: pl.DataFrame, *, jobs: int = 1
 ) -> Iterator[pl.DataFrame]:
     """Return the rows of the visits table of a part of a year, one frame at least.
 
@@ -110,31 +112,37 @@ def frames_of(
         receipts: the days of the part.
         parts: their claims but for replacements.
         before: the visits of the two months before.
+        jobs: frames that are made at the same time (threads).
     """
     count = int(receipts.counts.sum())
     if not count:
         yield VISITS.coded_schema.to_frame()
         return
     parts = [*parts, *_copies(receipts, parts, before)]
-    for first in range(0, count, ROW_GROUP):
-        of_frame = slice(first, min(first + ROW_GROUP, count))
-        received, index = receipts.claims_between(of_frame.start, of_frame.stop)
-        claims = _in_order([part.between(of_frame.start, of_frame.stop) for part in parts])
-        replaces = receipts.replaces[of_frame]
-        of_visit = np.where(replaces == NO_COUNTER, pair(received, index), replaces)
-        yield Visits(
-            received=received,
-            index=index,
-            replaces=replaces,
-            person=claims.person,
-            service=claims.service,
-            story=claims.story,
-            practitioner=claims.practitioner,
-            is_new=claims.is_new,
-            is_video=is_video(Draws(feed.seed), of_visit, claims.story),
-            diagnoses=Diagnoses(claims.codes, claims.count),
-            lines=claims.lines,
-        ).frame()
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from in_order(pool, partial(_frame, feed, receipts, parts), range(0, count, ROW_GROUP), jobs)
+
+
+def _frame(feed: Feed, receipts: ReceiptDays, parts: Sequence[Standing], first: int) -> pl.DataFrame:
+    """Return the rows of the visits table from number `first` on, as many as a row group has."""
+    last = min(first + ROW_GROUP, len(receipts.replaces))
+    received, index = receipts.claims_between(first, last)
+    claims = _in_order([part.between(first, last) for part in parts])
+    replaces = receipts.replaces[first:last]
+    of_visit = np.where(replaces == NO_COUNTER, pair(received, index), replaces)
+    return Visits(
+        received=received,
+        index=index,
+        replaces=replaces,
+        person=claims.person,
+        service=claims.service,
+        story=claims.story,
+        practitioner=claims.practitioner,
+        is_new=claims.is_new,
+        is_video=is_video(Draws(feed.seed), of_visit, claims.story),
+        diagnoses=Diagnoses(claims.codes, claims.count),
+        lines=claims.lines,
+    ).frame()
 
 
 def _in_order(parts: Sequence[Standing]) -> Standing:

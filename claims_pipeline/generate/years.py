@@ -70,7 +70,7 @@ def frames_of_days(
         receipts, parts = _drawn(feed, first, last, earlier, pool.map if jobs > 1 else map)
     since = first - LONGEST_CYCLE - LONGEST_WAIT
     recent = [frame.filter(pl.col("received_date").to_physical() >= since) for frame in earlier[-2:]]
-    return frames_of(feed, receipts, parts, pl.concat([no_visits(), *recent]))
+    return frames_of(feed, receipts, parts, pl.concat([no_visits(), *recent]), jobs=jobs)
 
 
 def _drawn(
