@@ -10,7 +10,7 @@ from claims_pipeline.dashboard.comparison import ComparedDays, Comparison, compa
 from claims_pipeline.dashboard.concentration import concentration, shares_sql
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, Measure, plain_number
-from claims_pipeline.dashboard.members import Bucket, Members, days_chosen, members, members_by_bucket
+from claims_pipeline.dashboard.members import NOT_JOINED, Bucket, days_chosen, members, members_by_bucket
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 SHOWN: tuple[str, ...] = (
@@ -110,7 +110,7 @@ def _figures(view: View, filters: Filters) -> Figures:
 
 
 def _sql(view: View, filters: Filters, name: str) -> str:
-    joined = members(view, filters) if "member_months" in MEASURES[name].sql else Members("", "", ())
+    joined = members(view, filters) if "member_months" in MEASURES[name].sql else NOT_JOINED
     sql = (
         f"{joined.with_clause}\nselect {_measured(MEASURES[name], filters)} as {name}\n"
         f"from claims_current {joined.join}\n{filters.where}"

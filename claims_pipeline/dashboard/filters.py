@@ -12,6 +12,7 @@ from claims_pipeline.days import Day
 ClaimStatus = Literal["active", "cancelled", "draft"]
 Basis = Literal["received", "service"]
 Compare = Literal["before", "year"]
+Trend = Literal["charge_amount", "charge_pmpm"]
 
 
 PatientText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -82,6 +83,10 @@ class Filters(_Dimensions):
     compare: Compare = Field(
         default="before",
         description="What the figures are compared with: as many days before, or the same days of the year before.",
+    )
+    trend: Trend = Field(
+        default="charge_amount",
+        description="What the chart of the cost trend draws: charges, or charges for each member and month.",
     )
 
     @model_validator(mode="after")

@@ -41,6 +41,10 @@ class Members(NamedTuple):
     parameters: tuple[Any, ...]
 
 
+NOT_JOINED = Members("", "", ())
+"""For a query that needs no members."""
+
+
 def days_chosen(view: View, filters: Filters) -> tuple[date, date]:
     """Return the first and the last day of receipt under the filters that the lake covers."""
     built_from = view.built_from

@@ -2,10 +2,12 @@
 
 from html import escape
 from itertools import starmap
+from typing import get_args
 
 from claims_pipeline import __version__
 from claims_pipeline.dashboard.charts import CHARTS, Chart
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
+from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, Measure
 from claims_pipeline.reference import specialty_labels
 
@@ -50,10 +52,20 @@ def _frame(chart: Chart) -> str:
     return f"""
       <figure class="card {chart.width}" aria-labelledby="chart-{chart.name}" data-chart="{chart.name}">
         <figcaption>
-          <h2 id="chart-{chart.name}">{escape(chart.title)}</h2>
+          <h2 id="chart-{chart.name}">{escape(chart.title)}</h2>{_choice(chart)}
           <p class="note">&nbsp;</p>
         </figcaption>
         <div class="plot" style="min-height: {chart.plot_height}px"></div>
         <p class="empty" hidden>No claims match the filters.</p>
         <details><summary>Figures</summary></details>
       </figure>""".removeprefix("\n")
+
+
+def _choice(chart: Chart) -> str:
+    """Return the list of the measures of which the chart draws one, the default first; nothing without a choice."""
+    if not chart.choice:
+        return ""
+    names = get_args(Filters.model_fields[chart.choice].annotation)
+    options = "".join(f'<option value="{name}">{escape(MEASURES[name].title)}</option>' for name in names)
+    label = f"What {escape(chart.title)} shows"
+    return f'<select class="screen" name="{chart.choice}" aria-label="{label}" autocomplete="off">{options}</select>'

@@ -5,7 +5,6 @@ from typing import Any, Literal, get_args
 
 import duckdb
 import httpx
-import polars as pl
 import pytest
 import vl_convert
 
@@ -205,14 +204,14 @@ def test_the_cost_trend_compares_chosen_days_with_those_before(client: httpx.Cli
     rows = {row["period"]: row for row in chosen["data"]["values"]}
 
     assert "grey: from Jan 11, 2025, for comparison" in chosen["title"]["subtitle"]
-    assert rows["2025-01-23"]["before_amount"] == 150.0  # January 11, twelve days before
-    assert rows["2025-02-03"]["before_amount"] == 0.0
+    assert rows["2025-01-23"]["before_charge_amount"] == 150.0  # January 11, twelve days before
+    assert rows["2025-02-03"]["before_charge_amount"] == 0.0
     assert len(rows) == 12
 
 
 @pytest.mark.parametrize("query", ["", "received_from=2025-01-10", "received_from=2025-01-23&basis=service"])
 def test_the_cost_trend_has_no_comparison_without_days_before(client: httpx.Client, query: str) -> None:
-    assert "before_amount" not in str(spec(client, "cost-trend", query))
+    assert "before_charge_amount" not in str(spec(client, "cost-trend", query))
 
 
 def test_small_counts_have_axes_in_whole_numbers(client: httpx.Client) -> None:
@@ -319,18 +318,31 @@ def test_the_charts_of_some_patients_are_counted_as_those_of_all(client: httpx.C
 
 
 @every_chart
-@pytest.mark.parametrize("query", ["", "status=draft", "patient=ana", "procedure=99213&received_from=2025-01-11"])
+@pytest.mark.parametrize(
+    "query", ["", "status=draft", "patient=ana", "procedure=99213&received_from=2025-01-11", "received_from=2025-01-23"]
+)
 def test_the_sql_of_a_chart_gives_its_figures(
     client: httpx.Client, example_settings: Settings, chart: Chart, query: str
 ) -> None:
     drawn = spec(client, chart.name, query)
-    with duckdb.connect(example_settings.analytics_path, read_only=True) as connection:
-        rows = pl.DataFrame(connection.sql(drawn["usermeta"]["sql"]).to_arrow_table()).to_dicts()
-    compared = {"claim_count", "line_count", "charge_amount"} & set(rows[0])
-    assert compared
-    for name in compared:
-        shown = [row[name] for row in drawn["data"]["values"]]
-        assert sorted(float(row[name]) for row in rows if row[name]) == sorted(one for one in shown if one)
+    sql, *sql_before = drawn["usermeta"]["sql"].split(";")
+    figures = [one["field"] for one in drawn["encoding"]["tooltip"] if one.get("type") == "quantitative"]
+    assert figures
+    _require_figures(example_settings, sql, drawn, {name: name for name in figures if not name.startswith("before_")})
+    has_comparison = chart.name == "cost-trend" and query == "received_from=2025-01-23"
+    assert len(sql_before) == has_comparison
+    for one in sql_before:
+        compared = {name: name.removeprefix("before_") for name in figures if name.startswith("before_")}
+        _require_figures(example_settings, one, drawn, compared)
+
+
+def _require_figures(settings: Settings, sql: str, drawn: dict[str, Any], columns: dict[str, str]) -> None:
+    """Compare columns of the chart's rows with those of the query; a row without claims is not in the query."""
+    with duckdb.connect(settings.analytics_path, read_only=True) as connection:
+        rows = connection.sql(sql).to_arrow_table().to_pylist()
+    for shown, name in columns.items():
+        found = sorted(float(row[name]) for row in rows if row.get(name))
+        assert found == sorted(row[shown] for row in drawn["data"]["values"] if row[shown]), shown
 
 
 @pytest.mark.parametrize(
@@ -389,6 +401,28 @@ def test_the_cost_trend_has_charges_for_each_member_and_month(client: httpx.Clie
     rows = {row["period"]: row for row in values(client, "cost-trend", "received_from=2025-01-10")}
     assert rows["2025-01-10"]["charge_pmpm"] == round(200 / (2 / 31), 2)  # Ana and Ben, a day of a month of 31
     assert values(client, "cost-trend", "basis=service")[0]["charge_pmpm"] is None
+
+
+def test_the_cost_trend_draws_charges_for_each_member_and_month_beside_those_before(client: httpx.Client) -> None:
+    drawn = spec(client, "cost-trend", "trend=charge_pmpm&received_from=2025-01-23&received_to=2025-02-03")
+    svg = vl_convert.vegalite_to_svg(drawn | {"width": 600})
+    assert [layer["encoding"]["y"].get("field") for layer in drawn["layer"]][1:] == [
+        "before_charge_pmpm", "charge_pmpm", "charge_pmpm"
+    ]  # fmt: skip
+    assert "the charges of active claims for each member and month; grey: from Jan 11, 2025" in svg
+    rows = {row["period"]: row for row in drawn["data"]["values"]}
+    assert rows["2025-02-03"]["charge_pmpm"] == round(150.50 / (3 / 28), 2)  # Ana, Ben and Cleo, a day of a month of 28
+    assert rows["2025-01-23"]["before_charge_pmpm"] == round(150 / (2 / 31), 2)  # January 11, twelve days before
+
+
+@pytest.mark.parametrize("query", ["basis=service", "patient=ana"])
+def test_a_cost_trend_that_cannot_be_divided_by_members_draws_charges_and_says_so(
+    client: httpx.Client, query: str
+) -> None:
+    drawn = spec(client, "cost-trend", f"trend=charge_pmpm&{query}")
+    assert drawn["layer"][1]["encoding"]["y"]["field"] == "charge_amount"
+    assert "PMPM are known only by receipt" in drawn["title"]["subtitle"]
+    assert "PMPM" not in spec(client, "cost-trend", query)["title"]["subtitle"]
 
 
 @every_chart

@@ -115,6 +115,26 @@ def _tab_to(page: Page, place: Locator) -> None:
     raise AssertionError("the place is not reached by the Tab key")
 
 
+def test_the_cost_trend_shows_charges_pmpm_when_a_person_chooses_them(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    chart = page.locator("[data-chart=cost-trend]")
+    choice = chart.get_by_label("What Cost trend shows")
+    choice.focus()
+    page.keyboard.type("Charges P", delay=20)
+    expect(chart.locator(".note").first).to_contain_text("for each member and month")
+    expect_claims(page, 5)
+    expect(choice).to_be_focused()
+    assert page.url.endswith("/?trend=charge_pmpm")
+    page.reload()
+    expect_claims(page, 5)
+    expect(choice).to_have_value("charge_pmpm")
+    expect(chart.get_by_text("$3k", exact=True)).to_be_visible()  # of the axis; the charges end at $200
+    page.get_by_role("button", name="Clear filters").click()
+    expect(choice).to_have_value("charge_amount")
+    expect_claims(page, 5)
+
+
 def test_a_figure_without_meaning_is_a_dash_in_the_tooltip(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)

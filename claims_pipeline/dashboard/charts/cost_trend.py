@@ -5,44 +5,65 @@ from datetime import date
 from typing import Any
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.charts.over_time import BASIS, SHADE, chooses, notes, rows_by_period
-from claims_pipeline.dashboard.charts.periods import Period, axis, grain_of, in_tooltip
+from claims_pipeline.dashboard.charts.over_time import (
+    BASIS,
+    SHADE,
+    chooses,
+    notes,
+    period_of,
+    periods_shown,
+    rows_by_period,
+)
+from claims_pipeline.dashboard.charts.periods import Period, axis, in_tooltip
 from claims_pipeline.dashboard.charts.registry import ACCENT, Spec, charged, chart, specification
 from claims_pipeline.dashboard.charts.unusual import MARK_OF_UNUSUAL, UNUSUAL, unusual_periods
 from claims_pipeline.dashboard.comparison import comparison
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.grains import calendar
-from claims_pipeline.dashboard.members import Bucket, days_chosen, members_by_bucket
+from claims_pipeline.dashboard.grains import Grain, calendar
+from claims_pipeline.dashboard.measures import plain_number
+from claims_pipeline.dashboard.members import NOT_JOINED, Bucket, Members, days_chosen, members_by_bucket
+
+ByPeriod = dict[date, dict[str, Any]]
 
 
-@chart(title="Cost trend", place=3, width="two-thirds", plot_height=248)
+@chart(title="Cost trend", place=3, width="two-thirds", plot_height=248, choice="trend")
 def cost_trend(view: View, filters: Filters) -> Spec:
-    """Charges by day, week or month of receipt or service, and the average charge of a claim.
+    """Charges, or charges for each member and month, by day, week or month of receipt or service.
 
     With days of receipt chosen, the charges of the days that they are compared with are drawn in grey.
     """
-    columns = f"{filters.charges} as charge_amount, {filters.charged_count} as claim_count"
-    shown, rows, sql = rows_by_period(view, filters, columns)
-    unusual = unusual_periods(view, filters, shown, "charges")
-    months = _member_months(view, filters, shown)
-    by_period = {row["period"]: row for row in rows}
-    before, compared = _charges_before(view, filters, len(shown))
-    values = [
-        _charges(period, by_period.get(period.first), months.get(period.first))
-        | {"unusual": unusual.get(period.first, "")}
-        | ({"before_amount": amount} if compared else {})
-        for period, amount in zip(shown, before, strict=True)
-    ]
+    shown = periods_shown(view, filters)
     grain = shown[0].grain if shown else "month"
+    by_period, sql = _by_period(view, filters, grain, [(one.first, one.last) for one in shown])
+    before, since, sql_before = _before(view, filters, grain)
+    unusual = unusual_periods(view, filters, shown, "charges")
+    is_per_member = _has_members(filters)
+    drawn = filters.trend if is_per_member else "charge_amount"
+    figures = ["charge_amount", *(["charge_pmpm"] if is_per_member else [])]
+    values = [
+        period.columns
+        | {"is_first_of_period": True, "unusual": unusual.get(period.first, "")}
+        | _figures(by_period.get(period.first), is_per_member=is_per_member)
+        | {f"before_{name}": _of(before, place, name) for name in figures if before}
+        for place, period in enumerate(shown)
+    ]
+    for period, value in zip(shown, values, strict=True):
+        value["description"] = _description(period, value)
     return specification(
         "Cost trend",
-        f"By {grain} of {BASIS[filters.basis]}, {charged(filters)}{compared}{notes(shown, unusual, partial='hollow')}",
+        f"By {grain} of {BASIS[filters.basis]}, {charged(filters)}{_PER_MEMBER[drawn]}"
+        f"{f'; grey: from {since}, for comparison' if before else ''}"
+        f"{notes(shown, unusual, partial='hollow')}{'' if drawn == filters.trend else _NO_MEMBERS}",
         values,
-        sql=sql,
+        sql=f"{sql};\n\n{sql_before}" if before else sql,
         chooses=chooses(filters, grain),
         layer=[
             SHADE,
-            *([_GREY] if compared else []),
+            *(
+                [_GREY | {"encoding": {"y": _axis_of(f"before_{drawn}"), "description": {"value": ""}}}]
+                if before
+                else []
+            ),
             {
                 "mark": {
                     "type": "area",
@@ -51,12 +72,13 @@ def cost_trend(view: View, filters: Filters) -> Spec:
                     "fillOpacity": 0.15,
                     "aria": False,
                 },
-                "encoding": {"y": _CHARGES, "description": {"value": ""}},  # a field would cut the area into periods
+                # a field in the description would cut the area into periods
+                "encoding": {"y": _axis_of(drawn), "description": {"value": ""}},
             },
             {
                 "mark": {"type": "point", "color": ACCENT, "size": 50, "opacity": 1},
                 "encoding": {
-                    "y": _CHARGES,
+                    "y": _axis_of(drawn),
                     "fill": {"condition": {"test": "datum.is_partial", "value": "#fff"}, "value": ACCENT},
                 },
             },
@@ -66,72 +88,90 @@ def cost_trend(view: View, filters: Filters) -> Spec:
             "x": axis(shown),
             "tooltip": [
                 *in_tooltip(grain),
-                {"field": "charge_amount", "type": "quantitative", "title": "Charges", "format": "$,.2f"},
+                _dollars("charge_amount", "Charges"),
                 {"field": "claim_count", "type": "quantitative", "title": "Claims charged", "format": ",d"},
-                {"field": "average_charge_amount", "type": "quantitative", "title": "Average", "format": "$,.2f"},
-                *([_PMPM] if months else []),
-                *([_BEFORE | {"title": "Compared with", "format": "$,.2f"}] if compared else []),
+                _dollars("average_charge_amount", "Average"),
+                *([_dollars("charge_pmpm", "PMPM")] if is_per_member else []),
+                *(_dollars(f"before_{name}", _COMPARED[name]) for name in figures if before),
                 *([UNUSUAL] if unusual else []),
             ],
         },
     )
 
 
-_CHARGES = {"field": "charge_amount", "type": "quantitative", "axis": {"title": None, "format": "$,.3~s"}}
-_PMPM = {"field": "charge_pmpm", "type": "quantitative", "title": "PMPM", "format": "$,.2f"}
-_BEFORE = {"field": "before_amount", "type": "quantitative"}
-_GREY = {
-    "mark": {"type": "line", "color": "#8b93a1", "strokeDash": [5, 4], "aria": False, "tooltip": None},
-    "encoding": {"y": _BEFORE | {"axis": _CHARGES["axis"]}, "description": {"value": ""}},
-}
+_PER_MEMBER = {"charge_amount": "", "charge_pmpm": " for each member and month"}
+_COMPARED = {"charge_amount": "Compared with", "charge_pmpm": "PMPM compared with"}
+_NO_MEMBERS = "; charges PMPM are known only by receipt and without a search for patients"
+_GREY = {"mark": {"type": "line", "color": "#8b93a1", "strokeDash": [5, 4], "aria": False, "tooltip": None}}
 """The charges that are compared with, period by period."""
 
 
-def _charges_before(view: View, filters: Filters, period_count: int) -> tuple[list[float | None], str]:
-    """Return the charges of the earlier days for each period that is shown, in order, and a note for the subtitle.
+def _axis_of(field: str) -> dict[str, Any]:
+    return {"field": field, "type": "quantitative", "axis": {"title": None, "format": "$,.3~s"}}
 
-    There are none, and the note is empty, unless days of receipt are chosen and the lake has the earlier ones.
+
+def _dollars(field: str, title: str) -> dict[str, Any]:
+    return {"field": field, "type": "quantitative", "title": title, "format": "$,.2f"}
+
+
+def _has_members(filters: Filters) -> bool:
+    """Return whether charges can be divided by members: a search chooses persons, and members are known by receipt."""
+    return filters.basis == "received" and not filters.patient
+
+
+def _by_period(view: View, filters: Filters, grain: Grain, shown: Sequence[tuple[date, date]]) -> tuple[ByPeriod, str]:
+    """Return the charges of each period that has claims, by its first day, and their SQL."""
+    joined = _members(view, filters, grain, shown)
+    pmpm = "null" if joined == NOT_JOINED else f"round({filters.charges}::double / any_value(member_months), 2)"
+    columns = (
+        f"{filters.charges} as charge_amount, {filters.charged_count} as claim_count,\n"
+        f"    round({filters.charges}::double / nullif({filters.charged_count}, 0), 2) as average_charge_amount,\n"
+        f"    {pmpm} as charge_pmpm"
+    )
+    rows, sql = rows_by_period(view, filters, grain, columns, joined)
+    return {row["period"]: row for row in rows}, sql
+
+
+def _members(view: View, filters: Filters, grain: Grain, shown: Sequence[tuple[date, date]]) -> Members:
+    if not shown or not _has_members(filters):
+        return NOT_JOINED
+    first, last = days_chosen(view, filters)
+    buckets = [Bucket(begin, max(begin, first), min(end, last)) for begin, end in shown]
+    return members_by_bucket(filters, buckets, period_of(filters, grain))
+
+
+def _before(view: View, filters: Filters, grain: Grain) -> tuple[list[dict[str, Any]], str, str]:
+    """Return the figures of the periods that are compared with, in order, the first of their days, and their SQL.
+
+    There are none unless days of receipt are chosen and the lake has the earlier ones.
     """
     compared = comparison(view, filters)
     if not (filters.received_from or filters.received_to) or filters.basis != "received" or not compared.is_covered:
-        return [None] * period_count, ""
+        return [], "", ""
     earlier = filters.within(compared.before_first, compared.before_last)
-    grain = grain_of(compared.first, compared.last)
-    rows = view.select_remembered(
-        f"""
-        select date_trunc('{grain}', received_date)::date as period, {filters.charges} as charge_amount
-        from {earlier.claims_by_day} {earlier.where} group by all
-        """,
-        *earlier.parameters,
-    )
-    amounts = {row["period"]: float(row["charge_amount"]) for row in rows}
-    found: list[float | None] = [
-        amounts.get(first, 0.0) for first, _ in calendar(grain, compared.before_first, compared.before_last)
-    ]
-    days = f"{compared.before_first:%b} {compared.before_first.day}, {compared.before_first.year}"
-    return (found + [None] * period_count)[:period_count], f"; grey: from {days}, for comparison"
+    shown = list(calendar(grain, compared.before_first, compared.before_last))
+    by_period, sql = _by_period(view, earlier, grain, shown)
+    first = compared.before_first
+    is_per_member = _has_members(filters)
+    figures = [_figures(by_period.get(begin), is_per_member=is_per_member) for begin, _ in shown]
+    return figures, f"{first:%b} {first.day}, {first.year}", sql
 
 
-def _member_months(view: View, filters: Filters, shown: Sequence[Period]) -> dict[date, float]:
-    """Return the member months of each period of receipt by its first day; none where members are not chosen."""
-    if filters.basis != "received" or filters.patient or not shown:
-        return {}
-    first, last = days_chosen(view, filters)
-    buckets = [Bucket(one.first, max(one.first, first), min(one.last, last)) for one in shown]
-    joined = members_by_bucket(filters, buckets, "period")
-    rows = view.select_remembered(
-        f"{joined.with_clause} select member_value, member_months from members", *joined.parameters
-    )
-    return {row["member_value"]: row["member_months"] for row in rows if row["member_months"]}
+def _of(figures: Sequence[dict[str, Any]], place: int, name: str) -> float | None:
+    """Return a figure of the period at a place, None where there are fewer periods."""
+    return figures[place][name] if place < len(figures) else None
 
 
-def _charges(period: Period, row: dict[str, Any] | None, member_months: float | None) -> dict[str, Any]:
-    amount, count = (float(row["charge_amount"]), row["claim_count"]) if row else (0.0, 0)
-    return period.columns | {
-        "charge_amount": amount,
-        "claim_count": count,
-        "average_charge_amount": round(amount / count, 2) if count else None,
-        "charge_pmpm": round(amount / member_months, 2) if member_months else None,
-        "is_first_of_period": True,
-        "description": f"{period.name}: ${amount:,.2f}, {count:,} claims",
-    }
+def _figures(row: dict[str, Any] | None, *, is_per_member: bool) -> dict[str, Any]:
+    """Return the figures of a period, zeros where it has no claims."""
+    if row is None:
+        pmpm = 0.0 if is_per_member else None
+        return {"charge_amount": 0.0, "claim_count": 0, "average_charge_amount": None, "charge_pmpm": pmpm}
+    names = ("charge_amount", "claim_count", "average_charge_amount", "charge_pmpm")
+    return {name: plain_number(row[name]) for name in names}
+
+
+def _description(period: Period, figures: dict[str, Any]) -> str:
+    pmpm = figures["charge_pmpm"]
+    said = f", ${pmpm:,.2f} PMPM" if pmpm is not None else ""
+    return f"{period.name}: ${figures['charge_amount']:,.2f}, {figures['claim_count']:,} claims{said}"

@@ -43,7 +43,9 @@ def geography(view: View, filters: Filters) -> Spec:
     joined = members(view, filters, DIMENSIONS["patient_state"])
     sql = (
         f"{joined.with_clause}\nselect patient_state, sum(claim_count)::bigint as claim_count,\n"
-        f"    {filters.charges} as charge_amount, any_value(member_months) as member_months\n"
+        f"    {filters.charges} as charge_amount,\n"
+        f"    round({filters.charges}::double / any_value(member_months), 2) as charge_pmpm,\n"
+        f"    round(sum(claim_count) * 12000 / any_value(member_months), 1) as claims_per_1000\n"
         f"from {filters.claims_by_day} {joined.join}\n{filters.where}\ngroup by all"
     )
     parameters = [*joined.parameters, *filters.parameters]
@@ -114,15 +116,15 @@ def _tiles(found: Mapping[str, dict[str, Any]]) -> Rows:
 
 
 def _figures(state: str, found: dict[str, Any] | None) -> dict[str, Any]:
-    count, amount = (found["claim_count"], float(found["charge_amount"])) if found else (0, 0.0)
-    months = found["member_months"] if found else None
-    pmpm = round(amount / months, 2) if months else None
+    if found is None:
+        found = {"claim_count": 0, "charge_amount": 0, "charge_pmpm": None, "claims_per_1000": None}
+    count, amount, pmpm = found["claim_count"], float(found["charge_amount"]), found["charge_pmpm"]
     said = f", ${pmpm:,.2f} PMPM" if pmpm is not None else ""
     return {
         "claim_count": count,
         "charge_amount": amount,
         "charge_pmpm": pmpm,
-        "claims_per_1000": round(count * 12_000 / months, 1) if months else None,
+        "claims_per_1000": found["claims_per_1000"],
         "description": f"{state}: {count:,} claims, ${amount:,.2f}{said}",
     }
 

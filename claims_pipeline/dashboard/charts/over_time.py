@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from claims_pipeline.dashboard.analytics import Rows, View
-from claims_pipeline.dashboard.charts.periods import GAP, Period, grain_of, periods, range_shown
+from claims_pipeline.dashboard.charts.periods import GAP, Period, periods, range_shown
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import Grain
+from claims_pipeline.dashboard.members import NOT_JOINED, Members
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
 BASIS = {"received": "receipt", "service": "service"}
@@ -27,17 +28,27 @@ SHADE = {
 """The background of the periods whose figures may still change."""
 
 
-def rows_by_period(view: View, filters: Filters, columns: str) -> tuple[list[Period], Rows, str]:
-    """Return the periods to show, `columns` by the first day (`period`) of each that has claims, and their SQL."""
+def periods_shown(view: View, filters: Filters) -> list[Period]:
+    """Return the periods that a chart over time shows, none if no claim matches the filters."""
     span = range_shown(view, filters)
-    if span is None:
-        return [], [], ""
+    return periods(view, filters, *span) if span else []
+
+
+def rows_by_period(
+    view: View, filters: Filters, grain: Grain, columns: str, joined: Members = NOT_JOINED
+) -> tuple[Rows, str]:
+    """Return `columns` by the first day (`period`) of each period that has claims, and their SQL."""
     sql = (
-        f"select date_trunc('{grain_of(*span)}', {filters.day})::date as period,\n    {columns}\n"
-        f"from {filters.claims_by_day}\n{filters.where}\ngroup by all order by all"
+        f"{joined.with_clause}\nselect {period_of(filters, grain)} as period,\n    {columns}\n"
+        f"from {filters.claims_by_day} {joined.join}\n{filters.where}\ngroup by all order by all"
     )
-    rows = view.select_remembered(sql, *filters.parameters)
-    return periods(view, filters, *span), rows, shown_sql(sql, filters.parameters)
+    parameters = [*joined.parameters, *filters.parameters]
+    return view.select_remembered(sql, *parameters), shown_sql(sql, parameters)
+
+
+def period_of(filters: Filters, grain: Grain) -> str:
+    """Return SQL for the first day of the period that a claim is in."""
+    return f"date_trunc('{grain}', {filters.day})::date"
 
 
 def chooses(filters: Filters, grain: Grain) -> tuple[str, str] | None:

@@ -38,6 +38,7 @@ class Chart:
         width: part of the page's width.
         plot_height: pixels that the page keeps free for it before it is drawn, so that nothing moves then.
         draw: returns its specification.
+        choice: the field of Filters with the names of measures, of which it draws one; empty if there is no choice.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Chart:
     width: Width
     plot_height: int
     draw: Draw
+    choice: str = ""
 
     @property
     def description(self) -> str:
@@ -56,12 +58,12 @@ class Chart:
 _REGISTERED: dict[str, Chart] = {}
 
 
-def chart(*, title: str, place: int, width: Width, plot_height: int) -> Callable[[Draw], Draw]:
+def chart(*, title: str, place: int, width: Width, plot_height: int, choice: str = "") -> Callable[[Draw], Draw]:
     """Register a function as the chart of its name."""
 
     def register(draw: Draw) -> Draw:
         name = draw.__name__.replace("_", "-")
-        _REGISTERED[name] = Chart(name, title, place, width, plot_height, draw)
+        _REGISTERED[name] = Chart(name, title, place, width, plot_height, draw, choice)
         return draw
 
     return register

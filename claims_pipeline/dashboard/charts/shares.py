@@ -57,7 +57,8 @@ def _shares(
     color: dict[str, object],
 ) -> Spec:
     sql = (
-        f"select {column} as category, sum(claim_count)::bigint as claim_count\n"
+        f"select {column} as category, sum(claim_count)::bigint as claim_count,\n"
+        f"    sum(claim_count) / sum(sum(claim_count)) over () as share_ratio\n"
         f"from {filters.claims_by_day}\n{filters.where}\ngroup by all"
     )
     rows = view.select_remembered(sql, *filters.parameters)
@@ -99,18 +100,17 @@ def _shares(
 
 
 def _bars(rows: Rows, labels: dict[str, str]) -> Rows:
-    total = sum(row["claim_count"] for row in rows)
-    counts = {row["category"]: row["claim_count"] for row in rows}
+    found = {row["category"]: row for row in rows}
     return [
         {
             "place": place,
             "category": category,
             "label": label,
-            "claim_count": counts[category],
-            "share_ratio": counts[category] / total,
-            "text": f"{counts[category]:,} ({counts[category] / total:.1%})",
-            "description": f"{label}: {counts[category]:,} claims, {counts[category] / total:.1%}",
+            "claim_count": (count := found[category]["claim_count"]),
+            "share_ratio": (share := found[category]["share_ratio"]),
+            "text": f"{count:,} ({share:.1%})",
+            "description": f"{label}: {count:,} claims, {share:.1%}",
         }
         for place, (category, label) in enumerate(labels.items())
-        if category in counts
+        if category in found
     ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.charts.over_time import BASIS, SHADE, chooses, notes, rows_by_period
+from claims_pipeline.dashboard.charts.over_time import BASIS, SHADE, chooses, notes, periods_shown, rows_by_period
 from claims_pipeline.dashboard.charts.periods import axis, in_tooltip
 from claims_pipeline.dashboard.charts.registry import (
     STATUS_COLORS,
@@ -22,7 +22,9 @@ from claims_pipeline.dashboard.filters import Filters
 @chart(title="Claims timeline", place=1, width="two-thirds", plot_height=278)
 def claims_timeline(view: View, filters: Filters) -> Spec:
     """Claims by day, week or month of receipt or service, stacked by their current status."""
-    shown, rows, sql = rows_by_period(view, filters, "claim_status, sum(claim_count)::bigint as claim_count")
+    shown = periods_shown(view, filters)
+    grain = shown[0].grain if shown else "month"
+    rows, sql = rows_by_period(view, filters, grain, "claim_status, sum(claim_count)::bigint as claim_count")
     counts = {(row["period"], row["claim_status"]): row["claim_count"] for row in rows}
     statuses: Sequence[str] = filters.status or tuple(STATUS_COLORS)
     unusual = unusual_periods(view, filters, shown, "claims")
@@ -38,7 +40,6 @@ def claims_timeline(view: View, filters: Filters) -> Spec:
         for period in shown
         for status in statuses
     ]
-    grain = shown[0].grain if shown else "month"
     return specification(
         "Claims timeline",
         f"Number of {counted(filters)} by {grain} of {BASIS[filters.basis]}, by their status today"

@@ -13,6 +13,7 @@ const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const WITHOUT_A_FIELD = { // parameters of the table, from a link
   sort: "the table cannot be sorted as the link says: the latest received are first",
   count: "the table cannot have as many rows as the link says",
+  trend: "the cost trend cannot draw what the link says",
   ...Object.fromEntries(PART.map((name) => [name, "the link does not lead to a part of this list: it begins with the first"])),
 };
 const STATUSES = ["active", "cancelled", "draft"];

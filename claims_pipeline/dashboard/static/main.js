@@ -2,6 +2,7 @@
 
 import { ask, isAborted } from "./api.js";
 import { onMark } from "./charts.js";
+import { onChoice, showChoices } from "./choices.js";
 import { showDetail } from "./detail.js";
 import { learnLabels, showChips } from "./drivers.js";
 import { announce, element } from "./elements.js";
@@ -38,6 +39,7 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
   let outside = [];
   let showMore = null;
   showForm(parameters, isNavigation);
+  showChoices(parameters);
   count.value = parameters.get("count") ?? DEFAULTS.count;
   showTabOf(parameters);
   main.setAttribute("aria-busy", "true");
@@ -188,6 +190,8 @@ for (const place of document.querySelectorAll("[data-of=overview], [data-of=driv
 }
 
 onMark(choose);
+
+onChoice((changes) => change(changes));
 
 const KINDS_OF_PAGES = { claim: "claim", patient: "person", provider: "practitioner" };
 onFound((kind, value) => {
