@@ -254,6 +254,16 @@ def code_conditions(draws: Draws, people: Integers, masks: Masks, conditions: In
     return code
 
 
+def are_coded(draws: Draws, people: Integers, masks: Masks, code: str) -> NDArray[np.bool_]:
+    """Return which people have a condition that is coded with a code of condition_codes.csv."""
+    rules, codes = read_table("condition_codes"), read_table("diagnoses")["diagnosis_code"].to_list()
+    name = rules["condition"][rules["diagnosis_code"].to_list().index(code)]
+    condition = np.full(len(people), condition_names().index(name))
+    are: NDArray[np.bool_] = (masks >> condition.astype(np.uint32)) & np.uint32(1) == 1
+    are &= code_conditions(draws, people, masks, condition) == codes.index(code)
+    return are
+
+
 def _is_at_least(masks: Masks, condition: int, stage: int) -> NDArray[np.bool_]:
     is_advanced: NDArray[np.bool_] = _stage_of(masks, condition) >= stage
     return is_advanced

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.calendar import LONGEST_LAG, LONGEST_WAIT, lag_weights, next_open, stories
+from claims_pipeline.generate.calendar import LONGEST_LAG, LONGEST_WAIT, stories
 from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE, in_coding_order
-from claims_pipeline.generate.conditions import code_conditions, condition_names
+from claims_pipeline.generate.conditions import are_coded, code_conditions, condition_names
 from claims_pipeline.generate.days import month_start, months_since_epoch
-from claims_pipeline.generate.draws import Draws, Integers, WeightTable, pair
-from claims_pipeline.generate.planned_visits import PlannedVisits
+from claims_pipeline.generate.draws import Draws, Integers, pair
+from claims_pipeline.generate.planned_visits import PlannedVisits, planned_receipt
 from claims_pipeline.generate.population import conditions_on, onsets_of, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
@@ -25,7 +25,7 @@ def dialysis_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
     person, month = _patients_and_months(feed, first, last)
     counter = draws.bits("dialysis/month", pair(month, person))
     service = month_start(month + 1) - 1 - draws.below("dialysis/day", counter, LAST_DAYS)
-    received = next_open(service + WeightTable(lag_weights()).choose(draws.bits("dialysis/lag", counter)))
+    received = planned_receipt(service, draws.bits("dialysis/lag", counter))
     (here,) = np.nonzero((received >= first) & (received <= last))
     here = here[population(feed).covers(person[here], service[here])]
     here = here[_have_kidney_failure(feed, person[here], service[here])]
@@ -53,11 +53,7 @@ def _patients_and_months(feed: Feed, first: int, last: int) -> tuple[Integers, I
 
 def _have_kidney_failure(feed: Feed, people: Integers, days: Integers) -> NDArray[np.bool_]:
     """Return which of those with kidney disease have reached its last stage on a day each."""
-    condition = np.full(len(people), condition_names().index("chronic_kidney_disease"))
-    masks = conditions_on(feed, people, days)
-    has_failed: NDArray[np.bool_] = code_conditions(Draws(feed.seed), people, masks, condition) == _code(KIDNEY_FAILURE)
-    has_failed &= (masks >> condition.astype(np.uint32)) & np.uint32(1) == 1
-    return has_failed
+    return are_coded(Draws(feed.seed), people, conditions_on(feed, people, days), KIDNEY_FAILURE)
 
 
 def _codes(feed: Feed, people: Integers, days: Integers) -> Integers:

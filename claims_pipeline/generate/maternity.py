@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.calendar import LONGEST_LAG, LONGEST_WAIT, lag_weights, next_open, stories
+from claims_pipeline.generate.calendar import LONGEST_LAG, LONGEST_WAIT, next_open, stories
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import Bits, Draws, Integers, WeightTable
+from claims_pipeline.generate.draws import Bits, Draws, Integers
 from claims_pipeline.generate.households import NOBODY
 from claims_pipeline.generate.once import once
-from claims_pipeline.generate.planned_visits import PlannedVisits
+from claims_pipeline.generate.planned_visits import PlannedVisits, planned_receipt
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.pregnancies import Pregnancies, pregnancies
 from claims_pipeline.generate.pregnancy_codes import codes_of_visit
@@ -74,7 +74,7 @@ def _received(feed: Feed, those: Pregnancies, row: dict[str, Any], first: int, l
     draws, everyone = Draws(feed.seed), population(feed)
     those, service = _with_visit(draws, those, row)
     counter = draws.bits(f"pregnancy/visit {row['visit']}", those.counter)
-    received = next_open(service + WeightTable(lag_weights()).choose(draws.bits("pregnancy/lag", counter)))
+    received = planned_receipt(service, draws.bits("pregnancy/lag", counter))
     person = those.mother if row["whose"] == "mother" else those.child
     (here,) = np.nonzero((received >= first) & (received <= last) & (person != NOBODY))
     here = here[everyone.covers(person[here], service[here])]

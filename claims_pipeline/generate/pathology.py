@@ -4,7 +4,7 @@ from functools import cache, partial
 
 import numpy as np
 
-from claims_pipeline.generate.directory import directory_of
+from claims_pipeline.generate.directory import directory_of, places_of
 from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.following_procedures import brought, counters_of, with_claims_of_procedures
 from claims_pipeline.generate.lines import Lines
@@ -23,26 +23,50 @@ STAIN, STAINED = "88342", 0.08
 def with_pathology(receipts: ReceiptDays, parts: list[Standing]) -> list[Standing]:
     """Return the claims of a year with those of pathologists among them, in the places of studies."""
     feed = receipts.feed
-    return with_claims_of_procedures(receipts, parts, partial(_with_tissue, feed), partial(_examinations, feed))
+    seen = np.unique(np.concatenate([_days_with(feed, part) for part in parts] or [np.zeros(0, dtype=np.int64)]))
+    return with_claims_of_procedures(receipts, parts, partial(_with_tissue, feed, seen), partial(_examinations, feed))
 
 
-def _with_tissue(feed: Feed, part: Standing) -> tuple[Integers, Integers]:
-    """Return the claims of a part whose tissue a pathologist examines, and the line of the procedure; each once."""
+def _days_with(feed: Feed, part: Standing) -> Integers:
+    """Return the numbers of patient, day and pathologist of the claims of pathologists in a part."""
+    specialty, _ = places_of(feed)
+    (claim,) = np.nonzero(specialty[part.practitioner] == _pathology())
+    return _numbers(part.person[claim], part.service[claim], part.practitioner[claim])
+
+
+def _numbers(person: Integers, service: Integers, practitioner: Integers) -> Integers:
+    """Return one number for each patient, day and practitioner: 28, 15 and 20 bits have room for all there are."""
+    numbers: Integers = (service.astype(np.int64) << 28 | person.astype(np.int64)) << 20 | practitioner
+    return numbers
+
+
+def _with_tissue(feed: Feed, seen: Integers, part: Standing) -> tuple[Integers, Integers]:
+    """Return the claims of a part whose tissue a pathologist examines, and the line of the procedure; each once.
+
+    A pathologist who is `seen` with the patient on the day bills no second claim.
+    """
     share, _ = _table()
     (line,) = np.nonzero(share[part.lines.code] > 0)
     claim, first = np.unique(part.lines.claim[line], return_index=True)
     claim, line = claim.astype(np.int64), line[first]
     is_examined = Draws(feed.seed).uniform("pathology", counters_of(part, claim)) < share[part.lines.code[line]]
-    return claim[is_examined], line[is_examined]
+    claim, line = claim[is_examined], line[is_examined]
+    is_other = ~np.isin(_numbers(part.person[claim], part.service[claim], _pathologists(feed, part, claim)), seen)
+    return claim[is_other], line[is_other]
+
+
+def _pathologists(feed: Feed, part: Standing, claim: Integers) -> Integers:
+    """Return who examines the tissue of each of some claims: somebody in the patient's city."""
+    directory, counter = directory_of(feed), counters_of(part, claim)
+    city = residence_on(feed, part.person[claim].astype(np.int64), part.service[claim].astype(np.int64)).city
+    first, count = directory.first_practitioner[city, _pathology()], directory.practitioner_count[city, _pathology()]
+    practitioner: Integers = first + Draws(feed.seed).below("pathology/practitioner", counter, count)
+    return practitioner
 
 
 def _examinations(feed: Feed, part: Standing, claim: Integers, line: Integers, row: Integers) -> Standing:
     """Return the claims of pathologists for some claims of a part and their procedures, as claims of other rows."""
-    draws, directory, counter = Draws(feed.seed), directory_of(feed), counters_of(part, claim)
-    person, service = part.person[claim].astype(np.int64), part.service[claim].astype(np.int64)
-    city = residence_on(feed, person, service).city
-    specialty = read_table("specialties")["specialty"].to_list().index("pathology")
-    number = draws.below("pathology/practitioner", counter, directory.practitioner_count[city, specialty])
+    draws, counter = Draws(feed.seed), counters_of(part, claim)
     _, most = _table()
     procedure, pointer = part.lines.code[line].astype(np.int64), part.lines.pointer[line].astype(np.int64)
     units = 1 + draws.below("pathology/units", counter, most[procedure])
@@ -59,8 +83,12 @@ def _examinations(feed: Feed, part: Standing, claim: Integers, line: Integers, r
         np.where(code[order] == codes.index(EXAMINATION), units[of_line], 1),
         np.zeros(len(of_line), dtype=np.int64),
     )
-    practitioner = directory.first_practitioner[city, specialty] + number
-    return brought(part, claim, row=row, story=STORY, practitioner=practitioner, lines=lines)
+    return brought(part, claim, row=row, story=STORY, practitioner=_pathologists(feed, part, claim), lines=lines)
+
+
+@cache
+def _pathology() -> int:
+    return read_table("specialties")["specialty"].to_list().index("pathology")
 
 
 @cache

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.draws import Bits, Integers
+from claims_pipeline.generate.calendar import LONGEST_LAG, LONGEST_WAIT, lag_weights, next_open
+from claims_pipeline.generate.draws import Bits, Integers, WeightTable
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,17 @@ class PlannedVisits:
         """Return the visits of all parts in one."""
         names = [field.name for field in fields(PlannedVisits)]
         return PlannedVisits(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def planned_receipt(last_service: Integers, bits: Bits, *, days: Integers | int = 0) -> Integers:
+    """Return the open day on which the payer receives the claims of each visit, or of the visits of some days.
+
+    No claim comes more than `LONGEST_LAG` days after its service.
+
+    Args:
+        last_service: the last day of service of each.
+        bits: random bits of each.
+        days: between the first and the last day of service.
+    """
+    lag = WeightTable(lag_weights()).choose(bits)
+    return next_open(last_service + np.minimum(lag, LONGEST_LAG - LONGEST_WAIT - days))

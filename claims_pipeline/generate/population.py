@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.conditions import Days, Masks, condition_names, draw_onsets, masks_on
+from claims_pipeline.generate.conditions import Days, Masks, are_coded, condition_names, draw_onsets, masks_on
 from claims_pipeline.generate.days import ALWAYS, DAYS_A_YEAR, NEVER, ages_on, day_number, year_of, year_start, years_in
 from claims_pipeline.generate.draws import Draws, Floats, Integers, WeightedChoice, narrowed
 from claims_pipeline.generate.households import CHILD, NOBODY, Households, households_of
@@ -249,10 +249,17 @@ def choose_people(feed: Feed, profile: str, uniform: Floats, days: Integers) -> 
         for year in years_in(years[wanted]):
             mine = years[wanted] == year
             found[mine] = _choice(feed, profile, year).choose(chance[mine])
-        is_covered = everyone.covers(found, days[wanted])
-        person[wanted[is_covered]] = found[is_covered]
-        wanted = wanted[~is_covered]
+        fits = everyone.covers(found, days[wanted])
+        if code := _profile(profile)["not_coded"]:
+            fits &= ~are_coded(draws, found, conditions_on(feed, found, days[wanted]), code)
+        person[wanted[fits]] = found[fits]
+        wanted = wanted[~fits]
     return person
+
+
+def _profile(name: str) -> dict[str, Any]:
+    """Return a row of the people_profiles table."""
+    return read_table("people_profiles").row(by_predicate=pl.col("people") == name, named=True)
 
 
 def may_be_chosen(feed: Feed, profile: str, people: Integers, days: Integers) -> NDArray[np.bool_]:
@@ -287,7 +294,7 @@ def cumulative_weights(feed: Feed, profile: str, year: int) -> Floats:
     Conditions and ages are those of January 1; who is not a member on any day of the year is not seen.
     """
     everyone = population(feed)
-    row = read_table("people_profiles").row(by_predicate=pl.col("people") == profile, named=True)
+    row = _profile(profile)
     january, december = year_start(np.array([year, year + 1])) - [0, 1]
     count = np.bitwise_count(np.arange(2 ** len(condition_names())))
     masks = _conditions_at_new_year(feed, year)

@@ -11,7 +11,7 @@ from claims_pipeline.generate.draws import Draws, Integers, KeyedChoice
 from claims_pipeline.generate.population import conditions_on
 from claims_pipeline.generate.pregnancies import Pregnancies
 from claims_pipeline.lake import Feed
-from claims_pipeline.reference import read_table
+from claims_pipeline.reference import read_table, reasons_of_stories
 
 TERM_WEEKS = 37
 POST_TERM_WEEKS = 41
@@ -36,11 +36,12 @@ def codes_of_visit(feed: Feed, those: Pregnancies, service: Integers, *, diagnos
     week = _of_week(those.weeks_on(service))
     if diagnosis == "delivery":
         first, second = _deliveries(Draws(feed.seed), those)
-        code = np.where((first == _code("O24.12")) & (second == NONE), _diabetes(feed, those, service), NONE)
-        return _in_front(first, second, code, np.full(len(service), _code("Z37.0")), week)
+        code, stage = _diabetes(feed, those, service, second)
+        has_room = (first == _code("O24.12")) & (second == NONE) & (stage == NONE)
+        return _in_front(first, second, np.where(has_room, code, NONE), np.full(len(service), _code("Z37.0")), week)
     if diagnosis == "supervision":
         first, second = _supervision(those, service, is_high=is_high)
-        return _in_front(first, second, _diabetes(feed, those, service), week)
+        return _in_front(first, second, *_diabetes(feed, those, service, second), week)
     first = np.full(len(service), _code(diagnosis))
     return _in_front(first) if diagnosis == "Z32.01" else _in_front(first, week)
 
@@ -112,20 +113,28 @@ def _deliveries(draws: Draws, those: Pregnancies) -> tuple[Integers, Integers]:
     return first, second
 
 
-def _diabetes(feed: Feed, those: Pregnancies, service: Integers) -> Integers:
-    """Return the code of the diabetes that a mother had before the pregnancy, which follows O24.1; NONE for others."""
-    codes = np.full(len(service), NONE)
+def _diabetes(feed: Feed, those: Pregnancies, service: Integers, second: Integers) -> tuple[Integers, Integers]:
+    """Return the code of the diabetes that a mother had before the pregnancy, and the stage of kidney disease with it.
+
+    They follow O24.1 and are NONE for others. Beside a `second` diagnosis of chapter 15 there is no room for a stage,
+    and so none for the diabetes that brings it.
+    """
+    kind, stage = np.full(len(service), NONE), np.full(len(service), NONE)
     (rows,) = np.nonzero(those.is_diabetic)
+    draws, mothers = Draws(feed.seed), those.mother[rows]
     diabetes, kidneys = (condition_names().index(name) for name in ("diabetes", "chronic_kidney_disease"))
-    masks = conditions_on(feed, those.mother[rows], service[rows]) & ~np.uint32(1 << kidneys)  # E11.22 needs N18 too
-    codes[rows] = code_conditions(Draws(feed.seed), those.mother[rows], masks, np.full(len(rows), diabetes))
-    return codes
+    masks = conditions_on(feed, mothers, service[rows])
+    has_stage = (masks >> np.uint32(kidneys)) & np.uint32(1) == 1
+    fits = ~has_stage | (second[rows] == NONE)
+    codes = [code_conditions(draws, mothers, masks, np.full(len(rows), number)) for number in (diabetes, kidneys)]
+    kind[rows], stage[rows] = np.where(fits, codes[0], NONE), np.where(fits & has_stage, codes[1], NONE)
+    return kind, stage
 
 
 @cache
 def _reasons_of(families: tuple[str, ...]) -> tuple[KeyedChoice, Integers]:
     """Return the choice of a diagnosis of deliveries among those of some families, and the row of each."""
-    of_deliveries = read_table("story_diagnoses").filter(pl.col("story") == "delivery")
+    of_deliveries = reasons_of_stories().filter(pl.col("story") == "delivery")
     table = (
         read_table("diagnoses")
         .join(of_deliveries, on="diagnosis_code", maintain_order="left")

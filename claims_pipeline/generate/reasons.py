@@ -14,7 +14,7 @@ from claims_pipeline.generate.population import population
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.generate.well_child import STORY, newborn_reasons
 from claims_pipeline.lake import Feed
-from claims_pipeline.reference import read_table
+from claims_pipeline.reference import read_table, reasons_of_stories
 
 OLDEST = 120
 CONDITION = "condition"
@@ -91,6 +91,9 @@ class _Patients:
         (own,) = np.nonzero(condition != NONE)
         code = code_conditions(self.draws, self.person[own], self.conditions[own], condition[own])
         principal[own] = worse_codes()[code]
+        coded = _condition_of_code()[principal]
+        (own,) = np.nonzero(coded != NONE)
+        principal[own] = code_conditions(self.draws, self.person[own], self.conditions[own], coded[own])
         (chronic,) = np.nonzero(principal == NONE)
         which = condition_choice().choose(self.draws.bits("claim/condition", episode[chronic]), eligible[chronic])
         condition[chronic] = which
@@ -122,7 +125,7 @@ def _options_of_stories() -> NDArray[np.bool_]:
     codes, families = diagnoses["diagnosis_code"].to_list(), diagnoses["family"].to_list()
     is_condition = np.isin(families, condition_names())
     allowed = np.zeros((len(stories), len(codes)), dtype=np.bool_)
-    for row in read_table("story_diagnoses").iter_rows(named=True):
+    for row in reasons_of_stories().iter_rows(named=True):
         story = stories.index(row["story"])
         if row["diagnosis_code"] == CONDITION:
             allowed[story] |= is_condition
@@ -146,10 +149,22 @@ def _condition_when_worse() -> Integers:
     return np.array([NONE if name is None else names.index(name) for name in [*of_diagnosis, None]])
 
 
+@cache
+def _condition_of_code() -> Integers:
+    """Return for each row of diagnoses the condition that it is a code of, or NONE; the last one is NONE.
+
+    A patient has one code of a condition for ever, whatever the story names: not now the right knee, now both.
+    """
+    codes, names = read_table("condition_codes"), condition_names()
+    conditions = dict(codes.select("diagnosis_code", "condition").iter_rows())
+    of_diagnosis = [conditions.get(code) for code in read_table("diagnoses")["diagnosis_code"]]
+    return np.array([NONE if name is None else names.index(name) for name in [*of_diagnosis, None]])
+
+
 @once()
 def _principal_choice() -> tuple[KeyedChoice, KeyedChoice, Integers]:
     """Return the choice with and without the patient's conditions, and the row of diagnoses for each option."""
-    stories, rows, codes = (read_table(name) for name in ("stories", "story_diagnoses", "diagnoses"))
+    stories, codes, rows = read_table("stories"), read_table("diagnoses"), reasons_of_stories()
     numbers = {code: number for number, code in enumerate(codes["diagnosis_code"])}
     options = [CONDITION, *(code for code in rows["diagnosis_code"].unique(maintain_order=True) if code != CONDITION)]
     weights = np.zeros((stories.height, 2, OLDEST + 1, len(options)))

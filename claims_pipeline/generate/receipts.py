@@ -200,8 +200,8 @@ class ReceiptDays:
 
 
 def _weeks_of_lag(bits: Bits) -> Integers:
-    """Return days from service to receipt that are whole weeks, for random bits."""
-    return WeightTable(lag_weights()).choose(bits) // 7 * 7
+    """Return days from service to receipt that are whole weeks, for random bits; a weekend before the day has room."""
+    return np.minimum(WeightTable(lag_weights()).choose(bits), LONGEST_LAG - 7) // 7 * 7
 
 
 def _in_practice_hours(days: Integers) -> Integers:

@@ -6,12 +6,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.calendar import LONGEST_LAG, LONGEST_WAIT, lag_weights, next_open, stories
+from claims_pipeline.generate.calendar import LONGEST_LAG, LONGEST_WAIT, stories
 from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE
 from claims_pipeline.generate.days import NEVER, day_number, year_of, year_start, years_in
 from claims_pipeline.generate.draws import Bits, Draws, Floats, Integers, WeightTable, pair
 from claims_pipeline.generate.once import once
-from claims_pipeline.generate.planned_visits import PlannedVisits
+from claims_pipeline.generate.planned_visits import PlannedVisits, planned_receipt
 from claims_pipeline.generate.population import choose_people, population
 from claims_pipeline.lake import Feed
 
@@ -32,8 +32,8 @@ def hospital_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
     """
     draws = Draws(feed.seed)
     stays = _stays(feed, first - LONGEST_LAG - LONGEST_WAIT - LONGEST_STAY, last)
-    lag = WeightTable(lag_weights()).choose(draws.bits("stay/lag", stays.episode))
-    received = next_open(stays.admission + stays.nights + lag)
+    bits = draws.bits("stay/lag", stays.episode)
+    received = planned_receipt(stays.admission + stays.nights, bits, days=stays.nights)
     (here,) = np.nonzero((received >= first) & (received <= last))
     here = here[np.argsort(received[here], kind="stable")]
     received, stays = received[here], stays.at(here)

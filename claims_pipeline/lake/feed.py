@@ -14,7 +14,7 @@ from claims_pipeline.settings import MOST_CLAIMS, MOST_IRREGULARITIES, MOST_PATI
 
 FEED_FILE = "feed.json"
 FEED_SETTINGS = ("seed", "patients", "claims", "start_date", "end_date", "irregularities")
-GENERATOR_VERSION = 7
+GENERATOR_VERSION = 8
 """Rises whenever the same feed would give other rows."""
 
 

@@ -13,7 +13,7 @@ from claims_pipeline.reference.labels import (
     procedure_labels,
     specialty_labels,
 )
-from claims_pipeline.reference.tables import read_table
+from claims_pipeline.reference.tables import read_table, reasons_of_stories
 
 __all__ = [
     "DAILY_CARE_PATTERN",
@@ -23,5 +23,6 @@ __all__ = [
     "procedure_categories",
     "procedure_labels",
     "read_table",
+    "reasons_of_stories",
     "specialty_labels",
 ]

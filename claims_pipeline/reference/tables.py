@@ -19,3 +19,9 @@ def read_table(name: str) -> pl.DataFrame:
         infer_schema_length=None,
         schema_overrides=dict.fromkeys(CODE_COLUMNS, pl.String),
     )
+
+
+@cache
+def reasons_of_stories() -> pl.DataFrame:
+    """Return story_diagnoses.csv with one row for each story and diagnosis."""
+    return read_table("story_diagnoses").with_columns(pl.col("story").str.split(" ")).explode("story")

@@ -11,9 +11,11 @@ from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import Integers
 from claims_pipeline.generate.following_procedures import with_claims_of_procedures
 from claims_pipeline.generate.lines import Lines
+from claims_pipeline.generate.pathology import with_pathology
 from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.standing import Standing, standing
 from claims_pipeline.lake import Feed
+from claims_pipeline.reference import read_table
 
 DAY = date(2025, 1, 7)
 
@@ -92,3 +94,22 @@ def test_a_day_without_studies_stays_as_it_is() -> None:
     given = {0: "specialist_procedure", 1: "acute"}
 
     assert with_anesthesia([claims(given)], claims_of_each=1) == given
+
+
+def test_a_pathologist_who_sees_the_patient_on_the_day_bills_no_second_claim() -> None:
+    feed = Feed(seed=1, patients=2_000, claims=4, start_date=DAY, end_date=DAY)
+    receipts = ReceiptDays(feed, day_number(DAY), day_number(DAY))
+
+    def examined_by(laboratory: int, person: int) -> int | None:
+        day = claims({0: "specialist_procedure", 1: "laboratory", 2: "imaging", 3: "imaging"})
+        day.person[:] = person
+        day.practitioner[1] = laboratory
+        day.lines.code[0] = read_table("procedures")["hcpcs_code"].to_list().index("45385")
+        made = with_pathology(receipts, [day])
+        return int(made[1].practitioner[0]) if len(made) > 1 else None
+
+    found = {person: examined_by(0, person) for person in range(20)}
+    tissue = {person: doctor for person, doctor in found.items() if doctor is not None}
+
+    assert len(tissue) > 5
+    assert {examined_by(doctor, person) for person, doctor in tissue.items()} == {None}

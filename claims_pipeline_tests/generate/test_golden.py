@@ -12,7 +12,7 @@ from claims_pipeline.lake.feed import GENERATOR_VERSION
 from claims_pipeline.schema import TABLES
 
 FEED = Feed(seed=42, patients=600, claims=900, start_date=date(2025, 3, 1), end_date=date(2025, 4, 15))
-GOLDEN_VERSION = 7
+GOLDEN_VERSION = 8
 GOLDEN = {
     "payers": "2e17c9f60b760b20",
     "plans": "6e59c93700b5b72a",
@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "242fb6e45e30e70d",
     "enrollment": "6f8e1e8b77043224",
-    "visits": "657ab8ed578b8d83",
-    "patients": "cb03ef515612db3b",
-    "coverages": "0d1c778854b75ee7",
-    "claims": "5d8f3fdf98ff63c8",
+    "visits": "f96115eb39365c56",
+    "patients": "2174de5f4103180d",
+    "coverages": "e11f1288201ec8c2",
+    "claims": "1ff32a0132fa5a8f",
 }
 
 

@@ -192,8 +192,23 @@ def test_prenatal_care_of_an_ill_mother_names_her_disease(of_many: Pregnancies, 
         visits = coded(ill, "supervision", ill.last_period + days)
         assert len(visits) > 10
         assert all(code in codes and codes[-1].startswith("Z3A") for codes in visits)
-        assert all(any(other.startswith(behind) for other in codes) for codes in visits)
+        alone = [codes for codes in visits if sum(other.startswith("O") for other in codes) == 1]
+        assert len(alone) > 10
+        assert all(any(other.startswith(behind) for other in codes) for codes in alone)
         assert not any(other.startswith("Z34") for codes in visits for other in codes)
+
+
+def test_a_mother_with_diabetes_and_kidney_disease_has_its_stage_coded_and_never_diabetes_without_complications(
+    of_many: Pregnancies,
+) -> None:
+    kidneys = onsets_of(MANY)[condition_names().index("chronic_kidney_disease")][of_many.mother]
+    ill = of_many.at(of_many.is_diabetic & (kidneys <= of_many.last_period))
+    visits = coded(ill, "supervision", ill.last_period + 130)
+
+    assert any(other == "E11.22" for codes in visits for other in codes)
+    for codes in visits:
+        assert "E11.9" not in codes
+        assert ("E11.22" in codes) == any(other.startswith("N18") for other in codes)
 
 
 def test_pregnancies_last_as_long_as_the_births_of_the_country(of_many: Pregnancies) -> None:

@@ -112,7 +112,7 @@ def test_codes_that_nothing_uses_change_nothing(before: Made, tmp_path: Path) ->
         procedures="99000,Handling of a specimen,laboratory,pfs,9.50,0,0,120,",
         diagnoses="R68.89,Other general symptoms,acute,general_symptoms,0,120,",
         sites="hospice,Hospital,34,Hospice",
-        people_profiles="nobody,0,1,0.1,1.0,1,0.1,",
+        people_profiles="nobody,0,1,0.1,1.0,1,0.1,,",
         plan_use="tricare,0.66,1.00,1.00,1.00,1.04",
     ):
         after = made()

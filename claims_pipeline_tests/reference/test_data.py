@@ -14,6 +14,7 @@ from claims_pipeline.reference import (
     place_of_service_labels,
     procedure_labels,
     read_table,
+    reasons_of_stories,
 )
 from claims_pipeline.reference.holidays import federal_holidays
 
@@ -65,7 +66,6 @@ def test_keys_are_unique(name: str, key: str) -> None:
         ("story_lines", "adds", "diagnoses", "diagnosis_code"),
         ("story_lines", "principal", "diagnoses", "family"),
         ("story_lines", "any", "diagnoses", "family"),
-        ("story_diagnoses", "story", "stories", "story"),
         ("story_settings", "family", "diagnoses", "family"),
         ("stories", "people", "people_profiles", "people"),
         ("stories", "season", "season_profiles", "season"),
@@ -81,8 +81,7 @@ def test_every_story_has_reasons_settings_and_lines() -> None:
     stories = read_table("stories")
     assert set(read_table("story_settings")["story"]) == set(stories["story"])
     with_reasons = set(stories.filter(pl.col("draw") != "after")["story"])
-    for table in ("story_diagnoses", "story_lines"):
-        assert set(read_table(table)["story"]) == with_reasons
+    assert set(reasons_of_stories()["story"]) == set(read_table("story_lines")["story"]) == with_reasons
 
 
 def test_codes_have_the_form_of_their_system_and_none_is_retired() -> None:
