@@ -49,13 +49,11 @@ def planned_draft(receipts: ReceiptDays) -> Draft:
 def regular_draft(feed: Feed, first: int, last: int, run: Run) -> tuple[ReceiptDays, Draft | None]:
     """Return some days of receipt and the draft of each of their claims but for replacements, None without claims."""
     receipts = ReceiptDays(feed, first, last, run)
-    (row,) = np.nonzero(receipts.replaces == NO_COUNTER)
-    received, index = (narrowed(values)[row] for values in receipts.claims())
+    row = narrowed(np.flatnonzero(receipts.replaces == NO_COUNTER))
     if not len(row):
         return receipts, None
-    slots = receipts.slots(received, index)
-    source_story, source_episode = follow(receipts, slots, received, row)
-    return receipts, Draft(narrowed(row), slots, narrowed(source_story, np.int8), source_episode)
+    slots = receipts.slots(row)
+    return receipts, Draft(row, slots, *follow(receipts, slots, row))
 
 
 def redrawn_draft(feed: Feed, draft: Draft, attempt: int) -> Draft:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.days import weekday_of
 from claims_pipeline.generate.draws import Bits, Draws, Integers
 from claims_pipeline.generate.in_turn import NOBODY
+from claims_pipeline.generate.parts import parts_of
 from claims_pipeline.generate.population import population
 from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.slots import Slots
@@ -21,7 +22,7 @@ LONGEST_WAIT = 4
 SATURDAY = 5
 
 
-def follow(receipts: ReceiptDays, slots: Slots, received: Integers, row: Integers) -> tuple[Integers, Bits]:
+def follow(receipts: ReceiptDays, slots: Slots, row: Integers) -> tuple[Integers, Bits]:
     """Let laboratory and imaging claims follow a visit that the payer receives on the same day.
 
     Their person becomes that of the visit, their service is on its day or soon after it. Returns the story and the
@@ -30,29 +31,35 @@ def follow(receipts: ReceiptDays, slots: Slots, received: Integers, row: Integer
     Args:
         receipts: the days.
         slots: what claims are about; all but replacements, which no claim follows.
-        received: the day of each.
-        row: position of each among `receipts.claims`.
+        row: position of each among the claims of the days.
     """
     draws, may_follow = Draws(receipts.feed.seed), _sources()
     follows = read_table("stories")["follows"].to_numpy()
-    source_story, source_episode = np.full(len(received), -1), np.zeros_like(slots.counter)
+    source_story, source_episode = np.full_like(slots.story, -1), np.zeros_like(slots.counter)
     position = np.zeros(int(receipts.counts.sum()), dtype=np.int32)
-    position[row] = np.arange(len(row))
-    (open_claims,) = np.nonzero(draws.uniform("claim/follows", slots.counter) < follows[slots.story])
+    position[row] = np.arange(len(row), dtype=np.int32)
+
+    def open_in(part: slice) -> Integers:
+        chance = draws.uniform("claim/follows", slots.counter[part])
+        here: Integers = part.start + np.flatnonzero(chance < follows[slots.story[part]])
+        return here
+
+    open_claims = np.concatenate(list(receipts.run(open_in, parts_of(len(row)))))
     for attempt in range(SOURCE_ATTEMPTS):
-        days = received[open_claims]
+        days, _ = receipts.claims_at(row[open_claims])
         counts = receipts.counts[days - receipts.first]
         index = draws.below(f"claim/source {attempt}", slots.counter[open_claims], counts)
         is_free = ~receipts.are_taken(days, index)
-        source = slots.at(position[receipts.rows(days, index)].astype(np.int64))
+        rows = receipts.rows(days, index)
+        source = slots.at(position[rows].astype(np.int64))
         if _may_be_another(receipts, source, is_free & receipts.are_due(days, index)):
-            source = receipts.slots(days, index)
+            source = receipts.slots(rows)
         fits = may_follow[slots.story[open_claims], source.story] & is_free
         claims, chosen = open_claims[fits], np.flatnonzero(fits)
         slots.person[claims] = source.person[chosen]
         wait = draws.below("claim/wait", slots.counter[claims], 2 * LONGEST_WAIT) - LONGEST_WAIT
         after = source.service[chosen] + np.maximum(wait, 0)
-        can_wait = (after <= received[claims]) & (weekday_of(after) < SATURDAY)
+        can_wait = (after <= days[chosen]) & (weekday_of(after) < SATURDAY)
         can_wait &= population(receipts.feed).covers(slots.person[claims], after)
         slots.service[claims] = np.where(can_wait, after, source.service[chosen])
         source_story[claims], source_episode[claims] = source.story[chosen], source.episode[chosen]

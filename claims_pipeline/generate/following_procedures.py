@@ -40,7 +40,7 @@ def with_claims_of_procedures(
     free = [stories().index(story) for story in INSTEAD_OF]
     places = np.sort(np.concatenate([part.row[np.isin(part.story, free)] for part in parts] or [nothing]))
     order = np.argsort(wanted, kind="stable")
-    taken, fit = places_taken(received[places], received[wanted[order]], len(receipts.counts))
+    taken, fit = places_taken(np.bincount(received[places], minlength=len(receipts.counts)), received[wanted[order]])
     place = np.full(len(wanted), NONE)
     place[order[fit]] = places[taken]
     place[np.isin(wanted, wanted[place == NONE])] = NONE

@@ -7,6 +7,7 @@ adult with diabetes, hypertension and kidney disease who is a member from before
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -257,6 +258,7 @@ def choose_people(feed: Feed, profile: str, uniform: Floats, days: Integers) -> 
     return person
 
 
+@cache
 def _profile(name: str) -> dict[str, Any]:
     """Return a row of the people_profiles table."""
     return read_table("people_profiles").row(by_predicate=pl.col("people") == name, named=True)

@@ -3,8 +3,10 @@
 A pure function of the claim's counter (day received, index within the day) and of tables by day received.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +32,11 @@ from claims_pipeline.generate.draws import (
     WeightTable,
     pair,
 )
-from claims_pipeline.generate.lifecycle import CANCELLED, last_statuses
+from claims_pipeline.generate.lifecycle import CANCELLED, are_replaced, last_statuses, stay_active
 from claims_pipeline.generate.maternity import maternity_visits
 from claims_pipeline.generate.parts import Run, parts_of
 from claims_pipeline.generate.planned_visits import PlannedVisits
-from claims_pipeline.generate.replacements import places_taken, replaced_claims
+from claims_pipeline.generate.replacements import places_taken, replaced_claims, trues_of_days
 from claims_pipeline.generate.slots import Slots, with_anybody
 from claims_pipeline.generate.stays import hospital_visits
 from claims_pipeline.generate.turns import people_of, turns_of
@@ -61,7 +63,7 @@ class ReceiptDays:
         expected = cumulative_claims(feed, last)[first - start : last - start + 2]
         in_turn = (read_table("stories")["draw"] != "random").to_numpy()
         self.feed, self.first, self.counts = feed, first, claim_counts(feed, first, last)
-        self._run = run
+        self.run = run
         self._draws = Draws(feed.seed)
         self._in_turn = np.flatnonzero(in_turn)
         self._before = np.floor(expected[:, in_turn]).astype(np.int64)
@@ -73,40 +75,55 @@ class ReceiptDays:
         """The choice of the days from service to receipt, which not all need who ask what is replaced."""
         return _lag_choice(self.feed, self.first, self.first + len(self.counts) - 1)
 
-    def claims(self) -> tuple[Integers, Integers]:
-        """Return day received and index within it of every claim."""
-        received = np.repeat(np.arange(self.first, self.first + len(self.counts)), self.counts)
-        return received, np.arange(len(received)) - np.repeat(np.cumsum(self.counts) - self.counts, self.counts)
-
-    def claims_between(self, first: int, last: int) -> tuple[Integers, Integers]:
-        """Return what `claims` returns at the positions from `first` until before `last`, without the others."""
-        ends, position = np.cumsum(self.counts), np.arange(first, last)
-        row = np.searchsorted(ends, position, side="right")
-        return row + self.first, position - (ends - self.counts)[row]
+    def claims_at(self, rows: Integers) -> tuple[Integers, Integers]:
+        """Return the day received and the index within it of the claims at some positions, in the order of both."""
+        ends = np.cumsum(self.counts)
+        day = np.searchsorted(ends, rows, side="right")
+        return day + self.first, rows - (ends - self.counts)[day]
 
     @cached_property
     def replaces(self) -> Bits:
-        """The counter of the cancelled claim that each of `claims` replaces, or NO_COUNTER; people's turns stay."""
-        received, index = self.claims()
-        is_free = self._places(received, index) >= self._until[received - self.first, -1]
-        return replaced_claims(self.feed, received, pair(received, index), is_free)
+        """The counter of the cancelled claim that each claim replaces, or NO_COUNTER; people's turns stay."""
+
+        def of_part(rows: Integers) -> tuple[NDArray[np.bool_], Bits]:
+            received, index = self.claims_at(rows)
+            counter = pair(received, index)
+            are_places = self._are_free(received, index) & stay_active(self._draws, counter)
+            return are_places, counter[are_replaced(self._draws, counter)]
+
+        are_places, cancelled = (np.concatenate(parts) for parts in zip(*self._in_parts(of_part), strict=True))
+        return replaced_claims(self.feed, self.first, self.counts, are_places, cancelled)
 
     @cached_property
     def planned(self) -> tuple[Integers, PlannedVisits]:
-        """Positions among `claims` of those for visits with a day of receipt of their own, and these visits.
+        """Positions of the claims for visits with a day of receipt of their own, and these visits.
 
         They take the places of regular claims of their day that do not end as cancelled, as long as there are any.
         """
-        received, index = self.claims()
-        if not len(received):
-            return index, _planned_visits(self.feed, self.first, self.first - 1)
+        replaces = self.replaces
+
+        def of_part(rows: Integers) -> NDArray[np.bool_]:
+            received, index = self.claims_at(rows)
+            are_places: NDArray[np.bool_] = self._are_free(received, index) & (replaces[rows] == NO_COUNTER)
+            are_places &= last_statuses(self._draws, pair(received, index)) != CANCELLED
+            return are_places
+
+        if not self.counts.sum():
+            return np.zeros(0, dtype=np.int64), _planned_visits(self.feed, self.first, self.first - 1)
         visits = _planned_visits(self.feed, self.first, self.first + len(self.counts) - 1)
-        is_free = self._places(received, index) >= self._until[received - self.first, -1]
-        is_free &= self.replaces == NO_COUNTER
-        is_free &= last_statuses(self._draws, pair(received, index)) != CANCELLED
-        (places,) = np.nonzero(is_free)
-        taken, fit = places_taken(received[places] - self.first, visits.received - self.first, len(self.counts))
-        return places[taken], visits.at(fit)
+        are_places = np.concatenate(self._in_parts(of_part))
+        taken, fit = places_taken(trues_of_days(are_places, self.counts), visits.received - self.first)
+        return np.flatnonzero(are_places)[taken], visits.at(fit)
+
+    def _in_parts(self, function: Callable[[Integers], Any]) -> list[Any]:
+        """Return what a function returns for each part of the claims, given by their positions."""
+        count = int(self.counts.sum())
+        return list(self.run(lambda part: function(np.arange(*part.indices(count))), parts_of(count)))
+
+    def _are_free(self, received: Integers, index: Integers) -> NDArray[np.bool_]:
+        """Return which claims are not for people whose turn it is."""
+        free: NDArray[np.bool_] = self._places(received, index) >= self._until[received - self.first, -1]
+        return free
 
     @cached_property
     def _are_taken(self) -> NDArray[np.bool_]:
@@ -115,7 +132,7 @@ class ReceiptDays:
         return taken
 
     def rows(self, received: Integers, index: Integers) -> Integers:
-        """Return the position of each claim among `claims`."""
+        """Return the position of each claim in the order of days and indices."""
         rows: Integers = (np.cumsum(self.counts) - self.counts)[received - self.first] + index
         return rows
 
@@ -133,14 +150,14 @@ class ReceiptDays:
             found |= self._has_place(row, place, int(column))
         return found
 
-    def slots(self, received: Integers, index: Integers) -> Slots:
-        """Return what the claims with these days and indices are about, `narrowed`.
+    def slots(self, rows: Integers) -> Slots:
+        """Return what the claims at some positions are about, `narrowed`.
 
         A course is billed with one delay of whole weeks, so that its visits keep their order and their distance.
         Children who are due come last and at once, because no two claims of a week should take the same visit.
         """
-        parts, lag = parts_of(len(received)), self._lag
-        slots = Slots.joined(list(self._run(lambda part: self._drawn(received[part], index[part], lag), parts)))
+        parts, lag = parts_of(len(rows)), self._lag
+        slots = Slots.joined(list(self.run(lambda part: self._drawn(*self.claims_at(rows[part]), lag), parts)))
         (due,) = np.nonzero((read_table("stories")["draw"] == "due").to_numpy()[slots.story])
         uniform = self._draws.uniform("claim/person", slots.counter[due])
         person = children_of_weeks(self.feed, uniform, slots.service[due])

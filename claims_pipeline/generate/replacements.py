@@ -11,62 +11,64 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.calendar import LONGEST_WAIT, claim_counts, next_open
 from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, pair
-from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, are_replaced, days_settled, stay_active
+from claims_pipeline.generate.draws import NO_COUNTER, Bits, Draws, Integers, pair, unpair
+from claims_pipeline.generate.lifecycle import LONGEST_CYCLE, are_replaced, days_settled
 from claims_pipeline.lake import Feed
 
 
-def replaced_claims(feed: Feed, received: Integers, counter: Bits, is_free: NDArray[np.bool_]) -> Bits:
-    """Return the counter of the cancelled claim that each claim replaces, NO_COUNTER for none.
+def replaced_claims(feed: Feed, first: int, counts: Integers, are_places: NDArray[np.bool_], cancelled: Bits) -> Bits:
+    """Return the counter of the cancelled claim that each claim of some days replaces, NO_COUNTER for none.
 
     Args:
         feed: the feed.
-        received: day of receipt of all claims of some consecutive days, in order.
-        counter: the counters of these claims.
-        is_free: which of them may be replacements.
+        first: the first day of receipt.
+        counts: how many claims each day has.
+        are_places: which claims may be replacements.
+        cancelled: the counters of those of the claims that are to be replaced, in order.
     """
-    found = np.full(len(counter), NO_COUNTER)
-    if not len(received):
+    found = np.full(len(are_places), NO_COUNTER)
+    if not len(found):
         return found
-    first, days = received[0], received[-1] - received[0] + 1
-    waiting, row = _waiting(feed, received, counter)
-    (places,) = np.nonzero(is_free & stay_active(Draws(feed.seed), counter))
-    taken, fit = places_taken(received[places] - first, row, days)
+    waiting, row = _waiting(feed, first, first + len(counts) - 1, cancelled)
+    (places,) = np.nonzero(are_places)
+    taken, fit = places_taken(trues_of_days(are_places, counts), row)
     found[places[taken]] = waiting[fit]
     return found
 
 
-def places_taken(places: Integers, wanted: Integers, days: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def trues_of_days(are_true: NDArray[np.bool_], counts: Integers) -> Integers:
+    """Return how many claims of each day are true, given how many claims each day has."""
+    return np.array([np.count_nonzero(of_day) for of_day in np.split(are_true, np.cumsum(counts)[:-1])])
+
+
+def places_taken(free: Integers, wanted: Integers) -> tuple[Integers, NDArray[np.bool_]]:
     """Return which places of claims others take, evenly over each day, and which of those that want one get it.
 
     Args:
-        places: the day, from 0, of each place that is free, in order.
-        wanted: the day of each claim that wants a place, in order; the first of a day are the first to get one.
-        days: how many days there are.
+        free: how many places are free on each day. Places are counted through all days.
+        wanted: the number of the day, from 0, of each claim that wants a place, in order; the first of a day are the
+            first to get one.
     """
-    free, asked = np.bincount(places, minlength=days), np.bincount(wanted, minlength=days)
-    taken = np.minimum(free, asked)
-    ordinal = _ordinals(places, free)
-    share, size = taken[places], free[places]
-    is_taken = (ordinal + 1) * share // size > ordinal * share // size
-    return is_taken, _ordinals(wanted, asked) < taken[wanted]
+    taken = np.minimum(free, np.bincount(wanted, minlength=len(free)))
+    day = np.repeat(np.arange(len(free)), taken)
+    # the place at which a day's share of its places passes the next whole number
+    place = (np.cumsum(free) - free)[day] - (-(_ordinals(day, taken) + 1) * free[day]) // taken[day] - 1
+    return place, _ordinals(wanted, np.bincount(wanted, minlength=len(free))) < taken[wanted]
 
 
-def _waiting(feed: Feed, received: Integers, counter: Bits) -> tuple[Bits, Integers]:
+def _waiting(feed: Feed, first: int, last: int, cancelled: Bits) -> tuple[Bits, Integers]:
     """Return the cancelled claims that are to be replaced on some days, with the number of that day, in its order."""
-    draws, first, last = Draws(feed.seed), int(received[0]), int(received[-1])
+    draws = Draws(feed.seed)
     before = max(day_number(feed.start_date), first - LONGEST_CYCLE - LONGEST_WAIT)
     if before < first:
         counts = claim_counts(feed, before, first - 1)
-        earlier = np.repeat(np.arange(before, first), counts)
-        counter = np.concatenate([pair(earlier, _ordinals(earlier - before, counts)), counter])
-        received = np.concatenate([earlier, received])
-    replaced = are_replaced(draws, counter)
-    counter, received = counter[replaced], received[replaced]
-    day = next_open(days_settled(draws, counter, received))
+        received = np.repeat(np.arange(before, first), counts)
+        earlier = pair(received, _ordinals(received - before, counts))
+        cancelled = np.concatenate([earlier[are_replaced(draws, earlier)], cancelled])
+    day = next_open(days_settled(draws, cancelled, unpair(cancelled)[0]))
     order = np.argsort(day, kind="stable")
     order = order[(day[order] >= first) & (day[order] <= last)]
-    return counter[order], day[order] - first
+    return cancelled[order], day[order] - first
 
 
 def _ordinals(rows: Integers, counts: Integers) -> Integers:

@@ -126,7 +126,7 @@ def frames_of(
 def _frame(feed: Feed, receipts: ReceiptDays, parts: Sequence[Standing], first: int) -> pl.DataFrame:
     """Return the rows of the visits table from number `first` on, as many as a row group has."""
     last = min(first + ROW_GROUP, len(receipts.replaces))
-    received, index = receipts.claims_between(first, last)
+    received, index = receipts.claims_at(np.arange(first, last))
     claims = _in_order([part.between(first, last) for part in parts])
     replaces = receipts.replaces[first:last]
     of_visit = np.where(replaces == NO_COUNTER, pair(received, index), replaces)

@@ -17,7 +17,7 @@ from claims_pipeline.generate.calendar import LONGEST_WAIT
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.directory import practices_of
 from claims_pipeline.generate.drafts import Draft, planned_draft, redrawn_draft, regular_draft
-from claims_pipeline.generate.draws import NO_COUNTER, narrowed
+from claims_pipeline.generate.draws import NO_COUNTER, Integers, narrowed
 from claims_pipeline.generate.fitting import fitting_claims
 from claims_pipeline.generate.history import History, Seen
 from claims_pipeline.generate.lifecycle import LONGEST_CYCLE
@@ -95,9 +95,9 @@ def _fitting(
     history, practices = _history(feed, earlier), practices_of(feed)
     made: list[Standing] = []
 
-    def make(claims: Draft, *, is_last: bool) -> None:
+    def make(claims: Draft, rows: Integers, *, is_last: bool) -> None:
         of_part = partial(fitting_claims, feed, history, claims, is_last=is_last)
-        for part in list(run(of_part, parts_by_person(claims.slots.person))):
+        for part in list(run(of_part, [rows[part] for part in parts_by_person(claims.slots.person[rows])])):
             made.append(part)
             stands[part.row] = True
             practice = narrowed(practices[part.practitioner])
@@ -105,14 +105,17 @@ def _fitting(
             history.add(seen, part.lines.claim, part.lines.code)
 
     forget_large()  # of most claims nobody else is drawn
-    make(planned_draft(receipts), is_last=False)
+    planned = planned_draft(receipts)
+    make(planned, np.arange(len(planned.row)), is_last=False)
     for attempt in range(ATTEMPTS):
-        draft = draft.at(~stands[draft.row])
-        if not len(draft.row):
+        rows = narrowed(np.flatnonzero(~stands[draft.row]))
+        if not len(rows):
             break
         if attempt:
-            draft = redrawn_draft(feed, draft, attempt - 1)
-        make(draft, is_last=attempt == ATTEMPTS - 1)
+            draft = redrawn_draft(feed, draft.at(rows), attempt - 1)
+            rows = np.arange(len(rows))
+        make(draft, rows, is_last=attempt == ATTEMPTS - 1)
+    forget_large()
     return receipts, made
 
 

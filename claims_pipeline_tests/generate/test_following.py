@@ -31,9 +31,10 @@ class Followed:
 @pytest.fixture(scope="module")
 def drawn() -> Followed:
     receipts = ReceiptDays(FEED, day_number(FEED.start_date), day_number(FEED.end_date))
-    received, index = receipts.claims()
-    slots = receipts.slots(received, index)
-    followed = follow(receipts, slots, received, np.arange(len(received)))
+    row = np.arange(receipts.counts.sum())
+    received, _ = receipts.claims_at(row)
+    slots = receipts.slots(row)
+    followed = follow(receipts, slots, row)
     is_drawn = receipts.replaces == NO_COUNTER
     return Followed(slots.at(is_drawn), received[is_drawn], *(values[is_drawn] for values in followed))
 

@@ -23,8 +23,9 @@ def test_claims_at_some_positions_are_those_of_all_claims_there(first: int, last
     """Some of the days have no claim."""
     receipts = ReceiptDays(FEED, day_number(FIRST), day_number(date(2025, 1, 31)))
     assert (receipts.counts == 0).any()
-    received, index = receipts.claims()
-    some_received, some_index = receipts.claims_between(first, last)
+    received = np.repeat(np.arange(len(receipts.counts)), receipts.counts) + day_number(FIRST)
+    index = np.concatenate([np.arange(count) for count in receipts.counts])
+    some_received, some_index = receipts.claims_at(np.arange(first, last))
     assert np.array_equal(some_received, received[first:last])
     assert np.array_equal(some_index, index[first:last])
 
@@ -41,8 +42,9 @@ def test_no_claim_of_a_planned_visit_comes_later_than_a_year_after_its_service(d
 
 def test_a_visit_of_a_course_is_received_within_a_year_of_its_service() -> None:
     receipts = ReceiptDays(FEED.model_copy(update={"claims": 200_000}), day_number(FIRST), day_number(date(2025, 1, 8)))
-    received, index = receipts.claims()
-    slots = receipts.slots(received, index)
+    rows = np.arange(receipts.counts.sum())
+    received, _ = receipts.claims_at(rows)
+    slots = receipts.slots(rows)
     is_course = (read_table("stories")["draw"] == "course").to_numpy()[slots.story]
 
     assert is_course.sum() > 1_000
