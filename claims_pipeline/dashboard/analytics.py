@@ -2,6 +2,9 @@
 
 DuckDB may use `MEMORY_LIMIT` for all queries together and spills to disk beyond it; `QUERIES_AT_ONCE` run at the same
 time and the others wait, so that many readers make the answers late and not wrong.
+
+A file of rows is written by a database of its own with one thread: two threads need 300 MB more to keep the rows in
+order, and pyarrow, which could write them in batches, takes 60 MB of memory for as long as the dashboard runs.
 """
 
 import os
@@ -13,19 +16,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 import psutil
-import pyarrow as pa
 
 from claims_pipeline.aggregate.built_from import BuiltFrom, attach_read_only, select_built_from
 from claims_pipeline.aggregate.models import models_digest
 from claims_pipeline.errors import DataError
 
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT, MEMORY_LIMIT_OF_A_FILE = "1GB", "256MB"
 ANSWERS_REMEMBERED = 256
 QUERIES_AT_ONCE = 4
+FILES_AT_ONCE = 2
 PATIENCE_SECONDS = 20.0
 """A query that has waited this long for its turn is refused: its client has gone or asks again."""
 RETRY_AFTER_SECONDS = 5
@@ -72,9 +75,17 @@ def _too_busy(message: str) -> TooBusy:
 class View:
     """One build, open for reading. All that a request asks comes from one view, so its figures belong together."""
 
-    def __init__(self, path: Path, turns: Turns | None = None, *, memory_limit: str = MEMORY_LIMIT) -> None:
+    def __init__(
+        self,
+        path: Path,
+        turns: Turns | None = None,
+        turns_at_files: Turns | None = None,
+        *,
+        memory_limit: str = MEMORY_LIMIT,
+    ) -> None:
         turns = turns or Turns()
-        spill = _spill_folder(path)
+        self._path, self._turns_at_files = path, turns_at_files or Turns(FILES_AT_ONCE)
+        self._spill = spill = _spill_folder(path)
         weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
         self._connection = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": spill})
         attach_read_only(self._connection, path)
@@ -82,7 +93,6 @@ class View:
         self._connection.execute("set enable_external_access = false")
         # over the connection, not over self: without a cycle, a view that was swapped is closed at once
         self._answer = partial(_answer, self._connection, turns)
-        self._in_batches = partial(_batches, self._connection, turns)
         self._remembered = lru_cache(maxsize=ANSWERS_REMEMBERED)(self._answer)
         self._asking: weakref.WeakValueDictionary[tuple[Any, ...], threading.Lock] = weakref.WeakValueDictionary()
 
@@ -91,9 +101,31 @@ class View:
         columns, rows = self._answer(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def batches(self, sql: str, *parameters: Any, rows: int) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Return the columns of a query, and its rows in batches of `rows`, however many they are."""
-        return self._in_batches(sql, parameters, rows=rows)
+    def write(self, sql: str, *parameters: Any, options: str) -> IO[bytes]:
+        """Return an open file with the rows of a query, written with the options of DuckDB's COPY; it has no name.
+
+        The rows are those of the latest build, also if that was published after this view was opened.
+
+        Raises:
+            TooBusy: too many files are written, or there is no memory or space on the disk for this one.
+        """
+        with (
+            self._turns_at_files.turn(),
+            tempfile.TemporaryDirectory(dir=self._spill) as folder,
+            duckdb.connect(
+                config={"memory_limit": MEMORY_LIMIT_OF_A_FILE, "temp_directory": folder, "threads": 1}
+            ) as connection,
+        ):
+            attach_read_only(connection, self._path)
+            _require_current(connection, self._path)
+            connection.execute(f"set allowed_directories = [{_quoted(folder)}]")
+            connection.execute("set enable_external_access = false")
+            file = Path(folder, "rows")
+            try:
+                connection.execute(f"copy ({sql}) to {_quoted(file)} ({options})", parameters)
+            except duckdb.IOException as error:
+                raise _too_busy("the file cannot be written, perhaps because the disk is full") from error
+            return file.open("rb")
 
     def select_remembered(self, sql: str, *parameters: Any) -> Rows:
         """Return the rows of a query whose answer is small, from memory if it was asked before.
@@ -105,19 +137,8 @@ class View:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def _batches(
-    connection: duckdb.DuckDBPyConnection, turns: Turns, sql: str, parameters: tuple[Any, ...], *, rows: int
-) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    cursor = connection.cursor()
-    with turns.turn():
-        cursor.execute("use analytics")
-        reader: Any = cursor.sql(sql, params=parameters).to_arrow_reader(rows)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        with cursor:
-            yield from reader
-
-    return reader.schema, batches()
+def _quoted(path: Path | str) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _spill_folder(path: Path) -> str:
@@ -151,7 +172,7 @@ class Analytics:
         self._lock = threading.Lock()
         self._view: View | None = None
         self._identity: tuple[int, int, int] | None = None
-        self._turns = Turns()
+        self._turns, self._turns_at_files = Turns(), Turns(FILES_AT_ONCE)
         _remove_spill_of_killed(path)
 
     def view(self) -> View:
@@ -163,13 +184,13 @@ class Analytics:
         with self._lock:
             identity = _identity(self._path)
             if self._view is None or identity != self._identity:
-                self._view, self._identity = _open(self._path, self._turns), identity
+                self._view, self._identity = _open(self._path, self._turns, self._turns_at_files), identity
             return self._view
 
 
-def _open(path: Path, turns: Turns) -> View:
+def _open(path: Path, turns: Turns, turns_at_files: Turns) -> View:
     try:
-        return View(path, turns)
+        return View(path, turns, turns_at_files)
     except duckdb.Error as error:
         raise NotBuilt(
             f"the analytics file cannot be read: {str(error).splitlines()[0]}",

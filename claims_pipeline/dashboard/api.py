@@ -1,8 +1,8 @@
 """The routes of the JSON API."""
 
+import os
 from collections.abc import Iterator
-from itertools import chain
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -30,6 +30,7 @@ from claims_pipeline.lake import Lake
 
 NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is none of this id"}}
 
+PIECE_BYTES = 1 << 20
 
 router = APIRouter(
     responses={
@@ -161,10 +162,18 @@ def get_parquet(view: CurrentView, filters: Annotated[Filters, Query()]) -> Stre
     return _attachment(claims_parquet(view, filters), "application/vnd.apache.parquet", "claims.parquet")
 
 
-def _attachment(pieces: Iterator[bytes], media_type: str, name: str) -> StreamingResponse:
-    first = next(pieces, b"")  # what goes wrong with the query is answered as an error, before anything is sent
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(chain([first], pieces), media_type=media_type, headers=headers)
+def _attachment(file: IO[bytes], media_type: str, name: str) -> StreamingResponse:
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Length": str(os.fstat(file.fileno()).st_size),
+    }
+    return StreamingResponse(_pieces(file), media_type=media_type, headers=headers)
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 def _add_breakdown_route(dimension: Dimension) -> None:

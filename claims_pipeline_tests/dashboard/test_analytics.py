@@ -1,3 +1,4 @@
+import resource
 import shutil
 import threading
 import time
@@ -139,8 +140,38 @@ def test_a_query_that_memory_does_not_hold_is_refused_for_now(published: Path) -
     assert view.select(COUNT) == [{"n": 5}]
 
 
-def test_a_question_cannot_reach_other_files(published: Path) -> None:
+def test_a_file_of_rows_leaves_nothing_behind(published: Path) -> None:
+    view = View(published)
+    (spill,) = published.parent.glob(".a.duckdb.spill-*")
+    sql = "select claim_id from claims_current where patient_id = ?"
+    with view.write(sql, BEN, options="format csv, header true") as file:
+        assert file.read().splitlines() == [b"claim_id", b"claim-20250110-000001", b"claim-20250203-000001"]
+    assert list(spill.iterdir()) == []
+
+
+def test_a_file_that_the_disk_does_not_hold_is_refused_for_now(published: Path) -> None:
+    view = View(published)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # a larger file fails as on a full disk
+        with pytest.raises(TooBusy):
+            view.write("select range from range(1000)", options="format csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_files_are_written_a_few_at_a_time(published: Path) -> None:
+    turns = Turns(at_once=1, patience=0.01)
+    view = View(published, turns_at_files=turns)
+    with turns.turn(), pytest.raises(TooBusy):
+        view.write(COUNT, options="format csv")
+    assert view.select(COUNT) == [{"n": 5}]
+
+
+@pytest.mark.parametrize("answer", ["select", "write"])
+def test_a_question_cannot_reach_other_files(published: Path, answer: str) -> None:
     secret = published.with_name("secret.txt")
     secret.write_text("secret")
+    view, sql = Analytics(published).view(), "from read_text(?)"
     with pytest.raises(duckdb.PermissionException):
-        Analytics(published).view().select("from read_text(?)", str(secret))
+        view.select(sql, str(secret)) if answer == "select" else view.write(sql, str(secret), options="format csv")
