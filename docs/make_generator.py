@@ -25,12 +25,12 @@ from claims_pipeline.fidelity.visits import RESPIRATORY_INFECTION
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import TABLES, Column, Table
-from claims_pipeline.settings import Settings
+from claims_pipeline.settings import CLAIMS_A_PERSON_AND_YEAR, Settings
 
 PAGE = Path(__file__).with_name("generator.md")
 FEED = Feed(
     seed=Settings.model_fields["seed"].default,
-    patients=20_000,
+    patients=round(100_000 / CLAIMS_A_PERSON_AND_YEAR),
     claims=200_000,
     start_date=date(2024, 1, 1),
     end_date=date(2025, 12, 31),
@@ -84,14 +84,16 @@ def fidelity(report: FidelityReport) -> str:
     lines = [
         f"{report.claims:,} claims for {FEED.patients:,} people, {report.start} to {report.end}, seed {FEED.seed}:",
         "",
-        "| row | figure | target | generated | must lie in | verdict |",
-        "| ---: | --- | ---: | ---: | --- | --- |",
+        "| row | figure | target | generated | standard error | must lie in | verdict |",
+        "| ---: | --- | ---: | ---: | ---: | --- | --- |",
     ]
     for one in report.measurements:
         bounds = "-" if one.low is None else f"{one.low:g} .. {one.high:g}"
         target = "-" if one.target is None else f"{one.target:g}"
         generated = "-" if one.generated is None else f"{one.generated:.2f}"
-        lines.append(f"| {one.row} | {one.metric}: {one.part} | {target} | {generated} | {bounds} | {one.verdict} |")
+        error = "" if one.standard_error is None else f"{one.standard_error:.2f}"
+        figures = f"{target} | {generated} | {error} | {bounds}"
+        lines.append(f"| {one.row} | {one.metric}: {one.part} | {figures} | {one.verdict} |")
     return "\n".join(lines)
 
 

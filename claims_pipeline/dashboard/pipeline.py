@@ -171,7 +171,10 @@ def _of_quality(report: dict[str, Any]) -> tuple[bool, str]:
 
 def _of_fidelity(report: dict[str, Any]) -> tuple[bool, str]:
     verdicts = [one["verdict"] for one in report["measurements"] if one["verdict"] != "reported"]
-    return not report["misses"], f"{verdicts.count('holds')} of {len(verdicts)} figures hold, {report['misses']} miss"
+    held, small = verdicts.count("holds"), verdicts.count("too small")
+    return not report["misses"], (
+        f"{held} of {len(verdicts)} figures hold, {report['misses']} miss, {small} cannot be judged (too small)"
+    )
 
 
 def _of_load(report: dict[str, Any]) -> tuple[bool, str]:

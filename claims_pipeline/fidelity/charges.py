@@ -3,10 +3,9 @@
 import numpy as np
 import polars as pl
 
+from claims_pipeline.fidelity.estimate import Estimate, Figures, exact
 from claims_pipeline.fidelity.sample import Sample
 from claims_pipeline.reference import conversion_factors, read_table
-
-Figures = dict[str, float | None]
 
 
 def concentration(sample: Sample) -> Figures:
@@ -18,9 +17,9 @@ def concentration(sample: Sample) -> Figures:
     if not total:
         return dict.fromkeys(("top 1 percent", "top 5 percent", "bottom half"))
     return {
-        "top 1 percent": float(100 * amounts[: max(1, round(len(amounts) * 0.01))].sum() / total),
-        "top 5 percent": float(100 * amounts[: max(1, round(len(amounts) * 0.05))].sum() / total),
-        "bottom half": float(100 * amounts[len(amounts) - len(amounts) // 2 :].sum() / total),
+        "top 1 percent": Estimate(float(100 * amounts[: max(1, round(len(amounts) * 0.01))].sum() / total)),
+        "top 5 percent": Estimate(float(100 * amounts[: max(1, round(len(amounts) * 0.05))].sum() / total)),
+        "bottom half": Estimate(float(100 * amounts[len(amounts) - len(amounts) // 2 :].sum() / total)),
     }
 
 
@@ -60,4 +59,33 @@ def charge_ratios(sample: Sample) -> Figures:
     for name, update in updates.items():
         updated = pl.when(pl.col("schedule") == name).then(fee * pl.lit(update)).otherwise(updated)
     ratio = lines.select((pl.col("unit_charge_amount") / updated).alias("ratio"))["ratio"]
-    return {"p10": ratio.quantile(0.1), "median": ratio.quantile(0.5), "p90": ratio.quantile(0.9)}
+    return {name: exact(ratio.quantile(at)) for name, at in (("p10", 0.1), ("median", 0.5), ("p90", 0.9))}
+
+
+def charge_trend(sample: Sample) -> Figures:
+    """Return by how many percent the same services of the same practitioners cost more in the second year."""
+    line, year = pl.col("lines").struct, pl.col("claim_start_date") >= sample.first_year_end
+    prices = (
+        sample.claims.filter(pl.col("claim_start_date").is_between(sample.start, sample.second_year_end, closed="left"))
+        .select("practitioner_id", "facility_city", "lines", year=year.cast(pl.Int8))
+        .explode("lines")
+        .select(
+            "practitioner_id",
+            "facility_city",
+            "year",
+            line.field("hcpcs_code"),
+            line.field("modifiers").list.sort().list.join(" ").alias("modifiers"),
+            line.field("unit_charge_amount").cast(pl.Float64).alias("price"),
+        )
+        .group_by("practitioner_id", "facility_city", "hcpcs_code", "modifiers")
+        .agg(
+            first=pl.col("price").filter(pl.col("year") == 0).mean(),
+            second=pl.col("price").filter(pl.col("year") == 1).mean(),
+            count=pl.len(),
+        )
+        .drop_nulls()
+        .select(first=(pl.col("first") * pl.col("count")).sum(), second=(pl.col("second") * pl.col("count")).sum())
+        .collect()
+    )
+    first, second = prices.row(0)
+    return {"the same service": exact(100 * (second / first - 1)) if first and sample.has_two_years else None}

@@ -2,11 +2,10 @@
 
 import polars as pl
 
+from claims_pipeline.fidelity.estimate import Figures, rate, share, share_of
 from claims_pipeline.fidelity.members import KINDS
 from claims_pipeline.fidelity.sample import ADULT, Sample
 from claims_pipeline.schema import ENROLLMENT, PLANS
-
-Figures = dict[str, float | None]
 
 WELL_CHILD = r"^993(8[1-5]|9[1-5])$"
 """Preventive visits below 40 years (CPT), as HEDIS counts them for children."""
@@ -22,9 +21,9 @@ def family_members(sample: Sample) -> Figures:
     children = members.filter(pl.col("age") < ADULT)
     employer = members.filter(pl.col("kind") == "employer")
     return {
-        "children": _percent(members, pl.col("age") < ADULT),
-        "Medicaid and CHIP, of children": _percent(children, pl.col("kind") == "medicaid"),
-        "dependents, of those with employers' plans": _percent(employer, pl.col("relationship") != "self"),
+        "children": share_of(members, pl.col("age") < ADULT),
+        "Medicaid and CHIP, of children": share_of(children, pl.col("kind") == "medicaid"),
+        "dependents, of those with employers' plans": share_of(employer, pl.col("relationship") != "self"),
     }
 
 
@@ -35,7 +34,7 @@ def births(sample: Sample) -> Figures:
     born = sample.lake.read(ENROLLMENT).filter(
         pl.col("birth_date") >= first, pl.col("birth_date") < first.dt.offset_by("1y"), since == pl.col("birth_date")
     )
-    return {"births": born.height / sample.members.height * 1000 if sample.members.height else None}
+    return {"births": rate(born.height, sample.members.height / 1000)}
 
 
 def well_child_visits(sample: Sample) -> Figures:
@@ -65,8 +64,8 @@ def well_child_visits(sample: Sample) -> Figures:
     seen = children.join(of_year, on="patient_id", how="semi").select(pl.len()).collect().item()
     count = children.select(pl.len()).collect().item()
     return {
-        "six or more in the first 15 months": _percent(counted, pl.col("visits") >= W30_VISITS),
-        "one or more a year, 3 to 17": 100 * seen / count if count else None,
+        "six or more in the first 15 months": share_of(counted, pl.col("visits") >= W30_VISITS),
+        "one or more a year, 3 to 17": share(seen, count),
     }
 
 
@@ -86,7 +85,3 @@ def _members(sample: Sample) -> pl.DataFrame:
     return sample.members.select("patient_id", "age").join(
         spans.select("patient_id", "relationship", kind), on="patient_id"
     )
-
-
-def _percent(rows: pl.DataFrame, holds: pl.Expr) -> float | None:
-    return rows.select(holds.mean() * 100).item() if rows.height else None

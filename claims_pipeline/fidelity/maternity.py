@@ -2,17 +2,15 @@
 
 import polars as pl
 
+from claims_pipeline.fidelity.estimate import Figures, share_of
 from claims_pipeline.fidelity.sample import Sample
 from claims_pipeline.reference.births import CESAREAN, MOTHERS, VAGINAL
 from claims_pipeline.schema import ENROLLMENT
 
-Figures = dict[str, float | None]
-
 
 def cesareans(sample: Sample) -> Figures:
     """Return the percentage of deliveries that are by cesarean."""
-    how = _deliveries(sample)["is_cesarean"]
-    return {"cesarean": 100 * float(how.mean()) if len(how) else None}  # type: ignore[arg-type]
+    return {"cesarean": share_of(_deliveries(sample), pl.col("is_cesarean"))}
 
 
 def births_with_delivery(sample: Sample) -> Figures:
@@ -39,7 +37,7 @@ def births_with_delivery(sample: Sample) -> Figures:
         .group_by("child")
         .agg(pl.col("is_billed").any(ignore_nulls=True))
     )
-    return {"births": billed.select(pl.col("is_billed").mean() * 100).item() if billed.height else None}
+    return {"births": share_of(billed, pl.col("is_billed").fill_null(False))}
 
 
 def _deliveries(sample: Sample) -> pl.DataFrame:

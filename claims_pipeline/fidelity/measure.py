@@ -1,11 +1,11 @@
 """Measuring a lake: every figure of reference/data/calibration.csv."""
 
-from claims_pipeline.fidelity.charges import charge_ratios, concentration
+from claims_pipeline.fidelity.charges import charge_ratios, charge_trend, concentration
 from claims_pipeline.fidelity.children import births, family_members, well_child_visits
+from claims_pipeline.fidelity.estimate import Figures
 from claims_pipeline.fidelity.maternity import births_with_delivery, cesareans
 from claims_pipeline.fidelity.members import (
     coded_conditions,
-    colorectal_screening,
     coverage,
     disabled_use,
     enrolled_conditions,
@@ -21,8 +21,20 @@ from claims_pipeline.fidelity.movement import (
     turnover,
 )
 from claims_pipeline.fidelity.receipt import completeness, corrections, final_status
-from claims_pipeline.fidelity.report import FidelityReport, Measurement, Verdict, is_large_enough
+from claims_pipeline.fidelity.report import FidelityReport, Measurement, is_large_enough, verdict_of
 from claims_pipeline.fidelity.sample import sample_of
+from claims_pipeline.fidelity.screening import (
+    colorectal_screening,
+    hemoglobin_tests,
+    influenza_vaccinations,
+    mammograms,
+)
+from claims_pipeline.fidelity.use import (
+    claims_a_member,
+    emergency_visits_by_payer,
+    new_patients,
+    office_visits_a_member,
+)
 from claims_pipeline.fidelity.visits import (
     asthma_emergencies,
     asthma_seasons,
@@ -37,8 +49,6 @@ from claims_pipeline.fidelity.visits import (
 )
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import read_table
-
-Figures = dict[str, float | None]
 
 
 def measure(lake: Lake) -> FidelityReport:
@@ -85,6 +95,14 @@ def measure(lake: Lake) -> FidelityReport:
         (23, well_child_visits(sample)),
         (31, cesareans(sample)),
         (32, births_with_delivery(sample)),
+        (33, claims_a_member(sample)),
+        (34, office_visits_a_member(sample)),
+        (35, emergency_visits_by_payer(sample)),
+        (36, new_patients(sample)),
+        (37, mammograms(sample)),
+        (38, hemoglobin_tests(sample)),
+        (39, influenza_vaccinations(sample)),
+        (40, charge_trend(sample)),
     ):
         figures[row, ""] = found
     figures[10, "Conditions among those 65 and over"] = enrolled_conditions(sample)
@@ -103,7 +121,7 @@ def measure(lake: Lake) -> FidelityReport:
 def _measurement(row: dict[str, object], figures: dict[tuple[int, str], Figures], *, is_large: bool) -> Measurement:
     number, metric, part = int(str(row["row"])), str(row["metric"]), str(row["part"])
     of_row = figures[number, metric] if (number, metric) in figures else figures[number, ""]
-    generated = of_row[part]
+    found = of_row[part]
     target, low, high = (None if row[name] is None else float(str(row[name])) for name in ("target", "low", "high"))
     return Measurement(
         row=number,
@@ -113,14 +131,7 @@ def _measurement(row: dict[str, object], figures: dict[tuple[int, str], Figures]
         target=target,
         low=low,
         high=high,
-        generated=None if generated is None else round(generated, 3),
-        verdict=_verdict(generated, low, high, is_large=is_large),
+        generated=None if found is None else round(found.value, 3),
+        standard_error=round(found.error, 3) if found and found.error else None,
+        verdict=verdict_of(found, low, high, is_large=is_large),
     )
-
-
-def _verdict(generated: float | None, low: float | None, high: float | None, *, is_large: bool) -> Verdict:
-    if low is None or high is None:
-        return "reported"
-    if generated is not None and low <= generated <= high:
-        return "holds"
-    return "misses" if is_large else "too small"

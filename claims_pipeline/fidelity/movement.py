@@ -1,15 +1,14 @@
 """Figures about how members change within a year: leaving, gaps, deaths, new conditions."""
 
 import itertools
-from datetime import date, timedelta
+from datetime import timedelta
 
 import polars as pl
 
+from claims_pipeline.fidelity.estimate import Estimate, Figures, exact, share_of
 from claims_pipeline.fidelity.members import KINDS
-from claims_pipeline.fidelity.sample import Sample
+from claims_pipeline.fidelity.sample import Sample, covered_days, year_after
 from claims_pipeline.schema import PLANS
-
-Figures = dict[str, float | None]
 
 DEATH_AGES = ((45, 64), (65, 74), (75, 84))
 CHRONIC_AGES = (45, 64)
@@ -22,7 +21,7 @@ def members_of_first_day(sample: Sample) -> pl.DataFrame:
     they lost coverage in that year and had it again, `died` whether they died, `has_diabetes` and `gets_diabetes`
     whether they have it on the first day and begin to have it.
     """
-    first, last = sample.feed.start_date, _year_after(sample.feed.start_date)
+    first, last = sample.feed.start_date, year_after(sample.feed.start_date)
     plans = sample.lake.read(PLANS).select("plan_id", "plan_type")
     spans = sample.spans("death_date", "conditions").join(plans, on="plan_id")
     covers = [(pl.col("coverage_start_date") <= day) & (pl.col("coverage_end_date") >= day) for day in (first, last)]
@@ -56,49 +55,43 @@ def members_of_first_day(sample: Sample) -> pl.DataFrame:
 
 def turnover(members: pl.DataFrame) -> Figures:
     """Return the percentage of members with an employer's plan who leave it within a year."""
-    return {"employer": members.filter(pl.col("kind") == "employer").select(pl.col("has_left").mean() * 100).item()}
+    return {"employer": share_of(members.filter(pl.col("kind") == "employer"), pl.col("has_left"))}
 
 
 def gaps(members: pl.DataFrame) -> Figures:
     """Return the percentage of members with Medicaid who lose coverage and have it again within a year."""
-    return {"medicaid": members.filter(pl.col("kind") == "medicaid").select(pl.col("had_gap").mean() * 100).item()}
+    return {"medicaid": share_of(members.filter(pl.col("kind") == "medicaid"), pl.col("had_gap"))}
 
 
 def member_months(sample: Sample) -> Figures:
     """Return the member days of the second year in percent of the first, and who is a member for part of the first."""
     start = sample.feed.start_date
-    years = [start, _year_after(start), _year_after(_year_after(start))]
+    years = [start, year_after(start), year_after(year_after(start))]
     spans = sample.spans().filter(pl.col("coverage_order") == 1)
-    first, second = (_days_between(spans, *bounds) for bounds in itertools.pairwise(years))
-    is_whole = pl.col("days") == (years[1] - years[0]).days
+    first, second = (
+        covered_days(spans, *bounds).group_by("patient_id").agg(pl.col("days").sum())
+        for bounds in itertools.pairwise(years)
+    )
     has_two = sample.feed.end_date >= years[2] - timedelta(days=1)
     return {
-        "second year against the first": 100 * int(second["days"].sum()) / of_first
+        "second year against the first": exact(100 * int(second["days"].sum()) / of_first)
         if has_two and (of_first := int(first["days"].sum()))
         else None,
-        "members for part of the first year": first.select(100 - is_whole.mean() * 100).item(),
+        "members for part of the first year": share_of(first, pl.col("days") != (years[1] - years[0]).days),
     }
-
-
-def _days_between(spans: pl.DataFrame, first: date, until: date) -> pl.DataFrame:
-    """Return the `days` on which each person is covered from `first` to the day before `until`, if there are some."""
-    start = pl.max_horizontal("coverage_start_date", pl.lit(first))
-    end = pl.min_horizontal("coverage_end_date", pl.lit(until - timedelta(days=1)))
-    days = spans.select("patient_id", days=(end - start).dt.total_days() + 1).filter(pl.col("days") > 0)
-    return days.group_by("patient_id").agg(pl.col("days").sum())
 
 
 def dual_eligibles(members: pl.DataFrame) -> Figures:
     """Return the percentage of members with Medicare who have Medicaid too."""
-    return {"medicare": members.filter(pl.col("kind") == "medicare").select(pl.col("has_both").mean() * 100).item()}
+    return {"medicare": share_of(members.filter(pl.col("kind") == "medicare"), pl.col("has_both"))}
 
 
 def deaths(members: pl.DataFrame) -> Figures:
     """Return the deaths within a year per 1,000 members, by age."""
     return {
-        f"{youngest} to {oldest}": members.filter(pl.col("age").is_between(youngest, oldest))
-        .select(pl.col("died").mean() * 1000)
-        .item()
+        f"{youngest} to {oldest}": _per_thousand(
+            members.filter(pl.col("age").is_between(youngest, oldest)), pl.col("died")
+        )
         for youngest, oldest in DEATH_AGES
     }
 
@@ -106,8 +99,9 @@ def deaths(members: pl.DataFrame) -> Figures:
 def new_conditions(members: pl.DataFrame) -> Figures:
     """Return how many of 1,000 members of 45 to 64 without diabetes begin to have it within a year."""
     without = members.filter(pl.col("age").is_between(*CHRONIC_AGES), ~pl.col("has_diabetes"))
-    return {"diabetes, 45 to 64": without.select(pl.col("gets_diabetes").mean() * 1000).item()}
+    return {"diabetes, 45 to 64": _per_thousand(without, pl.col("gets_diabetes"))}
 
 
-def _year_after(day: date) -> date:
-    return day.replace(year=day.year + 1, day=min(day.day, 28))
+def _per_thousand(members: pl.DataFrame, holds: pl.Expr) -> Estimate | None:
+    found = share_of(members, holds)
+    return found and found.scaled(10)

@@ -4,12 +4,10 @@ from datetime import timedelta
 
 import polars as pl
 
-from claims_pipeline.fidelity.sample import Sample, shares
+from claims_pipeline.fidelity.estimate import Figures, share_of
+from claims_pipeline.fidelity.sample import RUN_OUT_MONTHS, Sample, shares
 from claims_pipeline.schema import CLAIMS
 
-Figures = dict[str, float | None]
-
-RUN_OUT_MONTHS = 4
 SETTLED_DAYS = 60
 
 
@@ -29,8 +27,7 @@ def completeness(sample: Sample) -> Figures:
         .filter(pl.col("month") >= first, pl.col("month") <= last)
         .collect()
     )
-    shares_of = {f"month {months}": (pl.col("waited") <= months).mean() * 100 for months in range(4)}
-    return waited.select(**shares_of).row(0, named=True)
+    return {f"month {months}": share_of(waited, pl.col("waited") <= months) for months in range(4)}
 
 
 def corrections(sample: Sample) -> Figures:
@@ -42,7 +39,7 @@ def corrections(sample: Sample) -> Figures:
     corrected = settled.filter(pl.col("claim_status") == "active").group_by("claim_id").len().filter(pl.col("len") > 1)
     changed = pl.concat([replaced, corrected.select("claim_id")]).unique()
     counts = settled.select("claim_id").unique().join(changed.with_columns(is_changed=True), on="claim_id", how="left")
-    return {"claims": counts.select(pl.col("is_changed").is_not_null().mean() * 100).collect().item()}
+    return {"claims": share_of(counts.collect(), pl.col("is_changed").is_not_null())}
 
 
 def final_status(sample: Sample) -> Figures:

@@ -4,10 +4,20 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, ClassVar, Literal
 
+from claims_pipeline.fidelity.estimate import Estimate
+
 NEEDED_MONTHS = 24
 NEEDED_CLAIMS = 200_000
 """The figures of a smaller lake vary more than the tolerances allow, and its services lack their run-out."""
 
+ERRORS_BEYOND = 2
+"""Standard errors by which a figure must lie beyond a bound to miss it: chance alone does that once in 40 times."""
+
+WORDS = (
+    "+-: standard error, how far chance alone moves a figure of so many people and claims.",
+    f"too small: out of its bounds, but by less than {ERRORS_BEYOND} standard errors, or in a lake smaller than the",
+    "bounds presume. reported: no bounds. docs/generator.md has the sources.",
+)
 Verdict = Literal["holds", "misses", "too small", "reported"]
 
 
@@ -15,7 +25,7 @@ Verdict = Literal["holds", "misses", "too small", "reported"]
 class Measurement:
     """One figure: its target, its bounds (None: it is only reported), and its value in the lake, `generated`.
 
-    `generated` is None if the lake has nothing to measure.
+    `generated` is None if the lake has nothing to measure, `standard_error` if it is not estimated.
     """
 
     row: int
@@ -26,6 +36,7 @@ class Measurement:
     low: float | None
     high: float | None
     generated: float | None
+    standard_error: float | None
     verdict: Verdict
 
 
@@ -47,6 +58,21 @@ class FidelityReport:
         return is_large_enough(self.start, self.end, self.claims)
 
     @property
+    def held(self) -> int:
+        """How many figures are within their bounds."""
+        return sum(one.verdict == "holds" for one in self.measurements)
+
+    @property
+    def judged(self) -> int:
+        """How many figures have bounds."""
+        return sum(one.verdict != "reported" for one in self.measurements)
+
+    @property
+    def too_small(self) -> int:
+        """How many figures are out of their bounds, or missing, in a lake that is too small to say why."""
+        return sum(one.verdict == "too small" for one in self.measurements)
+
+    @property
     def misses(self) -> tuple[Measurement, ...]:
         """The measurements that are out of their bounds."""
         return tuple(one for one in self.measurements if one.verdict == "misses")
@@ -55,20 +81,26 @@ class FidelityReport:
         """Return the table that a person reads."""
         lines = [f"{self.lake}: {self.claims:,} claims received {self.start} .. {self.end}"]
         if not self.is_large_enough:
-            lines.append(f"(the tolerances presume {NEEDED_MONTHS} months and {NEEDED_CLAIMS:,} claims)")
+            lines.append(f"(the bounds presume {NEEDED_MONTHS} months and {NEEDED_CLAIMS:,} claims)")
+        width = max((len(one.part) for one in self.measurements), default=0)
         metric = ""
         for one in self.measurements:
             if f"{one.row}. {one.metric}" != metric:
                 metric = f"{one.row}. {one.metric}"
-                lines += ["", metric]
+                lines += ["", f"{metric} ({one.unit})"]
             lines.append(
-                f"  {one.part:<36} target {_figure(one.target):>7}  generated {_figure(one.generated):>7}"
-                f"  bounds {_bounds(one):<18} {one.verdict}".rstrip()
+                f"  {one.part:<{width}}  target {_figure(one.target):>7}  generated {_figure(one.generated):>7}"
+                f" {_error(one.standard_error):<7}  bounds {_bounds(one):<16} {one.verdict}".rstrip()
             )
-        judged = [one for one in self.measurements if one.verdict != "reported"]
-        held = sum(one.verdict == "holds" for one in judged)
-        lines += ["", f"{held} of {len(judged)} hold, {len(self.misses)} miss"]
+        lines += ["", *WORDS, "", self.summary()]
         return "\n".join(lines)
+
+    def summary(self) -> str:
+        """Return how many figures hold, miss, and cannot be judged."""
+        return (
+            f"{self.held} of {self.judged} figures hold, {len(self.misses)} miss, "
+            f"{self.too_small} cannot be judged (too small)"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the same facts as JSON values."""
@@ -79,6 +111,7 @@ class FidelityReport:
             "claims": self.claims,
             "is_large_enough": self.is_large_enough,
             "misses": len(self.misses),
+            "too_small": self.too_small,
             "measurements": [asdict(one) for one in self.measurements],
         }
 
@@ -89,8 +122,24 @@ def is_large_enough(start: date, end: date, claims: int) -> bool:
     return months >= NEEDED_MONTHS and claims >= NEEDED_CLAIMS
 
 
+def verdict_of(found: Estimate | None, low: float | None, high: float | None, *, is_large: bool) -> Verdict:
+    """Return what to say of a figure, given its bounds and whether the lake has what they presume."""
+    if low is None or high is None:
+        return "reported"
+    if found is None:
+        return "misses" if is_large else "too small"
+    if low <= found.value <= high:
+        return "holds"
+    beyond = max(low - found.value, found.value - high)
+    return "misses" if is_large and beyond > ERRORS_BEYOND * found.error else "too small"
+
+
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
+
+
+def _error(value: float | None) -> str:
+    return "" if value is None else f"+-{value:.2f}"
 
 
 def _bounds(one: Measurement) -> str:

@@ -1,12 +1,13 @@
 """The part of a lake that figures are measured on."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 
 import polars as pl
 
 from claims_pipeline.errors import DataError
+from claims_pipeline.fidelity.estimate import Figures, share
 from claims_pipeline.lake import Feed, Lake, read_feed
 from claims_pipeline.schema import CLAIMS, ENROLLMENT, PLANS, PRACTITIONERS
 
@@ -15,6 +16,7 @@ PRIMARY_CARE_TAXONOMY = ("207Q00000X", "207R00000X")
 OFFICE_VISIT = r"^(992(0[2-5]|1[1-5])|993(8[1-7]|9[1-7])|G043[89])$"
 EMERGENCY_VISIT = r"^9928[1-5]$"
 ADULT = 18
+RUN_OUT_MONTHS = 4
 OFFICE_PLACES = ("11", "10", "02")
 UNSCHEDULED_PLACES = ("20", "23")
 """Urgent care and emergency department."""
@@ -45,17 +47,34 @@ class Sample:
     @property
     def first_year(self) -> pl.LazyFrame:
         """Claims whose service lies in the first twelve months of the lake."""
-        until = self.start.replace(year=self.start.year + 1, day=min(self.start.day, 28))
+        until = self.first_year_end
         return self.claims.filter(pl.col("claim_start_date") >= self.start, pl.col("claim_start_date") < until)
+
+    @property
+    def first_year_end(self) -> date:
+        """The day after the first twelve months of the lake."""
+        return year_after(self.start)
+
+    @property
+    def second_year_end(self) -> date:
+        """The day after the first 24 months of the lake."""
+        return year_after(self.first_year_end)
+
+    @property
+    def has_two_years(self) -> bool:
+        """Whether the lake has all days of 24 months."""
+        return self.end >= self.second_year_end - timedelta(days=1)
 
     @cached_property
     def visits(self) -> pl.DataFrame:
-        """Office visits of the first year: `service_date`, `code`, `principal`, `is_primary_care`, `place`."""
+        """Visits of the first year: `service_date`, `code`, `principal`, `place`, `is_primary_care`, and three ids."""
         primary = self.lake.read(PRACTITIONERS).select(
             "practitioner_id", pl.col("taxonomy_code").is_in(PRIMARY_CARE_TAXONOMY).alias("is_primary_care")
         )
         return (
             self.first_year.select(
+                "patient_id",
+                "coverage_id",
                 "practitioner_id",
                 pl.col("claim_start_date").alias("service_date"),
                 pl.col("diagnosis_codes").list.first().alias("principal"),
@@ -78,9 +97,12 @@ class Sample:
 
     @cached_property
     def scheduled(self) -> pl.DataFrame:
-        """Services of the first year by appointment, at any place of service: `service_date`."""
+        """Services by appointment, at any place of service, that had four months to be received: `service_date`."""
         places = ~pl.col("place_of_service_code").is_in(UNSCHEDULED_PLACES)
-        return self.first_year.filter(places).select(pl.col("claim_start_date").alias("service_date")).collect()
+        until = pl.lit(self.end).dt.offset_by(f"-{RUN_OUT_MONTHS}mo")
+        day = pl.col("claim_start_date")
+        services = self.claims.filter(places, day.is_between(pl.lit(self.start), until))
+        return services.select(service_date=day).collect()
 
     def spans(self, *columns: str) -> pl.DataFrame:
         """Return the coverage spans of all members, one a row, with `patient_id` and other columns of enrollment."""
@@ -127,7 +149,19 @@ def sample_of(lake: Lake) -> Sample:
     return Sample(lake=lake, feed=feed, start=days[0], end=days[-1], first_versions=first_versions, claims=claims)
 
 
-def shares(frame: pl.DataFrame, column: str, parts: list[str]) -> dict[str, float | None]:
+def shares(frame: pl.DataFrame, column: str, parts: list[str]) -> Figures:
     """Return the percentage of each part among the rows of `frame`, None if there are no rows."""
     counts = dict(frame.group_by(column).len().iter_rows())
-    return {part: 100 * counts.get(part, 0) / frame.height if frame.height else None for part in parts}
+    return {part: share(counts.get(part, 0), frame.height) for part in parts}
+
+
+def year_after(day: date) -> date:
+    """Return the same day of the next year, the 28th at the latest."""
+    return day.replace(year=day.year + 1, day=min(day.day, 28))
+
+
+def covered_days(spans: pl.DataFrame, first: date, until: date) -> pl.DataFrame:
+    """Return the spans of coverage of which some `days` lie between `first` and the day before `until`."""
+    start = pl.max_horizontal("coverage_start_date", pl.lit(first))
+    end = pl.min_horizontal("coverage_end_date", pl.lit(until - timedelta(days=1)))
+    return spans.with_columns(days=(end - start).dt.total_days() + 1).filter(pl.col("days") > 0)

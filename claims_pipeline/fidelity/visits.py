@@ -5,11 +5,10 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from claims_pipeline.fidelity.estimate import Estimate, Figures, exact, quotient, share, share_of
 from claims_pipeline.fidelity.sample import EMERGENCY_VISIT, Sample, shares
 from claims_pipeline.reference import read_table
 from claims_pipeline.reference.holidays import federal_holidays
-
-Figures = dict[str, float | None]
 
 SEASONS = {12: "winter", 1: "winter", 2: "winter", 3: "spring", 4: "spring", 5: "spring"} | {
     6: "summer", 7: "summer", 8: "summer", 9: "fall", 10: "fall", 11: "fall"
@@ -31,7 +30,8 @@ def visit_levels(sample: Sample, prefix: str, levels: Iterable[int]) -> Figures:
 
 def lines_per_claim(sample: Sample) -> Figures:
     """Return the mean number of service lines."""
-    return {"mean": sample.first_year.select(pl.col("lines").list.len().mean()).collect().item()}
+    lines = sample.first_year.select(pl.col("lines").list.len().alias("lines")).collect()["lines"]
+    return {"mean": exact(lines.mean())}  # type: ignore[arg-type]
 
 
 def telehealth(sample: Sample) -> Figures:
@@ -40,7 +40,7 @@ def telehealth(sample: Sample) -> Figures:
     quarter = pl.col("claim_start_date").dt.truncate("1q").alias("quarter")
     seen = by_video.select("patient_id", quarter).unique().collect().join(sample.members, on="patient_id", how="semi")
     quarters = 4
-    return {"video": seen.height / quarters / sample.members.height * 100 if sample.members.height else None}
+    return {"video": share(seen.height, quarters * sample.members.height)}
 
 
 def seasons(sample: Sample) -> Figures:
@@ -51,25 +51,22 @@ def seasons(sample: Sample) -> Figures:
 def respiratory_infections(sample: Sample) -> Figures:
     """Return the percentage of primary-care visits for an acute respiratory infection by season."""
     visits = _with_season(sample.office_visits.filter(pl.col("is_primary_care")))
-    infected = pl.col("principal").str.contains(RESPIRATORY_INFECTION).mean() * 100
-    found = dict(visits.group_by("season").agg(infected).iter_rows())
-    return {season: found.get(season) for season in ("summer", "winter")}
+    infected = pl.col("principal").str.contains(RESPIRATORY_INFECTION)
+    return {season: share_of(visits.filter(pl.col("season") == season), infected) for season in ("summer", "winter")}
 
 
 def asthma_seasons(sample: Sample) -> Figures:
     """Return how many visits for asthma there are in winter and in fall for one in summer."""
     visits = _with_season(sample.visits.filter(pl.col("principal").str.starts_with(ASTHMA)))
     counts = dict(visits.group_by("season").len().iter_rows())
-    summer = counts.get("summer")
-    return {
-        f"{season} against summer": counts.get(season, 0) / summer if summer else None for season in ("winter", "fall")
-    }
+    summer = counts.get("summer", 0)
+    return {f"{season} against summer": quotient(counts.get(season, 0), summer) for season in ("winter", "fall")}
 
 
 def asthma_emergencies(sample: Sample) -> Figures:
     """Return the percentage of emergency visits that are for asthma."""
     emergency = sample.visits.filter(pl.col("code").str.contains(EMERGENCY_VISIT))
-    return {"asthma": emergency.select(pl.col("principal").str.starts_with(ASTHMA).mean() * 100).item()}
+    return {"asthma": share_of(emergency, pl.col("principal").str.starts_with(ASTHMA))}
 
 
 def holiday_weeks(sample: Sample) -> Figures:
@@ -77,18 +74,15 @@ def holiday_weeks(sample: Sample) -> Figures:
     monday = pl.col("service_date").dt.truncate("1w")
     counts = dict(sample.scheduled.group_by(monday).len().iter_rows())
     years = range(sample.start.year, sample.end.year + 1)
-    closed = {
-        holiday.day - timedelta(days=holiday.day.weekday())
-        for year in years
-        for holiday in federal_holidays(year)
-        if holiday.closed_weight < 0.5
+    with_holiday = {
+        holiday.day - timedelta(days=holiday.day.weekday()) for year in years for holiday in federal_holidays(year)
     }
     complete = sorted(counts)[1:-1]
     return {
         name: _against_neighbours(
             counts,
             complete,
-            closed,
+            with_holiday,
             [holiday.day for year in years for holiday in federal_holidays(year) if holiday.name == name],
         )
         for name in ("Independence Day", "Labor Day", "Memorial Day")
@@ -97,11 +91,11 @@ def holiday_weeks(sample: Sample) -> Figures:
 
 def weekends(sample: Sample) -> Figures:
     """Return the percentage of office and of emergency visits on Saturday and Sunday."""
-    is_weekend = (pl.col("service_date").dt.weekday() >= 6).mean() * 100
+    is_weekend = pl.col("service_date").dt.weekday() >= 6
     emergency = sample.visits.filter(pl.col("code").str.contains(EMERGENCY_VISIT))
     return {
-        "office visits": sample.office_visits.select(is_weekend).item(),
-        "emergency visits": emergency.select(is_weekend).item(),
+        "office visits": share_of(sample.office_visits, is_weekend),
+        "emergency visits": share_of(emergency, is_weekend),
     }
 
 
@@ -109,7 +103,7 @@ def cities(sample: Sample) -> Figures:
     """Return the rank correlation of claims and population by city."""
     claims = sample.first_year.group_by(city="facility_city", state="facility_state").len().collect()
     both = read_table("cities").join(claims, on=["city", "state"], how="left").fill_null(0)
-    return {"rank correlation": both.select(pl.corr("population_count", "len", method="spearman")).item()}
+    return {"rank correlation": exact(both.select(pl.corr("population_count", "len", method="spearman")).item())}
 
 
 def _with_season(visits: pl.DataFrame) -> pl.DataFrame:
@@ -117,15 +111,25 @@ def _with_season(visits: pl.DataFrame) -> pl.DataFrame:
 
 
 def _against_neighbours(
-    counts: dict[date, int], complete: list[date], closed: set[date], days: list[date]
-) -> float | None:
+    counts: dict[date, int], complete: list[date], with_holiday: set[date], days: list[date]
+) -> Estimate | None:
+    """Return by how many percent the weeks of some days differ from the ordinary weeks around, all years together."""
+    of_weeks = of_ordinary = of_neighbours = 0.0
+    ordinary = [week for week in complete if week not in with_holiday]
     for day in days:
         week = day - timedelta(days=day.weekday())
         if week not in complete:
             continue
-        around = [other for other in complete if other not in closed]
-        before, after = ([w for w in around if w < week], [w for w in around if w > week])
+        before, after = ([w for w in ordinary if w < week], [w for w in ordinary if w > week])
         neighbours = before[-WEEK_NEIGHBOURS:] + after[:WEEK_NEIGHBOURS]
-        of_neighbours = sum(counts[w] for w in neighbours)
-        return 100 * (counts[week] * len(neighbours) / of_neighbours - 1) if of_neighbours else None
-    return None
+        if not neighbours:
+            continue
+        total = sum(counts[w] for w in neighbours)
+        of_weeks += counts[week]
+        of_neighbours += total
+        of_ordinary += total / len(neighbours)
+    against = quotient(of_weeks, of_neighbours)
+    if against is None:
+        return None
+    factor = 100 * of_neighbours / of_ordinary
+    return Estimate(factor * against.value - 100, factor * against.error)

@@ -37,6 +37,8 @@ RECEIPTS_BY_WEEKDAY = np.array([1.05, 1.08, 1.05, 1.0, 0.95, 0.15, 0.05])
 HOLIDAY_RECEIPTS = 0.15
 LONGEST_WAIT = 7
 """Days until offices are open, at most."""
+SCHEDULED = ("turn", "due")
+"""How people are drawn (stories.csv) for what happens at an interval: as often as they need it, however many claims."""
 SHARES = "story_shares"
 """Name of what a lake keeps of `story_shares`, which need all people (people_file)."""
 
@@ -138,22 +140,23 @@ def claim_counts(feed: Feed, first: int, last: int) -> Integers:
 
 
 def story_shares(feed: Feed) -> Floats:
-    """Return each story's share of the claims: at most as much as those need who take turns or are due in it."""
+    """Return each story's share of the claims; they add up to 1."""
     arrays = kept(feed, [SHARES])
     return _story_shares(feed) if arrays is None else arrays[SHARES]
 
 
 def _story_shares(feed: Feed) -> Floats:
+    """Return each story's share: what is due by schedule comes first, at most `share`; the others share the rest."""
     years = ((feed.end_date - feed.start_date).days + 1) / 365.25
-    shares = []
-    for story in read_table("stories").iter_rows(named=True):
-        share = story["share"]
-        if story["draw"] == "turn":
-            share = min(share, turns_a_year(feed, story["story"]) * years / feed.claims)
-        if story["draw"] == "due":
-            share = min(share, visits_a_year(feed) * years / feed.claims)
-        shares.append(share)
-    return np.array(shares)
+    table = read_table("stories")
+    shares, draw = table["share"].to_numpy().astype(np.float64), table["draw"]
+    for number, (story, kind) in enumerate(zip(table["story"], draw, strict=True)):
+        if kind in SCHEDULED:
+            a_year = visits_a_year(feed) if kind == "due" else turns_a_year(feed, story)
+            shares[number] = min(shares[number], a_year * years / feed.claims)
+    is_scheduled = draw.is_in(SCHEDULED).to_numpy()
+    shares[~is_scheduled] *= (1 - shares[is_scheduled].sum()) / shares[~is_scheduled].sum()
+    return shares
 
 
 def service_weights(days: Integers) -> Floats:
@@ -198,6 +201,17 @@ def next_open(days: Integers) -> Integers:
     opened = np.where(open_days(every), every, every[-1])
     following: Integers = np.minimum.accumulate(opened[::-1])[::-1]
     return following[days - first]
+
+
+def last_open(days: Integers) -> Integers:
+    """Return the last day on which most offices are open, of each day and those before it."""
+    if not len(days):
+        return days
+    first, last = int(days.min()), int(days.max())
+    every = np.arange(first - LONGEST_WAIT, last + 1)
+    opened = np.where(open_days(every), every, every[0])
+    before: Integers = np.maximum.accumulate(opened)
+    return before[days - every[0]]
 
 
 def _receipt_openness(days: Integers) -> Floats:

@@ -34,7 +34,7 @@ from claims_pipeline.reference import read_table
 
 CODES_HIGHER, CODES_LOWER = 0.12, 0.12
 """Shares of practitioners who code visits higher or lower than their peers do: by judgement."""
-NOT_IN_PREGNANCY = ("mammography", "imaging", "specialist_procedure")
+NOT_IN_PREGNANCY = ("mammography", "imaging", "specialist_procedure", "colonoscopy")
 """Stories that pregnant women are not in: their ultrasounds are planned visits."""
 MENSTRUATION = "N92.1"
 PLANNED_ELSEWHERE = ("pregnancy_visit", "pregnancy_laboratory", "pregnancy_ultrasound")

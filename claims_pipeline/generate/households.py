@@ -157,8 +157,9 @@ class _Drawn:
         heads = _heads()
         band = heads.band.choose(draws.bits("household/age band", numbers))
         pyramid = read_table("age_pyramid")
+        month = self.feed.start_date.replace(day=1)  # on which coverage begins
         youngest, oldest = (
-            years_before(self.feed.start_date, ages.to_numpy()) for ages in (pyramid["from_age"], pyramid["to_age"] + 1)
+            years_before(month, ages.to_numpy()) for ages in (pyramid["from_age"], pyramid["to_age"] + 1)
         )
         birth_day = youngest[band] - draws.below("household/age", numbers, (youngest - oldest)[band])
         has_spouse = draws.uniform("household/couple", numbers) < heads.couple[band]

@@ -31,15 +31,15 @@ from claims_pipeline.generate.people_file import Arrays, kept
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
-USE_SPREAD = 1.05
+USE_SPREAD = 1.35
 """Standard deviation of the logarithm of the propensity to use care: its long tail."""
 DISABLED_USE = 1.5
 """How much more often those who have Medicare by disability are seen than others of their age and conditions, beside
 plan_use.csv: set so that they have about twice as many claims as other members."""
 USE_LIMIT = 2.8
 """Number of standard deviations at which propensities are cut."""
-ADHERENT = 0.72
-"""Share of adults who go to routine checkups: about three quarters had one within the year (CDC BRFSS 2022)."""
+ADHERENT = 0.6
+"""Share of adults who go to routine checkups: turns.csv has the reason."""
 TODDLER = 4
 ATTEMPTS = 12
 """Number of people who are drawn for a day, at most, until one is covered on it; after that it is the first person."""

@@ -21,6 +21,7 @@ from claims_pipeline.reference import read_table
 OWN_DOCTOR = "own_doctor"
 NEW_WITH_SPECIALIST = 0.15
 """Share of the follow-ups of a chronic condition with a specialist that are the first visit there: by judgement."""
+PRIMARY_CARE = ("pediatrics", "family_medicine", "internal_medicine")
 ADULT = 18
 WITH_PEDIATRICIAN = 0.92
 """Share of children whose own doctor is a pediatrician; family medicine has the others: NAMCS 2019, rounded."""
@@ -52,12 +53,14 @@ def providers_of(feed: Feed, slots: Slots, reasons: Reasons) -> Providers:
     option = choice.choose(draws.bits("claim/setting", slots.episode), row)
     specialty, new_chance = specialties[option], new_share[option]
     city = residence_on(feed, slots.person, slots.service).city
-    own = _own_specialty(feed, slots)
-    specialty = np.where(specialty == NONE, own, specialty)
+    is_own = specialty == NONE
+    own, other = _own_specialty(feed, slots)
+    specialty = np.where(is_own, own, specialty)
     (referred,) = np.nonzero(_is_referred(draws, slots, reasons))
     specialty[referred] = _condition_specialties()[0][reasons.condition[referred]]
-    new_chance[referred] = NEW_WITH_SPECIALIST
+    new_chance[referred], is_own[referred] = NEW_WITH_SPECIALIST, False
     is_new = draws.uniform("claim/new patient", slots.episode) < new_chance
+    specialty = np.where(is_own & is_new, other, specialty)
     is_course = (read_table("stories")["draw"] == "course").to_numpy()[slots.story]
     keeps = read_table("specialties")["keeps_patients"].to_numpy()[specialty] == 1
     known = pair(slots.person, practitioner_keys()[city, specialty])
@@ -112,14 +115,19 @@ def _settings() -> tuple[KeyedChoice, Integers, NDArray[np.float64]]:
     )
 
 
-def _own_specialty(feed: Feed, slots: Slots) -> Integers:
-    """Return the specialty of each patient's own doctor: a pediatrician for most of those below 18."""
+def _own_specialty(feed: Feed, slots: Slots) -> tuple[Integers, Integers]:
+    """Return the specialty of each patient's own doctor, and that of the practice where they are new.
+
+    A small city has one practice of a specialty, so who sees another doctor goes to one of the other specialty.
+    """
     draws, people, specialties = Draws(feed.seed), slots.person, read_table("specialties")
     choice = KeyedChoice(specialties["specialty"].to_list(), specialties["is_primary_care"].to_numpy())
     of_adults = choice.choose(draws.bits("person/own doctor", people))
     is_child = ages_on(population(feed).birth_day[people], slots.service) < ADULT
-    is_child &= draws.uniform("person/own pediatrician", people) < WITH_PEDIATRICIAN
-    return np.where(is_child, specialties["specialty"].to_list().index("pediatrics"), of_adults)
+    has_pediatrician = is_child & (draws.uniform("person/own pediatrician", people) < WITH_PEDIATRICIAN)
+    pediatrics, family, internal = (specialties["specialty"].to_list().index(name) for name in PRIMARY_CARE)
+    own = np.where(has_pediatrician, pediatrics, of_adults)
+    return own, np.where(own != family, family, np.where(is_child, pediatrics, internal))
 
 
 def _is_referred(draws: Draws, slots: Slots, reasons: Reasons) -> NDArray[np.bool_]:

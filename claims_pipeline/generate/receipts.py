@@ -18,9 +18,10 @@ from claims_pipeline.generate.calendar import (
     cumulative_claims,
     horizon,
     lag_weights,
+    last_open,
     stories,
 )
-from claims_pipeline.generate.days import day_number, weekday_of
+from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.dialysis import dialysis_visits
 from claims_pipeline.generate.draws import (
     NO_COUNTER,
@@ -44,8 +45,6 @@ from claims_pipeline.generate.use import by_plan
 from claims_pipeline.generate.well_child import children_of_weeks
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
-
-FRIDAY = 4
 
 
 class ReceiptDays:
@@ -179,7 +178,7 @@ class ReceiptDays:
         bits = self._draws.bits("claim/lag", turns.episode)
         service = received - lag.choose(bits, lag_row)
         (in_course,) = np.nonzero((read_table("stories")["draw"] == "course").to_numpy()[story])
-        service[in_course] = _in_practice_hours(received[in_course] - _weeks_of_lag(bits[in_course]))
+        service[in_course] = last_open(received[in_course] - _weeks_of_lag(bits[in_course]))
         person = people_of(self.feed, turns, story=story, ordinal=ordinal, counter=counter, service=service)
         slots = Slots(counter, turns.episode, turns.is_first, story, person, service)
         story, person = self._somebody(slots, person)
@@ -219,11 +218,6 @@ class ReceiptDays:
 def _weeks_of_lag(bits: Bits) -> Integers:
     """Return days from service to receipt that are whole weeks, for random bits; a weekend before the day has room."""
     return np.minimum(WeightTable(lag_weights()).choose(bits), LONGEST_LAG - 7) // 7 * 7
-
-
-def _in_practice_hours(days: Integers) -> Integers:
-    """Return each day, or the Friday before it if it is at a weekend."""
-    return days - np.maximum(weekday_of(days) - FRIDAY, 0)
 
 
 def _planned_visits(feed: Feed, first: int, last: int) -> PlannedVisits:

@@ -30,7 +30,7 @@ from claims_pipeline.generate.visits import visits_from
 from claims_pipeline.lake import Feed
 from claims_pipeline.schema import VISITS
 
-ATTEMPTS = 12
+ATTEMPTS = 20
 """Number of patients tried for a claim, at most, until it fits one's history; then the last one stays."""
 YEARS_BEFORE = 4
 """Years of receipt that hold the services of three years: claims come up to a year late."""

@@ -52,6 +52,14 @@ CHECK_NAMES = {
     30: "visits_by_video",
     31: "deliveries_by_cesarean",
     32: "births_with_delivery",
+    33: "claims_of_a_member",
+    34: "office_visits_by_age",
+    35: "emergency_visits_by_payer",
+    36: "new_patients",
+    37: "mammograms",
+    38: "hemoglobin_tests",
+    39: "influenza_vaccinations",
+    40: "charges_by_year",
 }
 """What each row of the calibration table measures, as the name of its check."""
 

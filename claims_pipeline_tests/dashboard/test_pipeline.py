@@ -88,12 +88,13 @@ def test_figures_that_are_only_reported_are_not_counted_as_in_the_command(
     settings: Settings, client: httpx.Client
 ) -> None:
     verdicts: tuple[Verdict, ...] = ("holds", "holds", "misses", "too small", "reported")
-    figures = [Measurement(1, "metric", "all", "%", 5.0, 4.0, 6.0, 5.0, verdict) for verdict in verdicts]
+    figures = [Measurement(1, "metric", "all", "%", 5.0, 4.0, 6.0, 5.0, None, verdict) for verdict in verdicts]
     report = FidelityReport("lake", FEB_3, FEB_3, 6, tuple(figures))
     save_report(report, settings.runs_path)
 
-    assert steps(client)["fidelity"]["summary"] == "2 of 4 figures hold, 1 miss"
-    assert report.render().endswith("2 of 4 hold, 1 miss")
+    assert steps(client)["fidelity"]["summary"] == report.summary()
+    assert report.summary() == "2 of 4 figures hold, 1 miss, 1 cannot be judged (too small)"
+    assert report.render().endswith(report.summary())
 
 
 def test_the_checks_of_the_newest_report_are_listed_those_with_findings_first(

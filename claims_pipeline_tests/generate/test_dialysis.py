@@ -57,7 +57,7 @@ def test_kidney_failure_is_coded_with_dialysis_and_hypertension_as_its_disease(m
 
 
 def test_a_month_that_is_billed_at_the_end_of_january_and_early_in_february_has_both_claims() -> None:
-    feed = Feed(seed=2, patients=2_500, claims=3_000, start_date=date(2025, 1, 1), end_date=date(2025, 6, 30))
+    feed = Feed(seed=2, patients=2_500, claims=5_000, start_date=date(2025, 1, 1), end_date=date(2025, 6, 30))
     planned = dialysis_visits(feed, day_number(feed.start_date), day_number(feed.end_date))
     wanted = pl.DataFrame({"person": planned.person, "service_date": dates(planned.service)}).sort(pl.all())
     made = visits_of(feed, 2025).filter(pl.col("story") == STORY, pl.col("replaced_date").is_null())

@@ -153,8 +153,9 @@ def test_vaccines_are_those_of_the_age(visits: pl.DataFrame) -> None:
 
 
 def test_a_vaccine_comes_once_a_visit_of_the_schedule(visits: pl.DataFrame) -> None:
-    rotavirus = visits.filter(pl.col("codes").list.contains("90680")).group_by("patient_id").len()
-    assert rotavirus["len"].max() <= 3  # type: ignore[operator]
+    rotavirus = visits.filter(pl.col("codes").list.contains("90680")).group_by("patient_id")
+    days = rotavirus.agg(pl.col("claim_start_date").n_unique())["claim_start_date"]  # a replaced claim has the same day
+    assert days.max() <= 3  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("code", ["E11.9", "I10", "I25.10", "M17.11", "J44.9", "R07.9"])

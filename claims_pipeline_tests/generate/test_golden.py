@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "242fb6e45e30e70d",
     "enrollment": "6f8e1e8b77043224",
-    "visits": "f96115eb39365c56",
-    "patients": "2174de5f4103180d",
-    "coverages": "e11f1288201ec8c2",
-    "claims": "1ff32a0132fa5a8f",
+    "visits": "2130cd7520b0ffd0",
+    "patients": "1db95a2f2ba9c42d",
+    "coverages": "820a03961895556c",
+    "claims": "32e4123e7a4e5bf7",
 }
 
 
