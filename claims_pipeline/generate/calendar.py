@@ -210,8 +210,8 @@ def last_open(days: Integers) -> Integers:
     first, last = int(days.min()), int(days.max())
     every = np.arange(first - LONGEST_WAIT, last + 1)
     opened = np.where(open_days(every), every, every[0])
-    before: Integers = np.maximum.accumulate(opened)
-    return before[days - every[0]]
+    before: Integers = np.maximum.accumulate(opened)[days - every[0]]
+    return before
 
 
 def _receipt_openness(days: Integers) -> Floats:

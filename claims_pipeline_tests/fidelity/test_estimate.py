@@ -1,14 +1,18 @@
 """Standard errors of measured figures."""
 
 import polars as pl
-import pytest
 
 from claims_pipeline.fidelity.estimate import Estimate, exact, quotient, rate, share, share_of
 
 
+def rounded(figure: Estimate | None) -> tuple[float, float]:
+    assert figure is not None
+    return round(figure.value, 3), round(figure.error, 3)
+
+
 def test_a_share_has_the_binomial_error() -> None:
-    assert share(50, 100) == Estimate(50.0, pytest.approx(5.0))
-    assert share(5_000, 10_000) == Estimate(50.0, pytest.approx(0.5))
+    assert rounded(share(50, 100)) == (50.0, 5.0)
+    assert rounded(share(5_000, 10_000)) == (50.0, 0.5)
 
 
 def test_a_share_of_rows_leaves_out_those_where_it_is_not_known() -> None:
@@ -17,8 +21,8 @@ def test_a_share_of_rows_leaves_out_those_where_it_is_not_known() -> None:
 
 
 def test_a_rate_and_a_quotient_have_the_error_of_counts() -> None:
-    assert rate(400, 100) == Estimate(4.0, pytest.approx(0.2))
-    assert quotient(100, 100) == Estimate(1.0, pytest.approx(0.1414, abs=1e-4))
+    assert rounded(rate(400, 100)) == (4.0, 0.2)
+    assert rounded(quotient(100, 100)) == (1.0, 0.141)
 
 
 def test_without_cases_there_is_no_figure() -> None:
