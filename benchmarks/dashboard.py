@@ -55,17 +55,31 @@ OVERVIEW = (
     "/api/stats/cost-outliers?of=claims",
 )
 """What the first tab of the page asks, besides the charts."""
+OF_MEMBERS = (
+    "measure=member_month_count&figures=member_count&figures=patient_count&figures=claims_per_1000"
+    "&figures=charge_pmpm&figures=charge_amount"
+)
+OF_CONDITIONS = "measure=patient_count&figures=claim_count&figures=charge_amount"
+OF_PROVIDERS = (
+    "measure=charge_amount&figures=claim_count&figures=patient_count&figures=average_charge_amount"
+    "&figures=median_charge_amount"
+)
 TABS = {
-    "drivers": ("/api/stats", "/api/stats/by-specialty"),
+    "drivers": ("/api/stats", "/api/stats/by-specialty?figures=charge_amount", "/api/what-changed?by=specialty"),
     "members": (
         "/api/stats",
-        "/api/stats/by-plan?measure=member_month_count",
-        "/api/stats/by-age-band?measure=member_month_count",
-        "/api/stats/by-gender?measure=member_month_count",
-        "/api/stats/by-diagnosis?measure=patient_count",
+        f"/api/stats/by-plan?{OF_MEMBERS}",
+        f"/api/stats/by-age-band?{OF_MEMBERS}",
+        f"/api/stats/by-gender?{OF_MEMBERS}",
+        f"/api/stats/by-diagnosis?{OF_CONDITIONS}",
         "/api/stats/concentration",
     ),
-    "providers": ("/api/stats", "/api/stats/by-specialty", "/api/stats/by-provider", "/api/stats/cost-outliers"),
+    "providers": (
+        "/api/stats",
+        f"/api/stats/by-specialty?{OF_PROVIDERS}",
+        f"/api/stats/by-provider?{OF_PROVIDERS}",
+        "/api/stats/cost-outliers",
+    ),
     "claims": ("/api/stats", "/api/claims"),
 }
 """What other tabs ask."""

@@ -8,7 +8,7 @@ from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.dimensions import Dimension
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, MeasureName, plain_number
-from claims_pipeline.dashboard.members import members
+from claims_pipeline.dashboard.members import NOT_JOINED, members
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 
@@ -39,22 +39,22 @@ class BreakdownQuery(Filters):
     """Filters, and which values to return."""
 
     measure: MeasureName = Field(default="charge_amount", description="Figure by which the values are ordered.")
+    figures: list[MeasureName] = Field(
+        default_factory=list,
+        description="Figures to return beside that one, may be repeated; without it all. Few are faster.",
+    )
     count: int = Field(default=20, ge=1, le=1_000, description="Values in the answer; `total` has all.")
 
 
 def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakdown:
     """Return the figures of the values of a dimension that are largest by the query's measure, and of all claims."""
-    charged = f"where {query.charged}"
-    measures = {
-        name: (measure.sql_of_lines if dimension.is_of_lines else measure.sql).format(charged=charged)
-        for name, measure in MEASURES.items()
-        if measure.sql_of_lines or not dimension.is_of_lines
-    }
+    measure, measures = _measures(dimension, query)
     table, where = ("claim_lines", query.where_of_lines) if dimension.is_of_lines else ("claims_current", query.where)
     figures = ", ".join(f"{sql} as {name}" for name, sql in measures.items())
-    measure = query.measure if query.measure in measures else next(iter(measures))
     order = "value desc" if dimension.grain else f"{measure} desc nulls last, value"
-    by_value, overall = members(view, query, dimension), members(view, query)
+    by_value, overall = NOT_JOINED, NOT_JOINED
+    if any("member_months" in one for one in measures.values()):
+        by_value, overall = members(view, query, dimension), members(view, query)
     sql = (
         f"{by_value.with_clause}\n"
         f"select {dimension.column} as value, {dimension.label_column or 'null'} as label, {figures}\n"
@@ -74,6 +74,18 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
         value_count=len(rows),
         sql=shown_sql(sql, [*by_value.parameters, *query.parameters]),
     )
+
+
+def _measures(dimension: Dimension, query: BreakdownQuery) -> tuple[str, dict[str, str]]:
+    """Return the measure that orders the values, and the SQL of each measure that the query asks for, by name."""
+    known = {
+        name: (measure.sql_of_lines if dimension.is_of_lines else measure.sql).format(charged=f"where {query.charged}")
+        for name, measure in MEASURES.items()
+        if measure.sql_of_lines or not dimension.is_of_lines
+    }
+    measure = query.measure if query.measure in known else next(iter(known))
+    asked = {measure, *query.figures} if query.figures else known.keys()
+    return measure, {name: sql for name, sql in known.items() if name in asked}
 
 
 def _items(rows: Rows, dimension: Dimension) -> list[BreakdownRow]:

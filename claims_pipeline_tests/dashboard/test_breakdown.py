@@ -254,6 +254,21 @@ def test_a_measure_that_lines_do_not_have_is_left_out(client: httpx.Client) -> N
     assert answer["items"][0]["value"] == "99213"
 
 
-@pytest.mark.parametrize("query", ["measure=cost", "count=0", "state="])
+@pytest.mark.parametrize("path", ["by-state", "by-plan", "by-procedure", "by-month"])
+@pytest.mark.parametrize("asked", [("charge_amount",), ("claim_count", "charge_pmpm"), ("patient_count", "line_count")])
+def test_the_figures_asked_for_are_those_of_an_answer_with_all(
+    client: httpx.Client, path: str, asked: tuple[str, ...]
+) -> None:
+    every = client.get(f"/api/stats/{path}?measure={asked[0]}").json()
+    some = client.get(f"/api/stats/{path}", params={"measure": asked[0], "figures": asked}).json()
+    assert set(some["total"]) == set(asked)
+    assert some["total"] == {name: every["total"][name] for name in some["total"]}
+    assert [(one["value"], one["figures"]) for one in some["items"]] == [
+        (one["value"], {name: one["figures"][name] for name in one["figures"] if name in asked})
+        for one in every["items"]
+    ]
+
+
+@pytest.mark.parametrize("query", ["measure=cost", "count=0", "state=", "figures=cost"])
 def test_a_wrong_breakdown_is_refused(client: httpx.Client, query: str) -> None:
     assert client.get(f"/api/stats/by-state?{query}").status_code == 422

@@ -10,33 +10,37 @@ const SHOWN_VALUES = 15;
 const NO_CLAIMS = "No claims match the filters: clear them, or choose other days.";
 const NO_OUTLIERS = "No provider under these filters is far from the peers.";
 
+// The same figures in each, so that those of all claims are counted once.
+const MEMBER_FIGURES = ["member_count", "member_month_count", "patient_count", "claims_per_1000", "charge_pmpm", "charge_amount"];
 const MEMBER_PANELS = [
-  { place: "by-plan", figures: ["member_count", "member_month_count", "patient_count", "claims_per_1000", "charge_pmpm", "charge_amount"] },
-  { place: "by-age-band", isByValue: true, figures: ["member_count", "member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
-  { place: "by-gender", figures: ["member_count", "member_month_count", "patient_count", "claims_per_1000", "charge_pmpm"] },
+  { place: "by-plan" },
+  { place: "by-age-band", isByValue: true },
+  { place: "by-gender" },
 ];
 const CONDITION_FIGURES = ["patient_count", "claim_count", "charge_amount"];
 const PROVIDER_FIGURES = ["charge_amount", "claim_count", "patient_count", "average_charge_amount", "median_charge_amount"];
 
-function byDimension(path, measure, filters, signal) {
+// Asks for the figures that are shown, and the values that are largest by the first of `figures` or by `measure`.
+function byDimension(path, figures, filters, signal, measure = figures[0]) {
   const parameters = new URLSearchParams(filters);
   parameters.set("measure", measure);
+  for (const name of figures) parameters.append("figures", name);
   parameters.set("count", SHOWN_VALUES);
   return ask(`/api/stats/${path}`, { parameters, signal });
 }
 
 export function askForMembers(filters, signal) {
   return Promise.all([
-    ...MEMBER_PANELS.map(({ place }) => byDimension(place, "member_month_count", filters, signal)),
-    byDimension("by-diagnosis", "patient_count", filters, signal),
+    ...MEMBER_PANELS.map(({ place }) => byDimension(place, MEMBER_FIGURES, filters, signal, "member_month_count")),
+    byDimension("by-diagnosis", CONDITION_FIGURES, filters, signal),
     ask("/api/stats/concentration", { parameters: filters, signal })]);
 }
 
 export function showMembers(answers) {
-  MEMBER_PANELS.forEach(({ place, figures, isByValue }, index) => {
+  MEMBER_PANELS.forEach(({ place, isByValue }, index) => {
     const answer = answers[index];
     if (isByValue) answer.items.sort((one, other) => (one.value < other.value ? -1 : 1));
-    showBreakdown(place, answer, figures);
+    showBreakdown(place, answer, MEMBER_FIGURES);
   });
   const [conditions, spread] = answers.slice(MEMBER_PANELS.length);
   showBreakdown("by-diagnosis", conditions, CONDITION_FIGURES);
@@ -47,8 +51,8 @@ export function showMembers(answers) {
 }
 
 export function askForProviders(filters, signal) {
-  return Promise.all([byDimension("by-specialty", "charge_amount", filters, signal),
-    byDimension("by-provider", "charge_amount", filters, signal),
+  return Promise.all([byDimension("by-specialty", PROVIDER_FIGURES, filters, signal),
+    byDimension("by-provider", PROVIDER_FIGURES, filters, signal),
     ask("/api/stats/cost-outliers", { parameters: filters, signal })]);
 }
 

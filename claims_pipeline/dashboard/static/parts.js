@@ -32,7 +32,7 @@ export const PARTS = {
     ask: (parameters, filters, signal) => {
       const { path, measure } = driversPath(parameters);
       const by = dimensionOf(parameters);
-      return Promise.all([ask(path, { parameters: withOthers(filters, { measure }), signal }),
+      return Promise.all([ask(path, { parameters: withOthers(filters, { measure, figures: measure }), signal }),
         FILTERING.includes(by) ? ask("/api/what-changed", { parameters: withOthers(filters, { by }), signal }) : null]);
     },
     show: ([drivers, changes]) => {
