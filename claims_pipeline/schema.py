@@ -72,6 +72,11 @@ class Table:
         """Column names and types with codes as `pl.Categorical`, which Parquet writers need not look for in text."""
         return pl.Schema({column.name: column.coded_dtype for column in self.columns})
 
+    @cached_property
+    def nested_columns(self) -> tuple[str, ...]:
+        """Names of the columns that hold lists."""
+        return tuple(name for name, dtype in self.polars_schema.items() if dtype.is_nested())
+
     def conform(self, frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         """Return the declared columns of `frame`, in order, cast to their types, sorted by the key."""
         declared = [pl.col(column.name).cast(column.dtype) for column in self.columns]

@@ -1,6 +1,5 @@
 """The manifest: rows, size and digest of every partition of a table, one JSON file a table."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,8 +55,8 @@ def read_manifest(root: Path, table: Table) -> Entries:
 
 def write_manifest(root: Path, table: Table, entries: Mapping[str, Entry]) -> None:
     """Replace the manifest of a table."""
-    content = {day: entry.model_dump() for day, entry in sorted(entries.items())}
-    write_atomically(_path(root, table), json.dumps(content, indent=1).encode() + b"\n")
+    # of a thousand days the json module, which indents in Python, takes ten times as long
+    write_atomically(_path(root, table), _ENTRIES.dump_json(dict(sorted(entries.items())), indent=1) + b"\n")
 
 
 def _path(root: Path, table: Table) -> Path:

@@ -123,7 +123,7 @@ class LakeWriter:
             nonlocal rows
             for frame in frames:
                 rows += frame.height
-                yield _without_neighbours(_coded(table, frame))
+                yield _without_neighbours(table, _coded(table, frame))
 
         try:
             register_io_source(counted, schema=table.coded_schema).sink_parquet(temporary, **_options(table))
@@ -226,7 +226,7 @@ def _contents(table: Table, frames: Iterable[pl.DataFrame]) -> Iterator[bytes]:
     options, rows = _options(table), 0
     for frame in frames:
         buffers.append(io.BytesIO())
-        queries.append(_without_neighbours(frame).lazy().sink_parquet(buffers[-1], **options, lazy=True))
+        queries.append(_without_neighbours(table, frame).lazy().sink_parquet(buffers[-1], **options, lazy=True))
         rows += frame.height
         if rows >= ROWS_A_QUERY:
             yield from _written(queries, buffers)
@@ -249,7 +249,7 @@ def _written(queries: Sequence[pl.LazyFrame], buffers: Sequence[io.BytesIO]) -> 
     return [buffer.getvalue() for buffer in buffers]
 
 
-def _without_neighbours(frame: pl.DataFrame) -> pl.DataFrame:
+def _without_neighbours(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     """Copy nested columns: a slice of lists keeps the values around it, and Parquet's pages depend on those."""
-    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-    return frame.with_columns(pl.col(nested).gather(pl.int_range(pl.len()))) if nested else frame
+    nested = pl.col(table.nested_columns).gather(pl.int_range(pl.len()))
+    return frame.with_columns(nested) if table.nested_columns else frame
