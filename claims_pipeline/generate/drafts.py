@@ -1,6 +1,7 @@
 """Claims that have not been compared with the patients' histories yet."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.draws import NO_COUNTER, Integers, narrowed
 from claims_pipeline.generate.following import follow
-from claims_pipeline.generate.parts import Run
+from claims_pipeline.generate.parts import Run, parts_of
 from claims_pipeline.generate.receipts import ReceiptDays
 from claims_pipeline.generate.redraws import redrawn
 from claims_pipeline.generate.slots import Slots
@@ -56,8 +57,9 @@ def regular_draft(feed: Feed, first: int, last: int, run: Run) -> tuple[ReceiptD
     return receipts, Draft(row, slots, *follow(receipts, slots, row))
 
 
-def redrawn_draft(feed: Feed, draft: Draft, attempt: int) -> Draft:
+def redrawn_draft(feed: Feed, draft: Draft, attempt: int, run: Run) -> Draft:
     """Return claims with somebody else as the patient."""
-    slots = redrawn(feed, draft.slots, attempt)
+    parts = [draft.slots.at(part) for part in parts_of(len(draft.row))]
+    slots = Slots.joined(list(run(partial(redrawn, feed, attempt=attempt), parts)))
     is_same = slots.person == draft.slots.person
     return replace(draft, slots=slots, source_story=np.where(is_same, draft.source_story, NONE))

@@ -34,7 +34,7 @@ def with_claims_of_procedures(
         make: returns the claims that some claims of a part and their lines bring, as claims of some rows.
     """
     received = np.repeat(np.arange(len(receipts.counts), dtype=np.int32), receipts.counts)
-    found = [find(part) for part in parts]
+    found = list(receipts.run(find, parts))
     nothing = np.zeros(0, dtype=np.int64)
     wanted = np.concatenate([part.row[claim] for part, (claim, _) in zip(parts, found, strict=True)] or [nothing])
     free = [stories().index(story) for story in INSTEAD_OF]
@@ -46,17 +46,16 @@ def with_claims_of_procedures(
     place[np.isin(wanted, wanted[place == NONE])] = NONE
     is_taken = np.zeros(len(received), dtype=np.bool_)
     is_taken[place[place != NONE]] = True
-    made: list[Standing] = []
-    ends = np.cumsum([len(claim) for claim, _ in found])
-    for (claim, line), end in zip(found, ends, strict=True):
-        part = parts.pop(0)
-        row = place[end - len(claim) : end]
+
+    def made_of(item: tuple[Standing, tuple[Integers, Integers], Integers]) -> list[Standing]:
+        part, (claim, line), row = item
         has_place = row != NONE
         kept = part.at(np.flatnonzero(~is_taken[part.row])) if is_taken[part.row].any() else part
-        made.append(kept)
-        if has_place.any():
-            made.append(make(part, claim[has_place], line[has_place], row[has_place]))
-    return made
+        return [kept, make(part, claim[has_place], line[has_place], row[has_place])] if has_place.any() else [kept]
+
+    rows = np.split(place, np.cumsum([len(claim) for claim, _ in found])[:-1])
+    left = (parts.pop(0) for _ in found)
+    return [one for made in receipts.run(made_of, zip(left, found, rows, strict=False)) for one in made]
 
 
 def brought(

@@ -37,7 +37,7 @@ class Slots:
     person: Integers
     service: Integers
 
-    def at(self, rows: NDArray[np.bool_] | Integers) -> "Slots":
+    def at(self, rows: NDArray[np.bool_] | Integers | slice) -> "Slots":
         """Return some of the visits."""
         return Slots(*(values[rows] for values in vars(self).values()))
 
