@@ -29,17 +29,23 @@ Irregularities = Annotated[
 ]
 Output = Annotated[
     str | None,
-    typer.Option(metavar="PATH", show_default="the lake of CLAIMS_HOME", help="Folder, or file x.json for one Bundle."),
+    typer.Option(
+        metavar="PATH",
+        show_default="the lake of CLAIMS_HOME",
+        help="Folder, or file x.json or x.json.gz for one Bundle.",
+    ),
 ]
 Form = Annotated[
     str | None,
     typer.Option(
         "--format",
-        show_default="parquet, or json for x.json",
+        show_default="parquet, or json for x.json and x.json.gz",
         help="parquet (a lake), ndjson (FHIR Bulk Data), bundles (transactions) or json (one Bundle).",
     ),
 ]
-Compress = Annotated[bool, typer.Option("--gzip", help="Compress ndjson, bundles and json.")]
+Compress = Annotated[
+    bool, typer.Option("--gzip", help="Compress ndjson, bundles and json; x.json.gz is compressed anyway.")
+]
 Jobs = Annotated[
     int, typer.Option(min=1, help="Chunks of days, or parts of a year's visits, worked on at the same time.")
 ]
@@ -62,11 +68,11 @@ def generate(
     """Generate a feed of claims: a lake, or FHIR files for any server.
 
     Options that are not given are those of the lake at the output, if there is one. The same options give the same
-    bytes; making a range again rewrites nothing that is equal.
+    bytes; files that are there already with equal content are not written again.
 
     Example: claims generate --claims 10000 --start-date 2025-01-01 --format ndjson --output out
     """
-    from claims_pipeline.export import produce, require_target
+    from claims_pipeline.export import chosen_format, produce, require_target
     from claims_pipeline.lake import requested_feed
     from claims_pipeline.settings import load_settings
 
@@ -83,12 +89,10 @@ def generate(
         irregularities=irregularities,
     )
     target = Path(output).expanduser().absolute() if output else settings.lake_path
-    chosen = form or ("json" if target.suffix == ".json" else "parquet")
-    if compress and chosen == "parquet":
-        raise ConfigError("--gzip is for ndjson, bundles and json; Parquet files are compressed already")
+    chosen, is_compressed = chosen_format(target, form, compress=compress)
     require_target(target, chosen)
     feed = requested_feed(target, settings)
     err.print(f"seed {feed.seed}, {feed.claims:,} claims, {feed.patients:,} people, {feed.start_date}..{feed.end_date}")
     with day_progress("generating") as on_progress:
-        report = produce(feed, target, form=chosen, compress=compress, jobs=jobs, on_progress=on_progress)
+        report = produce(feed, target, form=chosen, compress=is_compressed, jobs=jobs, on_progress=on_progress)
     finish(report, settings, as_json=as_json)

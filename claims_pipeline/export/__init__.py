@@ -7,6 +7,15 @@ how resources are rendered (fhir), sending them to a server (load).
 from claims_pipeline.export.formats import FORMATS, Format
 from claims_pipeline.export.produce import produce
 from claims_pipeline.export.statistics import Tally, write_statistics
-from claims_pipeline.export.target import require_target, statistics_path
+from claims_pipeline.export.target import chosen_format, require_target, statistics_path
 
-__all__ = ["FORMATS", "Format", "Tally", "produce", "require_target", "statistics_path", "write_statistics"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Tally",
+    "chosen_format",
+    "produce",
+    "require_target",
+    "statistics_path",
+    "write_statistics",
+]

@@ -7,11 +7,9 @@ from pathlib import Path
 from claims_pipeline.errors import DataError
 from claims_pipeline.export.formats import FORMATS
 from claims_pipeline.export.statistics import Tally, write_statistics
-from claims_pipeline.export.target import replaced, require_target, statistics_path
+from claims_pipeline.export.target import PARQUET, put_in_place, require_target, statistics_path, working_folder
 from claims_pipeline.generate import GenerateReport, OnDays, generate_range
 from claims_pipeline.lake import Feed, Lake
-
-PARQUET = "parquet"
 
 
 def produce(
@@ -71,10 +69,11 @@ def _produced(
     if form == PARQUET:
         report = generated(Lake(output))
     else:
-        with replaced(output, FORMATS[form]) as work:
+        with working_folder(output, FORMATS[form]) as work:
             lake = Lake(work / "lake")
             report = generated(lake)
             files = FORMATS[form].write(lake, work / "output", compress)
-        report = replace(report, files_written=files)
+            is_new = put_in_place(work, output)
+        report = replace(report, files_written=files * is_new, files_unchanged=files * (not is_new))
     write_statistics(statistics_path(output), tally.facts())
     return report

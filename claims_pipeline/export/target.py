@@ -1,5 +1,6 @@
 """Where files go: outputs that are refused before anything is written, and folders that appear as a whole."""
 
+import filecmp
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,10 +12,46 @@ from claims_pipeline.export.formats import FORMATS, Format
 from claims_pipeline.files import sync
 from claims_pipeline.lake import read_feed
 
+PARQUET = "parquet"
+JSON_ENDINGS = (".json", ".json.gz")
+OTHER_FILE_ENDINGS = (".ndjson", ".jsonl", ".parquet", ".csv", ".xml", ".gz", ".tgz", ".zip")
+"""Endings of names that nobody means for a lake's folder."""
+
+
+def chosen_format(output: Path, form: str | None, *, compress: bool) -> tuple[str, bool]:
+    """Return the format of an output and whether it is compressed: as asked for, otherwise as its name says.
+
+    Args:
+        output: the lake, folder or file to write.
+        form: `parquet` or one of FORMATS; None for one Bundle where the name ends in .json or .json.gz, else a lake.
+        compress: whether compression was asked for; a Bundle whose name ends in .gz is compressed anyway.
+
+    Raises:
+        ConfigError: the name is that of another kind of file, or does not say that a Bundle is compressed, or Parquet
+            should be compressed.
+    """
+    name = output.name.lower()
+    if form is None and name.endswith(OTHER_FILE_ENDINGS) and not name.endswith(JSON_ENDINGS):
+        raise ConfigError(
+            "a lake is a folder, and this is the name of a file",
+            where=str(output),
+            fix="a name with .json or .json.gz at its end for one Bundle, or --format ndjson, bundles or parquet",
+        )
+    chosen = form or ("json" if name.endswith(JSON_ENDINGS) else PARQUET)
+    if compress and chosen == PARQUET:
+        raise ConfigError("--gzip is for ndjson, bundles and json; Parquet files are compressed already")
+    is_packed = compress or (chosen == "json" and name.endswith(".gz"))
+    if chosen == "json" and is_packed and not name.endswith(".gz"):
+        raise ConfigError(
+            "the name of a compressed Bundle ends in .gz", where=str(output), fix=f"--output {output.name}.gz"
+        )
+    return chosen, is_packed
+
 
 def statistics_path(output: Path) -> Path:
-    """Return `<output without suffix>.stats.json`."""
-    return output.with_name(f"{output.stem if output.suffix == '.json' else output.name}.stats.json")
+    """Return `<output without .json or .json.gz>.stats.json`."""
+    ending = next((ending for ending in JSON_ENDINGS if output.name.endswith(ending)), "")
+    return output.with_name(f"{output.name.removesuffix(ending)}.stats.json")
 
 
 def require_target(output: Path, form: str) -> None:
@@ -23,12 +60,12 @@ def require_target(output: Path, form: str) -> None:
     Raises:
         ConfigError: the format is unknown, the output is not writable, is a lake, or holds other files.
     """
-    if form != "parquet" and form not in FORMATS:
-        raise ConfigError(f"unknown format {form!r}", fix=f"one of parquet, {', '.join(FORMATS)}")
+    if form != PARQUET and form not in FORMATS:
+        raise ConfigError(f"unknown format {form!r}", fix=f"one of {PARQUET}, {', '.join(FORMATS)}")
     if not output.name:
         raise ConfigError("the output needs a name of its own", where=str(output), fix="choose a folder below it")
     _require_writable(output)
-    if form == "parquet":
+    if form == PARQUET:
         _require_lake_or_nothing(output)
         return
     if output.is_dir() and read_feed(output) is not None:
@@ -46,26 +83,43 @@ def require_target(output: Path, form: str) -> None:
 
 
 @contextmanager
-def replaced(output: Path, form: Format) -> Iterator[Path]:
-    """Yield an empty folder beside `output` for work; what is written to `<folder>/output` replaces the output.
-
-    A folder's files are replaced as a whole; an error leaves the output as it was.
-    """
+def working_folder(output: Path, form: Format) -> Iterator[Path]:
+    """Yield a folder beside `output`, in which a format is written to `<folder>/output`; it is removed at the end."""
     work = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    made = work / "output"
     try:
         if form.is_folder:
-            made.mkdir()
+            (work / "output").mkdir()
         yield work
-        sync([made, *made.rglob("*")])
-        if form.is_folder and output.exists():
-            output.replace(work / "before")
-        made.replace(output)
-        sync([output.parent])
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def put_in_place(work: Path, output: Path) -> bool:
+    """Replace `output` as a whole by `<work>/output`; return False, and leave it as it is, if the two are equal."""
+    made = work / "output"
+    if _are_equal(made, output):
+        return False
+    sync([made, *made.rglob("*")])
+    if made.is_dir() and output.exists():
+        output.replace(work / "before")
+    made.replace(output)
+    sync([output.parent])
+    return True
+
+
+def _are_equal(made: Path, output: Path) -> bool:
+    """Return whether a file, or the files of a folder, have the same names and bytes as those of `output`."""
+    if made.is_file():
+        return output.is_file() and filecmp.cmp(made, output, shallow=False)
+    if not output.is_dir():
+        return False
+    names = sorted(path.name for path in made.iterdir())
+    if names != sorted(path.name for path in output.iterdir()):
+        return False
+    _, different, unreadable = filecmp.cmpfiles(made, output, names, shallow=False)
+    return not different and not unreadable
 
 
 def _require_lake_or_nothing(output: Path) -> None:

@@ -62,7 +62,7 @@ def read_feed(root: Path) -> Feed | None:
     file = root / FEED_FILE
     try:
         return Feed.model_validate_json(file.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValidationError, UnicodeDecodeError) as error:
         raise DataError(

@@ -1,5 +1,6 @@
 """claims generate, fidelity and quality as a person runs them."""
 
+import gzip
 import json
 import subprocess
 from pathlib import Path
@@ -82,6 +83,26 @@ def test_other_formats_are_written_to_the_given_folder(home: Path, tmp_path: Pat
     assert claims(home, "generate", *SMALL, "--output", str(tmp_path / "one.json")).returncode == 0
     assert json.loads((tmp_path / "one.json").read_text())["type"] == "collection"
     assert json.loads((tmp_path / "one.stats.json").read_text())["claims"] == 60
+
+
+@pytest.mark.heavy
+def test_a_bundle_that_is_there_is_made_again_and_a_compressed_one_is_a_file(home: Path, tmp_path: Path) -> None:
+    one = tmp_path / "one.json.gz"
+    for unchanged in (0, 1):
+        done = claims(home, "generate", *SMALL, "--output", str(one), "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["files_unchanged"] == unchanged
+    assert json.loads(gzip.decompress(one.read_bytes()))["type"] == "collection"
+
+
+def test_compressing_a_bundle_whose_name_does_not_say_so_is_refused_in_words(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_text("{}")
+
+    done = claims(home, "generate", *SMALL, "--output", str(tmp_path / "one.json"), "--gzip")
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("try:   --output one.json.gz\n")
+    assert (tmp_path / "one.json").read_text() == "{}"
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import polars as pl
 import pytest
 
 from claims_pipeline.errors import ConfigError, FeedMismatch
-from claims_pipeline.export import FORMATS, produce, require_target, statistics_path
-from claims_pipeline.export.target import replaced
+from claims_pipeline.export import FORMATS, chosen_format, produce, require_target, statistics_path
+from claims_pipeline.export.target import put_in_place, working_folder
 from claims_pipeline.fhir import render
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake, require_feed
@@ -245,9 +245,72 @@ def test_a_failure_while_writing_leaves_the_earlier_output(tmp_path: Path) -> No
 
 
 def fill_the_disk(output: Path) -> None:
-    with replaced(output, FORMATS["ndjson"]) as work:
+    with working_folder(output, FORMATS["ndjson"]) as work:
         (work / "output" / "Claim.ndjson").write_text("{")
         raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(("form", "name"), [("ndjson", "out"), ("json", "out.json")])
+def test_equal_files_are_left_alone_and_other_ones_replaced(tmp_path: Path, form: str, name: str) -> None:
+    inode = written(tmp_path / name, form, "{}").stat().st_ino
+
+    assert written(tmp_path / name, form, "{}").stat().st_ino == inode
+    assert written(tmp_path / name, form, "[]").read_text() == "[]"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def written(output: Path, form: str, text: str) -> Path:
+    """Put one file of a format in place, and return its path."""
+    with working_folder(output, FORMATS[form]) as work:
+        made = work / "output" / "Claim.ndjson" if FORMATS[form].is_folder else work / "output"
+        made.write_text(text)
+        put_in_place(work, output)
+    return output / "Claim.ndjson" if output.is_dir() else output
+
+
+def test_a_second_run_counts_equal_files_as_unchanged(tmp_path: Path) -> None:
+    first, second = (produce(OF_A_DAY, tmp_path / "out", form="ndjson") for _ in range(2))
+
+    assert (first.files_written, first.files_unchanged) == (6, 0)
+    assert (second.files_written, second.files_unchanged) == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "compress", "chosen"),
+    [
+        ("lake", None, False, ("parquet", False)),
+        ("feed.v2", None, False, ("parquet", False)),
+        ("one.json", None, False, ("json", False)),
+        ("one.json.gz", None, False, ("json", True)),
+        ("one.json.gz", None, True, ("json", True)),
+        ("One.JSON", None, False, ("json", False)),
+        ("one.json", "ndjson", False, ("ndjson", False)),
+        ("feed.gz", "bundles", False, ("bundles", False)),
+        ("feed", "ndjson", True, ("ndjson", True)),
+    ],
+)
+def test_the_name_of_an_output_says_its_format(
+    name: str, form: str | None, compress: bool, chosen: tuple[str, bool]
+) -> None:
+    assert chosen_format(Path(name), form, compress=compress) == chosen
+
+
+@pytest.mark.parametrize("name", ["claims.ndjson", "claims.ndjson.gz", "claims.parquet", "claims.csv", "feed.tar.gz"])
+def test_a_lake_is_not_made_under_the_name_of_a_file(name: str) -> None:
+    with pytest.raises(ConfigError, match="this is the name of a file") as caught:
+        chosen_format(Path(name), None, compress=False)
+    assert "--format ndjson" in caught.value.fix
+
+
+def test_a_compressed_bundle_has_a_name_that_says_so() -> None:
+    with pytest.raises(ConfigError, match=r"ends in \.gz") as caught:
+        chosen_format(Path("one.json"), None, compress=True)
+    assert caught.value.fix == "--output one.json.gz"
+
+
+@pytest.mark.parametrize("name", ["one", "one.json", "one.json.gz"])
+def test_the_statistics_of_one_bundle_are_named_without_its_ending(name: str) -> None:
+    assert statistics_path(Path("out") / name) == Path("out") / "one.stats.json"
 
 
 def test_a_folder_that_is_empty_or_bound_to_the_same_feed_is_taken(tmp_path: Path) -> None:

@@ -20,6 +20,12 @@ def test_a_lake_without_a_feed_is_bound_to_the_first_one(tmp_path: Path) -> None
     assert read_feed(tmp_path / "lake") == FEED
 
 
+def test_a_file_in_the_place_of_a_lake_has_no_feed(tmp_path: Path) -> None:
+    (tmp_path / "one.json").write_text("{}")
+
+    assert read_feed(tmp_path / "one.json") is None
+
+
 def test_another_feed_is_refused_with_all_differences(tmp_path: Path) -> None:
     require_feed(tmp_path, FEED)
     other = FEED.model_copy(update={"seed": 2, "claims": 200})
