@@ -224,10 +224,9 @@ class WeightTable:
         rows = max(1, BLOCK // self.options)
         for begin in range(0, len(table), rows):
             cumulative = np.cumsum(table[begin : begin + rows], axis=1)
-            cumulative /= cumulative[:, -1:].copy()
-            cumulative *= 2.0**32
+            cumulative /= cumulative[:, -1:] * 2.0**-32
             thresholds[begin : begin + rows] = cumulative
-        thresholds += np.arange(len(table))[:, None] << 33
+            thresholds[begin : begin + rows] += np.arange(begin, begin + len(cumulative))[:, None] << 33
         self._thresholds = thresholds.view(np.uint64).ravel()
 
     def choose(self, bits: Bits, row: ArrayLike = 0) -> Integers:

@@ -229,9 +229,10 @@ def _planned_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
 
 def _lag_choice(feed: Feed, first: int, last: int) -> WeightTable:
     """Return the choice of the days from service to receipt, by day received and story."""
-    services = calendar(feed, horizon(feed, last)).services
-    row, days = first - day_number(feed.start_date) + LONGEST_LAG, last - first + 1
-    until = np.lib.stride_tricks.sliding_window_view(services, LONGEST_LAG + 1, axis=0)[row - LONGEST_LAG :][:days]
+    services = np.ascontiguousarray(calendar(feed, horizon(feed, last)).services.T)  # days of a story side by side
+    begin, days = first - day_number(feed.start_date), last - first + 1
+    windows = np.lib.stride_tricks.sliding_window_view(services, LONGEST_LAG + 1, axis=1)[:, begin : begin + days]
+    until = windows.transpose(1, 0, 2)
     weights = np.multiply(until[..., ::-1], lag_weights(), out=np.empty(until.shape))
     weights[weights.sum(axis=-1) == 0] = 1.0  # stories that concern no person are never looked up
     return WeightTable(weights.reshape(-1, LONGEST_LAG + 1))

@@ -251,5 +251,6 @@ def _written(queries: Sequence[pl.LazyFrame], buffers: Sequence[io.BytesIO]) -> 
 
 def _without_neighbours(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
     """Copy nested columns: a slice of lists keeps the values around it, and Parquet's pages depend on those."""
-    nested = pl.col(table.nested_columns).gather(pl.int_range(pl.len()))
-    return frame.with_columns(nested) if table.nested_columns else frame
+    if not table.nested_columns:
+        return frame
+    return frame.with_columns(pl.col(table.nested_columns).gather(pl.int_range(pl.len())))
