@@ -14,8 +14,9 @@ from claims_pipeline.load.ledger.dead_letters import (
     located,
     open_letters,
 )
+from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.states import settle_discarded
-from claims_pipeline.load.ledger.store import holding_lock, open_existing_ledger, require_ledger
+from claims_pipeline.load.ledger.store import open_existing_ledger, require_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.ordering import insert, place, placing
 from claims_pipeline.load.pipeline.pipeline import Pipeline

@@ -11,7 +11,8 @@ from pathlib import Path
 from claims_pipeline.errors import ClaimsPipelineError, FhirError
 from claims_pipeline.load.event_loop import run_to_end, stopping_on_interrupt
 from claims_pipeline.load.ledger.dead_letters import DeadLetters
-from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_existing_ledger, open_ledger
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import Ledger, open_existing_ledger, open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, Progress, reporting, silent

@@ -22,7 +22,8 @@ from claims_pipeline.load.event_loop import (
     run_to_end,
     stopping_on_interrupt,
 )
-from claims_pipeline.load.ledger.store import holding_lock, open_ledger
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.load.sending.client import InFlightLimit, connect
 from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.settings import Settings

@@ -6,7 +6,8 @@ import pytest
 
 from claims_pipeline.errors import LedgerMismatch, LedgerUnusable, LoaderLocked, ServerUnavailable
 from claims_pipeline.load import Counts, Progress, ReconcileReport, load_files, reconcile
-from claims_pipeline.load.ledger.store import holding_lock, open_ledger
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.load.reconciling import reads
 from claims_pipeline.load.reconciling.marker import MARKER_PATH, Marker
 from claims_pipeline.load.reconciling.reconcile import TypeComparison
@@ -114,9 +115,12 @@ def test_a_server_that_was_restored_is_still_noticed(fake_server: FakeServer, lo
 @pytest.mark.heavy
 def test_each_resource_is_looked_at_only_while_no_load_runs(loaded: Settings) -> None:
     with open_ledger(loaded.ledger_path) as ledger, holding_lock(ledger):
-        assert reconcile(loaded).is_equal
+        counted = reconcile(loaded)
+        assert counted.is_equal
+        assert counted.render().splitlines()[-1].startswith("note: a load is running, so these numbers change")
         with pytest.raises(LoaderLocked):
             reconcile(loaded, deep=True)
+    assert reconcile(loaded).render().endswith("The server holds what the ledger says.")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 from claims_pipeline import generate
 from claims_pipeline.definitions import defs
 from claims_pipeline.lake import Feed, Lake, require_feed
-from claims_pipeline.load.ledger.store import holding_lock, open_ledger
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.orchestration import load_turns
 from claims_pipeline.orchestration.failures import WITHOUT_RETRIES
 from claims_pipeline.orchestration.partitions import RANGE_END, RANGE_START, daily

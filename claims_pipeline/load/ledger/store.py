@@ -1,29 +1,17 @@
-"""The ledger, open and locked: its tables, one transaction a block, facts and partitions, and its one writer.
+"""The ledger, open: its tables, one transaction a block, facts and partitions.
 
 All SQL is in the package `ledger`. SQLite and PostgreSQL both understand it; what only SQLite has is in sqlite.py.
 What the rows mean is decided in states.py and diff.py.
-
-One loader at a time writes with a ledger. The kernel holds the lock, on a file beside the ledger, and releases it when
-the process dies, in whatever way and in whatever container. A row in the ledger says which process holds it.
-
-Longer than other modules: every writer opens and locks the ledger together.
 """
 
-import os
-import socket
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-import psutil
-from filelock import FileLock, Timeout
-
-from claims_pipeline.errors import LedgerUnusable, LoaderLocked
+from claims_pipeline.errors import LedgerUnusable
 from claims_pipeline.load.ledger.sqlite import WITHOUT_ROWID, Connection, Database, layout_version, set_layout_version
 
 LAYOUT_VERSION = 2
@@ -95,7 +83,6 @@ _PUT_PARTITION = """
     INSERT INTO partitions (name, digest, row_count) VALUES (?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, row_count = excluded.row_count
 """
-POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -229,69 +216,3 @@ def _upgrade(connection: Connection) -> None:
         connection.execute(f"ALTER TABLE resources ADD COLUMN {name} TEXT")
     connection.execute("INSERT INTO info (name, value) VALUES ('ledger_id', ?) ON CONFLICT DO NOTHING", [str(uuid4())])
     set_layout_version(connection, LAYOUT_VERSION)
-
-
-@contextmanager
-def holding_lock(ledger: Ledger, *, wait: bool = False, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold the ledger's lock while the block runs.
-
-    Args:
-        ledger: the ledger.
-        wait: wait until another loader is done, instead of failing.
-        on_wait: called repeatedly while it waits.
-
-    Raises:
-        LoaderLocked: another loader holds it; the message says which.
-        LedgerUnusable: the ledger cannot be written.
-    """
-    lock = FileLock(f"{ledger.database.path}.lock", is_singleton=False)
-    while not _is_acquired(lock):
-        if not wait:
-            raise LoaderLocked(
-                f"another loader writes with this ledger{_holder(ledger)}",
-                where=str(ledger.path),
-                fix="run the same command again when it is done (claims load --wait waits for it), or end it",
-            )
-        if on_wait is not None:
-            on_wait()
-        time.sleep(POLL_SECONDS)
-    try:
-        _record_holder(ledger)
-        yield
-    finally:
-        with suppress(LedgerUnusable):  # the lock counts, not the row that names its holder
-            _delete_holder(ledger)
-        lock.release()
-
-
-def _is_acquired(lock: FileLock) -> bool:
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return False
-    except OSError as error:
-        raise LedgerUnusable(
-            f"the ledger cannot be locked: {error.strerror}", where=str(lock.lock_file), fix="make its folder writable"
-        ) from error
-    return True
-
-
-def _holder(ledger: Ledger) -> str:
-    with ledger.reading() as connection:
-        row = connection.execute("SELECT pid, host, acquired_at FROM holder").fetchone()
-    return ": process {} on {} since {}".format(*row) if row else ""
-
-
-def _record_holder(ledger: Ledger) -> None:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    with ledger.writing() as connection:
-        connection.execute("DELETE FROM holder")
-        connection.execute(
-            "INSERT INTO holder (host, pid, process_started, acquired_at) VALUES (?, ?, ?, ?)",
-            (socket.gethostname(), os.getpid(), psutil.Process().create_time(), now),
-        )
-
-
-def _delete_holder(ledger: Ledger) -> None:
-    with ledger.writing() as connection:
-        connection.execute("DELETE FROM holder")

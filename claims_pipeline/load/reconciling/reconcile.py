@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
 from claims_pipeline.load.ledger.holdings import count_by_type
-from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_existing_ledger, require_ledger
+from claims_pipeline.load.ledger.lock import holding_lock, is_locked
+from claims_pipeline.load.ledger.store import Ledger, open_existing_ledger, require_ledger
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import compare, mark
 from claims_pipeline.load.reconciling.marker import require_belonging
@@ -51,6 +52,7 @@ class ReconcileReport:
         by_type: by resource type.
         differing: "Type/id" of the first resources that are missing or changed.
         marked: resources that the next load will send again; 0 unless repair was asked for.
+        is_loading: another loader was at work, so the numbers are of different moments.
     """
 
     kind: ClassVar[str] = "reconcile"
@@ -59,6 +61,7 @@ class ReconcileReport:
     by_type: dict[str, TypeComparison]
     differing: tuple[str, ...] = ()
     marked: int = 0
+    is_loading: bool = False
 
     @property
     def is_equal(self) -> bool:
@@ -76,6 +79,9 @@ class ReconcileReport:
         rows = [[name, *map(_figure, (c.ledger, c.server, c.missing, c.changed))] for name, c in comparisons]
         lines = [f"Reconcile: {self.server}", table(["", "ledger", "server", "missing", "changed"], rows)]
         lines += [f"differs: {name}" for name in self.differing]
+        if self.is_loading:
+            lines.append("note: a load is running, so these numbers change: run the same command again when it is done")
+            return "\n".join(lines)
         lines += [
             f"note: the server has {c.server - c.ledger:,} resources of type {name} that the loader did not load"
             for name, c in comparisons
@@ -150,6 +156,7 @@ class _Found:
 async def _reconcile(ledger: Ledger, settings: Settings, scope: _Scope, on_progress: OnProgress) -> ReconcileReport:
     async with connect(settings) as client:
         await require_belonging(ledger, client, wait_seconds=scope.wait_seconds)
+        is_loading = not scope.is_deep and is_locked(ledger)  # a deep comparison holds the lock itself
         held = count_by_type(ledger)
         on_server = {resource_type: await count(client, resource_type) for resource_type in held}
         found = await _compare_each(ledger, client, settings, scope, on_progress) if scope.is_deep else None
@@ -166,6 +173,7 @@ async def _reconcile(ledger: Ledger, settings: Settings, scope: _Scope, on_progr
         },
         differing=tuple(found.differing) if found else (),
         marked=found.marked if found else 0,
+        is_loading=is_loading,
     )
 
 

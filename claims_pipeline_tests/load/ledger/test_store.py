@@ -1,21 +1,18 @@
-"""A ledger as a file: made, brought up from an earlier version, for its owner only, with one writer at a time."""
+"""A ledger as a file: made, brought up from an earlier version, for its owner only."""
 
-import os
-import socket
 import sqlite3
 import stat
-import threading
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from claims_pipeline.errors import LedgerUnusable, LoaderLocked
-from claims_pipeline.load.ledger import store
 from claims_pipeline.load.ledger.diff import diff
 from claims_pipeline.load.ledger.holdings import count_by_type
+from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.states import settle
-from claims_pipeline.load.ledger.store import Ledger, holding_lock, open_ledger, require_ledger
+from claims_pipeline.load.ledger.store import open_ledger, require_ledger
 from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
 
 VERSION_1 = """
@@ -141,53 +138,6 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path, content: bytes) -> 
     assert path.read_bytes() == content
 
 
-def holders(ledger: Ledger) -> list[tuple[str, int]]:
-    with ledger.reading() as connection:
-        return connection.execute("SELECT host, pid FROM holder").fetchall()
-
-
-def test_the_holder_of_the_lock_is_recorded_while_it_holds_it(tmp_path: Path) -> None:
-    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
-        with holding_lock(ledger):
-            assert holders(ledger) == [(socket.gethostname(), os.getpid())]
-        assert holders(ledger) == []
-
-
-def test_the_error_of_a_second_loader_names_the_holder_and_changes_nothing(tmp_path: Path) -> None:
-    with open_ledger(tmp_path / "ledger.sqlite") as first, open_ledger(tmp_path / "ledger.sqlite") as second:
-        with holding_lock(first):
-            named = rf"process {os.getpid()} on {socket.gethostname()} since 20"
-            with pytest.raises(LoaderLocked, match=named), holding_lock(second):
-                pass
-            assert holders(first) == [(socket.gethostname(), os.getpid())]
-        with holding_lock(second):
-            assert len(holders(second)) == 1
-
-
-def test_the_name_of_a_loader_that_was_killed_is_replaced(tmp_path: Path) -> None:
-    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
-        with ledger.writing() as connection:
-            connection.execute("INSERT INTO holder VALUES ('elsewhere', 1, 0.0, '2025-01-01T00:00:00+00:00')")
-        with holding_lock(ledger):
-            assert holders(ledger) == [(socket.gethostname(), os.getpid())]
-
-
-def test_a_second_loader_waits_when_it_is_asked_to(tmp_path: Path) -> None:
-    entered = threading.Event()
-
-    def second() -> None:
-        with open_ledger(tmp_path / "ledger.sqlite") as ledger, holding_lock(ledger, wait=True):
-            entered.set()
-
-    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
-        with holding_lock(ledger):
-            waiting = threading.Thread(target=second)
-            waiting.start()
-            assert not entered.wait(0.2)
-        assert entered.wait(10)
-        waiting.join()
-
-
 def test_what_cannot_be_used_is_named_with_its_path(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
@@ -209,15 +159,6 @@ def test_what_cannot_be_used_is_named_with_its_path(tmp_path: Path) -> None:
     assert none.value.where == str(tmp_path / "none")
 
 
-def test_a_lock_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "ledger.sqlite.lock").mkdir()
-
-    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
-        with pytest.raises(LedgerUnusable, match="the ledger cannot be locked: ") as caught, holding_lock(ledger):
-            pass
-        assert caught.value.where == str(tmp_path / "ledger.sqlite.lock")
-
-
 def test_errors_of_a_ledger_say_where_it_is(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     with open_ledger(path) as ledger, holding_lock(ledger), open_ledger(path) as other:
@@ -229,30 +170,6 @@ def test_errors_of_a_ledger_say_where_it_is(tmp_path: Path) -> None:
         pass
 
     assert locked.value.where == later.value.where == str(path)
-
-
-def test_a_loader_that_waits_says_so_each_time_it_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "POLL_SECONDS", 0.001)
-    with open_ledger(tmp_path / "ledger.sqlite") as first, open_ledger(tmp_path / "ledger.sqlite") as second:
-        holding = holding_lock(first)
-        holding.__enter__()
-        looks: list[int] = []
-
-        def on_wait() -> None:
-            looks.append(len(looks))
-            if len(looks) == 3:
-                holding.__exit__(None, None, None)
-
-        with holding_lock(second, wait=True, on_wait=on_wait):
-            assert looks == [0, 1, 2]
-
-
-def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
-    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
-        with pytest.raises(RuntimeError), holding_lock(ledger):
-            raise RuntimeError
-        with holding_lock(ledger):
-            assert len(holders(ledger)) == 1
 
 
 def test_facts_are_forgotten_by_name(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from claims_pipeline import schema
 from claims_pipeline.errors import FeedMismatch, LoaderLocked
 from claims_pipeline.lake import Lake
 from claims_pipeline.load import Counts, LoadOptions, OnMismatch, Vanished, list_dead_letters, load_lake, reconcile
-from claims_pipeline.load.ledger.store import holding_lock, open_ledger
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.load.sources import lake as lake_source
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import (
