@@ -29,8 +29,14 @@ KEY = ("resource_type", "resource_id")
 FILES = "files"
 """`origin` of resources that come from files, not from a table of the lake."""
 
+NOT_SENT = "not sent"
+"""`text` of the result of a resource that a load did not come to, because it ended early."""
+
 NAME_OF_STANDARD_INPUT = "standard input"
 """File name in the `source` of resources from standard input."""
+
+MARKER_ID = "claims-pipeline-ledger"
+"""Id of the `Basic` resource by which a loader recognises its server (reconciling/marker.py)."""
 
 _PLACE_IN_FILE = re.compile(r":\d+( \(entry \d+\))?$")
 

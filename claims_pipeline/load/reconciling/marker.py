@@ -18,6 +18,7 @@ from claims_pipeline.errors import ClaimsPipelineError, FhirError, LedgerMismatc
 from claims_pipeline.fhir.vocabulary import TEST_DATA
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.reconciling.reads import STATEMENT
+from claims_pipeline.load.resource import MARKER_ID
 from claims_pipeline.load.sending.answer import BASE_FIX, Meaning, described, plain, read_answer
 from claims_pipeline.load.sending.client import (
     HTTP_GONE,
@@ -26,7 +27,6 @@ from claims_pipeline.load.sending.client import (
     wait_until_ready,
 )
 
-MARKER_ID = "claims-pipeline-ledger"
 MARKER_PATH = f"Basic/{MARKER_ID}"
 GENERATION_URL = "https://claims-pipeline.dev/fhir/StructureDefinition/ledger-generation"
 FHIR_R4 = "4.0"

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 
 from claims_pipeline.fhir.canonical import REPEATED, Json, JsonObject, encode, is_decimal, without_volatile_meta
 from claims_pipeline.fhir.resource import ID_PATTERN
-from claims_pipeline.load.sources.candidates import Candidate, Place, Refusal
+from claims_pipeline.load.resource import MARKER_ID
+from claims_pipeline.load.sources.candidates import Candidate, Place, Refusal, Skipped
 from claims_pipeline.load.sources.elements import problems, r4, shown_type
 
 SHOWN_PROBLEMS = 5
@@ -43,8 +44,8 @@ class Admitted:
     own_id: str | None = None
 
 
-def admit(candidate: Candidate, id_prefix: str = "") -> Admitted | Refusal:
-    """Return the resource with its id and canonical JSON, or why it cannot be sent.
+def admit(candidate: Candidate, id_prefix: str = "") -> Admitted | Refusal | Skipped:
+    """Return the resource with its id and canonical JSON, or why it cannot be sent; a loader's marker is skipped.
 
     Args:
         candidate: what was found.
@@ -70,6 +71,8 @@ def admit(candidate: Candidate, id_prefix: str = "") -> Admitted | Refusal:
         is_known = isinstance(own_id, str) and not is_decimal(own_id) and resource.get(REPEATED) != "id"
         is_other = resource_type == "OperationOutcome" and own_id is None
         return Refusal(candidate.place, refusal, resource_type, own_id if is_known else None, is_other)
+    if (resource_type, resource_id) == ("Basic", MARKER_ID):  # an export of a server that a loader filled has it
+        return Skipped(candidate.place, f"Basic/{MARKER_ID}, the marker that a loader of this program writes itself")
     try:
         body = encode(without_volatile_meta(resource | {"id": f"{id_prefix}{resource_id}"}))
     except ValueError as error:

@@ -65,7 +65,7 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An entry that stores nothing."""
+    """Input that stores nothing, such as an entry that only reads."""
 
     place: Place
     what: str

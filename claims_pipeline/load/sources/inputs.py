@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from claims_pipeline.errors import DataError
+from claims_pipeline.errors import ConfigError, DataError
+from claims_pipeline.lake.feed import FEED_FILE
 from claims_pipeline.load.resource import NAME_OF_STANDARD_INPUT
+from claims_pipeline.schema import CLAIMS
 
 STANDARD_INPUT = "-"
 SUFFIXES = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz")
@@ -72,6 +74,7 @@ def inputs(paths: Sequence[str], skipped: SkippedFiles | None = None) -> list[In
         skipped: the files of folders that are left out are added to it.
 
     Raises:
+        ConfigError: there is a lake in a folder.
         DataError: a path is empty or does not exist, or a folder has no FHIR file.
     """
     found: list[Input] = []
@@ -103,6 +106,12 @@ def _in_folder(folder: Path, skipped: SkippedFiles) -> list[Input]:
     read, of_folder = [], SkippedFiles()
     for parent, folders, names in os.walk(folder, onerror=unlisted.append):
         folders.sort()
+        if FEED_FILE in names and CLAIMS.name in folders:
+            raise ConfigError(
+                "this folder is a lake, which is loaded alone",
+                where=parent,
+                fix=f"claims load {parent}, and a load of their own for files",
+            )
         for name in folders:
             if (linked := Path(parent, name)).is_symlink():
                 of_folder.add(str(linked.relative_to(folder)), _LINKED)

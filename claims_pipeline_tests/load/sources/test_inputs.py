@@ -242,6 +242,29 @@ def test_a_folder_that_cannot_be_listed_is_input_that_cannot_be_read(
         assert [source for source, _ in refusals(found)] == ["private:1"]
 
 
+def test_a_lake_among_files_or_below_a_folder_of_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Patient.ndjson").write_text(ndjson(patient("p1")))
+    (tmp_path / "lake" / "claims").mkdir(parents=True)
+    (tmp_path / "lake" / "feed.json").write_text("{}")
+
+    for paths in ([tmp_path], [tmp_path / "lake", tmp_path / "Patient.ndjson"]):
+        with pytest.raises(ConfigError, match="this folder is a lake, which is loaded alone") as refusal:
+            read_files(list(map(str, paths)), tmp_path / "spool").__enter__()
+        assert refusal.value.where == str(tmp_path / "lake")
+
+
+def test_the_marker_of_a_loader_is_skipped(tmp_path: Path) -> None:
+    """An export of a server that a loader filled has it; loaded, it would overwrite the marker of this one."""
+    marker = {"resourceType": "Basic", "id": "claims-pipeline-ledger", "code": {"text": "mine"}}
+    other = marker | {"id": "another"}
+    with reading(tmp_path, Basic__ndjson=ndjson(marker, other)) as found:
+        assert list(bodies(found)) == ["Basic/another"]
+        assert refusals(found) == []
+        assert [remark.partition(", at ")[0] for remark in found.remarks] == [
+            "skipped Basic/claims-pipeline-ledger, the marker that a loader of this program writes itself"
+        ]
+
+
 def test_a_deletion_of_a_search_by_id_is_one_of_that_id(tmp_path: Path) -> None:
     with reading(tmp_path, a__json=bundle({"request": {"method": "DELETE", "url": "Patient?_id=gone"}})) as found:
         assert found.deleted.select("resource_type", "resource_id").rows() == [("Patient", "gone")]
