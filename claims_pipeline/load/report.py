@@ -159,6 +159,7 @@ class LoadReport:
                 "in_flight": [list(change) for change in self.in_flight],
                 "status_codes": dict(self.status_codes),
                 "stopped": self.stopped.message if self.stopped else None,
+                "error": self.stopped.to_json() if self.stopped else None,
                 "exit_code": self.exit_code,
             }
         )
@@ -188,7 +189,7 @@ class LoadReport:
         total, lines = self.total, []
         hidden = total.rejected + total.failed + total.to_send - shown
         if hidden > 0:
-            lines.append(f"... and {hidden:,} more")
+            lines.append(f"... and {hidden:,} more" if shown else f"{hidden:,} were not sent")
         if total.rejected:
             lines.append("try: claims dead-letters list   (rejected: not sent again until they change)")
         if total.failed:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 
 import polars as pl
 
-from claims_pipeline.load.resource import LOADED, Result
+from claims_pipeline.load.resource import LOADED, NOT_SENT, Result
 
 FAILURES_KEPT = 200
 NO_DAY = ""
@@ -83,7 +83,7 @@ class Tally:
     Attributes:
         counts: outcomes by (resource type, day); `read` is counted on its own, so that the sum can be checked.
         incomplete: sources of which something was rejected or failed.
-        failures: the first failures and rejections.
+        failures: the first failures and rejections, without what was not sent.
         would_send: the first resources that a dry run would have sent.
         failed: "Type/id" of what failed, for what refers to it.
         settled: resources that have a result.
@@ -134,10 +134,10 @@ class Tally:
             self._count(resource_type, day, outcome, number)
 
     def add_failures(self, results: Iterable[Result]) -> None:
-        """Keep the first failures for the report; they are not counted here."""
+        """Keep the first failures for the report; they are not counted here, and what was not sent is left out."""
         for result in results:
             resource = result.resource
-            if len(self.failures) < FAILURES_KEPT:
+            if len(self.failures) < FAILURES_KEPT and result.text != NOT_SENT:
                 self.failures.append(
                     Failure(result.outcome, resource.name, resource.source, result.http_status, result.text)
                 )

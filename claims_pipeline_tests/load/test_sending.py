@@ -250,7 +250,16 @@ def test_what_vanished_and_why_a_load_stopped_are_in_the_report() -> None:
     assert "Requests with resources   0" in lines
     assert lines[-1] == "try: remove what refers to what has vanished, then the same command again"
     assert failed.exit_code == 1
-    assert "it took nothing" in report(stopped=ServerUnavailable("it took nothing")).render().splitlines()[-1]
+    error = ServerUnavailable("it took nothing", where="http://x", fix="wait")
+    cut_short = report(by_type={"Claim": Counts(read=7, failed=7)}, stopped=error)
+    assert cut_short.render().splitlines()[-5:] == [
+        "7 were not sent",
+        "try: the same command again   (failed: still to do, it continues where it stopped)",
+        "error: it took nothing",
+        "where: http://x",
+        "try:   wait",
+    ]
+    assert cut_short.to_json()["error"] == error.to_json()
     assert "nothing was sent" not in report(is_dry_run=True).render()
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from claims_pipeline.load.resource import Resource, Result
+from claims_pipeline.load.resource import NOT_SENT, Resource, Result
 from claims_pipeline.load.tally import Counts, Failure, Pending, Tally
 
 
@@ -53,6 +53,15 @@ def test_counts_are_by_day_in_their_order_and_what_has_no_day_is_in_the_total_on
         ("2025-01-02", {"Claim": Counts(read=2, unchanged=2)}),
     ]
     assert tally.by_type() == {"Claim": Counts(read=6, unchanged=6)}
+
+
+def test_what_was_not_sent_is_counted_but_not_named() -> None:
+    tally = Tally()
+    tally.add_results([result("failed", 1), result("failed", 2)._replace(text=NOT_SENT)])
+
+    assert tally.counts["Claim", "2025-01-01"]["failed"] == 2
+    assert [failure.name for failure in tally.failures] == ["Claim/c-1"]
+    assert tally.failed == {"Claim/c-1", "Claim/c-2"}
 
 
 @pytest.mark.parametrize("outcome", ["rejected", "failed", "to_send"])

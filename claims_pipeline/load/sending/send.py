@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError, ServerUnavailable
-from claims_pipeline.load.resource import Resource, Result
+from claims_pipeline.load.resource import NOT_SENT, Resource, Result
 from claims_pipeline.load.sending.answer import (
     Answer,
     Meaning,
@@ -145,7 +145,7 @@ class Sender:
         troubles_enough = TROUBLE_PART_ATTEMPTS if is_part and not is_alone else TROUBLE_ATTEMPTS
         began = time.monotonic()
         attempt, errors, troubles = 0, 0, 0
-        answer = Answer(Meaning.PASSING, text="not sent", shown="not sent")
+        answer = Answer(Meaning.PASSING, text=NOT_SENT, shown=NOT_SENT)
         while self.stopped is None:
             sent = time.monotonic()
             answer = await self._attempt(content, len(resources), is_first=attempt == 0 and not is_part)
