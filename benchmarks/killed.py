@@ -16,7 +16,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from claims_pipeline.load.ledger.store import holding_lock, open_ledger
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import open_ledger
 
 POOL = "concurrency: {pools: {default_limit: 1, granularity: op}}\n"
 
