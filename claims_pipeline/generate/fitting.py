@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.after_stays import add_lasting
 from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.coverage import span_on
 from claims_pipeline.generate.days import age_months_on, day_number
@@ -21,6 +22,7 @@ from claims_pipeline.generate.lines import (
     wanted_lines,
     without_repeats,
 )
+from claims_pipeline.generate.newborn_intensive import are_in_intensive_care
 from claims_pipeline.generate.population import conditions_on, population
 from claims_pipeline.generate.pregnancies import are_pregnant
 from claims_pipeline.generate.providers import providers_of
@@ -37,7 +39,10 @@ CODES_HIGHER, CODES_LOWER = 0.12, 0.12
 NOT_IN_PREGNANCY = ("mammography", "imaging", "specialist_procedure", "colonoscopy")
 """Stories that pregnant women are not in: their ultrasounds are planned visits."""
 MENSTRUATION = "N92.1"
-PLANNED_ELSEWHERE = ("pregnancy_visit", "pregnancy_laboratory", "pregnancy_ultrasound")
+PLANNED_ELSEWHERE = (
+    *("pregnancy_visit", "pregnancy_laboratory", "pregnancy_ultrasound", "eye", "specialist_procedure"),
+    *("after_hospital", "heart_rehabilitation", "rehabilitation_first", "rehabilitation"),
+)
 """Stories of planned visits that nobody has during a stay in hospital. The others belong to the stay, or happen in
 hospital too: births, the first days of newborns and dialysis."""
 
@@ -109,6 +114,7 @@ def _reasons_and_diagnoses(feed: Feed, draft: Draft, ages: Integers) -> tuple[Re
     )
     drawn_by = slots if codes is None else replace(slots, counter=slots.episode)
     diagnoses = diagnoses_of(Draws(feed.seed), drawn_by, conditions, reasons.principal)
+    add_lasting(feed, drawn_by, diagnoses)
     if codes is not None:
         (given,) = np.nonzero(codes[:, 0] != NONE)
         reasons.principal[given], reasons.condition[given] = codes[given, 0], NONE
@@ -160,7 +166,8 @@ def _wait_for_discharge(feed: Feed, slots: Slots, *, is_planned: bool) -> NDArra
     is_elsewhere = np.full(len(slots.person), not is_planned)
     is_elsewhere |= read_table("stories")["story"].is_in(PLANNED_ELSEWHERE).to_numpy()[slots.story]
     (asked,) = np.nonzero(is_elsewhere)
-    is_elsewhere[asked] = are_in_hospital(feed, slots.person[asked], slots.service[asked])
+    person, service = slots.person[asked], slots.service[asked]
+    is_elsewhere[asked] = are_in_hospital(feed, person, service) | are_in_intensive_care(feed, person, service)
     return is_elsewhere
 
 

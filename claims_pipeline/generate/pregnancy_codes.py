@@ -17,7 +17,9 @@ TERM_WEEKS = 37
 POST_TERM_WEEKS = 41
 """From this week on a pregnancy is over 40 completed weeks (O48.0)."""
 FEWEST_WEEKS, MOST_WEEKS = 8, 42
-PRETERM_WEEKS = (35, 36)
+FEWEST_WEEKS_AT_BIRTH = 32
+WEIGHTS = {32: "P07.17", 33: "P07.18", 34: "P07.18"}
+"""The weight at birth that newborns of these weeks mostly have (ICD-10-CM)."""
 TRIMESTERS = range(1, 4)
 
 
@@ -32,7 +34,7 @@ def codes_of_visit(feed: Feed, those: Pregnancies, service: Integers, *, diagnos
         is_high: whether the visit is for a risk of the pregnancy.
     """
     if diagnosis == "newborn":
-        return _in_front(*_newborns(those))
+        return codes_of_newborns(those)
     week = _of_week(those.weeks_on(service))
     if diagnosis == "delivery":
         first, second = _deliveries(Draws(feed.seed), those)
@@ -52,12 +54,15 @@ def _in_front(*columns: Integers) -> Integers:
     return np.take_along_axis(codes, np.argsort(codes == NONE, axis=1, kind="stable"), axis=1)[:, :MOST_DIAGNOSES]
 
 
-def _newborns(those: Pregnancies) -> tuple[Integers, Integers]:
-    """Return the birth record of each child, and the week of a birth before term."""
-    is_early = those.weeks < TERM_WEEKS
-    week = np.full(len(those.birth), NONE)
-    week[is_early] = _coded("P07.3{}", range(8, 10))[those.weeks[is_early] - PRETERM_WEEKS[0]]
-    return np.where(those.is_cesarean, _code("Z38.01"), _code("Z38.00")), week
+def codes_of_newborns(those: Pregnancies) -> Integers:
+    """Return the birth record of each child, and the weight and the week of a birth before term."""
+    week = those.weeks.clip(FEWEST_WEEKS_AT_BIRTH, TERM_WEEKS) - FEWEST_WEEKS_AT_BIRTH
+    of_weeks = np.append(_coded("P07.3{}", range(5, 10)), NONE)
+    weights = np.full(len(of_weeks), NONE)
+    for number, code in WEIGHTS.items():
+        weights[number - FEWEST_WEEKS_AT_BIRTH] = _code(code)
+    birth = np.where(those.is_cesarean, _code("Z38.01"), _code("Z38.00"))
+    return _in_front(birth, weights[week], of_weeks[week])
 
 
 def _supervision(those: Pregnancies, service: Integers, *, is_high: bool) -> tuple[Integers, Integers]:

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.cataracts import eye_reasons
 from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.conditions import Masks, code_conditions, condition_names, worse_codes
 from claims_pipeline.generate.draws import Bits, Draws, Integers, KeyedChoice
@@ -58,6 +59,7 @@ def reasons_of(
     principal[following[shared]] = reason[shared]
     is_well_child = slots.story == read_table("stories")["story"].to_list().index(STORY)
     principal = newborn_reasons(principal, is_well_child, slots.service - people.birth_day[slots.person])
+    principal = eye_reasons(feed, principal, slots.person, slots.service)
     return Reasons(principal, condition)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.after_stays import visits_after_stays
 from claims_pipeline.generate.calendar import (
     LONGEST_LAG,
     calendar,
@@ -21,6 +22,7 @@ from claims_pipeline.generate.calendar import (
     last_open,
     stories,
 )
+from claims_pipeline.generate.cataracts import cataract_visits
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.dialysis import dialysis_visits
 from claims_pipeline.generate.draws import (
@@ -35,6 +37,7 @@ from claims_pipeline.generate.draws import (
 )
 from claims_pipeline.generate.lifecycle import CANCELLED, are_replaced, last_statuses, stay_active
 from claims_pipeline.generate.maternity import maternity_visits
+from claims_pipeline.generate.newborn_intensive import newborn_intensive_visits
 from claims_pipeline.generate.parts import Run, parts_of
 from claims_pipeline.generate.planned_visits import PlannedVisits
 from claims_pipeline.generate.replacements import places_taken, replaced_claims, trues_of_days
@@ -45,6 +48,12 @@ from claims_pipeline.generate.use import by_plan
 from claims_pipeline.generate.well_child import children_of_weeks
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
+
+PLANNED = (
+    *(maternity_visits, newborn_intensive_visits, dialysis_visits, hospital_visits),
+    *(visits_after_stays, cataract_visits),
+)
+"""What makes visits with a day of receipt of their own, in the order in which they take the places of a day."""
 
 
 class ReceiptDays:
@@ -222,8 +231,7 @@ def _weeks_of_lag(bits: Bits) -> Integers:
 
 def _planned_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
     """Return the planned visits that are received on some days, in order; those of pregnancies come first on a day."""
-    parts = [visits(feed, first, last) for visits in (maternity_visits, dialysis_visits, hospital_visits)]
-    visits = PlannedVisits.joined(parts)
+    visits = PlannedVisits.joined([visits(feed, first, last) for visits in PLANNED])
     return visits.at(np.argsort(visits.received, kind="stable"))
 
 

@@ -31,7 +31,7 @@ def hospital_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
     The visits of a stay are billed together, after the discharge, and have the same diagnoses and physician.
     """
     draws = Draws(feed.seed)
-    stays = _stays(feed, first - LONGEST_LAG - LONGEST_WAIT - LONGEST_STAY, last)
+    stays = stays_between(feed, first - LONGEST_LAG - LONGEST_WAIT - LONGEST_STAY, last)
     bits = draws.bits("stay/lag", stays.episode)
     received = planned_receipt(stays.admission + stays.nights, bits, days=stays.nights)
     (here,) = np.nonzero((received >= first) & (received <= last))
@@ -69,26 +69,34 @@ def are_in_hospital(feed: Feed, people: Integers, days: Integers) -> NDArray[np.
 
 
 @dataclass(frozen=True)
-class _Stays:
-    """Arrays of equal length: day of admission, nights, a counter for random draws, number of the patient."""
+class Stays:
+    """Stays in hospital as arrays of equal length.
+
+    Attributes:
+        admission: day of admission.
+        nights: number of nights.
+        episode: counter for random draws.
+        person: number of the patient.
+    """
 
     admission: Integers
     nights: Integers
     episode: Bits
     person: Integers
 
-    def at(self, rows: Integers) -> "_Stays":
-        return _Stays(*(values[rows] for values in vars(self).values()))
+    def at(self, rows: Integers) -> "Stays":
+        """Return some of the stays."""
+        return Stays(*(values[rows] for values in vars(self).values()))
 
 
 @once(maxsize=8)
-def _stays_of_year(feed: Feed, year: int) -> _Stays:
+def _stays_of_year(feed: Feed, year: int) -> Stays:
     """Return the stays that are not over before a year begins, in the order of patients and days."""
     january, next_january = (int(day) for day in year_start(np.array([year, year + 1])))
-    return _stays(feed, january - LONGEST_STAY, next_january - 1)
+    return stays_between(feed, january - LONGEST_STAY, next_january - 1)
 
 
-def _stays(feed: Feed, first: int, last: int) -> _Stays:
+def stays_between(feed: Feed, first: int, last: int) -> Stays:
     """Return the stays with admissions from day `first` to `last`, in the order of patients and days.
 
     A stay that begins before an earlier one of the patient is over, or on its last day, is left out, also if the
@@ -103,7 +111,7 @@ def _stays(feed: Feed, first: int, last: int) -> _Stays:
     episode = draws.bits("stay", pair(admission, number))
     person = choose_people(feed, PEOPLE, draws.uniform("stay/person", episode), admission)
     nights = 1 + _nights().choose(draws.bits("stay/nights", episode))
-    stays = _Stays(admission, nights, episode, person).at(np.lexsort((admission, person)))
+    stays = Stays(admission, nights, episode, person).at(np.lexsort((admission, person)))
     of_person = stays.person * NEVER
     latest_end = np.maximum.accumulate(of_person + stays.admission + stays.nights)
     overlaps = np.append(False, (of_person + stays.admission)[1:] <= latest_end[:-1])[: len(person)]

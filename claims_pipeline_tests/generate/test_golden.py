@@ -18,12 +18,12 @@ GOLDEN = {
     "plans": "6e59c93700b5b72a",
     "organizations": "fab7d77abdc8ae6f",
     "locations": "138d5c0e4b1ff004",
-    "practitioners": "242fb6e45e30e70d",
+    "practitioners": "11bc8d257554a3b8",
     "enrollment": "6f8e1e8b77043224",
-    "visits": "2130cd7520b0ffd0",
-    "patients": "1db95a2f2ba9c42d",
-    "coverages": "820a03961895556c",
-    "claims": "32e4123e7a4e5bf7",
+    "visits": "a0671fb1a6b88593",
+    "patients": "f1cf2bb985239d7a",
+    "coverages": "c409e2b063934777",
+    "claims": "b81144087e13bad3",
 }
 
 
