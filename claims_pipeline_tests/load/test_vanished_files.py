@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from claims_pipeline.load import Counts, LoadOptions, LoadReport, Vanished, list_dead_letters, load_files, load_lake
+from claims_pipeline.load.pipeline.withdrawal import UNCHECKED
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.fake_server import FakeServer, about
@@ -55,6 +56,8 @@ def test_a_resource_and_a_file_that_have_gone_are_deleted(
     assert fake_server.names() == ["Coverage/c", "Patient/a", "Patient/b"]
     report = load(fake_target, folder, Vanished.DELETE)
 
+    assert UNCHECKED in rehearsed.remarks
+    assert UNCHECKED not in report.remarks
     assert report.vanished == rehearsed.vanished == {"Coverage deleted": 1, "Patient deleted": 1}
     assert report.total == Counts(read=1, unchanged=1)
     assert fake_server.names() == ["Patient/a"]

@@ -31,6 +31,7 @@ from claims_pipeline.load.sending.send import OnResults, Sender
 FAILURES_KEPT = 200
 CAN_BE_ENTERED_IN_ERROR = frozenset({"Claim", "Coverage"})
 IN_ERROR = "entered-in-error"
+UNCHECKED = "a resource that another one refers to is not deleted; a dry run does not check which these are"
 KEPT, DELETED, WITHDRAWN, ALREADY_GONE = "kept", "deleted", "entered in error", "already gone from the server"
 
 
@@ -193,6 +194,8 @@ async def withdraw(pipeline: Pipeline, gone: Iterable[Sequence[Holding]], what: 
         for rows in gone:
             for resource_type, number in Counter(row.resource_type for row in rows).items():
                 count(pipeline, resource_type, outcome_of(resource_type, what), number)
+        if pipeline.is_dry_run and what is Vanished.DELETE and pipeline.tally.vanished:
+            pipeline.remarks.append(UNCHECKED)
     elif what is Vanished.DELETE:
         await _delete(pipeline, gone)
     else:
