@@ -36,13 +36,16 @@ def list_(ledger: LedgerOption = None, as_json: JsonOption = False) -> None:
             typer.echo(_line(row))
         typer.echo(f"{len(rows):,} dead letters")
         if rows:
-            typer.echo("try: claims dead-letters show Type/id   (all that the server said)")
+            typer.echo("try: claims dead-letters show Type/id or file:line   (all that the server said)")
     raise typer.Exit(1 if rows else 0)
 
 
 @commands.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Type/id.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="Type/id, or the place of input that could not be read (file:line), as the list has it."),
+    ],
     body: Annotated[bool, typer.Option("--body", help="Print the resource itself as well.")] = False,
     ledger: LedgerOption = None,
     as_json: JsonOption = False,
@@ -51,11 +54,11 @@ def show(
 
     Example: claims dead-letters show Claim/claim-20250105-000042
     """
-    resource_type, _, resource_id = name.partition("/")
-    found = _letters(ledger, with_contents=True).filter(resource_type=resource_type, resource_id=resource_id).to_dicts()
-    if not found:
+    letters = _letters(ledger, with_contents=True).to_dicts()
+    found = next((letter for letter in letters if name in {_name(letter), letter["source"]}), None)
+    if found is None:
         raise DataError(f"no dead letter: {name}", fix="claims dead-letters list")
-    letter = {key: value for key, value in found[0].items() if key != "body" or body}
+    letter = {key: value for key, value in found.items() if key != "body" or body}
     if as_json:
         print_json(letter)
         return
@@ -116,7 +119,11 @@ def _letters(ledger: Path | None, *, with_contents: bool) -> "pl.DataFrame":
 
 
 def _line(row: dict[str, Any]) -> str:
-    name = f"{row['resource_type']}/{row['resource_id']}" if row["resource_id"] else "input"
     status = f" (HTTP {row['http_status']})" if row["http_status"] else ""
     reason = row["reason"].replace("\n", "\n  ")
-    return f"{name} from {row['source']}{status}\n  {reason}"
+    return f"{_name(row) or row['resource_type'] or 'input'} from {row['source']}{status}\n  {reason}"
+
+
+def _name(letter: dict[str, Any]) -> str:
+    """Return the `Type/id` of a letter, or "" if its input has no id."""
+    return f"{letter['resource_type']}/{letter['resource_id']}" if letter["resource_id"] else ""

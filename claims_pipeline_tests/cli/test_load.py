@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from claims_pipeline.load.ledger.dead_letters import UNREADABLE, Letter, put_letters
+from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.ports import free_port
 from claims_pipeline_tests.cli.running import run_claims
 from claims_pipeline_tests.lakes import Shape, tiny_lake
@@ -181,3 +184,21 @@ def test_a_ledger_that_is_none_is_named(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "the ledger cannot be used: file is not a database" in done.stderr
+
+
+def test_input_without_an_id_is_listed_and_shown_by_its_place(tmp_path: Path) -> None:
+    place = f"{tmp_path / 'ids.ndjson'}:1"
+    refused = Letter(
+        datetime.now(UTC), "Patient", None, 0, "id is missing", None, place, "", UNREADABLE, None, None, ""
+    )
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        put_letters(ledger, [refused])
+
+    listed, shown, by_type = (
+        run_claims("dead-letters", *arguments, CLAIMS_HOME=str(tmp_path))
+        for arguments in (["list"], ["show", place], ["show", "Patient"])
+    )
+
+    assert listed.stdout.splitlines()[0] == f"Patient from {place}"
+    assert "resource_type   Patient\n" in shown.stdout
+    assert by_type.stderr.splitlines()[0] == "error: no dead letter: Patient"
