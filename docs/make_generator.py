@@ -24,6 +24,7 @@ from claims_pipeline.fidelity.sample import Sample, sample_of
 from claims_pipeline.fidelity.visits import RESPIRATORY_INFECTION
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.reference import read_table
 from claims_pipeline.schema import TABLES, Column, Table
 from claims_pipeline.settings import CLAIMS_A_PERSON_AND_YEAR, Settings
 
@@ -94,6 +95,10 @@ def fidelity(report: FidelityReport) -> str:
         error = "" if one.standard_error is None else f"{one.standard_error:.2f}"
         figures = f"{target} | {generated} | {error} | {bounds}"
         lines.append(f"| {one.row} | {one.metric}: {one.part} | {figures} | {one.verdict} |")
+    lines += ["", "| row | source | bounds |", "| ---: | --- | --- |"]
+    lines += [
+        f"| {row} | {source} | {bounds} |" for row, source, bounds in read_table("calibration_sources").iter_rows()
+    ]
     return "\n".join(lines)
 
 

@@ -14,8 +14,8 @@ LakeArgument = Annotated[Path | None, typer.Argument(show_default="the lake of C
 def fidelity(lake: LakeArgument = None, as_json: JsonOption = False) -> None:
     """Compare a lake with public figures about real claims.
 
-    Exits with 1 when a figure lies out of its bounds. The bounds presume 24 months and 200,000 claims; on a smaller
-    lake a figure out of bounds is called "too small" and is no failure.
+    Exits with 1 when a figure misses its bounds. A figure that is out of its bounds, but by less than two standard
+    errors or in a lake of under 24 months or 200,000 claims, is called "too small" and is no failure.
 
     Example: claims fidelity
     """

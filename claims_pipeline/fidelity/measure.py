@@ -108,13 +108,13 @@ def measure(lake: Lake) -> FidelityReport:
     figures[10, "Conditions among those 65 and over"] = enrolled_conditions(sample)
     figures[10, "Conditions coded on a claim within 12 months (65 and over)"] = coded_conditions(sample)
     large = is_large_enough(sample.start, sample.end, sample.claim_count)
-    rows = read_table("calibration").iter_rows(named=True)
+    rows = read_table("calibration").join(read_table("calibration_sources"), on="row", maintain_order="left")
     return FidelityReport(
         lake=str(lake.root),
         start=sample.start,
         end=sample.end,
         claims=sample.claim_count,
-        measurements=tuple(_measurement(row, figures, is_large=large) for row in rows),
+        measurements=tuple(_measurement(row, figures, is_large=large) for row in rows.iter_rows(named=True)),
     )
 
 
@@ -134,4 +134,5 @@ def _measurement(row: dict[str, object], figures: dict[tuple[int, str], Figures]
         generated=None if found is None else round(found.value, 3),
         standard_error=round(found.error, 3) if found and found.error else None,
         verdict=verdict_of(found, low, high, is_large=is_large),
+        source=f"{row['source']}; {row['tolerance']}",
     )

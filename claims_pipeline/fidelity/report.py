@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import date
+from textwrap import wrap
 from typing import Any, ClassVar, Literal
 
 from claims_pipeline.fidelity.estimate import Estimate
@@ -16,7 +17,7 @@ ERRORS_BEYOND = 2
 WORDS = (
     "+-: standard error, how far chance alone moves a figure of so many people and claims.",
     f"too small: out of its bounds, but by less than {ERRORS_BEYOND} standard errors, or in a lake smaller than the",
-    "bounds presume. reported: no bounds. docs/generator.md has the sources.",
+    "bounds presume. reported: no bounds.",
 )
 Verdict = Literal["holds", "misses", "too small", "reported"]
 
@@ -25,7 +26,8 @@ Verdict = Literal["holds", "misses", "too small", "reported"]
 class Measurement:
     """One figure: its target, its bounds (None: it is only reported), and its value in the lake, `generated`.
 
-    `generated` is None if the lake has nothing to measure, `standard_error` if it is not estimated.
+    `generated` is None if the lake has nothing to measure, `standard_error` if it is not estimated. `source` says
+    where the target is from and how the bounds are set.
     """
 
     row: int
@@ -38,6 +40,7 @@ class Measurement:
     generated: float | None
     standard_error: float | None
     verdict: Verdict
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,11 @@ class FidelityReport:
         for one in self.measurements:
             if f"{one.row}. {one.metric}" != metric:
                 metric = f"{one.row}. {one.metric}"
-                lines += ["", f"{metric} ({one.unit})"]
+                lines += [
+                    "",
+                    f"{metric} ({one.unit})",
+                    *wrap(one.source, 100, initial_indent="  ", subsequent_indent="  "),
+                ]
             lines.append(
                 f"  {one.part:<{width}}  target {_figure(one.target):>7}  generated {_figure(one.generated):>7}"
                 f" {_error(one.standard_error):<7}  bounds {_bounds(one):<16} {one.verdict}".rstrip()

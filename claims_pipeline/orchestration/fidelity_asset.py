@@ -72,9 +72,10 @@ def _calibration_version() -> str:
 def _specs() -> list[dg.AssetCheckSpec]:
     metrics = pl.col("metric").unique(maintain_order=True).str.join("; ")
     rows = read_table("calibration").group_by("row", maintain_order=True).agg(metrics)
+    rows = rows.join(read_table("calibration_sources"), on="row", maintain_order="left")
     return [
-        dg.AssetCheckSpec(CHECK_NAMES[int(row)], asset="fidelity", description=metric)
-        for row, metric in rows.iter_rows()
+        dg.AssetCheckSpec(CHECK_NAMES[int(row)], asset="fidelity", description=f"{metric}. {source}; {tolerance}")
+        for row, metric, source, tolerance in rows.iter_rows()
     ]
 
 
@@ -109,13 +110,13 @@ def fidelity(
 
     with failing_as_dagster():
         report = measure(installation.lake)
-    context.log.info(report.render().splitlines()[-1])
-    judged = [one for one in report.measurements if one.verdict != "reported"]
+    context.log.info(report.summary())
     if context.selected_asset_keys:
         yield dg.MaterializeResult(
             metadata={
-                "rows_held": sum(one.verdict == "holds" for one in judged),
-                "rows_judged": len(judged),
+                "rows_held": report.held,
+                "rows_judged": report.judged,
+                "rows_too_small": report.too_small,
                 "report": dg.MetadataValue.md(_table(report.measurements)),
             }
         )
@@ -135,8 +136,6 @@ def _result(row: int, measurements: "list[Measurement]") -> dg.AssetCheckResult:
 
 
 def _table(measurements: "tuple[Measurement, ...]") -> str:
-    head = "| row | metric | part | target | generated | verdict |\n| --- | --- | --- | --- | --- | --- |\n"
-    return head + "\n".join(
-        f"| {one.row} | {one.metric} | {one.part} | {one.target} | {one.generated} | {one.verdict} |"
-        for one in measurements
-    )
+    names = ("row", "metric", "part", "target", "generated", "standard_error", "verdict")
+    rows = [names, ["---"] * len(names), *([getattr(one, name) for name in names] for one in measurements)]
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)

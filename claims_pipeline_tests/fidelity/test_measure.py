@@ -68,6 +68,7 @@ def test_the_report_reads_as_a_table_and_as_json(report: FidelityReport) -> None
         f" of {len(judged)} figures hold, 0 miss, {report.too_small} cannot be judged (too small)"
     )
     assert report.to_json()["measurements"][0]["part"] == "99211"
+    assert report.to_json()["measurements"][0]["source"].startswith("AAFP FPM")
 
 
 @pytest.mark.heavy

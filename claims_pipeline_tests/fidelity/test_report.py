@@ -38,12 +38,12 @@ def test_a_figure_without_bounds_is_reported() -> None:
 
 
 def test_the_report_gives_the_error_and_says_what_its_words_mean() -> None:
-    found = Measurement(2, "New patients", "99204", "percent", 31.5, 27.5, 35.5, 36.1, 2.4, "too small")
+    found = Measurement(2, "New patients", "99204", "percent", 31.5, 27.5, 35.5, 36.1, 2.4, "too small", "AAFP")
     report = FidelityReport("lake", date(2024, 1, 1), date(2025, 12, 31), 200_000, (found,))
 
     text = report.render()
 
-    assert "2. New patients (percent)" in text
+    assert "2. New patients (percent)\n  AAFP\n" in text
     assert "99204 target 31.50 generated 36.10 +-2.40 bounds 27.50 .. 35.50 too small" in " ".join(text.split())
     assert "+-: standard error" in text
     assert text.endswith("0 of 1 figures hold, 0 miss, 1 cannot be judged (too small)")

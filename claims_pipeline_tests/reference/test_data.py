@@ -148,3 +148,8 @@ def test_fees_are_relative_values_times_the_conversion_factor(code: str, total_r
     """Totals of CMS's relative value file RVU23A."""
     fee = read_table("procedures").filter(hcpcs_code=code)["medicare_fee_amount"].item()
     assert fee == pytest.approx(total_rvu * 33.8872, abs=0.006)
+
+
+def test_every_row_of_the_calibration_has_a_source() -> None:
+    rows = read_table("calibration")["row"].unique(maintain_order=True)
+    assert rows.to_list() == read_table("calibration_sources")["row"].to_list() == [*range(1, len(rows) + 1)]
