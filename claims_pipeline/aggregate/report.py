@@ -31,16 +31,15 @@ class AggregateReport:
     seconds: float
 
     def render(self) -> str:
-        """Return the lines that a person reads."""
-        rows = [(name, f"{count:>12,}") for name, count in self.row_counts.items()]
+        """Return the lines that a person reads; without the rows of models that are as they were."""
+        counts = [("Rows", ""), *((f"  {name}", f"{count:>12,}") for name, count in self.row_counts.items())]
         result = "unchanged since the last build" if self.is_unchanged else "built"
         return aligned(
             [
                 ("Analytics", str(self.analytics_path)),
                 ("Lake", f"{self.day_count:,} days, {self.first_day} to {self.last_day}"),
                 ("Result", f"{result}, {self.seconds:.1f} s"),
-                ("Rows", ""),
-                *[(f"  {name}", count) for name, count in rows],
+                *([] if self.is_unchanged else counts),
             ]
         )
 

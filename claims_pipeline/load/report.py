@@ -173,11 +173,16 @@ class LoadReport:
         latency = " ".join(_milliseconds(value) for value in asdict(self.latency).values())
         codes = " ".join(f"{code}:{count}" for code, count in sorted(self.status_codes.items())) or "-"
         vanished = ", ".join(f"{what}: {count:,}" for what, count in sorted(self.vanished.items()))
-        return [
+        figures = [
             *([("No longer in the source", vanished)] if vanished else []),
             ("Requests with resources", f"{self.requests_with_resources:,}" + (f" ({sent})" if sent else "")),
             ("Requests in all, retries", f"{self.requests:,} {self.retries:,}"),
             ("Answers by status", codes),
+        ]
+        if not self.requests_with_resources:
+            return [*figures, ("Time in all", f"{self.seconds:.1f} s")]
+        return [
+            *figures,
             ("Sent", f"{self.sent_bytes / MEBIBYTE:,.1f} MiB"),
             ("Time in all, sending", f"{self.seconds:.1f} s, {self.sending_seconds:.1f} s"),
             ("Claims/s, resources/s", f"{_rate(self.claims_per_second)} {_rate(self.resources_per_second)}"),

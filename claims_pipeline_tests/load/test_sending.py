@@ -164,6 +164,15 @@ def test_an_unchanged_lake_is_reported_as_unchanged() -> None:
     assert "Requests with resources   0 (nothing was sent, all of it is unchanged)" in report().render()
 
 
+def test_a_load_that_sent_nothing_has_no_figures_of_sending() -> None:
+    assert report().render().splitlines()[-4:] == [
+        "Requests with resources   0 (nothing was sent, all of it is unchanged)",
+        "Requests in all, retries  1 0",
+        "Answers by status         -",
+        "Time in all               0.3 s",
+    ]
+
+
 def test_exit_codes_say_how_the_load_ended() -> None:
     assert report().exit_code == 0
     assert report(by_type={"Claim": Counts(read=1, rejected=1)}).exit_code == 1
