@@ -6,6 +6,7 @@ folder deletes everything. Only downloads (Java archives) are shared, in `cache`
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from claims_pipeline.days import Day
@@ -234,29 +236,52 @@ class Settings(BaseSettings):
         return self.home / "server"
 
 
-def load_settings(**overrides: Any) -> Settings:
+def variable_name(field: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"CLAIMS_{field.removeprefix('CLAIMS_').upper()}"
+
+
+def load_settings(*, named: Callable[[str], str] = variable_name, **overrides: Any) -> Settings:
     """Read the settings from the environment; `overrides` (None means "not given") win.
 
+    Args:
+        named: returns the name under which a setting was overridden, for messages.
+        overrides: values of settings.
+
     Raises:
-        ConfigError: a value is not valid; the message names each variable.
+        ConfigError: a value is not valid; the message names each variable, or each override.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     if empty := [name for name, value in given.items() if value == ""]:
-        message = "".join(f"{_variable((name,))}empty; " for name in empty).removesuffix("; ")
+        message = "; ".join(f"{named(name)}: empty" for name in empty)
         raise ConfigError(message, fix="leave the option out to have the default")
     try:
         return Settings(**given)
     except ValidationError as error:
-        problems = [
-            f"{_variable(problem['loc'])}{problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors(include_url=False)
-        ]
-        raise ConfigError("; ".join(problems), fix="correct the variable or the option of that name") from error
+        problems = [_problem(found, given, named) for found in error.errors(include_url=False)]
+        raise ConfigError("; ".join(problems), fix="correct it, or leave it out to have the default") from error
 
 
-def _variable(location: tuple[int | str, ...]) -> str:
-    # without the value: it may be a password
-    return f"CLAIMS_{str(location[0]).removeprefix('CLAIMS_').upper()}: " if location else ""
+_PLAIN_WORDS = {
+    "greater_than_equal": "should be {ge:,} or more",
+    "less_than_equal": "should be {le:,} or less",
+    "greater_than": "should be more than {gt:,}",
+    "less_than": "should be less than {lt:,}",
+    "int_parsing": "should be a whole number",
+    "float_parsing": "should be a number",
+    "bool_parsing": "should be 1 or 0",
+}
+"""What is wrong with a value, by pydantic's type of error."""
+
+
+def _problem(found: ErrorDetails, given: Mapping[str, Any], named: Callable[[str], str]) -> str:
+    """Return the name of a setting and what is wrong with it, without its value, which may be a password."""
+    message = _PLAIN_WORDS.get(found["type"], found["msg"].removeprefix("Value error, "))
+    message = message.format(**found.get("ctx", {})) if found["type"] in _PLAIN_WORDS else message
+    if not found["loc"]:
+        return message
+    field = str(found["loc"][0])
+    return f"{named(field) if field in given else variable_name(field)}: {message}"
 
 
 def _is_http_url(text: str) -> bool:

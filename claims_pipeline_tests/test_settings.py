@@ -67,7 +67,7 @@ def test_a_feed_ends_yesterday_at_the_latest_but_not_before_its_start() -> None:
 
 @pytest.mark.parametrize("given", [{"patients": 10**8 + 1}, {"claims": 10**9 + 1}])
 def test_a_feed_that_is_too_large_is_refused(given: dict[str, int]) -> None:
-    with pytest.raises(ConfigError, match=f"CLAIMS_{next(iter(given)).upper()}: .* less than or equal to"):
+    with pytest.raises(ConfigError, match=f"CLAIMS_{next(iter(given)).upper()}: should be .* or less"):
         load_settings(**given)
 
 
@@ -92,8 +92,21 @@ def test_every_wrong_value_is_named_by_its_variable(monkeypatch: pytest.MonkeyPa
     with pytest.raises(ConfigError) as caught:
         load_settings()
 
-    assert "CLAIMS_WORKERS: " in caught.value.message
-    assert "CLAIMS_START_DATE: " in caught.value.message
+    assert caught.value.message == (
+        "CLAIMS_START_DATE: should be a day such as 2025-01-31, not '2025-02-30'; CLAIMS_WORKERS: should be 1 or more"
+    )
+
+
+def test_a_wrong_option_is_named_by_itself_and_a_wrong_variable_beside_it_by_its_own_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CLAIMS_SMTP_PORT", "mail")
+    monkeypatch.setenv("CLAIMS_WORKERS", "many")
+
+    with pytest.raises(ConfigError) as caught:
+        load_settings(named=str.upper, workers=0)
+
+    assert caught.value.message == "WORKERS: should be 1 or more; CLAIMS_SMTP_PORT: should be a whole number"
 
 
 @pytest.mark.parametrize(

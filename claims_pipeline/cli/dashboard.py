@@ -6,6 +6,7 @@ import typer
 
 from claims_pipeline.cli.app import app, err
 from claims_pipeline.cli.heap import share_arenas
+from claims_pipeline.cli.options import settings_with
 
 
 @app.command()
@@ -24,9 +25,8 @@ def dashboard(
     share_arenas()  # before the imports, which start threads
 
     from claims_pipeline.dashboard import serve
-    from claims_pipeline.settings import load_settings
 
-    settings = load_settings(dashboard_host=host, dashboard_port=port)
+    settings = settings_with(dashboard_host=host, dashboard_port=port)
     if not settings.analytics_path.exists():
         err.print("The analytics are not built yet; the page fills when they are: claims aggregate")
     serve(settings, lambda: err.print(f"Dashboard: {settings.dashboard_url}  (Ctrl+C ends it)", markup=False))

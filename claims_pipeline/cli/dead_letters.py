@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish, print_json
-from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress
+from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress, settings_with
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.settings import load_settings
 
@@ -80,7 +80,7 @@ def retry(
     """
     from claims_pipeline import load
 
-    settings = load_settings(fhir_base_url=fhir_base)
+    settings = settings_with(fhir_base_url=fhir_base)
     with load_progress(settings) as on_progress:
         report = load.retry_dead_letters(names or [], settings, ledger_path=ledger, on_progress=on_progress)
     finish(report, settings, as_json=as_json)

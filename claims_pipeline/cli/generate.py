@@ -7,6 +7,7 @@ import typer
 
 from claims_pipeline.cli.app import JsonOption, app, err, finish
 from claims_pipeline.cli.days import day_progress
+from claims_pipeline.cli.options import settings_with
 from claims_pipeline.errors import ConfigError
 
 Claims = Annotated[
@@ -74,13 +75,12 @@ def generate(
     """
     from claims_pipeline.export import chosen_format, produce, require_target
     from claims_pipeline.lake import requested_feed
-    from claims_pipeline.settings import load_settings
 
     if output == "":
         raise ConfigError(
             "--output: the name of a file or folder is empty", fix="leave it out for the lake of CLAIMS_HOME"
         )
-    settings = load_settings(
+    settings = settings_with(
         claims=claims,
         patients=patients,
         start_date=start_date,

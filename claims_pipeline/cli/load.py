@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish
-from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, days_between, load_progress
+from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, days_between, load_progress, settings_with
 from claims_pipeline.errors import ConfigError
-from claims_pipeline.settings import Settings, load_settings
+from claims_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +135,7 @@ def load(
         exclude=_names("--exclude", exclude),
         id_prefix=id_prefix,
     )
-    settings = load_settings(fhir_base_url=fhir_base, batch_size=batch_size, workers=workers)
+    settings = settings_with(fhir_base_url=fhir_base, batch_size=batch_size, workers=workers)
     lake = _lake(paths, settings)
     load_it = _loader(lake, paths or [], days_between(day, start_date, end_date), options)
     with load_progress(settings) as on_progress:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from claims_pipeline.cli.app import err
 from claims_pipeline.days import parse_day
 from claims_pipeline.errors import ConfigError
-from claims_pipeline.settings import Settings
+from claims_pipeline.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from claims_pipeline.load import OnProgress, Progress
@@ -29,6 +29,24 @@ LedgerOption = Annotated[
     Path | None,
     typer.Option("--hash-file", help="The ledger: what the server holds.", show_default="CLAIMS_HOME/ledger.sqlite"),
 ]
+
+
+OPTION_NAMES = {"fhir_base_url": "--fhir-base", "dashboard_host": "--host", "dashboard_port": "--port"}
+"""Options that have another name than their setting."""
+
+
+def settings_with(**options: Any) -> Settings:
+    """Return the settings, of which the options of a command override some (None means "not given").
+
+    Raises:
+        ConfigError: a value is not valid; the message names each option or variable.
+    """
+    return load_settings(named=option_name, **options)
+
+
+def option_name(setting: str) -> str:
+    """Return the option that overrides a setting."""
+    return OPTION_NAMES.get(setting, f"--{setting.replace('_', '-')}")
 
 
 def days_between(day: str | None, start: str | None, end: str | None) -> list[date] | None:

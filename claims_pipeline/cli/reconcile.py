@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish
-from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress
+from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress, settings_with
 
 
 @app.command()
@@ -27,9 +27,8 @@ def reconcile(
     Example: claims reconcile --deep --repair
     """
     from claims_pipeline import load
-    from claims_pipeline.settings import load_settings
 
-    settings = load_settings(fhir_base_url=fhir_base)
+    settings = settings_with(fhir_base_url=fhir_base)
     with load_progress(settings) as on_progress:
         report = load.reconcile(settings, ledger_path=ledger, deep=deep, repair=repair, on_progress=on_progress)
     finish(report, settings, as_json=as_json)

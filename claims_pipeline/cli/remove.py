@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish
-from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress
+from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress, settings_with
 from claims_pipeline.errors import ConfigError
 
 
@@ -21,9 +21,8 @@ def remove(
     Example: claims remove --yes
     """
     from claims_pipeline import load
-    from claims_pipeline.settings import load_settings
 
-    settings = load_settings(fhir_base_url=fhir_base)
+    settings = settings_with(fhir_base_url=fhir_base)
     if not yes and not typer.confirm(f"Delete everything that was loaded to {settings.fhir_base_url}?", err=True):
         raise ConfigError("nothing was deleted", fix="claims remove --yes")
     with load_progress(settings) as on_progress:

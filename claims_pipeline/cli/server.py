@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, show
+from claims_pipeline.cli.options import settings_with
 
 NOT_REACHED = 3
 
@@ -90,9 +91,8 @@ def prepare(
     """
     from claims_pipeline import server
     from claims_pipeline.fhir_access import client_options
-    from claims_pipeline.settings import load_settings
 
-    settings = load_settings(fhir_base_url=fhir_base)
+    settings = settings_with(fhir_base_url=fhir_base)
     if server.install_search_parameters(settings.fhir_base_url, client_options(settings)):
         typer.echo(
             "Claim?diagnosis= answers now; claims stored before are found once the server has indexed them again"

@@ -23,6 +23,10 @@ CURRENT_STATE = {"Patient": "patients_current", "Coverage": "coverages_current",
 """Model that holds the current state of each resource type of the feed."""
 
 
+_OPTIONS = {"claims": "--claims", "patients": "--patients", "end_date": "--days"}
+"""The option of `claims demo` that sets each setting."""
+
+
 @dataclass(frozen=True)
 class DemoReport:
     """What the demo made, and whether the FHIR server holds what the lake does.
@@ -136,7 +140,7 @@ def demo_settings(*, days: int | None, claims: int | None, patients: int | None)
         last_day = None if days is None else first_day(load_settings()) + timedelta(days=days - 1)
     except OverflowError as error:
         raise ConfigError(f"--days {days} leads beyond the calendar") from error
-    return load_settings(claims=claims, patients=patients, end_date=last_day)
+    return load_settings(named=_OPTIONS.__getitem__, claims=claims, patients=patients, end_date=last_day)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

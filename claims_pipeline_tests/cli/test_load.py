@@ -26,9 +26,11 @@ def run(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("options", "exit_code", "message"),
     [
-        (["--fhir-base", "127.0.0.1:8080/fhir"], 2, "not the address of a FHIR server"),
-        (["--workers", "0"], 2, "CLAIMS_WORKERS: Input should be greater than or equal to 1"),
-        (["--batch-size", "0"], 2, "CLAIMS_BATCH_SIZE: Input should be greater than or equal to 1"),
+        (["--fhir-base", "127.0.0.1:8080/fhir"], 2, "--fhir-base: not the address of a FHIR server"),
+        (["--fhir-base", ""], 2, "--fhir-base: empty"),
+        (["--workers", "65"], 2, "--workers: should be 64 or less"),
+        (["--workers", "0"], 2, "--workers: should be 1 or more"),
+        (["--batch-size", "0"], 2, "--batch-size: should be 1 or more"),
         (["--day", "2025-02-30"], 2, "--day should be a day such as 2025-01-31, not '2025-02-30'"),
         (["--day", "2025-W01-3"], 2, "--day should be a day such as 2025-01-31, not '2025-W01-3'"),
         (["--start-date", "20250105", "--end-date", "2025-01-06"], 2, "--start-date should be a day"),

@@ -72,3 +72,5 @@ def test_a_demo_of_days_to_come_is_refused() -> None:
 def test_a_demo_beyond_the_calendar_is_refused() -> None:
     with pytest.raises(ConfigError, match="--days 100000000"):
         stack.demo_settings(days=100_000_000, claims=None, patients=None)
+    with pytest.raises(ConfigError, match="--days: not a day from 1900-01-01 to 2199-12-31"):
+        stack.demo_settings(days=80_000, claims=None, patients=None)
