@@ -274,14 +274,19 @@ _PLAIN_WORDS = {
 """What is wrong with a value, by pydantic's type of error."""
 
 
+def plain_words(found: ErrorDetails) -> str:
+    """Return what pydantic found wrong with a value, without the value, which may be a password."""
+    if words := _PLAIN_WORDS.get(found["type"]):
+        return words.format(**found.get("ctx", {}))
+    return found["msg"].removeprefix("Value error, ")
+
+
 def _problem(found: ErrorDetails, given: Mapping[str, Any], named: Callable[[str], str]) -> str:
-    """Return the name of a setting and what is wrong with it, without its value, which may be a password."""
-    message = _PLAIN_WORDS.get(found["type"], found["msg"].removeprefix("Value error, "))
-    message = message.format(**found.get("ctx", {})) if found["type"] in _PLAIN_WORDS else message
+    """Return the name of a setting, and what is wrong with it."""
     if not found["loc"]:
-        return message
+        return plain_words(found)
     field = str(found["loc"][0])
-    return f"{named(field) if field in given else variable_name(field)}: {message}"
+    return f"{named(field) if field in given else variable_name(field)}: {plain_words(found)}"
 
 
 def _is_http_url(text: str) -> bool:

@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from claims_pipeline.cli import (
     aggregate,
@@ -27,6 +28,7 @@ from claims_pipeline.cli import (
 from claims_pipeline.cli.app import app, print_error
 from claims_pipeline.errors import ClaimsPipelineError, ConfigError, Interrupted
 from claims_pipeline.home import UMASK
+from claims_pipeline.settings import plain_words
 from claims_pipeline.signals import ending_like_ctrl_c
 
 __all__ = [
@@ -69,17 +71,20 @@ def main() -> None:
 
 
 def _run() -> None:
-    """Run the application; wrong usage with --json ends as every other error does, in JSON too."""
-    if "--json" not in sys.argv:
-        app()
-        return
+    """Run the application; wrong usage ends as every other error does.
+
+    Raises:
+        ConfigError: a command, an option or a value is wrong.
+    """
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(standalone_mode=False, prog_name="claims"))
     except _UsageError as error:
+        if not error.message:  # a group without a command: its help was printed
+            sys.exit(ConfigError.exit_code)
+        if isinstance(error.__cause__, ValidationError):
+            error.message = plain_words(error.__cause__.errors(include_url=False)[0])
         command = error.ctx.command_path if error.ctx else "claims"
-        _fail(ConfigError(error.format_message(), fix=f"{command} --help"))
-    except typer.Abort:
-        _fail(ClaimsPipelineError("it was not confirmed, so nothing was done", fix="confirm it, or give --yes"))
+        raise ConfigError(error.format_message(), fix=f"{command} --help") from error
 
 
 def _fail(error: ClaimsPipelineError) -> NoReturn:

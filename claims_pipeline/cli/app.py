@@ -56,6 +56,28 @@ def print_error(error: ClaimsPipelineError, *, as_json: bool) -> None:
         print_json({"error": error.to_json()})
 
 
+def require_confirmation(question: str, *, yes: bool) -> None:
+    """Ask a question on the terminal, unless `yes`.
+
+    Raises:
+        ClaimsPipelineError: the answer is no, or there is none.
+    """
+    if yes:
+        return
+    try:
+        if typer.confirm(question, err=True):
+            return
+    except typer.Abort as ended:
+        if isinstance(ended.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from ended
+        is_line_ended = False
+    else:
+        is_line_ended = sys.stdin.isatty()
+    if not is_line_ended:
+        typer.echo(err=True)
+    raise ClaimsPipelineError("it was not confirmed, so nothing was done", fix="answer y, or give --yes")
+
+
 def show(answer: Report, *, as_json: bool) -> None:
     """Print an answer as lines, or as JSON."""
     if as_json:

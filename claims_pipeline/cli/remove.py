@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from claims_pipeline.cli.app import JsonOption, app, finish
+from claims_pipeline.cli.app import JsonOption, app, finish, require_confirmation
 from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress, settings_with
-from claims_pipeline.errors import ConfigError
 
 
 @app.command()
@@ -23,8 +22,7 @@ def remove(
     from claims_pipeline import load
 
     settings = settings_with(fhir_base_url=fhir_base)
-    if not yes and not typer.confirm(f"Delete everything that was loaded to {settings.fhir_base_url}?", err=True):
-        raise ConfigError("nothing was deleted", fix="claims remove --yes")
+    require_confirmation(f"Delete everything that was loaded to {settings.fhir_base_url}?", yes=yes)
     with load_progress(settings) as on_progress:
         report = load.remove(settings, ledger_path=ledger, on_progress=on_progress)
     finish(report, settings, as_json=as_json)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from claims_pipeline.cli.app import JsonOption, app, show
+from claims_pipeline.cli.app import JsonOption, app, require_confirmation, show
 from claims_pipeline.cli.options import settings_with
 
 NOT_REACHED = 3
@@ -138,9 +138,8 @@ def restore(
     settings = load_settings()
     server.require_usable(settings)
     made_at = server.require_backup(settings, file)
-    if not yes:
-        question = f"Replace all that the FHIR server in {settings.server_path} holds by the backup of {made_at}?"
-        typer.confirm(question, abort=True, err=True)
+    question = f"Replace all that the FHIR server in {settings.server_path} holds by the backup of {made_at}?"
+    require_confirmation(question, yes=yes)
     with steps() as on_step, server.none_left_behind(settings, on_step):
         is_running = server.restore(settings, file, on_step)
     typer.echo(f"restored the backup of {made_at}" + ("" if is_running else "; start it with claims server start"))
@@ -160,8 +159,7 @@ def wipe(
     from claims_pipeline.settings import load_settings
 
     settings = load_settings()
-    if not yes:
-        typer.confirm(f"Delete all resources of the FHIR server in {settings.server_path}?", abort=True, err=True)
+    require_confirmation(f"Delete all resources of the FHIR server in {settings.server_path}?", yes=yes)
     with steps() as on_step:
         was_there = server.wipe(settings, on_step)
     typer.echo("wiped" if was_there else "there was nothing to wipe")

@@ -33,10 +33,10 @@ def none_left_behind(settings: Settings, on_step: OnStep) -> Iterator[None]:
 def stopping_what_started(
     stop: Callable[[], None], names: Callable[[], list[str]], on_step: OnStep, *, by: str
 ) -> Iterator[None]:
-    """Call `stop` if a signal ends the `with` block, and report what still runs, then or after an error.
+    """Call `stop` if a signal ends the `with` block, and report what still runs then.
 
     Other processes that the block started are stopped too; those that ran before it keep running. A second signal
-    interrupts the stopping.
+    interrupts the stopping. An error stops nothing; what runs is reported if the block started some of it.
 
     Args:
         stop: stops the processes that this process started.
@@ -60,7 +60,7 @@ def stopping_what_started(
         where = signalled.where if isinstance(signalled, Interrupted) else ""
         raise _interrupted(names(), where, by) from signalled
     except ClaimsPipelineError:
-        if left := names():
+        if set(started_here()) - set(before) and (left := names()):
             on_step(f"still running: {', '.join(left)} ({by} stops it)")
         raise
 

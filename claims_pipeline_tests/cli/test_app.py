@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from claims_pipeline import __version__, cli
+from claims_pipeline_tests.cli.running import run_claims
 
 
 def claims(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -26,8 +27,19 @@ def test_version_is_printed() -> None:
 def test_wrong_usage_exits_with_2_and_no_traceback(arguments: list[str]) -> None:
     done = claims(*arguments)
 
+    what, fix = done.stderr.splitlines()
     assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    assert what.startswith(f"error: No such {'option' if '-' in arguments[0][:1] else 'command'}")
+    assert fix == "try:   claims --help"
+
+
+@pytest.mark.parametrize("group", [[], ["server"], ["dead-letters"]], ids=str)
+def test_a_group_without_a_command_prints_its_help(group: list[str]) -> None:
+    done = run_claims(*group)
+
+    assert done.returncode == 2
+    assert "Usage: claims" in done.stdout + done.stderr
+    assert "error:" not in done.stderr
 
 
 @pytest.mark.heavy
@@ -46,10 +58,11 @@ def test_a_name_of_a_file_that_is_no_text_is_printed_with_escapes(monkeypatch: p
     printed = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, "utf-8", write_through=True))
     monkeypatch.setattr(sys, "argv", ["claims", "load", "\udcff.ndjson"])
-    monkeypatch.setattr(cli, "app", lambda: typer.echo(f"Load: {sys.argv[-1]}"))
+    monkeypatch.setattr(cli, "app", lambda **_: typer.echo(f"Load: {sys.argv[-1]}"))
     before = os.umask(0o022)
     try:
-        cli.main()
+        with pytest.raises(SystemExit, match="None"):
+            cli.main()
     finally:
         os.umask(before)
 

@@ -89,10 +89,17 @@ def test_a_log_that_is_not_there_is_reported(tmp_path: Path) -> None:
     assert "there is no log of hapi yet" in done.stderr
 
 
-def test_a_wipe_asks_first(tmp_path: Path) -> None:
-    done = claims_server("wipe", CLAIMS_HOME=str(tmp_path))
+@pytest.mark.parametrize("command", [("server", "wipe"), ("remove",)], ids=" ".join)
+@pytest.mark.parametrize("answer", ["", "n\n"], ids=["no answer", "no"])
+def test_what_deletes_asks_first_and_says_how_to_do_without(
+    command: tuple[str, ...], answer: str, tmp_path: Path
+) -> None:
+    done = run_claims(*command, text=answer, CLAIMS_HOME=str(tmp_path))
     assert done.returncode == 1
-    assert "Delete all resources" in done.stderr
+    question, what, fix = (line for line in done.stderr.splitlines() if line)
+    assert question.startswith("Delete ")
+    assert what == "error: it was not confirmed, so nothing was done"
+    assert fix.endswith("--yes")
 
 
 def test_restoring_what_is_no_backup_is_three_lines_and_asks_nothing(reachable: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from claims_pipeline.errors import Interrupted, ServiceError
+from claims_pipeline.errors import ConfigError, Interrupted, ServiceError
 from claims_pipeline.ports import free_port
 from claims_pipeline.processes import (
     ProcessIdentity,
@@ -111,13 +111,34 @@ def test_what_this_process_started_before_for_others_goes_on(settings: Settings,
         stop(earlier, seconds=5)
 
 
-def test_an_error_stops_nothing_and_says_what_still_runs(settings: Settings, dashboard: ProcessIdentity) -> None:
+def test_an_error_stops_nothing_and_says_what_still_runs(settings: Settings) -> None:
     steps: list[str] = []
-    with pytest.raises(ServiceError, match="no luck"), none_left_behind(settings, steps.append):
-        raise ServiceError("no luck")
+    started: list[ProcessIdentity] = []
 
-    assert is_running(dashboard)
-    assert steps == ["still running: dashboard (claims down stops it)"]
+    def start_and_fail() -> None:
+        with none_left_behind(settings, steps.append):
+            started.append(start_detached(SLEEP, log=settings.home / "log"))
+            write_pid_file(settings.home / "dashboard.pid", started[0])
+            raise ServiceError("no luck")
+
+    try:
+        with pytest.raises(ServiceError, match="no luck"):
+            start_and_fail()
+        assert is_running(started[0])
+        assert steps == ["still running: dashboard (claims down stops it)"]
+    finally:
+        stop(started[0], seconds=5)
+
+
+def test_an_error_of_a_command_that_started_nothing_is_all_that_is_said(
+    settings: Settings, of_another_command: ProcessIdentity
+) -> None:
+    steps: list[str] = []
+    with pytest.raises(ConfigError, match="there already"), none_left_behind(settings, steps.append):
+        raise ConfigError("this file is there already")
+
+    assert is_running(of_another_command)
+    assert steps == []
 
 
 @pytest.mark.heavy
