@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from claims_pipeline.errors import ClaimsPipelineError, FhirError
+from claims_pipeline.errors import ClaimsPipelineError, FhirError, ServerUnavailable
 from claims_pipeline.load.event_loop import run_to_end, stopping_on_interrupt
 from claims_pipeline.load.ledger.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.lock import holding_lock
@@ -118,9 +118,14 @@ class Session:
             return _report(pipeline, source, time.monotonic() - self.began)
 
     async def _require_belonging(self, ledger: Ledger, client: FhirClient) -> None:
-        waiting = Progress(f"{'waiting for' if self.wait else 'asking'} {client.base_url}")
-        async with reporting(self.on_progress, waiting):
-            marker = await read_marker(client, wait_seconds=self.settings.fhir_wait_seconds if self.wait else 0)
+        try:
+            async with reporting(self.on_progress, Progress(f"asking {client.base_url}")):
+                marker = await read_marker(client, wait_seconds=0)
+        except ServerUnavailable:
+            if not self.wait:
+                raise
+            async with reporting(self.on_progress, Progress(f"waiting for {client.base_url}")):
+                marker = await read_marker(client, wait_seconds=self.settings.fhir_wait_seconds)
         match OnMismatch.REFUSE if self.options.is_dry_run else self.options.on_mismatch:
             case OnMismatch.ADOPT:
                 self.on_progress(Progress("comparing the ledger with the server"))

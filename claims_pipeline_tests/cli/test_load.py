@@ -165,7 +165,7 @@ def test_a_load_that_is_ended_while_it_waits_for_the_server_reports_it(tmp_path:
     command = [*COMMAND, "--fhir-base", f"http://127.0.0.1:{free_port()}/fhir"]
     load = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     assert load.stderr is not None
-    assert "waiting for" in load.stderr.readline()
+    assert [load.stderr.readline().split(" http")[0] for _ in range(2)] == ["asking", "waiting for"]
     time.sleep(1.5)
 
     load.send_signal(number)

@@ -166,7 +166,7 @@ def test_what_takes_long_is_said(fake_server: FakeServer, fake_target: Settings,
         on_progress=lambda progress: stages.append(progress.stage),
     )
 
-    assert stages[:2] == [f"waiting for {fake_target.fhir_base_url}", "comparing the ledger with the server"]
+    assert stages[:2] == [f"asking {fake_target.fhir_base_url}", "comparing the ledger with the server"]
 
 
 @pytest.mark.heavy
