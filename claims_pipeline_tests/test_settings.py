@@ -66,7 +66,7 @@ def test_a_feed_ends_yesterday_at_the_latest_but_not_before_its_start() -> None:
 
 
 @pytest.mark.parametrize("given", [{"patients": 10**8 + 1}, {"claims": 10**9 + 1}])
-def test_a_feed_that_is_too_large_is_refused(given: dict[str, int]) -> None:
+def test_a_feed_that_is_too_large_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"CLAIMS_{next(iter(given)).upper()}: should be .* or less"):
         load_settings(**given)
 

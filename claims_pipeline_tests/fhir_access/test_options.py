@@ -73,7 +73,7 @@ def test_the_systems_certificates_are_trusted_except_for_a_server_of_this_machin
 
 
 @pytest.mark.parametrize("oauth", [{}, {"fhir_client_id": "loader", "fhir_client_secret": "s"}], ids=["none", "oauth"])
-def test_the_list_of_certificates_is_read_once_a_client(monkeypatch: pytest.MonkeyPatch, oauth: dict[str, str]) -> None:
+def test_the_list_of_certificates_is_read_once_a_client(monkeypatch: pytest.MonkeyPatch, oauth: dict[str, Any]) -> None:
     read: list[ssl.SSLContext] = []
     create = ssl.create_default_context
 
