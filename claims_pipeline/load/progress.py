@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 PACE_SECONDS = 30.0
 """The pace is that of this time: a server becomes faster, and resource types differ, so older figures mislead."""
@@ -90,12 +90,12 @@ class Pace:
     @property
     def claims_per_second(self) -> float:
         """Claims loaded a second in that time, counted from the first that was sent; 0 before."""
-        return self._per_second([(sample.time, sample.claims) for sample in self._samples])
+        return self._per_second("claims", self._since("claims"))
 
     @property
     def resources_per_second(self) -> float:
-        """Resources loaded a second in that time, counted from the first that was sent; 0 before."""
-        return self._per_second([(sample.time, sample.resources) for sample in self._samples])
+        """Resources loaded a second in that time, or in the part of it in which claims are loaded; 0 before."""
+        return self._per_second("resources", self._since("claims" if self.claims_per_second else "resources"))
 
     def progress(
         self, stage: str, *, settled: int, total: int, claims: int, resources: int, in_flight: int, retries: int
@@ -113,13 +113,17 @@ class Pace:
             seconds_left=self.seconds_left(total - settled),
         )
 
-    @staticmethod
-    def _per_second(counts: Sequence[tuple[float, int]]) -> float:
-        if not counts:
+    def _since(self, counted: Literal["claims", "resources"]) -> _Sample | None:
+        """Return the last sample before something was counted, or the first sample."""
+        without = [sample for sample in self._samples if not getattr(sample, counted)]
+        return without[-1] if without else next(iter(self._samples), None)
+
+    def _per_second(self, counted: Literal["claims", "resources"], began: _Sample | None) -> float:
+        if began is None or self._samples[-1].time <= began.time:
             return 0.0
-        without = [sample for sample in counts if not sample[1]]
-        (began, first), (ended, last) = without[-1] if without else counts[0], counts[-1]
-        return (last - first) / (ended - began) if ended > began else 0.0
+        ended = self._samples[-1]
+        loaded: int = getattr(ended, counted) - getattr(began, counted)
+        return loaded / (ended.time - began.time)
 
     def seconds_left(self, remaining: int) -> float | None:
         """Return how many seconds `remaining` resources take at this pace; None if it is too early to say."""

@@ -61,6 +61,16 @@ def test_claims_a_second_count_from_when_the_first_were_sent() -> None:
     assert pace.claims_per_second == pytest.approx(100.0)
 
 
+def test_no_more_claims_than_resources_are_loaded_a_second_after_a_change_of_table() -> None:
+    pace = Pace()
+    for second in range(9):
+        pace.add(float(second), second * 10, 0, second * 10)  # patients
+    pace.add(10.0, 280, 200, 280)  # claims
+
+    assert pace.claims_per_second == pytest.approx(100.0)
+    assert pace.resources_per_second == pytest.approx(100.0)
+
+
 def test_there_is_no_forecast_from_a_moment_or_from_nothing() -> None:
     pace = Pace()
     assert pace.seconds_left(10) is None
