@@ -15,7 +15,7 @@ from claims_pipeline.dashboard.breakdown import Breakdown, BreakdownQuery, break
 from claims_pipeline.dashboard.cards import Cards, cards
 from claims_pipeline.dashboard.changes import ChangeQuery, WhatChanged, what_changed
 from claims_pipeline.dashboard.charts import CHARTS, Chart
-from claims_pipeline.dashboard.concentration import Concentration, concentration
+from claims_pipeline.dashboard.concentration import Concentration, Course, concentration, concentration_course
 from claims_pipeline.dashboard.details import ClaimDetail, PatientDetail, claim_as_fhir, claim_detail, patient_detail
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.dashboard.download import claims_csv, claims_parquet
@@ -87,6 +87,12 @@ def get_cost_outliers(view: CurrentView, query: Annotated[OutlierQuery, Query()]
 def get_concentration(view: CurrentView, filters: Annotated[Filters, Query()]) -> Concentration:
     """Return the share of the charges that the costliest 1, 5, 10, 20 and 50% of the patients have."""
     return concentration(view, filters)
+
+
+@router.get("/api/stats/concentration/course", tags=["figures"], summary="Charges of the costliest patients over time")
+def get_concentration_course(view: CurrentView, filters: Annotated[Filters, Query()]) -> Course:
+    """Return the share of the charges that the costliest 5% of the patients of each day, week or month have."""
+    return concentration_course(view, filters)
 
 
 @router.get("/api/pipeline", tags=["service"], summary="What the pipeline did last")

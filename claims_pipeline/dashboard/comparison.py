@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Compare, Filters
+from claims_pipeline.dashboard.grains import name_of
 from claims_pipeline.dashboard.members import days_chosen
 
 DEFAULT_DAYS = 84
@@ -55,7 +56,8 @@ def compared_days(view: View, compared: Comparison) -> ComparedDays:
     reason = (
         ""
         if compared.is_covered
-        else f"There is nothing to compare with: the lake has no claims from before {view.built_from.first_day}."
+        else f"There is nothing to compare with: the lake has no claims from before "
+        f"{name_of('day', view.built_from.first_day)}."
     )
     return ComparedDays(
         first_day=compared.first,

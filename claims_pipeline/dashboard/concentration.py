@@ -4,6 +4,7 @@ from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import Amount
+from claims_pipeline.dashboard.charts.periods import complete_periods
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
@@ -23,6 +24,24 @@ where patients > 0
 order by top_percent"""
 
 
+TOP_PERCENT = 5
+"""Of the patients with charges, in the course."""
+
+_COURSE = """with spent as (
+    select date_trunc('{grain}', received_date)::date as first_day, sum(total_charge_amount)::decimal(18, 2) as amount
+    from claims_current {where} group by first_day, patient_number
+),
+ranked as (
+    select first_day, list_reverse_sort(list(amount)) as amounts, count(*) as patients, sum(amount) as total
+    from spent group by first_day
+)
+select first_day, round(
+    100.0 * list_sum(amounts[:greatest(ceil({top} / 100.0 * patients), 1)::bigint]) / nullif(total, 0), 1
+) as charge_percent
+from ranked
+order by first_day"""
+
+
 class TopShare(BaseModel):
     """What the costliest patients have of the charges."""
 
@@ -39,6 +58,13 @@ class Concentration(BaseModel):
     sql: str = Field(description=RUN_AS_IT_IS)
 
 
+class Course(BaseModel):
+    """A share by day, or complete week or month of receipt."""
+
+    items: list[float | None] = Field(description="In order of time; null where there are no charges.")
+    sql: str = Field(description=f"With the days, weeks or months that are not complete. {RUN_AS_IT_IS}")
+
+
 def concentration(view: View, filters: Filters) -> Concentration:
     """Return the shares of the charges that the costliest patients have, from the top 1% to all of them."""
     sql = shares_sql(filters)
@@ -46,7 +72,20 @@ def concentration(view: View, filters: Filters) -> Concentration:
     return Concentration(items=[TopShare.model_validate(row) for row in rows], sql=shown_sql(sql, filters.parameters))
 
 
+def concentration_course(view: View, filters: Filters) -> Course:
+    """Return the share of the charges that the costliest 5% of the patients of each day, week or month have."""
+    shown = complete_periods(view, filters)
+    grain = shown[0].grain if shown else "day"
+    sql = _COURSE.format(where=_where_charged(filters), grain=grain, top=TOP_PERCENT)
+    rows = view.select_remembered(sql, *filters.parameters) if shown else []
+    shares = {row["first_day"]: row["charge_percent"] for row in rows}
+    return Course(items=[shares.get(one.first) for one in shown], sql=shown_sql(sql, filters.parameters))
+
+
 def shares_sql(filters: Filters) -> str:
     """Return the query of the shares, one row for each of PERCENTILES."""
-    where = f"{filters.where} {'and' if filters.where else 'where'} {filters.charged}"
-    return _SHARES.format(where=where, percentiles=list(PERCENTILES))
+    return _SHARES.format(where=_where_charged(filters), percentiles=list(PERCENTILES))
+
+
+def _where_charged(filters: Filters) -> str:
+    return f"{filters.where} {'and' if filters.where else 'where'} {filters.charged}"

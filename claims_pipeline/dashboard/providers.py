@@ -80,6 +80,7 @@ class ProviderDetail(BaseModel):
     claims: str = Field(description="Address of the provider's claims.")
     fhir_url: str = Field(description="The practitioner on the FHIR server, if loaded.")
     sql: str = Field(description=f"The figures. {RUN_AS_IT_IS}")
+    mix_sql: str = Field(description=f"The mix. {RUN_AS_IT_IS}")
 
 
 def provider_detail(view: View, practitioner_id: str, *, fhir_base_url: str) -> ProviderDetail:
@@ -118,4 +119,5 @@ def provider_detail(view: View, practitioner_id: str, *, fhir_base_url: str) -> 
         claims=f"/api/claims?provider={practitioner_id}",
         fhir_url=f"{fhir_base_url}/Practitioner/{practitioner_id}",
         sql=shown_sql(_FIGURES, chosen),
+        mix_sql=shown_sql(_MIX, chosen),
     )

@@ -1,17 +1,24 @@
 """The headline cards, and the SQL that is shown for figures."""
 
 from datetime import date
+from math import ceil
 from typing import Any
 
 import duckdb
 import httpx
+import polars as pl
 import pytest
 
+from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.cards import cards
+from claims_pipeline.dashboard.concentration import concentration_course
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.stats import stats
+from claims_pipeline.lake import Lake
 from claims_pipeline.settings import Settings
+from claims_pipeline_tests.dashboard.conftest import ANALYTICS
+from claims_pipeline_tests.dashboard.generated_lake import latest
 
 pytestmark = pytest.mark.heavy  # a generated lake
 
@@ -83,6 +90,8 @@ def test_the_sql_of_a_provider_gives_the_panel(client: httpx.Client, example_set
     assert {row[0]: row[1:] for row in rows} == {
         one["name"]: (one["value"], one["peer_median"]) for one in answer["figures"]
     }
+    mix = run(example_settings, answer["mix_sql"])
+    assert mix == [tuple(one.values()) for one in answer["mix"]]
 
 
 def test_the_sql_of_what_changed_gives_the_later_charges(client: httpx.Client, example_settings: Settings) -> None:
@@ -110,6 +119,28 @@ def test_a_change_is_against_the_days_before(client: httpx.Client) -> None:
 
 def test_the_costliest_patient_has_their_share(client: httpx.Client) -> None:
     assert card(client, "top_5_percent")["value"] == round(100 * 350.5 / 500.5, 1)
+
+
+def test_the_course_of_the_costliest_patients_has_their_share_of_each_month(view: View, lake: Lake) -> None:
+    filters = Filters(received_from=date(2025, 1, 6), received_to=date(2025, 2, 23), gender=["female"])
+    charged = latest(lake, schema.CLAIMS).filter(
+        pl.col("received_date").is_between(date(2025, 1, 6), date(2025, 2, 23)), pl.col("claim_status") == "active"
+    )
+    women = latest(lake, schema.PATIENTS).filter(pl.col("gender") == "female")
+    spent = charged.join(women, on="patient_id", how="semi").group_by(
+        pl.col("received_date").dt.truncate("1w").alias("first_day"), "patient_id"
+    )
+    expected = []
+    for _, week in sorted(
+        spent.agg(pl.col("total_charge_amount").sum()).partition_by("first_day", as_dict=True).items()
+    ):
+        amounts = sorted(week["total_charge_amount"], reverse=True)
+        expected.append(round(float(100 * sum(amounts[: max(ceil(0.05 * len(amounts)), 1)]) / sum(amounts)), 1))
+    found = concentration_course(view, filters)
+    assert len(found.items) == 7
+    assert found.items == pytest.approx(expected, abs=0.05)
+    with duckdb.connect(lake.root.with_name(ANALYTICS), read_only=True) as connection:
+        assert [share for _, share in connection.execute(found.sql).fetchall()] == found.items
 
 
 def test_a_course_has_a_figure_for_each_day_and_adds_up(client: httpx.Client) -> None:

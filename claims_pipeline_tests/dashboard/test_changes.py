@@ -76,7 +76,7 @@ def test_the_changes_of_the_categories_add_up_to_that_of_the_charges(client: htt
 
 def test_days_before_the_lake_are_no_comparison(client: httpx.Client) -> None:
     answer = client.get("/api/what-changed?received_from=2025-01-10&received_to=2025-02-03").json()
-    assert "no claims from before 2025-01-10" in answer["compared"]["reason"]
+    assert "no claims from before Jan 10, 2025" in answer["compared"]["reason"]
     assert answer["items"] == []
 
 

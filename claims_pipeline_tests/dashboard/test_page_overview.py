@@ -248,6 +248,16 @@ def test_a_day_that_no_holiday_explains_comes_before_the_holidays(page: Page) ->
     expect(page.locator("#look-sql pre:visible")).to_have_text("select 1")
 
 
+def test_each_card_with_a_change_shows_its_course(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    expect(page.locator("#cards .card")).to_have_count(6)
+    expect(page.locator("#cards .sparkline polyline")).to_have_count(6)
+    page.get_by_role("checkbox", name="Active").check()
+    expect_claims(page, 3)
+    expect(page.locator("#cards .sparkline polyline")).to_have_count(6)
+
+
 def test_a_card_shows_its_sql(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)

@@ -28,6 +28,14 @@ def test_figures_that_match_nothing_say_so(page: Page) -> None:
     expect(page.locator("#charts .empty:visible")).to_have_count(6)
 
 
+def test_days_without_days_before_leave_no_room_for_a_change(page: Page) -> None:
+    page.goto("/?received_from=2025-01-10&received_to=2025-01-31")
+    expect(page.locator("#changed-note")).to_contain_text("no claims from before Jan 10, 2025")
+    box = page.locator(".two").bounding_box()
+    assert box is not None
+    assert box["height"] < 300
+
+
 def test_a_list_without_rows_says_why(page: Page) -> None:
     page.goto("/?tab=providers")
     expect(page.locator("#outliers")).to_have_text("No provider under these filters is far from the peers.")

@@ -154,6 +154,19 @@ def test_a_claim_leads_to_its_patient_and_the_patient_to_another_claim(page: Pag
     expect(dialog.locator(".facts")).to_contain_text(ANA)
 
 
+def test_a_line_with_a_long_name_shows_its_charge_beside_it(page: Page) -> None:
+    def with_a_long_name(route: Route) -> None:
+        claim = route.fetch().json()
+        claim["lines"][0]["procedure"]["label"] = "Pregnancy care, vaginal delivery after a cesarean, global, " * 2
+        route.fulfill(json=claim)
+
+    page.route("**/api/claims/claim-20250110-000000", with_a_long_name)
+    page.goto("/?claim=claim-20250110-000000")
+    lines = page.get_by_role("dialog").locator(".scroll").first
+    expect(lines).to_contain_text("vaginal delivery")
+    assert lines.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 def test_a_claim_shows_its_fhir_resource(page: Page) -> None:
     page.goto("/?claim=claim-20250110-000000")
     dialog = page.get_by_role("dialog")

@@ -8,6 +8,7 @@ from typing import Any
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import Grain, calendar, name_of
+from claims_pipeline.dashboard.members import days_chosen
 
 LONGEST_BY_DAY, LONGEST_BY_WEEK = 45, 200
 """Days that a chart shows day by day, and week by week; a longer range is shown month by month."""
@@ -155,6 +156,13 @@ def periods(view: View, filters: Filters, first: date, last: date) -> list[Perio
         )
         for begin, end in calendar(grain, max(first, lowest), min(last, highest))
     ]
+
+
+def complete_periods(view: View, filters: Filters) -> list[Period]:
+    """Return the days, weeks or months of receipt under the filters of which the lake and the filters have all days."""
+    by_receipt = filters.model_copy(update={"basis": "received"})
+    shown = periods(view, by_receipt, *days_chosen(view, filters))
+    return [one for one in shown if one.shown_day_count == one.day_count]
 
 
 def _changing_days(view: View, filters: Filters) -> int:

@@ -77,10 +77,10 @@ async function claimPage(id, signal) {
     element("h3", {}, "Lines"),
     tableOf(["Line", "Procedure", "Modifiers", "Day", "Units", "Charge"], claim.lines.map((line) => [
       line.claim_line_number, named(line.procedure), line.modifiers.join(" "), formatDay(line.line_service_date),
-      line.unit_count, formatAmount(line.charge_amount)])),
+      line.unit_count, formatAmount(line.charge_amount)]), { isNumeric: true, textColumns: 4 }),
     element("h3", {}, "Versions"),
     tableOf(["Version", "Received", "Status", "Charge"], claim.versions.map((version) => [
-      version.version_number, formatDay(version.as_of_date), version.claim_status, formatAmount(version.total_charge_amount)])),
+      version.version_number, formatDay(version.as_of_date), version.claim_status, formatAmount(version.total_charge_amount)]), { isNumeric: true, textColumns: 3 }),
     fhirOf(`/api/claims/${id}/fhir`),
     onServer(claim.fhir_url),
   ];
@@ -115,7 +115,7 @@ async function patientPage(id, signal) {
     element("h3", {}, claims.total > SHOWN_CLAIMS ? `The last ${SHOWN_CLAIMS} of ${formatCount(claims.total)} claims, by day of service` : "Claims by day of service"),
     tableOf(["Service", "Claim", "Status", "Procedures", "Diagnoses", "Charge"], claims.items.map((one) => [
       formatDay(one.claim_start_date), opener("claim", one.claim_id, one.claim_id), one.claim_status, one.procedures.map(named).join("; "),
-      one.diagnoses.map(named).join("; "), formatAmount(one.total_charge_amount)])),
+      one.diagnoses.map(named).join("; "), formatAmount(one.total_charge_amount)]), { isNumeric: true, textColumns: 5 }),
     onServer(patient.fhir_url),
   ];
 }
@@ -141,6 +141,7 @@ async function providerPage(id, signal) {
     element("h3", {}, "Mix of services"),
     tableOf(["Category", "Lines", "Share", "Share in the specialty"], provider.mix.map((one) => [
       inWords(one.category), formatCount(one.line_count), share(one.line_percent), share(one.peer_percent)]), { isNumeric: true }),
+    sqlOf(provider.mix_sql, "the mix of services"),
     onServer(provider.fhir_url),
   ];
 }

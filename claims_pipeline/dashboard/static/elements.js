@@ -54,17 +54,19 @@ export function takeAway({ dimension, items, sql }, title) {
     [dimension, "label", ...names], items.map(({ value, label, figures }) => [value, label, ...names.map((name) => figures[name])])));
 }
 
+const LONGEST_LINE = 24; // characters of a cell; longer ones are wrapped
+
 // A table that scrolls in its own place; its parts name their roles, because a phone shows some of them as blocks. A cell
 // is a text or an element; with isNumeric all columns but the first `textColumns` are numbers.
 export function tableOf(head, rows, { isNumeric = false, textColumns = 1, label = head[0] || head[1] } = {}) {
-  const className = (index) => (isNumeric && index >= textColumns ? "number" : "");
+  const className = (index, value = "") => (isNumeric && index >= textColumns ? "number" : String(value).length > LONGEST_LINE ? "long" : "");
   return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label },
     element("table", { role: "table" },
       element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...head.map((title, index) => (title
         ? element("th", { role: "columnheader", scope: "col", className: className(index) }, title)
         : element("td", { role: "cell" }))))),
       element("tbody", { role: "rowgroup" }, ...rows.map((row) => element("tr", { role: "row" }, ...row.map((value, index) =>
-        element("td", { role: "cell", className: className(index), "data-title": head[index] }, value instanceof Node ? value : String(value))))))));
+        element("td", { role: "cell", className: className(index, value), "data-title": head[index] }, value instanceof Node ? value : String(value))))))));
 }
 
 // A value in a table: a provider's name opens the provider, any other value filters by it.

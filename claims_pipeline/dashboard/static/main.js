@@ -98,7 +98,7 @@ async function show(parameters, signal, everything) {
   isPaging = false;
   main.classList.remove("stale");
   return async () => {
-    if (askedMore) await part.showMore(await askedMore, claimCount > 0, signal);
+    if (askedMore) await part.showMore(await askedMore, claimCount > 0, filters, signal);
     signal.throwIfAborted();
     shownSubjects.set(tab, subject);
   };

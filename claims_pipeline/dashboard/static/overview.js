@@ -11,6 +11,7 @@ const EFFECTS = [
 ];
 const SHOWN_VALUES = 8;
 const SHOWN_OF_A_KIND = 4;
+const HEADLINE = ["claim_count", "charge_amount", "average_charge_amount"]; // their changes stand in the headline figures
 
 function changeOf({ current, before, unit }) {
   if (current === null || before === null || (!before && unit !== "%")) return "no comparison";
@@ -25,15 +26,15 @@ export const comparedDays = (compared) => compared.reason
 
 // `hasDays`: days are chosen, so that the changes are those of the figures above them.
 export function showCards({ items, compared }, hasDays) {
-  const [claims, charges] = ["claim_count", "charge_amount"].map((name) => items.find((one) => one.name === name));
+  const ofHeadline = items.filter(({ name }) => HEADLINE.includes(name));
   document.getElementById("compared").textContent = comparedDays(compared);
-  keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => one !== claims && one !== charges).map((one) =>
-    element("div", { className: "card" },
+  keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => !ofHeadline.includes(one)).map((one) =>
+    element("div", { className: "card", "data-card": one.name },
       element("dt", { title: one.meaning }, one.title),
       element("dd", { className: "figure" }, formatFigure(one.value, one)),
       element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.course)),
       element("dd", {}, sqlOf(one.sql, one.title))))));
-  for (const one of [claims, charges]) {
+  for (const one of ofHeadline) {
     const place = document.querySelector(`#figures [data-change="${one.title}"]`);
     const days = (Date.parse(compared.last_day) - Date.parse(compared.first_day)) / 86_400_000 + 1;
     const of = hasDays || compared.reason ? "" : ` in the last ${formatCount(days)} days`;
@@ -43,18 +44,28 @@ export function showCards({ items, compared }, hasDays) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
+const LEAST_SPAN = 0.2; // of the largest value: a course that hardly changes stays nearly flat
+
 function sparkline(course) {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("viewBox", "0 0 100 24");
+  drawing.setAttribute("preserveAspectRatio", "none");
   drawing.setAttribute("class", "sparkline");
   drawing.setAttribute("aria-hidden", "true");
-  const most = Math.max(...course.map((value) => value ?? 0), 0);
-  if (!most || course.length < 2) return drawing;
+  const known = course.flatMap((value, index) => (value === null ? [] : [[index, value]]));
+  if (known.length < 2) return drawing;
+  const most = Math.max(...known.map(([, value]) => value));
+  const span = Math.max(most - Math.min(...known.map(([, value]) => value)), LEAST_SPAN * most);
   const line = document.createElementNS(SVG, "polyline");
-  line.setAttribute("points", course.map((value, index) =>
-    `${(index / (course.length - 1)) * 98 + 1},${23 - ((value ?? 0) / most) * 21}`).join(" "));
+  line.setAttribute("points", known.map(([index, value]) =>
+    `${(index / (course.length - 1)) * 98 + 1},${23 - (span ? 1 - (most - value) / span : 0) * 21}`).join(" "));
   drawing.append(line);
   return drawing;
+}
+
+// Draws the course of a card that is shown without it, because it takes longer than the others.
+export function showCourse(name, course) {
+  cards.querySelector(`[data-card="${name}"] .sparkline`)?.replaceWith(sparkline(course));
 }
 
 const daysOf = (first, last) => `${formatDay(first)} to ${formatDay(last)}`;
@@ -62,6 +73,7 @@ const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${formatAm
 
 export function showChanges(changes) {
   const { total, compared } = changes;
+  document.querySelector(".two").classList.toggle("short", Boolean(compared.reason));
   document.getElementById("changed-note").textContent = compared.reason
     || `Charges went from ${formatAmount(total.before_amount)} to ${formatAmount(total.after_amount)}. The parts add up to the cent.`;
   document.getElementById("waterfall").replaceChildren(...(compared.reason ? [] : steps(total)));

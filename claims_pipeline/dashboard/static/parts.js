@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { askForCharts, drawCharts } from "./charts.js";
 import { dimensionOf, driversPath, FILTERING, showDrivers, titleOf } from "./drivers.js";
-import { changesTable, comparedDays, showCards, showChanges, showWorthALook } from "./overview.js";
+import { changesTable, comparedDays, showCards, showChanges, showCourse, showWorthALook } from "./overview.js";
 import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
 import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, listOf, sortOf } from "./state.js";
@@ -25,7 +25,11 @@ export const PARTS = {
       showWorthALook(anomalies, providers, claims);
     },
     askMore: askForCharts,
-    showMore: drawCharts,
+    showMore: async (charts, hasClaims, filters, signal) => {
+      await drawCharts(charts, hasClaims, signal);
+      ask("/api/stats/concentration/course", { parameters: filters, signal }).then(
+        ({ items }) => showCourse("top_5_percent", items), () => {}); // without its course the card is still right
+    },
   },
   drivers: {
     subject: (parameters, filters) => `${driversPath(parameters).path} ${driversPath(parameters).measure} ${filters}`,
