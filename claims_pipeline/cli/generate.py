@@ -7,7 +7,7 @@ import typer
 
 from claims_pipeline.cli.app import JsonOption, app, err, finish
 from claims_pipeline.cli.days import day_progress
-from claims_pipeline.cli.options import settings_with
+from claims_pipeline.cli.options import parsed_day, settings_with
 from claims_pipeline.errors import ConfigError
 
 Claims = Annotated[
@@ -20,6 +20,10 @@ Patients = Annotated[
 StartDate = Annotated[str | None, typer.Option(show_default="2025-01-01", help="First day received.")]
 EndDate = Annotated[
     str | None, typer.Option(show_default="365 days, yesterday at the latest", help="Last day received.")
+]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="DAY", help="Go on with a lake after its feed's last day: add the days until this one."),
 ]
 Seed = Annotated[
     int | None, typer.Option(min=0, show_default="20250101", help="Another seed gives other people and claims.")
@@ -58,6 +62,7 @@ def generate(
     patients: Patients = None,
     start_date: StartDate = None,
     end_date: EndDate = None,
+    until: Until = None,
     seed: Seed = None,
     irregularities: Irregularities = None,
     output: Output = None,
@@ -72,8 +77,10 @@ def generate(
     bytes; files that are there already with equal content are not written again.
 
     Example: claims generate --claims 10000 --start-date 2025-01-01 --format ndjson --output out
+
+    Example: claims generate --until 2026-01-01
     """
-    from claims_pipeline.export import chosen_format, produce, require_target
+    from claims_pipeline.export import chosen_format, extend, produce, require_target
     from claims_pipeline.lake import requested_feed
 
     if output == "":
@@ -90,9 +97,15 @@ def generate(
     )
     target = Path(output).expanduser().absolute() if output else settings.lake_path
     chosen, is_compressed = chosen_format(target, form, compress=compress)
+    if until is not None and chosen != "parquet":
+        raise ConfigError("--until goes on with a lake; files hold the feed's own days", fix="--end-date")
+    last_day = None if until is None else parsed_day("--until", until)
     require_target(target, chosen)
     feed = requested_feed(target, settings)
     err.print(f"seed {feed.seed}, {feed.claims:,} claims, {feed.patients:,} people, {feed.start_date}..{feed.end_date}")
     with day_progress("generating") as on_progress:
-        report = produce(feed, target, form=chosen, compress=is_compressed, jobs=jobs, on_progress=on_progress)
+        if last_day:
+            report = extend(feed, target, until=last_day, jobs=jobs, on_progress=on_progress)
+        else:
+            report = produce(feed, target, form=chosen, compress=is_compressed, jobs=jobs, on_progress=on_progress)
     finish(report, settings, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish
-from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, days_between, load_progress, settings_with
+from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, asked_range, load_progress, settings_with
 from claims_pipeline.errors import ConfigError
 from claims_pipeline.settings import Settings
 
@@ -32,8 +32,14 @@ Paths = Annotated[
     ),
 ]
 Day = Annotated[str | None, typer.Option(help="Only this day, YYYY-MM-DD.", rich_help_panel=WHAT)]
-StartDate = Annotated[str | None, typer.Option(help="First day, YYYY-MM-DD.", rich_help_panel=WHAT)]
-EndDate = Annotated[str | None, typer.Option(help="Last day, YYYY-MM-DD.", rich_help_panel=WHAT)]
+StartDate = Annotated[
+    str | None,
+    typer.Option(help="First day, YYYY-MM-DD.", show_default="the lake's first, with --end-date", rich_help_panel=WHAT),
+]
+EndDate = Annotated[
+    str | None,
+    typer.Option(help="Last day, YYYY-MM-DD.", show_default="the lake's last, with --start-date", rich_help_panel=WHAT),
+]
 Full = Annotated[
     bool, typer.Option("--full/--delta", help="Send everything, or what the server lacks.", rich_help_panel=WHAT)
 ]
@@ -137,7 +143,8 @@ def load(
     )
     settings = settings_with(fhir_base_url=fhir_base, batch_size=batch_size, workers=workers)
     lake = _lake(paths, settings)
-    load_it = _loader(lake, paths or [], days_between(day, start_date, end_date), options)
+    days = _days(lake, asked_range(day, start_date, end_date), settings)
+    load_it = _loader(lake, paths or [], days, options)
     with load_progress(settings) as on_progress:
         report = load_it(
             settings,
@@ -171,6 +178,24 @@ def _names(option: str, text: str | None) -> frozenset[str]:
     return names
 
 
+def _days(
+    lake: "Lake | None", asked: "tuple[date | None, date | None] | None", settings: Settings
+) -> "list[date] | None":
+    """Return the days to load, None for all.
+
+    Raises:
+        ConfigError: the lake lacks one of them, or there is no lake but files.
+        DataError: there is nothing in the lake's place.
+    """
+    from claims_pipeline.lake import chosen_days
+
+    if asked is None:
+        return None
+    if lake is None:
+        raise ConfigError("--day, --start-date and --end-date choose days of a lake, not of files")
+    return chosen_days(lake, *asked, output=None if lake.root == settings.lake_path else lake.root)
+
+
 def _loader(
     lake: "Lake | None", paths: list[str], days: "list[date] | None", options: "LoadOptions"
 ) -> "Callable[..., LoadReport]":
@@ -183,8 +208,6 @@ def _loader(
 
     if lake is not None:
         return partial(load_lake, lake, days=days)
-    if days is not None:
-        raise ConfigError("--day, --start-date and --end-date choose days of a lake, not of files")
     if options.has_every_version:
         raise ConfigError("--every-version sends day after day of a lake; files have no days")
     return partial(load_files, paths)

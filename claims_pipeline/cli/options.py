@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,8 +49,11 @@ def option_name(setting: str) -> str:
     return OPTION_NAMES.get(setting, f"--{setting.replace('_', '-')}")
 
 
-def days_between(day: str | None, start: str | None, end: str | None) -> list[date] | None:
-    """Return the days that `--day`, or `--start-date` and `--end-date`, ask for; None for all.
+def asked_range(day: str | None, start: str | None, end: str | None) -> tuple[date | None, date | None] | None:
+    """Return the first and the last day that `--day`, `--start-date` and `--end-date` ask for.
+
+    Returns:
+        None if none of the options is given; within a range, None for an end that is open.
 
     Raises:
         ConfigError: they contradict each other, or one is no date.
@@ -58,18 +61,22 @@ def days_between(day: str | None, start: str | None, end: str | None) -> list[da
     if day is not None:
         if start is not None or end is not None:
             raise ConfigError("--day cannot be combined with --start-date and --end-date")
-        return [_date("--day", day)]
+        return parsed_day("--day", day), parsed_day("--day", day)
     if start is None and end is None:
         return None
-    if start is None or end is None:
-        raise ConfigError("a range needs both --start-date and --end-date", fix="--day for a single day")
-    first, last = _date("--start-date", start), _date("--end-date", end)
-    if last < first:
+    first = None if start is None else parsed_day("--start-date", start)
+    last = None if end is None else parsed_day("--end-date", end)
+    if first and last and last < first:
         raise ConfigError(f"--end-date {last} lies before --start-date {first}")
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    return first, last
 
 
-def _date(option: str, text: str) -> date:
+def parsed_day(option: str, text: str) -> date:
+    """Return the day that an option names.
+
+    Raises:
+        ConfigError: it is none.
+    """
     try:
         return parse_day(text)
     except ValueError as error:

@@ -4,6 +4,7 @@ Belongs here: NDJSON, transaction bundles, a collection Bundle, stats.json. Does
 how resources are rendered (fhir), sending them to a server (load).
 """
 
+from claims_pipeline.export.extend import extend
 from claims_pipeline.export.formats import FORMATS, Format
 from claims_pipeline.export.produce import produce
 from claims_pipeline.export.statistics import Tally, write_statistics
@@ -14,6 +15,7 @@ __all__ = [
     "Format",
     "Tally",
     "chosen_format",
+    "extend",
     "produce",
     "require_target",
     "statistics_path",

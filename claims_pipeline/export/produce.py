@@ -1,6 +1,8 @@
 """Writing a feed directly to files of a format."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,15 +41,22 @@ def produce(
     """
     began = time.perf_counter()
     require_target(output, form)
-    try:
+    with naming_failures(output):
         report = _produced(feed, output, form=form, compress=compress, jobs=jobs, on_progress=on_progress)
+    return replace(report, output=str(output), seconds=time.perf_counter() - began)
+
+
+@contextmanager
+def naming_failures(output: Path) -> Iterator[None]:
+    """Raise a DataError that names `output` if a file cannot be written in a `with` block."""
+    try:
+        yield
     except OSError as error:
         raise DataError(
             f"writing failed: {error.strerror or error}",
             where=str(output),
             fix="free disk space, or choose another output",
         ) from error
-    return replace(report, output=str(output), seconds=time.perf_counter() - began)
 
 
 def _produced(

@@ -116,6 +116,9 @@ def test_compressing_a_bundle_whose_name_does_not_say_so_is_refused_in_words(hom
         (("--start-date", "2025-02-30"), "--start-date: should be a day such as 2025-01-31, not '2025-02-30'"),
         (("--end-date", "2200-01-01"), "--end-date: not a day from 1900-01-01 to 2199-12-31"),
         (("--claims", "2000000000"), "--claims: should be 1,000,000,000 or less"),
+        (("--until", "2024-12-31"), "--until 2024-12-31 is not after the feed's last day, 2025-12-31"),
+        (("--until", "soon"), "--until should be a day such as 2025-01-31, not 'soon'"),
+        (("--until", "2026-01-01", "--format", "ndjson"), "--until goes on with a lake"),
         (("--format", "xml"), "unknown format 'xml'"),
         (("--jobs", "0"), "should be 1 or more"),
         (("--output", "/dev/null/lake"), "cannot be written"),
@@ -138,6 +141,22 @@ def test_other_settings_than_the_lakes_are_refused(home: Path) -> None:
     assert done.returncode == 2
     assert "claims: the lake has 60, wanted 61" in done.stderr
     assert files(home / "lake") == before
+
+
+@pytest.mark.heavy
+def test_a_lake_goes_on_after_the_end_of_its_feed_and_refusals_lead_there(home: Path) -> None:
+    claims(home, "generate", *SMALL)
+    suggested = "try:   claims generate --until 2026-01-02"
+    for wanted in (("load", "--day", "2026-01-02"), ("generate", "--end-date", "2026-01-02")):
+        done = claims(home, *wanted)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1].startswith(suggested)
+
+    done = claims(home, "generate", "--until", "2026-01-02")
+
+    assert done.returncode == 0, done.stderr
+    assert "2026-01-01 .. 2026-01-02  (2)" in done.stdout
+    assert (home / "lake" / "claims" / "day=2026-01-02" / "part.parquet").exists()
 
 
 @pytest.mark.parametrize("command", ["quality", "fidelity"])
