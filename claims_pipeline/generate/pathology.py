@@ -4,6 +4,7 @@ from functools import cache, partial
 
 import numpy as np
 
+from claims_pipeline.generate.among import are_among
 from claims_pipeline.generate.directory import directory_of, places_of
 from claims_pipeline.generate.draws import Draws, Floats, Integers
 from claims_pipeline.generate.following_procedures import brought, counters_of, with_claims_of_procedures
@@ -23,7 +24,7 @@ STAIN, STAINED = "88342", 0.08
 def with_pathology(receipts: ReceiptDays, parts: list[Standing]) -> list[Standing]:
     """Return the claims of a year with those of pathologists among them, in the places of studies."""
     feed = receipts.feed
-    seen = np.unique(np.concatenate([_days_with(feed, part) for part in parts] or [np.zeros(0, dtype=np.int64)]))
+    seen = np.sort(np.concatenate([np.zeros(0, dtype=np.int64), *(_days_with(feed, part) for part in parts)]))
     return with_claims_of_procedures(receipts, parts, partial(_with_tissue, feed, seen), partial(_examinations, feed))
 
 
@@ -43,7 +44,7 @@ def _numbers(person: Integers, service: Integers, practitioner: Integers) -> Int
 def _with_tissue(feed: Feed, seen: Integers, part: Standing) -> tuple[Integers, Integers]:
     """Return the claims of a part whose tissue a pathologist examines, and the line of the procedure; each once.
 
-    A pathologist who is `seen` with the patient on the day bills no second claim.
+    A pathologist who is `seen` with the patient on the day bills no second claim; these numbers are in order.
     """
     share, _ = _table()
     (line,) = np.nonzero(share[part.lines.code] > 0)
@@ -51,7 +52,8 @@ def _with_tissue(feed: Feed, seen: Integers, part: Standing) -> tuple[Integers, 
     claim, line = claim.astype(np.int64), line[first]
     is_examined = Draws(feed.seed).uniform("pathology", counters_of(part, claim)) < share[part.lines.code[line]]
     claim, line = claim[is_examined], line[is_examined]
-    is_other = ~np.isin(_numbers(part.person[claim], part.service[claim], _pathologists(feed, part, claim)), seen)
+    wanted = _numbers(part.person[claim], part.service[claim], _pathologists(feed, part, claim))
+    is_other = ~are_among(wanted, seen)
     return claim[is_other], line[is_other]
 
 

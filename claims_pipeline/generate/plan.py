@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.errors import ConfigError
+from claims_pipeline.generate.among import are_among
 from claims_pipeline.generate.calendar import LONGEST_WAIT
 from claims_pipeline.generate.coverage import Spans, span_on
 from claims_pipeline.generate.days import day_number, month_start, months_since_epoch
@@ -112,11 +113,13 @@ def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
     draws, versions = Draws(feed.seed), versions_of(feed, rows, days)
     order = np.lexsort((index[versions.claim], received[versions.claim], versions.day))
     version, status = versions.number[order], versions.status[order]
-    seen, claim = np.unique(versions.claim[order], return_inverse=True)
+    are_seen = np.zeros(rows.height, dtype=np.bool_)
+    are_seen[versions.claim] = True
+    claim = (np.cumsum(are_seen) - 1)[versions.claim[order]]
     # rows with nested columns are slow to copy, and those of a range have a version on these days all
-    visits = visits_from(rows if len(seen) == rows.height else rows[seen])
-    counter = counter[seen][claim]
-    is_voided = (status == CANCELLED) & ~np.isin(counter, _replaced_soon(feed, first, last))
+    visits = visits_from(rows if are_seen.all() else rows.filter(pl.Series(are_seen)))
+    counter = counter[are_seen][claim]
+    is_voided = (status == CANCELLED) & ~are_among(counter, _replaced_soon(feed, first, last))
     return Plan(
         **visits.at(claim),
         feed=feed,
@@ -130,9 +133,9 @@ def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
 
 
 def _replaced_soon(feed: Feed, first: int, last: int) -> Bits:
-    """Return the counters of the claims that are replaced from `first` on; all of those cancelled by `last`."""
+    """Return the counters of the claims replaced from `first` on, in order; all of those cancelled by `last`."""
     first_month, last_month = months_since_epoch(np.array([first, last + LONGEST_WAIT]))
-    return np.concatenate([_replaced_in(feed, month) for month in range(first_month, last_month + 1)])
+    return np.sort(np.concatenate([_replaced_in(feed, month) for month in range(first_month, last_month + 1)]))
 
 
 @once(maxsize=8)

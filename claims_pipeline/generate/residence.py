@@ -43,7 +43,7 @@ class Residence:
             choose: returns the rows for the addresses at some positions.
         """
         chosen = np.empty_like(self.home)
-        for year in np.unique(self.moved_in):
+        for year in np.flatnonzero(np.bincount(self.moved_in)):
             (at,) = np.nonzero(self.moved_in == year)
             chosen[at] = population(feed).remembered(f"{what}/{year}", self.home[at], partial(_at, choose, at))
         return chosen
