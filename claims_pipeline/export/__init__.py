@@ -7,13 +7,13 @@ how resources are rendered (fhir), sending them to a server (load).
 from claims_pipeline.export.extend import extend
 from claims_pipeline.export.formats import FORMATS, Format
 from claims_pipeline.export.produce import produce
-from claims_pipeline.export.statistics import Tally, write_statistics
+from claims_pipeline.export.statistics import FeedTally, write_statistics
 from claims_pipeline.export.target import chosen_format, require_target, statistics_path
 
 __all__ = [
     "FORMATS",
+    "FeedTally",
     "Format",
-    "Tally",
     "chosen_format",
     "extend",
     "produce",

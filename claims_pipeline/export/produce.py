@@ -8,8 +8,15 @@ from pathlib import Path
 
 from claims_pipeline.errors import DataError
 from claims_pipeline.export.formats import FORMATS
-from claims_pipeline.export.statistics import Tally, write_statistics
-from claims_pipeline.export.target import PARQUET, put_in_place, require_target, statistics_path, working_folder
+from claims_pipeline.export.statistics import FeedTally, write_statistics
+from claims_pipeline.export.target import (
+    PARQUET,
+    chosen_format,
+    put_in_place,
+    require_target,
+    statistics_path,
+    working_folder,
+)
 from claims_pipeline.generate import GenerateReport, OnDays, generate_range
 from claims_pipeline.lake import Feed, Lake
 
@@ -18,7 +25,7 @@ def produce(
     feed: Feed,
     output: Path,
     *,
-    form: str = PARQUET,
+    form: str | None = None,
     compress: bool = False,
     jobs: int = 1,
     on_progress: OnDays | None = None,
@@ -30,19 +37,20 @@ def produce(
     Args:
         feed: what to write.
         output: the lake (`parquet`), the folder (`ndjson`, `bundles`) or the file (`json`).
-        form: `parquet` or one of FORMATS.
-        compress: gzip the files (Parquet is compressed as it is).
+        form: `parquet` or one of FORMATS; None for the format that the name of the output says (see `chosen_format`).
+        compress: gzip the files; a Bundle whose name ends in .gz is compressed anyway.
         jobs: chunks of days, or parts of a year's visits, that are generated at the same time.
         on_progress: called with the number of days done and of all days.
 
     Raises:
-        ConfigError: the output is refused (see `require_target`), or the lake belongs to another feed.
+        ConfigError: the output is refused (see `chosen_format`, `require_target`), or the lake is of another feed.
         DataError: the disk is full, or fails; the output is as it was.
     """
     began = time.perf_counter()
-    require_target(output, form)
+    chosen, is_packed = chosen_format(output, form, compress=compress)
+    require_target(output, chosen)
     with naming_failures(output):
-        report = _produced(feed, output, form=form, compress=compress, jobs=jobs, on_progress=on_progress)
+        report = _produced(feed, output, form=chosen, compress=is_packed, jobs=jobs, on_progress=on_progress)
     return replace(report, output=str(output), seconds=time.perf_counter() - began)
 
 
@@ -62,7 +70,7 @@ def naming_failures(output: Path) -> Iterator[None]:
 def _produced(
     feed: Feed, output: Path, *, form: str, compress: bool, jobs: int, on_progress: OnDays | None
 ) -> GenerateReport:
-    tally = Tally(feed)
+    tally = FeedTally(feed)
 
     def generated(lake: Lake) -> GenerateReport:
         return generate_range(
@@ -83,6 +91,9 @@ def _produced(
             report = generated(lake)
             files = FORMATS[form].write(lake, work / "output", compress)
             is_new = put_in_place(work, output)
-        report = replace(report, files_written=files * is_new, files_unchanged=files * (not is_new))
+        if is_new:
+            report = replace(report, files_written=files, files_unchanged=0)
+        else:
+            report = replace(report, files_written=0, files_unchanged=files)
     write_statistics(statistics_path(output), tally.facts())
     return report

@@ -21,7 +21,7 @@ TOP = 10
 
 
 @dataclass
-class Tally:
+class FeedTally:
     """Counts what a feed holds while its tables are made, some days at a time; the order of the days does not matter.
 
     Each claim counts once, in its latest version and with its coverage of that day; each patient with a claim counts
@@ -29,11 +29,11 @@ class Tally:
     """
 
     feed: Feed
-    _charges: Decimal = Decimal(0)
-    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _charges: Decimal = field(init=False, default=Decimal(0))
+    _counts: Counter[tuple[str, str]] = field(init=False, default_factory=Counter)
     _is_seen: NDArray[np.bool_] = field(init=False)
     _is_female: NDArray[np.bool_] = field(init=False)
-    _lock: Lock = field(default_factory=Lock)
+    _lock: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
         self._is_seen, self._is_female = np.zeros((2, self.feed.patients), dtype=np.bool_)

@@ -49,9 +49,9 @@ def chosen_format(output: Path, form: str | None, *, compress: bool) -> tuple[st
 
 
 def statistics_path(output: Path) -> Path:
-    """Return `<output without .json or .json.gz>.stats.json`."""
-    ending = next((ending for ending in JSON_ENDINGS if output.name.endswith(ending)), "")
-    return output.with_name(f"{output.name.removesuffix(ending)}.stats.json")
+    """Return `<output without .json or .json.gz>.stats.json`; the ending may be in any case."""
+    ending = next((ending for ending in JSON_ENDINGS if output.name.lower().endswith(ending)), "")
+    return output.with_name(f"{output.name[: len(output.name) - len(ending)]}.stats.json")
 
 
 def require_target(output: Path, form: str) -> None:

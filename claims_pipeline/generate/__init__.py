@@ -12,6 +12,7 @@ from claims_pipeline.generate.plan import are_latest
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.write import (
     OnDays,
+    OnTables,
     generate_range,
     write_claims,
     write_coverages,
@@ -24,6 +25,7 @@ from claims_pipeline.generate.write import (
 __all__ = [
     "GenerateReport",
     "OnDays",
+    "OnTables",
     "are_latest",
     "directory",
     "enrolled_until",

@@ -117,7 +117,7 @@ def test_one_file_is_a_collection_of_everything(lake: Lake, files: Path) -> None
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize(("form", "name"), [("ndjson", "out"), ("bundles", "out"), ("json", "out.json")])
+@pytest.mark.parametrize(("form", "name"), [("ndjson", "out"), ("bundles", "out"), ("json", "out.json.gz")])
 def test_the_same_feed_gives_the_same_bytes_also_over_an_earlier_larger_output(
     tmp_path: Path, form: str, name: str
 ) -> None:
@@ -250,7 +250,7 @@ def fill_the_disk(output: Path) -> None:
         raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize(("form", "name"), [("ndjson", "out"), ("json", "out.json")])
+@pytest.mark.parametrize(("form", "name"), [("ndjson", "out"), ("json", "out.json.gz")])
 def test_equal_files_are_left_alone_and_other_ones_replaced(tmp_path: Path, form: str, name: str) -> None:
     inode = written(tmp_path / name, form, "{}").stat().st_ino
 
@@ -308,9 +308,23 @@ def test_a_compressed_bundle_has_a_name_that_says_so() -> None:
     assert caught.value.fix == "--output one.json.gz"
 
 
-@pytest.mark.parametrize("name", ["one", "one.json", "one.json.gz"])
+@pytest.mark.parametrize("name", ["one", "one.json", "one.json.gz", "one.JSON", "one.Json.GZ"])
 def test_the_statistics_of_one_bundle_are_named_without_its_ending(name: str) -> None:
     assert statistics_path(Path("out") / name) == Path("out") / "one.stats.json"
+
+
+def test_a_bundle_is_compressed_where_its_name_says_so(tmp_path: Path) -> None:
+    produce(OF_A_DAY, tmp_path / "One.JSON.GZ", form="json")
+    assert json.loads(gzip.decompress((tmp_path / "One.JSON.GZ").read_bytes()))["resourceType"] == "Bundle"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["One.JSON.GZ", "One.stats.json"]
+
+
+def test_the_name_of_an_output_also_says_its_format_to_produce(tmp_path: Path) -> None:
+    produce(OF_A_DAY, tmp_path / "One.JSON")
+    assert json.loads((tmp_path / "One.JSON").read_text())["resourceType"] == "Bundle"
+    with pytest.raises(ConfigError, match=r"ends in \.gz"):
+        produce(OF_A_DAY, tmp_path / "two.json", compress=True)
+    assert not (tmp_path / "two.json").exists()
 
 
 def test_a_folder_that_is_empty_or_bound_to_the_same_feed_is_taken(tmp_path: Path) -> None:
