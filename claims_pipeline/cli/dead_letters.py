@@ -54,11 +54,14 @@ def show(
 
     Example: claims dead-letters show Claim/claim-20250105-000042
     """
-    letters = _letters(ledger, with_contents=True).to_dicts()
-    found = next((letter for letter in letters if name in {_name(letter), letter["source"]}), None)
-    if found is None:
+    import polars as pl
+
+    names = pl.format("{}/{}", pl.col("resource_type"), pl.col("resource_id"))
+    is_found = (names == name) | (pl.col("resource_id").is_null() & (pl.col("source") == name))
+    found = _letters(ledger, with_contents=True).filter(is_found).to_dicts()
+    if not found:
         raise DataError(f"no dead letter: {name}", fix="claims dead-letters list")
-    letter = {key: value for key, value in found.items() if key != "body" or body}
+    letter = {key: value for key, value in found[0].items() if key != "body" or body}
     if as_json:
         print_json(letter)
         return
@@ -119,11 +122,7 @@ def _letters(ledger: Path | None, *, with_contents: bool) -> "pl.DataFrame":
 
 
 def _line(row: dict[str, Any]) -> str:
+    name = f"{row['resource_type']}/{row['resource_id']}" if row["resource_id"] else row["resource_type"] or "input"
     status = f" (HTTP {row['http_status']})" if row["http_status"] else ""
     reason = row["reason"].replace("\n", "\n  ")
-    return f"{_name(row) or row['resource_type'] or 'input'} from {row['source']}{status}\n  {reason}"
-
-
-def _name(letter: dict[str, Any]) -> str:
-    """Return the `Type/id` of a letter, or "" if its input has no id."""
-    return f"{letter['resource_type']}/{letter['resource_id']}" if letter["resource_id"] else ""
+    return f"{name} from {row['source']}{status}\n  {reason}"

@@ -181,7 +181,7 @@ def _of_load(report: dict[str, Any]) -> tuple[bool, str]:
     total = report["total"]
     names = ("created", "updated", "unchanged", "rejected", "failed")
     counts = ", ".join(f"{int(total.get(name) or 0):,} {name}" for name in names)
-    stopped = f"; stopped: {report['stopped']}" if report.get("stopped") else ""
+    stopped = f"; stopped: {report['error']['message']}" if report.get("error") else ""
     return report["exit_code"] == 0, f"{counts}{stopped}"
 
 

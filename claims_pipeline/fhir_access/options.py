@@ -67,8 +67,8 @@ def client_options(settings: Settings) -> ClientOptions:
         password = settings.fhir_password.get_secret_value() if settings.fhir_password else ""
         options["auth"] = httpx.BasicAuth(settings.fhir_user, password)
     if settings.fhir_client_id:
-        is_trusting = not _is_without_tls(settings.fhir_base_url)  # the server of tokens may be elsewhere
-        verify = options["verify"] if is_trusting else _trusted(settings.fhir_ca_file)
+        # the token server may be another machine, even if the FHIR server is this one
+        verify = _trusted(settings.fhir_ca_file) if _is_without_tls(settings.fhir_base_url) else options["verify"]
         options["auth"] = OAuth(_oauth_client(settings, verify))
     return options
 

@@ -141,7 +141,7 @@ class LoadReport:
     def to_json(self) -> dict[str, Any]:
         """Return the same facts as JSON values."""
         rates = {"claims_per_second": self.claims_per_second, "resources_per_second": self.resources_per_second}
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "stopped"}
         return (
             values
             | rates
@@ -158,7 +158,6 @@ class LoadReport:
                 "remarks": list(self.remarks),
                 "in_flight": [list(change) for change in self.in_flight],
                 "status_codes": dict(self.status_codes),
-                "stopped": self.stopped.message if self.stopped else None,
                 "error": self.stopped.to_json() if self.stopped else None,
                 "exit_code": self.exit_code,
             }

@@ -196,11 +196,14 @@ def test_input_without_an_id_is_listed_and_shown_by_its_place(tmp_path: Path) ->
     with open_ledger(tmp_path / "ledger.sqlite") as ledger:
         put_letters(ledger, [refused])
 
-    listed, shown, by_type = (
+    listed, shown, *unknown = (
         run_claims("dead-letters", *arguments, CLAIMS_HOME=str(tmp_path))
-        for arguments in (["list"], ["show", place], ["show", "Patient"])
+        for arguments in (["list"], ["show", place], ["show", "Patient"], ["show", ""])
     )
 
     assert listed.stdout.splitlines()[0] == f"Patient from {place}"
     assert "resource_type   Patient\n" in shown.stdout
-    assert by_type.stderr.splitlines()[0] == "error: no dead letter: Patient"
+    assert [done.stderr.splitlines()[0] for done in unknown] == [
+        "error: no dead letter: Patient",
+        "error: no dead letter: ",
+    ]

@@ -247,7 +247,7 @@ def test_the_json_of_a_report_has_all_its_facts() -> None:
     assert (facts["claims_per_second"], facts["resources_per_second"]) == (4.0, 4.0)
     assert (facts["vanished"], facts["vanished_failed"]) == ({"Claim not deleted": 1}, 1)
     assert (facts["in_flight"], facts["status_codes"], facts["remarks"]) == ([[0.0, 2], [1.0, 3]], {"200": 1}, ["one"])
-    assert (facts["stopped"], facts["exit_code"]) == ("it took nothing", 3)
+    assert (facts["error"]["message"], facts["exit_code"]) == ("it took nothing", 3)
     assert facts["latency"] == {"p50": None, "p95": None, "p99": None, "max": None}
 
 

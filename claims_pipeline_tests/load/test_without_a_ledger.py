@@ -55,7 +55,7 @@ def test_a_command_that_loads_nothing_makes_no_ledger(
 
 
 @pytest.mark.parametrize("command", ASKING.values(), ids=ASKING)
-def test_nor_does_it_if_the_server_is_down(tmp_path: Path, command: Command) -> None:
+def test_a_command_that_loads_nothing_makes_no_ledger_if_the_server_is_down(tmp_path: Path, command: Command) -> None:
     down = Settings(home=tmp_path / "home", fhir_base_url="http://127.0.0.1:1/fhir", fhir_wait_seconds=0.1)
 
     with pytest.raises(ServerUnavailable):

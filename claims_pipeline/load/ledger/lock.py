@@ -53,16 +53,22 @@ def holding_lock(ledger: Ledger, *, wait: bool = False, on_wait: Callable[[], No
         lock.release()
 
 
-def is_locked(ledger: Ledger) -> bool:
-    """Return whether another loader writes with the ledger now.
+def is_held(ledger: Ledger) -> bool:
+    """Return whether a loader writes with the ledger now, by the row that names it; the lock itself is not tried.
 
-    Raises:
-        LedgerUnusable: the ledger cannot be locked.
+    A loader on another machine that was killed counts until the next one begins.
     """
-    lock = FileLock(f"{ledger.database.path}.lock", is_singleton=False)
-    if is_free := _is_acquired(lock):
-        lock.release()
-    return not is_free
+    with ledger.reading() as connection:
+        holder = connection.execute("SELECT host, pid, process_started FROM holder").fetchone()
+    if holder is None:
+        return False
+    host, pid, started = holder
+    if host != socket.gethostname():
+        return True
+    try:
+        return bool(psutil.Process(pid).create_time() == started)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _is_acquired(lock: FileLock) -> bool:

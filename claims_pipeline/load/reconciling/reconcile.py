@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, run_to_end
 from claims_pipeline.load.ledger.holdings import count_by_type
-from claims_pipeline.load.ledger.lock import holding_lock, is_locked
+from claims_pipeline.load.ledger.lock import holding_lock, is_held
 from claims_pipeline.load.ledger.store import Ledger, open_existing_ledger, require_ledger
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.reconciling.compare import compare, mark
@@ -156,9 +156,10 @@ class _Found:
 async def _reconcile(ledger: Ledger, settings: Settings, scope: _Scope, on_progress: OnProgress) -> ReconcileReport:
     async with connect(settings) as client:
         await require_belonging(ledger, client, wait_seconds=scope.wait_seconds)
-        is_loading = not scope.is_deep and is_locked(ledger)  # a deep comparison holds the lock itself
+        was_loading = is_held(ledger)
         held = count_by_type(ledger)
         on_server = {resource_type: await count(client, resource_type) for resource_type in held}
+        is_loading = not scope.is_deep and (was_loading or is_held(ledger))  # a deep comparison holds the lock itself
         found = await _compare_each(ledger, client, settings, scope, on_progress) if scope.is_deep else None
     return ReconcileReport(
         server=settings.fhir_base_url,

@@ -110,7 +110,7 @@ def _in_folder(folder: Path, skipped: SkippedFiles) -> list[Input]:
             raise ConfigError(
                 "this folder is a lake, which is loaded alone",
                 where=parent,
-                fix=f"claims load {parent}, and a load of their own for files",
+                fix=f"claims load {parent}, and another load for the files",
             )
         for name in folders:
             if (linked := Path(parent, name)).is_symlink():

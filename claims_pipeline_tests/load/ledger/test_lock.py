@@ -9,7 +9,7 @@ import pytest
 
 from claims_pipeline.errors import LedgerUnusable, LoaderLocked
 from claims_pipeline.load.ledger import lock
-from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.lock import holding_lock, is_held
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
 
 
@@ -91,3 +91,22 @@ def test_the_lock_is_free_after_an_error(tmp_path: Path) -> None:
             raise RuntimeError
         with holding_lock(ledger):
             assert len(holders(ledger)) == 1
+
+
+def test_whether_a_lock_is_held_is_read_without_trying_it(tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "ledger.sqlite") as first, open_ledger(tmp_path / "ledger.sqlite") as second:
+        assert not is_held(second)
+        assert not (tmp_path / "ledger.sqlite.lock").exists()
+        with holding_lock(first):
+            assert is_held(second)
+        assert not is_held(second)
+
+
+@pytest.mark.parametrize(("host", "held"), [(socket.gethostname(), False), ("elsewhere", True)])
+def test_a_loader_of_this_machine_that_was_killed_does_not_hold_the_lock(tmp_path: Path, host: str, held: bool) -> None:
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+        with ledger.writing() as connection:
+            connection.execute(
+                "INSERT INTO holder VALUES (?, ?, 0.0, '2025-01-01T00:00:00+00:00')", (host, os.getpid())
+            )
+        assert is_held(ledger) is held
