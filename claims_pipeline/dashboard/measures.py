@@ -129,8 +129,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Members",
                 "members",
                 "Members of the plans in an average month of the days.",
-                "round(any_value(member_months / months_chosen), 1)",
-                "round(any_value(member_months / months_chosen), 1)",
+                "round(any_value(member_months) / any_value(months_chosen), 1)",
+                "round(any_value(member_months) / any_value(months_chosen), 1)",
                 why_not_additive=_OF_MEMBERS,
             ),
             Measure(
