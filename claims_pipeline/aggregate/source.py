@@ -8,11 +8,10 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-import polars as pl
 
 from claims_pipeline.aggregate.models import MODELS, REFERENCES
 from claims_pipeline.errors import DataError
-from claims_pipeline.lake import Lake, wrong_columns
+from claims_pipeline.lake import Lake, require_partitions
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, Table
 
@@ -50,10 +49,8 @@ def attach_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """
     connection.execute("attach ':memory:' as lake")
     for table in LAKE_TABLES:
+        require_partitions(table, _files(lake, table))
         try:
-            found = columns_of(connection, _rows(lake, table))
-            if wrong := wrong_columns(table, found, _pattern(lake, table)):
-                raise wrong
             connection.execute(_view(lake, table))
         except duckdb.Error as error:
             raise unreadable(error, lake) from error
@@ -66,12 +63,6 @@ def attach_reference(connection: duckdb.DuckDBPyConnection) -> None:
         connection.register("reference_rows", read_table(name))
         connection.execute(f"create table reference.{name} as select * from reference_rows")
         connection.unregister("reference_rows")
-
-
-def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> pl.Schema:
-    """Return the names and types of a table's columns."""
-    empty = connection.sql(f"select * from {table} limit 0").to_arrow_table()
-    return pl.DataFrame(empty).schema
 
 
 def unreadable(error: duckdb.Error, lake: Lake) -> DataError:

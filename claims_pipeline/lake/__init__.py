@@ -6,7 +6,7 @@ Does not: what the rows mean (schema), how they come about (generate), where the
 
 from claims_pipeline.lake.chosen_days import chosen_days, days_from
 from claims_pipeline.lake.feed import Feed, first_day, read_feed, requested_feed, require_feed
-from claims_pipeline.lake.store import Lake, scan_partitions, wrong_columns
+from claims_pipeline.lake.store import Lake, require_partitions, scan_partitions
 from claims_pipeline.lake.writer import ROW_GROUP, LakeWriter
 
 __all__ = [
@@ -20,6 +20,6 @@ __all__ = [
     "read_feed",
     "requested_feed",
     "require_feed",
+    "require_partitions",
     "scan_partitions",
-    "wrong_columns",
 ]

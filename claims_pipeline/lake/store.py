@@ -39,7 +39,7 @@ class Lake:
         return sorted(_day_of(file.parent) for file in files)
 
     def read(self, table: Table, day: date | None = None) -> pl.DataFrame:
-        """Return one file's rows with the declared columns.
+        """Return one file's rows with the declared columns, in the declared order.
 
         Raises:
             DataError: the file is missing, is not Parquet, or has other columns or types.
@@ -50,9 +50,9 @@ class Lake:
         if not path.exists():
             raise DataError(f"the lake has no {path.relative_to(self.root)}", where=str(path), fix="claims generate")
         with _readable(path):
-            frame = pl.read_parquet(path, hive_partitioning=False)
+            frame = pl.read_parquet(path, hive_partitioning=False, glob=False)
         _require_columns(table, frame.schema, path)
-        return frame
+        return frame.select(table.polars_schema.names())
 
     def scan(self, table: Table, days: Iterable[date] | None = None) -> pl.LazyFrame:
         """Return the rows of some days (default: all) with their `day`, lazily.
@@ -80,7 +80,7 @@ class Lake:
         schema = pl.Schema(table.polars_schema | {"day": pl.Date()})
         paths = [self.path(table, day) for day in days]
         try:
-            rows = pl.scan_parquet(paths, schema=schema, hive_schema={"day": pl.Date})
+            rows = pl.scan_parquet(paths, schema=schema, hive_schema={"day": pl.Date}, glob=False)
             return rows.select(*columns or schema.names()).collect(engine="streaming")
         except (pl.exceptions.PolarsError, OSError) as error:
             raise DataError(
@@ -110,10 +110,19 @@ def scan_partitions(table: Table, paths: Sequence[Path], **options: Any) -> pl.L
     Raises:
         DataError: one of them is not Parquet, or has other columns or types.
     """
+    require_partitions(table, paths)
+    return pl.scan_parquet(list(paths), glob=False, **options)
+
+
+def require_partitions(table: Table, paths: Iterable[Path]) -> None:
+    """Check that files are partitions of a table: Parquet with the declared columns and types, and no others.
+
+    Raises:
+        DataError: one of them is not.
+    """
     for path in paths:
         state = path.stat()
         _check_columns(table, path, (state.st_ino, state.st_size, state.st_mtime_ns))
-    return pl.scan_parquet(list(paths), **options)
 
 
 @lru_cache(maxsize=20_000)  # a check of quality scans each file a dozen times
@@ -121,7 +130,7 @@ def _check_columns(table: Table, path: Path, state: tuple[int, int, int]) -> Non
     """Raise the error about a file that is not Parquet, or has other columns or types, once for each `state` of it."""
     del state
     with _readable(path):
-        _require_columns(table, pl.Schema(pl.read_parquet_schema(path)), path)
+        _require_columns(table, pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema(), path)
 
 
 def _day_of(folder: Path) -> date:
@@ -143,21 +152,18 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _require_columns(table: Table, found: pl.Schema, path: Path) -> None:
-    if error := wrong_columns(table, found, str(path)):
-        raise error
-
-
-def wrong_columns(table: Table, found: pl.Schema, where: str) -> DataError | None:
-    """Return the error about files that lack columns of a table or have other types, None if there is none."""
+    """Raise the error about a file that lacks columns of a table, has others, or has other types."""
+    declared = table.polars_schema
     problems = [
         f"{name}: {'missing' if name not in found else f'{found[name]} instead of {dtype}'}"
-        for name, dtype in table.polars_schema.items()
+        for name, dtype in declared.items()
         if found.get(name) != dtype
     ]
-    if not problems:
-        return None
-    return DataError(
-        f"not a partition of {table.name} ({'; '.join(problems)})",
-        where=where,
-        fix="if an earlier version made this lake: remove its folder, then claims generate",
-    )
+    problems += [f"{name}: unexpected" for name in found if name not in declared]
+    if problems:
+        raise DataError(
+            f"not a partition of {table.name} ({'; '.join(problems)})",
+            where=str(path),
+            fix="claims generate writes it anew; if an earlier version made this lake: remove its folder, "
+            "then claims generate",
+        )

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claims_pipeline import aggregate, schema
+from claims_pipeline.aggregate.source import LAKE_TABLES
 from claims_pipeline.errors import DataError
 from claims_pipeline.lake import Lake
 from claims_pipeline_tests.aggregate.example_lake import (
@@ -119,8 +120,9 @@ def test_a_build_that_fails_leaves_the_published_file_and_nothing_else(tmp_path:
     aggregate.build(lake, analytics_path)
     before = analytics_path.read_bytes()
     lake.path(schema.CLAIMS, JAN_11).write_bytes(b"not Parquet")
-    with pytest.raises(DataError, match=r"cannot be read.*day=2025-01-11"):
+    with pytest.raises(DataError, match="not a readable Parquet file") as caught:
         aggregate.build(lake, analytics_path)
+    assert caught.value.where == str(lake.path(schema.CLAIMS, JAN_11))
     assert analytics_path.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"lake", "a.duckdb", ".a.duckdb.lock"}
 
@@ -154,6 +156,16 @@ def test_a_partition_with_other_types_is_refused(tmp_path: Path) -> None:
         wrong.write_parquet(lake.path(schema.CLAIMS, day))
     with pytest.raises(DataError, match="total_charge_amount: Float64 instead of Decimal"):
         aggregate.build(lake, tmp_path / "a.duckdb")
+
+
+@pytest.mark.parametrize("table", LAKE_TABLES, ids=lambda table: table.name)
+def test_an_extra_column_in_the_last_file_of_a_table_is_refused(tmp_path: Path, table: schema.Table) -> None:
+    lake = write_example_lake(tmp_path / "lake")
+    day = FEB_3 if table.is_daily else None
+    lake.read(table, day).with_columns(extra=1).write_parquet(lake.path(table, day))
+    with pytest.raises(DataError, match=rf"not a partition of {table.name} \(extra: unexpected\)") as caught:
+        aggregate.build(lake, tmp_path / "a.duckdb")
+    assert caught.value.where == str(lake.path(table, day))
 
 
 def test_a_lake_of_an_earlier_version_that_lacks_a_column_is_refused_with_the_remedy(tmp_path: Path) -> None:

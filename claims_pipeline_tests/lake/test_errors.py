@@ -66,11 +66,13 @@ def test_a_partition_with_other_columns_is_reported_with_all_differences(tmp_pat
     file = lake.path(PATIENTS, DAY)
     file.parent.mkdir(parents=True)
     frame = PATIENTS.polars_schema.to_frame().drop("city").with_columns(pl.col("birth_date").cast(pl.String))
-    frame.write_parquet(file)
+    frame.with_columns(extra=1).write_parquet(file)
 
     assert rendered(lambda: READERS[reader](lake)) == (
-        f"error: not a partition of patients (birth_date: String instead of Date; city: missing)\nwhere: {file}\n"
-        "try:   if an earlier version made this lake: remove its folder, then claims generate"
+        "error: not a partition of patients (birth_date: String instead of Date; city: missing; extra: unexpected)\n"
+        f"where: {file}\n"
+        "try:   claims generate writes it anew; "
+        "if an earlier version made this lake: remove its folder, then claims generate"
     )
 
 

@@ -60,8 +60,9 @@ def test_of_days_read_together_some_columns_suffice(lake: Lake) -> None:
         lambda frame: frame.drop("city"),
         lambda frame: frame.with_columns(city=pl.lit(7)),
         lambda frame: frame.with_columns(pl.col("birth_date").cast(pl.Datetime)),
+        lambda frame: frame.with_columns(extra=1),
     ],
-    ids=["column missing", "other type", "datetime for date"],
+    ids=["column missing", "other type", "datetime for date", "extra column"],
 )
 def test_days_read_together_are_refused_where_one_of_them_is_wrong(
     lake: Lake, change: Callable[[pl.DataFrame], pl.DataFrame]
@@ -106,6 +107,35 @@ def test_a_file_with_other_columns_is_refused_with_all_differences(lake: Lake) -
 
     assert "city: missing" in caught.value.message
     assert "birth_date: String instead of Date" in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["extra", "day"])
+def test_a_file_with_a_column_that_is_not_declared_is_refused_however_it_is_read(lake: Lake, name: str) -> None:
+    patients(1).with_columns(pl.lit(1).alias(name)).write_parquet(lake.path(PATIENTS, DAY))
+
+    for read in (lambda: lake.read(PATIENTS, DAY), lambda: lake.scan(PATIENTS)):
+        with pytest.raises(DataError, match=rf"not a partition of patients \({name}: unexpected\)"):
+            read()
+
+
+def test_a_folder_with_glob_characters_is_read(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "it's [1] *lake")
+    with lake.writer() as writer:
+        writer.add(PATIENTS, patients(1), DAY)
+        writer.add(PATIENTS, patients(2), NEXT_DAY)
+
+    assert lake.read(PATIENTS, DAY).height == 1
+    assert lake.scan(PATIENTS).collect()["day"].to_list() == [DAY, NEXT_DAY]
+    assert lake.read_days(PATIENTS, [DAY, NEXT_DAY]).height == 2
+
+
+def test_columns_in_another_order_are_read_in_the_declared_one(lake: Lake) -> None:
+    shuffled = patients(1).select(reversed(PATIENTS.polars_schema.names()))
+    shuffled.write_parquet(lake.path(PATIENTS, DAY))
+
+    assert_frame_equal(lake.read(PATIENTS, DAY), patients(1))
+    assert lake.scan(PATIENTS).collect().height == 2
+    assert lake.read_days(PATIENTS, [DAY, NEXT_DAY])["patient_id"].to_list() == ["patient-000001", "patient-000002"]
 
 
 def test_a_file_that_is_replaced_between_two_scans_is_looked_at_again(lake: Lake) -> None:
