@@ -16,11 +16,26 @@ from claims_pipeline.reference import (
     place_of_service_labels,
     procedure_labels,
     specialty_labels,
+    state_codes,
 )
 
 
 def _no_labels() -> dict[str, str]:
     return {}
+
+
+def _is_any_text(_: str) -> bool:
+    return True
+
+
+def _is_state(text: str) -> bool:
+    return text in state_codes()
+
+
+GENDERS = ("male", "female", "other", "unknown")
+"""http://hl7.org/fhir/administrative-gender"""
+
+A_STATE = "should be a state of the United States in two letters, such as CA"
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,8 @@ class Dimension:
         is_of_members: it divides members too, by the column of the same name in `member_months`.
         grain: it divides days of receipt, each value is the first day of such a period.
         filtered_by: the filter that selects its values, where that is not one of its own name.
+        is_value: whether a text can be one of its values; a value that no claim has selects none.
+        should_be: what to say where a text cannot be one.
     """
 
     name: str
@@ -50,6 +67,8 @@ class Dimension:
     is_of_members: bool = False
     grain: Grain | None = None
     filtered_by: Literal["status", "days", ""] = ""
+    is_value: Callable[[str], bool] = _is_any_text
+    should_be: str = ""
 
     @property
     def path(self) -> str:
@@ -132,7 +151,9 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
             Dimension(
                 "category", "Category", "Category of a line's procedure.", "procedure_category", is_of_lines=True
             ),
-            Dimension("state", "State", "State of the site of care.", "facility_state"),
+            Dimension(
+                "state", "State", "State of the site of care.", "facility_state", is_value=_is_state, should_be=A_STATE
+            ),
             Dimension("city", "City", "City of the site of care.", "facility_city || ', ' || facility_state"),
             Dimension(
                 "place_of_service",
@@ -144,13 +165,23 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
             Dimension(
                 "age_band", "Age", "Age of the patient on the first day of service.", "age_band", is_of_members=True
             ),
-            Dimension("gender", "Gender", "Gender of the patient.", "gender", is_of_members=True),
+            Dimension(
+                "gender",
+                "Gender",
+                "Gender of the patient.",
+                "gender",
+                is_of_members=True,
+                is_value=GENDERS.__contains__,
+                should_be="should be 'male', 'female', 'other' or 'unknown'",
+            ),
             Dimension(
                 "patient_state",
                 "Patient's state",
                 "State of the patient now; of a member whom no claim names, at the start of the coverage.",
                 "patient_state",
                 is_of_members=True,
+                is_value=_is_state,
+                should_be=A_STATE,
             ),
             Dimension("status", "Status", "Current status of the claim.", "claim_status", filtered_by="status"),
             _of_time("month", "Month of receipt, by its first day; the latest first."),

@@ -1,9 +1,19 @@
 """Filters of claims: the same parameters in the page's address, the API and the charts."""
 
+import unicodedata
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    create_model,
+    model_validator,
+)
 
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.dashboard.dimensions import FILTERING, Dimension
@@ -15,9 +25,29 @@ Compare = Literal["before", "year"]
 Trend = Literal["charge_amount", "charge_pmpm"]
 
 
-PatientText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+def _without_control_characters(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError("should be a text without control characters")
+    return text
 
-Values = list[Annotated[str, StringConstraints(min_length=1, max_length=200)]]
+
+_Printable = AfterValidator(_without_control_characters)
+
+PatientText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), _Printable]
+
+_Value = Annotated[str, StringConstraints(min_length=1, max_length=200), _Printable]
+
+
+def _value_of(dimension: Dimension) -> Any:
+    """Return the type of one value of a dimension."""
+
+    def require_value(text: str) -> str:
+        if not dimension.is_value(text):
+            raise ValueError(dimension.should_be)
+        return text
+
+    return Annotated[_Value, AfterValidator(require_value)]
+
 
 _NAME_MATCHES = "contains(search_name, ?)"
 _LAST_AND_FIRST_NAME_MATCH = "contains(lower(last_name), ?) and contains(lower(first_name), ?)"
@@ -45,7 +75,7 @@ else:  # a field for each dimension, so that a new dimension is one declaration
     _Dimensions = create_model(
         "_Dimensions",
         **{
-            name: (Values, Field(default_factory=list, description=dimension.meaning))
+            name: (list[_value_of(dimension)], Field(default_factory=list, description=dimension.meaning))
             for name, dimension in FILTERING.items()
         },
     )

@@ -12,6 +12,7 @@ from claims_pipeline.reference.labels import (
     procedure_categories,
     procedure_labels,
     specialty_labels,
+    state_codes,
 )
 from claims_pipeline.reference.tables import read_table, reasons_of_stories
 
@@ -25,4 +26,5 @@ __all__ = [
     "read_table",
     "reasons_of_stories",
     "specialty_labels",
+    "state_codes",
 ]

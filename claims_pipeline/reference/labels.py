@@ -1,5 +1,7 @@
 """Our own short labels of codes. CPT descriptors are copyrighted; these are not theirs."""
 
+from functools import cache
+
 from claims_pipeline.reference.tables import read_table
 
 
@@ -21,6 +23,12 @@ def place_of_service_labels() -> dict[str, str]:
 def specialty_labels() -> dict[str, str]:
     """Return the label of each specialty."""
     return _labels("specialties", "specialty")
+
+
+@cache
+def state_codes() -> frozenset[str]:
+    """Return the two letters of each state, district and territory of the United States."""
+    return frozenset(read_table("states")["state"])
 
 
 def procedure_categories() -> dict[str, str]:

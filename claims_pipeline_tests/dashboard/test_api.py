@@ -174,6 +174,30 @@ def test_a_place_of_another_order_is_refused(client: httpx.Client, query: str) -
     assert "should be taken from a part that is sorted by" in answer.json()["message"]
 
 
+@pytest.mark.parametrize("route", ["claims", "export.csv", "cards"])
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("status=denied", "status should be 'active', 'cancelled' or 'draft'"),
+        ("state=ZZ", "state should be a state of the United States in two letters, such as CA"),
+        ("patient_state=ca", "patient_state should be a state"),
+        ("state=CA&state=%00", "state should be a text without control characters"),
+        ("city=%00", "city should be a text without control characters"),
+        ("patient=a%07b", "patient should be a text without control characters"),
+        ("gender=m", "gender should be 'male', 'female', 'other' or 'unknown'"),
+    ],
+)
+def test_a_value_that_cannot_be_one_is_refused(client: httpx.Client, route: str, query: str, said: str) -> None:
+    answer = client.get(f"/api/{route}?{query}")
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith(said)
+
+
+@pytest.mark.parametrize("query", ["state=GU", "patient_state=PR", "gender=other", "city=Nowhere, CA", "payer=nobody"])
+def test_a_value_that_no_claim_has_selects_none(client: httpx.Client, query: str) -> None:
+    assert get(client, f"/api/claims?{query}")["total"] == 0
+
+
 def test_patients_are_listed_in_parts(client: httpx.Client) -> None:
     address, seen = "/api/patients?count=2&sort=-active_charge_amount", []
     while address:
