@@ -7,7 +7,7 @@ import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish, print_json
 from claims_pipeline.cli.options import FhirBaseOption, LedgerOption, load_progress, settings_with
-from claims_pipeline.errors import ConfigError, DataError
+from claims_pipeline.errors import ConfigError
 from claims_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def show(
     is_found = (names == name) | (pl.col("resource_id").is_null() & (pl.col("source") == name))
     found = _letters(ledger, with_contents=True).filter(is_found).to_dicts()
     if not found:
-        raise DataError(f"no dead letter: {name}", fix="claims dead-letters list")
+        raise ConfigError(f"no dead letter: {name}", fix="claims dead-letters list")
     letter = {key: value for key, value in found[0].items() if key != "body" or body}
     if as_json:
         print_json(letter)

@@ -6,8 +6,24 @@ from typing import Annotated
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish
+from claims_pipeline.errors import ConfigError
+from claims_pipeline.settings import Settings, load_settings
 
 LakeArgument = Annotated[Path | None, typer.Argument(show_default="the lake of CLAIMS_HOME", help="Folder of a lake.")]
+
+
+def lake_folder(argument: Path | None, settings: Settings) -> Path:
+    """Return the folder of the lake that a command is to read.
+
+    Raises:
+        ConfigError: a folder was named that is not there.
+    """
+    if argument is None:
+        return settings.lake_path
+    folder = argument.expanduser().absolute()
+    if not folder.is_dir():
+        raise ConfigError("there is no such folder", where=str(folder), fix="leave it out for the lake of CLAIMS_HOME")
+    return folder
 
 
 @app.command()
@@ -21,10 +37,9 @@ def fidelity(lake: LakeArgument = None, as_json: JsonOption = False) -> None:
     """
     from claims_pipeline.fidelity import measure
     from claims_pipeline.lake import Lake
-    from claims_pipeline.settings import load_settings
 
     settings = load_settings()
-    report = measure(Lake(lake.expanduser().absolute() if lake else settings.lake_path))
+    report = measure(Lake(lake_folder(lake, settings)))
     finish(report, settings, as_json=as_json)
     if report.misses:
         raise typer.Exit(1)

@@ -3,7 +3,7 @@
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish
-from claims_pipeline.cli.fidelity import LakeArgument
+from claims_pipeline.cli.fidelity import LakeArgument, lake_folder
 
 
 @app.command()
@@ -19,7 +19,7 @@ def quality(lake: LakeArgument = None, as_json: JsonOption = False) -> None:
     from claims_pipeline.settings import load_settings
 
     settings = load_settings()
-    report = check(Lake(lake.expanduser().absolute() if lake else settings.lake_path))
+    report = check(Lake(lake_folder(lake, settings)))
     finish(report, settings, as_json=as_json)
     if report.total:
         raise typer.Exit(1)

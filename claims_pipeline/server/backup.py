@@ -66,8 +66,13 @@ def require_backup(settings: Settings, file: Path) -> str:
         When it was made, such as 2026-11-24 07:07:35 UTC.
 
     Raises:
+        ConfigError: there is no such file.
         DataError: it cannot be read, or is something else.
     """
+    if not file.exists():
+        raise ConfigError("there is no such file", where=str(file), fix=FIX)
+    if file.is_dir():
+        raise ConfigError("a backup is a file, and this is a folder", where=str(file), fix=FIX)
     try:
         with file.open("rb") as source:
             listed = Postgres.of(settings).run("pg_restore", "--list", stdin=source)
@@ -97,9 +102,9 @@ def restore(settings: Settings, file: Path, on_step: OnStep = unheard) -> bool:
 
     Raises:
         DataError: the file is no backup, or not a whole one.
+        ConfigError: there is no such file, or the installation's folder cannot be written.
         ServiceError: the disk has no room for a second database, or PostgreSQL or HAPI FHIR failed.
         PortTaken: PostgreSQL's port is taken.
-        ConfigError: the installation's folder cannot be written.
     """
     require_usable(settings)
     require_backup(settings, file)

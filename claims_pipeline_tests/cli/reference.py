@@ -10,7 +10,8 @@ HEAD = """# The command line
 
 Made from the code by `make docs`. Most options have a setting of the same meaning, see the
 [README](../README.md#settings); the option wins. Exit codes: 0 all that was asked for is done, 1 something failed or
-was rejected, 2 wrong usage or settings, 3 the FHIR server could not be reached, 130 interrupted.
+was rejected, 2 wrong usage or settings (also when a file, folder, day or id that is named does not exist), 3 the FHIR
+server could not be reached, 130 interrupted.
 """
 
 

@@ -160,6 +160,13 @@ def test_a_lake_goes_on_after_the_end_of_its_feed_and_refusals_lead_there(home: 
 
 
 @pytest.mark.parametrize("command", ["quality", "fidelity"])
+def test_a_lake_that_is_named_and_is_not_there_is_wrong_usage(home: Path, tmp_path: Path, command: str) -> None:
+    done = claims(home, command, str(tmp_path / "no-lake"))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: there is no such folder\nwhere: {tmp_path / 'no-lake'}\ntry: ")
+
+
+@pytest.mark.parametrize("command", ["quality", "fidelity"])
 def test_a_home_without_a_lake_is_reported(home: Path, command: str) -> None:
     done = claims(home, command)
     assert done.returncode == 1

@@ -57,7 +57,7 @@ def test_a_poisoned_file_from_standard_input_to_its_removal(fhir_server: Setting
     assert '"resourceType"' not in shown.stdout
 
     unknown = claims(home, base_url, "dead-letters", "show", "Patient/nobody")
-    assert (unknown.returncode, unknown.stderr.splitlines()[0]) == (1, "error: no dead letter: Patient/nobody")
+    assert (unknown.returncode, unknown.stderr.splitlines()[0]) == (2, "error: no dead letter: Patient/nobody")
 
     retried = claims(home, base_url, "dead-letters", "retry")
     assert retried.returncode == 1

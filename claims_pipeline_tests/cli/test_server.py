@@ -114,6 +114,13 @@ def test_restoring_what_is_no_backup_is_three_lines_and_asks_nothing(reachable: 
     assert not (reachable / "home").exists()
 
 
+@pytest.mark.parametrize(("name", "said"), [("no-such.backup", "there is no such file"), ("", "this is a folder")])
+def test_restoring_a_file_that_is_not_there_is_wrong_usage(reachable: Path, name: str, said: str) -> None:
+    done = claims_server("restore", str(reachable / name), CLAIMS_HOME=str(reachable / "home"))
+    assert done.returncode == 2
+    assert said in done.stderr.splitlines()[0]
+
+
 def test_a_backup_of_no_server_is_refused(tmp_path: Path) -> None:
     done = claims_server("backup", str(tmp_path / "fhir.backup"), CLAIMS_HOME=str(tmp_path / "home"))
     assert done.returncode == 1
