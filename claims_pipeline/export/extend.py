@@ -43,7 +43,7 @@ def extend(
     lake = Lake(output)
     available = set(lake.days(CLAIMS))
     has_feed = available.issuperset(days_from(feed.start_date, feed.end_date))
-    of_feed = None if has_feed else produce(feed, output, jobs=jobs, on_progress=on_progress)
+    of_feed = None if has_feed else produce(feed, output, form=PARQUET, jobs=jobs, on_progress=on_progress)
     later = days_from(feed.end_date + timedelta(days=1), until)
     first = min(set(later) - available, default=until)
     with naming_failures(output):
