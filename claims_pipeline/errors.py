@@ -1,7 +1,7 @@
 """Errors of claims_pipeline.
 
 ClaimsPipelineError        has .message, .where, .fix, .exit_code
-├─ ConfigError             a setting or an argument is wrong                        exit 2
+├─ ConfigError             a setting or an argument is wrong, or names nothing      exit 2
 │  ├─ FeedMismatch         the lake belongs to another feed
 │  └─ OwnedByOthers        what would be overwritten came from another source
 ├─ DataError               a file is missing, unreadable or not what it should be   exit 1
@@ -57,7 +57,7 @@ class ClaimsPipelineError(Exception):
 
 
 class ConfigError(ClaimsPipelineError):
-    """A setting or an argument is wrong."""
+    """A setting or an argument is wrong, or names something that does not exist."""
 
     exit_code = 2
 

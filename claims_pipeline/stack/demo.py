@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from claims_pipeline import aggregate, server
@@ -12,6 +12,7 @@ from claims_pipeline.home import make_home
 from claims_pipeline.lake import Feed, Lake, first_day, requested_feed, require_feed
 from claims_pipeline.orchestration.run import materialize_range
 from claims_pipeline.reports import aligned
+from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings, load_settings, yesterday
 from claims_pipeline.signals import handlers_restored
 from claims_pipeline.stack import fhir_server
@@ -112,11 +113,11 @@ def _demo(settings: Settings, feed: Feed, *, serve: bool, on_step: Callable[[str
         server.start(settings, on_step)
     make_home(settings.home)
     require_feed(settings.lake_path, feed)  # the assets know the lake, not the options of this command
-    last_day = min(feed.end_date, yesterday())  # later days have no partition yet
-    on_step(f"Dagster: {feed.start_date} to {last_day}, {feed.claims:,} claims, {feed.patients:,} patients")
+    end = last_day(feed, Lake(settings.lake_path))
+    on_step(f"Dagster: {feed.start_date} to {end}, {feed.claims:,} claims, {feed.patients:,} patients")
     folder = dagster_instance(settings)
     with handlers_restored():
-        run_id = materialize_range(defs, instance_folder=folder, start=feed.start_date, end=last_day)
+        run_id = materialize_range(defs, instance_folder=folder, start=feed.start_date, end=end)
     models = aggregate.build(Lake(settings.lake_path), settings.analytics_path).row_counts
     addresses = {"FHIR server": settings.fhir_base_url}
     if serve:
@@ -130,6 +131,14 @@ def _demo(settings: Settings, feed: Feed, *, serve: bool, on_step: Callable[[str
     )
 
 
+def last_day(feed: Feed, lake: Lake) -> date:
+    """Return the last day of a demo: that of the feed, or of a lake that goes on after it; yesterday at the latest.
+
+    Later days have no partition yet.
+    """
+    return min(max([feed.end_date, *lake.days(CLAIMS)]), yesterday())
+
+
 def demo_settings(*, days: int | None, claims: int | None, patients: int | None) -> Settings:
     """Return the settings of a demo of `days` days from the start date; a size that is None stays as it is.
 
@@ -137,10 +146,10 @@ def demo_settings(*, days: int | None, claims: int | None, patients: int | None)
         ConfigError: there are no such days, or a setting is wrong.
     """
     try:
-        last_day = None if days is None else first_day(load_settings()) + timedelta(days=days - 1)
+        end = None if days is None else first_day(load_settings()) + timedelta(days=days - 1)
     except OverflowError as error:
         raise ConfigError(f"--days {days} leads beyond the calendar") from error
-    return load_settings(named=_OPTIONS.__getitem__, claims=claims, patients=patients, end_date=last_day)
+    return load_settings(named=_OPTIONS.__getitem__, claims=claims, patients=patients, end_date=end)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -7,9 +7,11 @@ import pytest
 
 from claims_pipeline import stack
 from claims_pipeline.errors import ConfigError
-from claims_pipeline.lake import Feed, require_feed
-from claims_pipeline.settings import Settings, load_settings
+from claims_pipeline.lake import Feed, Lake, require_feed
+from claims_pipeline.schema import CLAIMS
+from claims_pipeline.settings import Settings, load_settings, yesterday
 from claims_pipeline.stack import DemoReport
+from claims_pipeline.stack.demo import last_day
 
 FEED = Feed(seed=1, patients=10, claims=100, start_date=date(2025, 1, 1), end_date=date(2025, 1, 31))
 
@@ -62,6 +64,19 @@ def test_the_days_of_a_demo_begin_with_the_feed_of_the_lake(tmp_path: Path, monk
     require_feed(tmp_path / "lake", FEED.model_copy(update={"start_date": date(2024, 12, 1)}))
 
     assert stack.demo_settings(days=62, claims=None, patients=None).end_date == date(2025, 1, 31)
+
+
+def test_a_demo_ends_with_the_feed_or_with_a_lake_that_goes_on_but_not_after_yesterday(tmp_path: Path) -> None:
+    feed = FEED.model_copy(update={"end_date": date(2025, 1, 31)})
+    lake = Lake(tmp_path)
+    assert last_day(feed, lake) == date(2025, 1, 31)
+
+    for day in (date(2025, 1, 30), date(2025, 2, 2)):
+        lake.path(CLAIMS, day).parent.mkdir(parents=True)
+        lake.path(CLAIMS, day).touch()
+
+    assert last_day(feed, lake) == date(2025, 2, 2)
+    assert last_day(feed.model_copy(update={"end_date": date(2150, 1, 1)}), lake) == yesterday()
 
 
 def test_a_demo_of_days_to_come_is_refused() -> None:
