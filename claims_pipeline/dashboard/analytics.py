@@ -109,7 +109,8 @@ class View:
 
     def select(self, sql: str, *parameters: Any) -> Rows:
         """Return the rows of a query."""
-        columns, rows = self._answer(sql, parameters)
+        with _reading(self._path):
+            columns, rows = self._answer(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def write(self, sql: str, *parameters: Any, options: str) -> IO[bytes]:
@@ -121,6 +122,7 @@ class View:
             TooBusy: too many files are written, or there is no memory or space on the disk for this one.
         """
         with (
+            _reading(self._path),
             self._turns_at_files.turn(),
             tempfile.TemporaryDirectory(dir=self._spill) as folder,
             duckdb.connect(
@@ -143,7 +145,7 @@ class View:
 
         If it is asked several times at once, it runs once.
         """
-        with self._asking.setdefault((sql, parameters), threading.Lock()):
+        with self._asking.setdefault((sql, parameters), threading.Lock()), _reading(self._path):
             columns, rows = self._remembered(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
@@ -203,11 +205,26 @@ def _open(path: Path, turns: Turns, turns_at_files: Turns) -> View:
     try:
         return View(path, turns, turns_at_files)
     except duckdb.Error as error:
-        raise NotBuilt(
-            f"the analytics file cannot be read: {str(error).splitlines()[0]}",
-            where=str(path),
-            fix="remove it, then: claims aggregate",
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say of a file that opened and is damaged farther on that it cannot be read."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if isinstance(error, duckdb.IOException) or str(error).startswith("Corrupt database file"):
+            raise _unreadable(path, error) from error
+        raise
+
+
+def _unreadable(path: Path, error: duckdb.Error) -> NotBuilt:
+    return NotBuilt(
+        f"the analytics file cannot be read: {str(error).splitlines()[0]}",
+        where=str(path),
+        fix="remove it, then: claims aggregate",
+    )
 
 
 def _identity(path: Path) -> tuple[int, int, int]:

@@ -5,6 +5,7 @@ import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from claims_pipeline.dashboard.analytics import Analytics, NotBuilt, TooBusy, Tu
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
 
+HEADER_BYTES, BLOCK_BYTES = 3 * 4096, 256 * 1024
+"""Of a DuckDB file."""
 COUNT = "select count(*) as n from claims_current"
 PATIENT_COUNT = "select count(*) as n from claims_current where patient_id = ?"
 
@@ -166,6 +169,19 @@ def test_files_are_written_a_few_at_a_time(published: Path) -> None:
     with turns.turn(), pytest.raises(TooBusy):
         view.write(COUNT, options="format csv")
     assert view.select(COUNT) == [{"n": 5}]
+
+
+def test_a_file_with_a_damaged_block_is_said_to_be_unreadable(published: Path) -> None:
+    with duckdb.connect(published) as connection:  # one that the claims are in
+        sql = "select min(block_id) from pragma_storage_info('claims_current') where block_id >= 0"
+        (block,) = connection.execute(sql).fetchall()[0]
+    with published.open("r+b") as file:
+        file.seek(HEADER_BYTES + block * BLOCK_BYTES + 100)
+        file.write(b"damaged")
+    view = Analytics(published).view()
+    for ask in (view.select, view.select_remembered, partial(view.write, options="format csv")):
+        with pytest.raises(NotBuilt, match="cannot be read"):
+            ask("select claim_id, total_charge_amount from claims_current")
 
 
 @pytest.mark.parametrize("answer", ["select", "write"])
