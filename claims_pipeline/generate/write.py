@@ -8,7 +8,7 @@ from functools import partial
 
 import polars as pl
 
-from claims_pipeline.generate.calendar import SHARES, claims_before, story_shares
+from claims_pipeline.generate.calendar import SHARES, claim_counts, story_shares
 from claims_pipeline.generate.days import day_number
 from claims_pipeline.generate.directory import directory
 from claims_pipeline.generate.enrollment import enrollment_frames
@@ -146,10 +146,10 @@ def generate_range(
         for table in DIRECTORY:
             writer.add(table, directory(feed)[table.name])
         missing = missing_years(lake, feed, days)
+        members = enrollment_frames(feed, last_year_of_enrollment(lake, feed, missing))
+        enrolled = pool.submit(writer.add_frames, ENROLLMENT, members)  # while parts of the years need one core only
         add_visits(writer, feed, missing, is_whole=goes_on(lake, feed, end), jobs=jobs)
         forget_large()
-        members = enrollment_frames(feed, last_year_of_enrollment(lake, feed, missing))
-        enrolled = pool.submit(writer.add_frames, ENROLLMENT, members)
         chunks = list(_chunks(feed, days))
         done = 0
         work = zip(chunks, visits_of_chunks(writer, feed, chunks), strict=True)
@@ -162,14 +162,12 @@ def generate_range(
                 on_progress(done, len(days))
         enrolled.result()
     _keep_people(lake, feed)
-    before = claims_before(feed, day_number(end) + 1)
-    first = day_number(feed.start_date)
     return GenerateReport(
         feed=feed,
         output=str(lake.root),
         start=start,
         end=end,
-        new_claims=int(before[day_number(end) + 1 - first] - before[day_number(start) - first]),
+        new_claims=int(claim_counts(feed, day_number(start), day_number(end)).sum()),
         claim_versions=rows["claims"],
         patients=rows["patients"],
         coverages=rows["coverages"],
