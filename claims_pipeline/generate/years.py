@@ -112,7 +112,8 @@ def _fitting(
         if not len(rows):
             break
         if attempt:
-            draft = redrawn_draft(feed, draft.at(rows), attempt - 1, run)
+            draft = draft.at(rows)  # the others, most of them at first, need no memory any more
+            draft = redrawn_draft(feed, draft, attempt - 1, run)
             rows = np.arange(len(rows))
         make(draft, rows, is_last=attempt == ATTEMPTS - 1)
     forget_large()
