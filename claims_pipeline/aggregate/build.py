@@ -19,6 +19,7 @@ from claims_pipeline.aggregate.built_from import (
 from claims_pipeline.aggregate.models import MODELS, models_digest
 from claims_pipeline.aggregate.report import AggregateReport
 from claims_pipeline.aggregate.source import LakeState, attach_lake, attach_reference, lake_state, unreadable
+from claims_pipeline.errors import DataError
 from claims_pipeline.files import replacing
 from claims_pipeline.lake import Lake, read_feed
 
@@ -72,8 +73,19 @@ def _publish(lake: Lake, state: LakeState, analytics_path: Path, on_progress: On
     with replacing(analytics_path) as temporary:
         try:
             _build_file(lake, state, temporary, on_progress)
+        except duckdb.Error as error:
+            is_of_the_lake = "Could not write file" not in str(error)
+            raise unreadable(error, lake) if is_of_the_lake else _unwritable(error, analytics_path) from error
         finally:
             temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
+
+
+def _unwritable(error: duckdb.Error, analytics_path: Path) -> DataError:
+    return DataError(
+        f"the analytics cannot be written: {str(error).splitlines()[0]}",
+        where=str(analytics_path),
+        fix="free some space on its disk, then: claims aggregate",
+    )
 
 
 def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: OnStep | None) -> None:
@@ -86,10 +98,7 @@ def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: OnStep | 
         for model in MODELS:
             if on_progress:
                 on_progress(model.name)
-            try:
-                connection.execute(f"create table {model.name} as {model.sql}")
-            except duckdb.Error as error:
-                raise unreadable(error, lake) from error
+            connection.execute(f"create table {model.name} as {model.sql}")
         population = connection.execute("select count(*) from lake.enrollment").fetchone()
         feed = read_feed(lake.root)
         write_built_from(
@@ -105,6 +114,7 @@ def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: OnStep | 
                 built_at=datetime.now(UTC).replace(tzinfo=None),
             ),
         )
+        connection.execute("checkpoint")  # closing makes one too, but says nothing if the disk is full
 
 
 def _row_counts(analytics_path: Path) -> dict[str, int]:

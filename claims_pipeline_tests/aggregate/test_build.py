@@ -1,5 +1,6 @@
 """How a build behaves: published at once, not done twice, refused with a reason."""
 
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -125,6 +126,19 @@ def test_a_build_that_fails_leaves_the_published_file_and_nothing_else(tmp_path:
     assert caught.value.where == str(lake.path(schema.CLAIMS, JAN_11))
     assert analytics_path.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"lake", "a.duckdb", ".a.duckdb.lock"}
+
+
+def test_a_disk_that_is_full_is_the_fault_of_the_analytics_and_not_of_the_lake(tmp_path: Path) -> None:
+    lake = write_example_lake(tmp_path / "lake")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # a larger file fails as on a full disk
+        with pytest.raises(DataError, match="the analytics cannot be written") as raised:
+            aggregate.build(lake, tmp_path / "a.duckdb")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert raised.value.where == str(tmp_path / "a.duckdb")
+    assert {path.name for path in tmp_path.iterdir()} == {"lake", ".a.duckdb.lock"}
 
 
 def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None:
