@@ -9,9 +9,9 @@ import polars as pl
 from claims_pipeline.generate.calendar import LONGEST_LAG, LONGEST_WAIT, next_open, stories
 from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE, in_coding_order
 from claims_pipeline.generate.conditions import code_conditions, condition_names
-from claims_pipeline.generate.days import NEVER, ages_on, weekday_of, year_of, year_start
-from claims_pipeline.generate.diagnoses import Diagnoses
+from claims_pipeline.generate.days import NEVER, ages_on, weekday_of, year_start
 from claims_pipeline.generate.draws import Draws, Floats, Integers, pair
+from claims_pipeline.generate.lasting import Lasting
 from claims_pipeline.generate.once import once
 from claims_pipeline.generate.planned_visits import PlannedVisits, planned_receipt
 from claims_pipeline.generate.population import conditions_on, population
@@ -20,9 +20,6 @@ from claims_pipeline.generate.slots import Slots
 from claims_pipeline.generate.stays import FIRST, LONGEST_STAY, Stays, stays_between
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
-
-LASTING, CODED_IN = 0.6, ("chronic_care", "preventive", "hospital_first", "hospital_next", "hospital_last")
-"""Share of the visits of some stories that code what an earlier stay left behind: by judgement."""
 
 
 def visits_after_stays(feed: Feed, first: int, last: int) -> PlannedVisits:
@@ -89,32 +86,9 @@ def _codes(feed: Feed, people: Integers, days: Integers, named: list[str | None]
     return ordered
 
 
-def add_lasting(feed: Feed, slots: Slots, diagnoses: Diagnoses) -> None:
-    """Add the code of what an earlier stay left behind to the diagnoses of visits that have room for it."""
-    may_have = read_table("stories")["story"].is_in(CODED_IN).to_numpy()[slots.story]
-    may_have &= diagnoses.count < MOST_DIAGNOSES
-    may_have &= Draws(feed.seed).uniform("claim/lasting", slots.counter) < LASTING
-    (rows,) = np.nonzero(may_have)
-    if not len(rows):
-        return
-    person, day = slots.person[rows], slots.service[rows]
-    for people, days, codes in _lasting(feed, int(year_of(day.max(keepdims=True))[0])):
-        if not len(people):
-            continue
-        place = np.searchsorted(people, person).clip(0, len(people) - 1)
-        has = (people[place] == person) & (days[place] <= day)
-        has &= (diagnoses.count[rows] < MOST_DIAGNOSES) & (diagnoses.codes[rows] != codes[place][:, None]).all(axis=1)
-        at = rows[has]
-        diagnoses.codes[at, diagnoses.count[at]] = codes[place[has]]
-        diagnoses.count[at] += 1
-
-
 @once(maxsize=4)
-def _lasting(feed: Feed, year: int) -> list[tuple[Integers, Integers, Integers]]:
-    """Return for each reason of lasting_codes.csv who has had such a stay until the end of a year, in order.
-
-    Each is given as people, the day from which on they have the code after their first such stay, and the code.
-    """
+def lasting_of_stays(feed: Feed, year: int) -> list[Lasting]:
+    """Return for each reason of lasting_codes.csv who has had such a stay until the end of a year, and the code."""
     draws, table = Draws(feed.seed), read_table("lasting_codes")
     start = int(year_start(np.array([feed.start_date.year - 1]))[0])
     stays = stays_between(feed, start, int(year_start(np.array([year + 1]))[0]) - 1)
@@ -130,7 +104,7 @@ def _lasting(feed: Feed, year: int) -> list[tuple[Integers, Integers, Integers]]
             has = (share >= row["from_share"]) & (share < row["to_share"])
             days[has] = (mine.admission + mine.nights)[has] + row["from_day"]
             codes[has] = _code(row["diagnosis_code"])
-        found.append((people, days, codes))
+        found.append(Lasting(people, days, np.full(len(people), NEVER), codes))
     return found
 
 

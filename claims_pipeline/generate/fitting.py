@@ -5,15 +5,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.after_stays import add_lasting
+from claims_pipeline.generate.after_stays import lasting_of_stays
 from claims_pipeline.generate.coding_order import NONE
 from claims_pipeline.generate.coverage import span_on
-from claims_pipeline.generate.days import age_months_on, day_number
+from claims_pipeline.generate.days import age_months_on, day_number, year_of
 from claims_pipeline.generate.diagnoses import Diagnoses, diagnoses_of
 from claims_pipeline.generate.directory import directory_of, places_of, practices_of
 from claims_pipeline.generate.drafts import Draft
 from claims_pipeline.generate.draws import Draws, Integers
 from claims_pipeline.generate.history import NEW_AFTER, Done, History, Seen, new_patients, seen_again, too_soon
+from claims_pipeline.generate.infusions import lasting_of_infusions
+from claims_pipeline.generate.lasting import add_lasting, visits_with_room
 from claims_pipeline.generate.lines import (
     Encounters,
     Lines,
@@ -42,6 +44,7 @@ MENSTRUATION = "N92.1"
 PLANNED_ELSEWHERE = (
     *("pregnancy_visit", "pregnancy_laboratory", "pregnancy_ultrasound", "eye", "specialist_procedure"),
     *("after_hospital", "heart_rehabilitation", "rehabilitation_first", "rehabilitation"),
+    *("infusion_first", "infusion", "infusion_follow_up"),
 )
 """Stories of planned visits that nobody has during a stay in hospital. The others belong to the stay, or happen in
 hospital too: births, the first days of newborns and dialysis."""
@@ -114,7 +117,10 @@ def _reasons_and_diagnoses(feed: Feed, draft: Draft, ages: Integers) -> tuple[Re
     )
     drawn_by = slots if codes is None else replace(slots, counter=slots.episode)
     diagnoses = diagnoses_of(Draws(feed.seed), drawn_by, conditions, reasons.principal)
-    add_lasting(feed, drawn_by, diagnoses)
+    rows = visits_with_room(Draws(feed.seed), drawn_by, diagnoses)
+    if len(rows):
+        until = int(year_of(slots.service[rows].max(keepdims=True))[0])
+        add_lasting(drawn_by, diagnoses, rows, [*lasting_of_infusions(feed), *lasting_of_stays(feed, until)])
     if codes is not None:
         (given,) = np.nonzero(codes[:, 0] != NONE)
         reasons.principal[given], reasons.condition[given] = codes[given, 0], NONE

@@ -16,6 +16,13 @@ from claims_pipeline.generate.rules import ANY_VISIT, LAST_MONTH, Rule, rules_of
 from claims_pipeline.reference import read_table
 
 PATIENTS = ("established", "new", "emergency")
+MINOR = (
+    *("respiratory_infection", "sore_throat", "sinusitis", "ear", "eye", "viral"),
+    *("ankle_sprain", "knee_sprain", "back_strain", "hand_cut", "face_cut"),
+)
+MINOR_LEVEL = 3
+"""Families of reasons of which an emergency visit is billed with 99284 at most, and the position of that level; 99285
+is for problems of high complexity (CPT 2023)."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +198,15 @@ def _visit_codes(visits: Encounters, claims: Integers, wanted: Integers) -> Inte
     counted = (visits.diagnoses.count[claims] - 1 + visits.coding[claims]).clip(0, MOST_DIAGNOSES - 1)
     row = kind * MOST_DIAGNOSES + counted
     level = table.choose(visits.draws.bits("claim/visit level", visits.counter[claims]), row)
-    return codes[kind, level]
+    is_minor = _is_minor()[visits.diagnoses.codes[claims, 0]] & (kind == PATIENTS.index("emergency"))
+    return codes[kind, np.where(is_minor, np.minimum(level, MINOR_LEVEL), level)]
+
+
+@cache
+def _is_minor() -> NDArray[np.bool_]:
+    """Return which diagnoses are never the reason of an emergency visit of a high level; the last one is NONE."""
+    minor: NDArray[np.bool_] = np.append(read_table("diagnoses")["family"].is_in(MINOR).to_numpy(), False)
+    return minor
 
 
 @cache

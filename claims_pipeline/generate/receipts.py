@@ -35,6 +35,7 @@ from claims_pipeline.generate.draws import (
     WeightTable,
     pair,
 )
+from claims_pipeline.generate.infusions import infusion_visits
 from claims_pipeline.generate.lifecycle import CANCELLED, are_replaced, last_statuses, stay_active
 from claims_pipeline.generate.maternity import maternity_visits
 from claims_pipeline.generate.newborn_intensive import newborn_intensive_visits
@@ -51,7 +52,7 @@ from claims_pipeline.reference import read_table
 
 PLANNED = (
     *(maternity_visits, newborn_intensive_visits, dialysis_visits, hospital_visits),
-    *(visits_after_stays, cataract_visits),
+    *(visits_after_stays, cataract_visits, infusion_visits),
 )
 """What makes visits with a day of receipt of their own, in the order in which they take the places of a day."""
 

@@ -6,12 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from claims_pipeline.generate.after_stays import add_lasting, visits_after_stays
+from claims_pipeline.generate.after_stays import lasting_of_stays, visits_after_stays
 from claims_pipeline.generate.calendar import next_open, stories
 from claims_pipeline.generate.coding_order import MOST_DIAGNOSES, NONE
-from claims_pipeline.generate.days import day_number
+from claims_pipeline.generate.days import day_number, year_of
 from claims_pipeline.generate.diagnoses import Diagnoses
 from claims_pipeline.generate.draws import Integers
+from claims_pipeline.generate.lasting import add_lasting
 from claims_pipeline.generate.slots import Slots
 from claims_pipeline.generate.stays import LONGEST_STAY, stays_between
 from claims_pipeline.lake import Feed
@@ -100,7 +101,7 @@ def test_later_visits_code_what_a_stay_left_behind_and_earlier_ones_do_not(visit
 
     assert not any(other.startswith(tuple(begins.split())) for other in lasting(START - 360))
     later = [other for other in lasting(END) if other.startswith(tuple(begins.split()))]
-    assert len(later) > 6 * len(people)
+    assert len(later) > 12 * len(people)
 
 
 def coded(people: Integers, day: int) -> Diagnoses:
@@ -111,7 +112,6 @@ def coded(people: Integers, day: int) -> Diagnoses:
     codes = np.full((size, MOST_DIAGNOSES), NONE)
     codes[:, 0] = CODES.index("I10")
     diagnoses = Diagnoses(codes, np.ones(size, dtype=np.int64))
-    add_lasting(
-        FEED, Slots(counter, counter, np.zeros(size, dtype=np.bool_), story, people, np.full(size, day)), diagnoses
-    )
+    slots = Slots(counter, counter, np.zeros(size, dtype=np.bool_), story, people, np.full(size, day))
+    add_lasting(slots, diagnoses, np.arange(size), lasting_of_stays(FEED, int(year_of(np.array([day]))[0])))
     return diagnoses

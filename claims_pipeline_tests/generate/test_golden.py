@@ -18,12 +18,12 @@ GOLDEN = {
     "plans": "6e59c93700b5b72a",
     "organizations": "fab7d77abdc8ae6f",
     "locations": "138d5c0e4b1ff004",
-    "practitioners": "11bc8d257554a3b8",
+    "practitioners": "d0d6d336b40f8dae",
     "enrollment": "6f8e1e8b77043224",
-    "visits": "a0671fb1a6b88593",
-    "patients": "f1cf2bb985239d7a",
-    "coverages": "c409e2b063934777",
-    "claims": "b81144087e13bad3",
+    "visits": "c76033893dac50c6",
+    "patients": "87725062d85ed17b",
+    "coverages": "e7061b5a3a6097e3",
+    "claims": "8a0c8f3f101497eb",
 }
 
 

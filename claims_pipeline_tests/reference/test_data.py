@@ -153,3 +153,11 @@ def test_fees_are_relative_values_times_the_conversion_factor(code: str, total_r
 def test_every_row_of_the_calibration_has_a_source() -> None:
     rows = read_table("calibration")["row"].unique(maintain_order=True)
     assert rows.to_list() == read_table("calibration_sources")["row"].to_list() == [*range(1, len(rows) + 1)]
+
+
+@pytest.mark.parametrize("code", ["M81.0", "R73.03", "E55.9", "G47.33", "D64.9"])
+def test_what_is_not_urgent_is_seen_by_the_own_doctor(code: str) -> None:
+    family = read_table("diagnoses").row(by_predicate=pl.col("diagnosis_code") == code, named=True)["family"]
+    settings = read_table("story_settings").filter((pl.col("story") == "acute") & (pl.col("family") == family))
+
+    assert set(settings["specialty"]) == {"own_doctor"}
