@@ -14,8 +14,7 @@ from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
 HAVE_SURGERY, FIRST_AGE, LAST_AGE = 0.55, 62, 88
-"""Share of people who have surgery of a cataract if they live long enough, and their ages then: by judgement, near the
-Medicare rate of three to six operations a year for 100 members (American Academy of Ophthalmology, IRIS)."""
+"""Share of people who have surgery of a cataract if they live long enough, and their ages then: by judgement."""
 BOTH_EYES = 0.62
 """Share of those who have the second eye done too: by judgement."""
 BETWEEN = (21, 56)

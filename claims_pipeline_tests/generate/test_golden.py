@@ -23,7 +23,7 @@ GOLDEN = {
     "visits": "c76033893dac50c6",
     "patients": "87725062d85ed17b",
     "coverages": "e7061b5a3a6097e3",
-    "claims": "8a0c8f3f101497eb",
+    "claims": "224040623ce3a1a1",
 }
 
 
