@@ -12,7 +12,8 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
@@ -37,6 +38,8 @@ FILES_AT_ONCE = 2
 PATIENCE_SECONDS = 20.0
 """A query that has waited this long for its turn is refused: its client has gone or asks again."""
 RETRY_AFTER_SECONDS = 5
+LOOK_FOR_THE_CLIENT_SECONDS = 0.25
+"""How often the writing of a file looks whether its client is still there."""
 
 Rows = list[dict[str, Any]]
 
@@ -47,6 +50,10 @@ class NotBuilt(DataError):
 
 class TooBusy(DataError):
     """More was asked at once than this machine can answer; the same question may be asked again."""
+
+
+class ClientLeft(DataError):
+    """The client closed its connection before its file was complete."""
 
 
 class Turns:
@@ -78,7 +85,11 @@ def _too_busy(message: str) -> TooBusy:
 
 
 class View:
-    """One build, open for reading. All that a request asks comes from one view, so its figures belong together."""
+    """One build, open for reading: what is selected from one view belongs together.
+
+    Raises:
+        NotBuilt: there is no file, or it cannot be read, or another version built it.
+    """
 
     def __init__(
         self,
@@ -99,8 +110,7 @@ class View:
                 "perfect_ht_threshold": BITS_OF_PATIENT_NUMBERS,
             }
         )
-        attach_read_only(self._connection, path)
-        self.built_from: BuiltFrom = _require_current(self._connection, path)
+        self.built_from = _attach(self._connection, path)
         self._connection.execute("set enable_external_access = false")
         # over the connection, not over self: without a cycle, a view that was swapped is closed at once
         self._answer = partial(_answer, self._connection, turns)
@@ -113,13 +123,22 @@ class View:
             columns, rows = self._answer(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def write(self, sql: str, *parameters: Any, options: str) -> IO[bytes]:
+    def write(self, sql: str, *parameters: Any, options: str, is_left: Callable[[], bool] = lambda: False) -> IO[bytes]:
         """Return an open file with the rows of a query, written with the options of DuckDB's COPY; it has no name.
 
-        The rows are those of the latest build, also if that was published after this view was opened.
+        The file is opened anew: the rows are those of the latest build, also if that was published after this view
+        was opened.
+
+        Args:
+            sql: the query.
+            parameters: values for its placeholders.
+            options: of DuckDB's COPY.
+            is_left: whether the client has left. It is asked while the file is written; if it has, writing ends.
 
         Raises:
+            NotBuilt: the latest build is missing, or cannot be read, or another version built it.
             TooBusy: too many files are written, or there is no memory or space on the disk for this one.
+            ClientLeft: the client has left.
         """
         with (
             _reading(self._path),
@@ -129,13 +148,12 @@ class View:
                 config={"memory_limit": MEMORY_LIMIT_OF_A_FILE, "temp_directory": folder, "threads": 1}
             ) as connection,
         ):
-            attach_read_only(connection, self._path)
-            _require_current(connection, self._path)
+            _attach(connection, self._path)
             connection.execute(f"set allowed_directories = [{_quoted(folder)}]")
             connection.execute("set enable_external_access = false")
             file = Path(folder, "rows")
             try:
-                connection.execute(f"copy ({sql}) to {_quoted(file)} ({options})", parameters)
+                _execute(connection, f"copy ({sql}) to {_quoted(file)} ({options})", parameters, is_left)
             except duckdb.IOException as error:
                 raise _too_busy("the file cannot be written, perhaps because the disk is full") from error
             return file.open("rb")
@@ -148,6 +166,25 @@ class View:
         with self._asking.setdefault((sql, parameters), threading.Lock()), _reading(self._path):
             columns, rows = self._remembered(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _execute(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: tuple[Any, ...], is_left: Callable[[], bool]
+) -> None:
+    """Execute a statement; interrupt it if its client leaves.
+
+    Raises:
+        ClientLeft: the client has left.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        execution = thread.submit(connection.execute, sql, parameters)
+        while wait([execution], LOOK_FOR_THE_CLIENT_SECONDS).not_done:
+            if is_left():
+                connection.interrupt()  # again each time: it does nothing before the statement has begun
+        try:
+            execution.result()
+        except duckdb.InterruptException as error:
+            raise ClientLeft("the client left before its file was complete", where="dashboard", fix="") from error
 
 
 def _quoted(path: Path | str) -> str:
@@ -197,15 +234,8 @@ class Analytics:
         with self._lock:
             identity = _identity(self._path)
             if self._view is None or identity != self._identity:
-                self._view, self._identity = _open(self._path, self._turns, self._turns_at_files), identity
+                self._view, self._identity = View(self._path, self._turns, self._turns_at_files), identity
             return self._view
-
-
-def _open(path: Path, turns: Turns, turns_at_files: Turns) -> View:
-    try:
-        return View(path, turns, turns_at_files)
-    except duckdb.Error as error:
-        raise _unreadable(path, error) from error
 
 
 @contextmanager
@@ -235,8 +265,18 @@ def _identity(path: Path) -> tuple[int, int, int]:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _require_current(connection: duckdb.DuckDBPyConnection, path: Path) -> BuiltFrom:
-    built_from = select_built_from(connection)
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> BuiltFrom:
+    """Attach the analytics file at `path`, and return what it was built from.
+
+    Raises:
+        NotBuilt: there is none, or it cannot be read, or another version built it.
+    """
+    _identity(path)
+    try:
+        attach_read_only(connection, path)
+        built_from = select_built_from(connection)
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from error
     if built_from is None or built_from.models_digest != models_digest():
         raise NotBuilt(
             "the analytics were built by another version",

@@ -1,9 +1,11 @@
 """The routes of the JSON API."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import IO, Annotated, Any
 
+from anyio import from_thread, move_on_after
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
@@ -31,6 +33,7 @@ from claims_pipeline.lake import Lake
 NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is none of this id"}}
 
 PIECE_BYTES = 1 << 20
+MESSAGE_SECONDS = 0.05
 
 router = APIRouter(
     responses={
@@ -157,15 +160,31 @@ def get_patient(request: Request, view: CurrentView, patient_id: str) -> Patient
 
 
 @router.get("/api/export.csv", tags=["lists"], summary="Claims as CSV", response_class=StreamingResponse)
-def get_csv(view: CurrentView, filters: Annotated[Filters, Query()]) -> StreamingResponse:
+def get_csv(request: Request, view: CurrentView, filters: Annotated[Filters, Query()]) -> StreamingResponse:
     """Return all claims under the filters; texts that a spreadsheet takes for formulas begin with an apostrophe."""
-    return _attachment(claims_csv(view, filters), "text/csv; charset=utf-8", "claims.csv")
+    return _attachment(claims_csv(view, filters, _is_left(request)), "text/csv; charset=utf-8", "claims.csv")
 
 
 @router.get("/api/export.parquet", tags=["lists"], summary="Claims as Parquet", response_class=StreamingResponse)
-def get_parquet(view: CurrentView, filters: Annotated[Filters, Query()]) -> StreamingResponse:
+def get_parquet(request: Request, view: CurrentView, filters: Annotated[Filters, Query()]) -> StreamingResponse:
     """Return all claims under the filters."""
-    return _attachment(claims_parquet(view, filters), "application/vnd.apache.parquet", "claims.parquet")
+    return _attachment(
+        claims_parquet(view, filters, _is_left(request)), "application/vnd.apache.parquet", "claims.parquet"
+    )
+
+
+def _is_left(request: Request) -> Callable[[], bool]:
+    """Return a function for the thread that answers a request: whether its client has left."""
+
+    async def is_left() -> bool:
+        # Request.is_disconnected does not wait at all, and behind a middleware the message needs a moment
+        with move_on_after(MESSAGE_SECONDS):
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            return True
+        return False
+
+    return partial(from_thread.run, is_left)
 
 
 def _attachment(file: IO[bytes], media_type: str, name: str) -> StreamingResponse:

@@ -3,6 +3,7 @@
 It is complete before any of it is sent, so what goes wrong is an error and never half a file.
 """
 
+from collections.abc import Callable
 from typing import IO
 
 from claims_pipeline.dashboard.analytics import View
@@ -30,7 +31,7 @@ _LISTS = ("diagnosis_codes", "hcpcs_codes")
 _OF_THIS_FILE = "claim_number, patient_number"
 
 
-def claims_csv(view: View, filters: Filters) -> IO[bytes]:
+def claims_csv(view: View, filters: Filters, is_left: Callable[[], bool] = lambda: False) -> IO[bytes]:
     """Return the claims that match the filters as CSV with a header line, in order of receipt.
 
     A text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a carriage return) has an
@@ -41,13 +42,13 @@ def claims_csv(view: View, filters: Filters) -> IO[bytes]:
         + [f"array_to_string({name}, ' ') as {name}" for name in _LISTS]
     )
     sql = f"select * exclude ({_OF_THIS_FILE}) replace ({columns}) from {_chosen(filters)}"
-    return view.write(sql, *filters.parameters, options=AS_CSV)
+    return view.write(sql, *filters.parameters, options=AS_CSV, is_left=is_left)
 
 
-def claims_parquet(view: View, filters: Filters) -> IO[bytes]:
+def claims_parquet(view: View, filters: Filters, is_left: Callable[[], bool] = lambda: False) -> IO[bytes]:
     """Return the claims that match the filters as Parquet, in order of receipt, with the analytics file's types."""
     sql = f"select * exclude ({_OF_THIS_FILE}) from {_chosen(filters)}"
-    return view.write(sql, *filters.parameters, options=AS_PARQUET)
+    return view.write(sql, *filters.parameters, options=AS_PARQUET, is_left=is_left)
 
 
 def _chosen(filters: Filters) -> str:

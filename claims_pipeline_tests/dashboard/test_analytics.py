@@ -14,7 +14,7 @@ import pytest
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import analytics
-from claims_pipeline.dashboard.analytics import Analytics, NotBuilt, TooBusy, Turns, View
+from claims_pipeline.dashboard.analytics import Analytics, ClientLeft, NotBuilt, TooBusy, Turns, View
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
 
@@ -182,6 +182,27 @@ def test_a_file_with_a_damaged_block_is_said_to_be_unreadable(published: Path) -
     for ask in (view.select, view.select_remembered, partial(view.write, options="format csv")):
         with pytest.raises(NotBuilt, match="cannot be read"):
             ask("select claim_id, total_charge_amount from claims_current")
+
+
+ENDLESS = "select count(*) as n from range(10000000000) as one, range(1000) as other"
+
+
+def test_a_file_whose_client_has_left_ends_and_gives_its_place_to_the_next(published: Path) -> None:
+    view = View(published, turns_at_files=Turns(at_once=1, patience=0.01))
+    with pytest.raises(ClientLeft):
+        view.write(ENDLESS, options="format csv", is_left=lambda: True)
+    view.write(COUNT, options="format csv", is_left=lambda: False).close()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_file_is_refused_while_the_analytics_cannot_be_read(published: Path, is_there: bool) -> None:
+    view = View(published)
+    published.unlink()
+    if is_there:
+        published.write_bytes(b"no database")
+    with pytest.raises(NotBuilt, match="cannot be read" if is_there else "not built yet"):
+        view.write(COUNT, options="format csv")
+    assert view.select(COUNT) == [{"n": 5}], "what is open stays so"
 
 
 @pytest.mark.parametrize("answer", ["select", "write"])

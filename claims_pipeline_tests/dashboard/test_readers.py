@@ -1,14 +1,19 @@
 """Many people read while new builds are published: each answer is whole, and no one sees an older build again."""
 
 import asyncio
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
 
 from claims_pipeline import aggregate
-from claims_pipeline.dashboard import create_app
+from claims_pipeline.dashboard import api, create_app
+from claims_pipeline.dashboard.analytics import ClientLeft, View
+from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.fhir_access import without_tls
 from claims_pipeline.lake import Lake
 from claims_pipeline.settings import Settings
@@ -16,6 +21,23 @@ from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, writ
 from claims_pipeline_tests.dashboard.running import running
 
 QUESTIONS = ("/api/stats", "/api/cards", "/api/claims", "/api/charts/claims-timeline", "/api/stats/by-state")
+
+
+def test_a_download_ends_when_its_client_leaves(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    has_ended = threading.Event()
+
+    def endless(view: View, _: Filters, is_left: Callable[[], bool]) -> IO[bytes]:
+        sql = "select count(*) from range(10000000000) as one, range(1000) as other"
+        try:
+            return view.write(sql, options="format csv", is_left=is_left)
+        except ClientLeft:
+            has_ended.set()
+            raise
+
+    monkeypatch.setattr(api, "claims_csv", endless)
+    with pytest.raises(httpx.ReadTimeout):
+        client.get("/api/export.csv", timeout=httpx.Timeout(5, read=0.1))
+    assert has_ended.wait(timeout=20)
 
 
 @pytest.mark.heavy
