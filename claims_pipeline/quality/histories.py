@@ -73,36 +73,44 @@ def services_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
 
 
 def visit_levels_like_peers(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
-    """No practitioner bills established office visits at levels far above those of the specialty.
+    """No practitioner bills established office visits at levels far above those of the specialty, in all or in a year.
 
     Far above: the mean level has a robust z, 0.6745 (mean - median) / median absolute deviation, beyond 3.5 among the
     practitioners of the specialty with 20 visits or more, and six visits in ten are of the highest level.
     """
     line = pl.element().struct.field
     levels = pl.col("lines").list.eval(line("hcpcs_code").replace_strict(VISIT_LEVELS, default=None)).list.max()
-    visits = _current(lake, days, levels.alias("level")).filter(pl.col("level").is_not_null())
-    mean = pl.col("level").mean()
+    year = pl.col("received_date").dt.year().alias("year")
+    visits = _current(lake, days, levels.alias("level"), year).filter(pl.col("level").is_not_null())
+    practitioners = _practitioners(lake)
+    scored = pl.concat([_far_above(of, practitioners) for of in (visits.with_columns(year=pl.lit(0)), visits)])
+    highest = scored.sort("score", descending=True).unique("practitioner_id", keep="first", maintain_order=True)
+    detail = pl.format(
+        "mean level {} in {} visits, robust z {}", pl.col("mean").round(2), "visits", pl.col("score").round(1)
+    )
+    return found(
+        "visit_levels_like_peers", "practitioners", highest, key="practitioner_id", detail=detail, has_day=False
+    )
+
+
+def _far_above(visits: pl.DataFrame, practitioners: pl.DataFrame) -> pl.DataFrame:
+    """Return the practitioners whose levels are far above those of their peers in a year."""
+    mean, peers = pl.col("level").mean(), ["specialty", "year"]
     center, spread = pl.col("mean").median(), (pl.col("mean") - pl.col("mean").median()).abs().median()
-    scored = (
-        visits.group_by("practitioner_id")
+    return (
+        visits.group_by("practitioner_id", pl.col("year").cast(pl.Int32))
         .agg(mean.alias("mean"), (pl.col("level") == 5).mean().alias("highest"), pl.len().alias("visits"))
         .filter(pl.col("visits") >= FEWEST_VISITS)
-        .join(_practitioners(lake), on="practitioner_id")
+        .join(practitioners, on="practitioner_id")
         .with_columns(
-            peers=pl.len().over("specialty"),
-            score=(0.6745 * (pl.col("mean") - center) / pl.max_horizontal(spread, pl.lit(0.01))).over("specialty"),
+            peers=pl.len().over(peers),
+            score=(0.6745 * (pl.col("mean") - center) / pl.max_horizontal(spread, pl.lit(0.01))).over(peers),
         )
         .filter(
             (pl.col("peers") >= FEWEST_PEERS)
             & (pl.col("score") > LEVEL_SCORE)
             & (pl.col("highest") > LEAST_HIGHEST_SHARE)
         )
-    )
-    detail = pl.format(
-        "mean level {} in {} visits, robust z {}", pl.col("mean").round(2), "visits", pl.col("score").round(1)
-    )
-    return found(
-        "visit_levels_like_peers", "practitioners", scored, key="practitioner_id", detail=detail, has_day=False
     )
 
 
