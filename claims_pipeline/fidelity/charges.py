@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from claims_pipeline.fidelity.estimate import Estimate, Figures, exact
+from claims_pipeline.fidelity.estimate import Figures, exact, share_of_highest
 from claims_pipeline.fidelity.sample import Sample
 from claims_pipeline.reference import conversion_factors, read_table
 
@@ -12,14 +12,13 @@ def concentration(sample: Sample) -> Figures:
     """Return the percentage of all charges of the top 1 and 5 percent and the bottom half of all enrolled persons."""
     charges = sample.first_year.group_by("patient_id").agg(pl.col("total_charge_amount").cast(pl.Float64).sum())
     people = sample.members.select("patient_id").lazy().join(charges, on="patient_id", how="left").collect()
-    amounts = np.sort(people["total_charge_amount"].fill_null(0).to_numpy())[::-1]
-    total = amounts.sum()
-    if not total:
+    amounts = people["total_charge_amount"].fill_null(0).to_numpy()
+    if not amounts.any():
         return dict.fromkeys(("top 1 percent", "top 5 percent", "bottom half"))
     return {
-        "top 1 percent": Estimate(float(100 * amounts[: max(1, round(len(amounts) * 0.01))].sum() / total)),
-        "top 5 percent": Estimate(float(100 * amounts[: max(1, round(len(amounts) * 0.05))].sum() / total)),
-        "bottom half": Estimate(float(100 * amounts[len(amounts) - len(amounts) // 2 :].sum() / total)),
+        "top 1 percent": share_of_highest(amounts, 0.01),
+        "top 5 percent": share_of_highest(amounts, 0.05),
+        "bottom half": share_of_highest(-amounts, 0.5),
     }
 
 

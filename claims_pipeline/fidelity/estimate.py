@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,18 @@ def quotient(of: float, by: float) -> Estimate | None:
     if not by:
         return None
     return Estimate(of / by, of / by * sqrt(1 / max(of, 1) + 1 / by))
+
+
+def share_of_highest(amounts: NDArray[np.float64], part: float) -> Estimate:
+    """Return the percentage that a part of the people, those with the highest amounts, have of the sum of all.
+
+    The error is that of a point of the Lorenz curve, by its influence function.
+    """
+    limit = np.quantile(amounts, 1 - part)
+    excess = np.maximum(amounts - limit, 0) + part * limit
+    share, mean = excess.mean() / amounts.mean(), amounts.mean()
+    influence = (excess - share * amounts) / mean
+    return Estimate(float(100 * share), float(100 * influence.std() / np.sqrt(len(amounts))))
 
 
 def exact(value: float | None) -> Estimate | None:

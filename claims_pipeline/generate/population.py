@@ -31,7 +31,7 @@ from claims_pipeline.generate.people_file import Arrays, kept
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
-USE_SPREAD = 1.35
+USE_SPREAD = 1.42
 """Standard deviation of the logarithm of the propensity to use care: its long tail."""
 DISABLED_USE = 1.5
 """How much more often those who have Medicare by disability are seen than others of their age and conditions, beside

@@ -1,8 +1,10 @@
 """Standard errors of measured figures."""
 
+import numpy as np
 import polars as pl
+import pytest
 
-from claims_pipeline.fidelity.estimate import Estimate, exact, quotient, rate, share, share_of
+from claims_pipeline.fidelity.estimate import Estimate, exact, quotient, rate, share, share_of, share_of_highest
 
 
 def rounded(figure: Estimate | None) -> tuple[float, float]:
@@ -31,3 +33,13 @@ def test_without_cases_there_is_no_figure() -> None:
 
 def test_a_figure_in_another_unit_keeps_its_relative_error() -> None:
     assert Estimate(2.0, 0.5).scaled(10) == Estimate(20.0, 5.0)
+
+
+def test_what_the_highest_have_of_all_scatters_among_samples_as_its_error_says() -> None:
+    random = np.random.default_rng(1)
+    found = [share_of_highest(np.exp(random.normal(size=2_000)), 0.05) for _ in range(200)]
+    amounts = np.arange(1.0, 101.0)
+
+    assert share_of_highest(amounts, 0.05).value == pytest.approx(100 * (96 + 97 + 98 + 99 + 100) / 5_050, rel=0.01)
+    assert share_of_highest(-amounts, 0.5).value == pytest.approx(100 * 1_275 / 5_050, rel=0.01)
+    assert np.std([one.value for one in found]) == pytest.approx(np.mean([one.error for one in found]), rel=0.25)
