@@ -60,7 +60,7 @@ def share_of_highest(amounts: NDArray[np.float64], part: float) -> Estimate:
     excess = np.maximum(amounts - limit, 0) + part * limit
     share, mean = excess.mean() / amounts.mean(), amounts.mean()
     influence = (excess - share * amounts) / mean
-    return Estimate(float(100 * share), float(100 * influence.std() / np.sqrt(len(amounts))))
+    return Estimate(abs(float(100 * share)), float(100 * influence.std() / np.sqrt(len(amounts))))
 
 
 def exact(value: float | None) -> Estimate | None:

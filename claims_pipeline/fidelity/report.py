@@ -84,7 +84,10 @@ class FidelityReport:
         """Return the table that a person reads."""
         lines = [f"{self.lake}: {self.claims:,} claims received {self.start} .. {self.end}"]
         if not self.is_large_enough:
-            lines.append(f"(the bounds presume {NEEDED_MONTHS} months and {NEEDED_CLAIMS:,} claims)")
+            needed = f"{NEEDED_MONTHS} months and {NEEDED_CLAIMS:,} claims"
+            lines.append(
+                f"(less than the {needed} that the bounds presume: figures are measured, none is called a miss)"
+            )
         width = max((len(one.part) for one in self.measurements), default=0)
         metric = ""
         for one in self.measurements:

@@ -143,7 +143,7 @@ def test_a_small_lake_is_called_too_small_instead_of_missing(tmp_path: Path) -> 
     assert not report.is_large_enough
     assert report.misses == ()
     assert "too small" in {one.verdict for one in report.measurements}
-    assert "presume 24 months" in report.render()
+    assert "less than the 24 months" in report.render()
 
 
 def test_the_first_day_of_a_feed_is_measured_although_nobody_has_been_treated_and_billed_yet(tmp_path: Path) -> None:

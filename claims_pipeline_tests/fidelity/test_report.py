@@ -51,4 +51,4 @@ def test_the_report_gives_the_error_and_says_what_its_words_mean() -> None:
 
 def test_the_report_of_a_small_lake_says_that_it_is_small() -> None:
     report = FidelityReport("lake", date(2025, 1, 1), date(2025, 1, 7), 1_000, ())
-    assert "the bounds presume 24 months and 200,000 claims" in report.render()
+    assert "less than the 24 months and 200,000 claims that the bounds presume" in report.render()
