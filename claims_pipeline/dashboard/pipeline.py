@@ -172,8 +172,10 @@ def _of_quality(report: dict[str, Any]) -> tuple[bool, str]:
 def _of_fidelity(report: dict[str, Any]) -> tuple[bool, str]:
     verdicts = [one["verdict"] for one in report["measurements"] if one["verdict"] != "reported"]
     held, small = verdicts.count("holds"), verdicts.count("too small")
-    return not report["misses"], (
-        f"{held} of {len(verdicts)} figures hold, {report['misses']} miss, {small} cannot be judged (too small)"
+    missed = [f"{one['metric']}: {one['part']}" for one in report["measurements"] if one["verdict"] == "misses"]
+    named = f" ({'; '.join(missed)})" if missed else ""
+    return not missed, (
+        f"{held} of {len(verdicts)} figures hold, {len(missed)} miss{named}, {small} cannot be judged (too small)"
     )
 
 

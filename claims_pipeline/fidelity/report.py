@@ -102,7 +102,13 @@ class FidelityReport:
                 f"  {one.part:<{width}}  target {_figure(one.target):>7}  generated {_figure(one.generated):>7}"
                 f" {_error(one.standard_error):<7}  bounds {_bounds(one):<16} {one.verdict}".rstrip()
             )
-        lines += ["", *WORDS, "", self.summary()]
+        lines += [
+            "",
+            *WORDS,
+            "",
+            *(f"misses: {one.row}. {one.metric}: {one.part}" for one in self.misses),
+            self.summary(),
+        ]
         return "\n".join(lines)
 
     def summary(self) -> str:

@@ -52,3 +52,9 @@ def test_the_report_gives_the_error_and_says_what_its_words_mean() -> None:
 def test_the_report_of_a_small_lake_says_that_it_is_small() -> None:
     report = FidelityReport("lake", date(2025, 1, 1), date(2025, 1, 7), 1_000, ())
     assert "less than the 24 months and 200,000 claims that the bounds presume" in report.render()
+
+
+def test_the_report_ends_with_the_figures_that_miss() -> None:
+    found = Measurement(2, "New patients", "99204", "percent", 31.5, 27.5, 35.5, 46.1, 2.4, "misses")
+    report = FidelityReport("lake", date(2024, 1, 1), date(2025, 12, 31), 200_000, (found,))
+    assert report.render().splitlines()[-2] == "misses: 2. New patients: 99204"
