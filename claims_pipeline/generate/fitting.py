@@ -38,6 +38,8 @@ from claims_pipeline.reference import read_table
 
 CODES_HIGHER, CODES_LOWER = 0.12, 0.12
 """Shares of practitioners who code visits higher or lower than their peers do: by judgement."""
+DAYS_OF_NEWBORNS = 4
+"""Days of life on which a child may still be in hospital (pregnancy_visits.csv)."""
 NOT_IN_PREGNANCY = ("mammography", "imaging", "specialist_procedure", "colonoscopy")
 """Stories that pregnant women are not in: their ultrasounds are planned visits."""
 MENSTRUATION = "N92.1"
@@ -173,7 +175,9 @@ def _wait_for_discharge(feed: Feed, slots: Slots, *, is_planned: bool) -> NDArra
     is_elsewhere |= read_table("stories")["story"].is_in(PLANNED_ELSEWHERE).to_numpy()[slots.story]
     (asked,) = np.nonzero(is_elsewhere)
     person, service = slots.person[asked], slots.service[asked]
+    age_days = service - population(feed).birth_day[person]
     is_elsewhere[asked] = are_in_hospital(feed, person, service) | are_in_intensive_care(feed, person, service)
+    is_elsewhere[asked] |= age_days < DAYS_OF_NEWBORNS
     return is_elsewhere
 
 

@@ -19,8 +19,8 @@ EARLY, LATE = 6, 12
 FIRST_DAY = 8
 """Days after reaching the age of a visit on which it is due at the earliest: nobody comes before it."""
 NEWBORNS_FIRST_DAY = 5
-MORE_CLAIMS = 1.08
-"""Claims for each visit that is due: some find nobody whose history they fit."""
+MORE_CLAIMS = 1.14
+"""Claims for each visit that is due: some find nobody whose history they fit, and in the first year more are due."""
 ATTEMPTS = 16
 """Number of children who are due that are tried, at most, until one is covered on the day."""
 NEWBORN_CODES = (("Z00.110", 8), ("Z00.111", 29))
