@@ -20,10 +20,10 @@ GOLDEN = {
     "locations": "138d5c0e4b1ff004",
     "practitioners": "d0d6d336b40f8dae",
     "enrollment": "6f8e1e8b77043224",
-    "visits": "c76033893dac50c6",
-    "patients": "87725062d85ed17b",
-    "coverages": "e7061b5a3a6097e3",
-    "claims": "224040623ce3a1a1",
+    "visits": "6a63f60343e6228b",
+    "patients": "9a223f542f53d5b7",
+    "coverages": "5fa7d6f98647ec2f",
+    "claims": "4d00810b382a51e6",
 }
 
 
