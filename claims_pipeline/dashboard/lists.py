@@ -91,6 +91,12 @@ PatientSort = Literal[
 ]  # fmt: skip
 
 
+_CODES = {"diagnoses": "diagnosis_codes", "procedures": "hcpcs_codes", "place_of_service": "place_of_service_code"}
+"""The columns with the codes that get labels."""
+_COLUMNS = ", ".join([*(_CODES.get(name, name) for name in Claim.model_fields), "principal_diagnosis_code"])
+"""What the list of claims returns or is sorted by. The rows of a page lie all over the file, so columns cost time."""
+
+
 class ClaimQuery(Filters, ListQuery):
     """Filters, order and part of the list of claims."""
 
@@ -119,7 +125,7 @@ def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
         with page as materialized (
             select rowid as row from claims_current {where and f"where {where}"} {part.order} limit ? offset ?
         )
-        select * from claims_current where rowid in (select row from page) {part.order}
+        select {_COLUMNS} from claims_current where rowid in (select row from page) {part.order}
         """,
         *query.parameters,
         *part.values,
