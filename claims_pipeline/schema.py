@@ -23,6 +23,8 @@ class Column:
         unit: empty where the type says it all.
         fields: of a column of structs, one or a list of them: what each field is.
         is_code: of text, or lists of it: whether it has few different values.
+        values: of text: all values that it may have; empty if there are others.
+        least: of numbers: the least value that it may have.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Column:
     nullable: bool = False
     fields: tuple["Column", ...] = ()
     is_code: bool = False
+    values: tuple[str, ...] = ()
+    least: int | None = None
 
     @property
     def coded_dtype(self) -> pl.DataType:
@@ -85,6 +89,11 @@ class Table:
 
 TEXT, INTEGER, DATE = pl.String(), pl.Int32(), pl.Date()
 
+GENDERS = ("female", "male")
+PLAN_TYPES = ("ppo", "hmo", "high_deductible", "marketplace", "medicare", "medicare_advantage", "medicaid")
+RELATIONSHIPS = ("self", "spouse", "child")
+FREQUENCY_CODES = ("1", "7", "8")
+
 _ADDRESS = (
     Column("address_line", TEXT, "Street and number"),
     Column("city", TEXT, "City", is_code=True),
@@ -110,7 +119,12 @@ PLANS = Table(
         Column("plan_id", TEXT, "Plan"),
         Column("payer_id", TEXT, "Payer that runs the plan"),
         Column("plan_name", TEXT, "Name of the plan"),
-        Column("plan_type", TEXT, "ppo, hmo, high_deductible, marketplace, medicare, medicare_advantage, medicaid"),
+        Column(
+            "plan_type",
+            TEXT,
+            "ppo, hmo, high_deductible, marketplace, medicare, medicare_advantage, medicaid",
+            values=PLAN_TYPES,
+        ),
     ),
 )
 
@@ -148,7 +162,7 @@ PRACTITIONERS = Table(
         Column("npi", TEXT, "National Provider Identifier"),
         Column("first_name", TEXT, "Given name"),
         Column("last_name", TEXT, "Family name"),
-        Column("gender", TEXT, "female or male"),
+        Column("gender", TEXT, "female or male", values=GENDERS),
         Column("specialty", TEXT, "Specialty, our key into reference/specialties.csv"),
         Column("taxonomy_code", TEXT, "NUCC taxonomy"),
         Column("organization_id", TEXT, "Billing provider they work for"),
@@ -158,9 +172,15 @@ PRACTITIONERS = Table(
 
 _SPAN = (
     Column("coverage_id", TEXT, "Coverage: patient and first day"),
-    Column("coverage_order", INTEGER, "1 for what pays first, 2 for Medicaid beside Medicare"),
+    Column("coverage_order", INTEGER, "1 for what pays first, 2 for Medicaid beside Medicare", least=1),
     Column("subscriber_id", TEXT, "Person who holds the policy"),
-    Column("relationship", TEXT, "Of the person to the subscriber: self, spouse or child", is_code=True),
+    Column(
+        "relationship",
+        TEXT,
+        "Of the person to the subscriber: self, spouse or child",
+        is_code=True,
+        values=RELATIONSHIPS,
+    ),
     Column("plan_id", TEXT, "Plan", is_code=True),
     Column("coverage_start_date", DATE, "First day covered"),
     Column("coverage_end_date", DATE, "Last day covered"),
@@ -178,7 +198,7 @@ ENROLLMENT = Table(
     ("patient_id",),
     (
         Column("patient_id", TEXT, "Person"),
-        Column("gender", TEXT, "female or male", is_code=True),
+        Column("gender", TEXT, "female or male", is_code=True, values=GENDERS),
         Column("birth_date", DATE, "Date of birth"),
         Column("death_date", DATE, "Date of death, until the last day of the spans", nullable=True),
         Column(
@@ -208,13 +228,13 @@ VISITS = Table(
     ("received_date", "claim_index"),
     (
         Column("received_date", DATE, "Day of the first version"),
-        Column("claim_index", INTEGER, "Number of the claim within the day received, from 0"),
+        Column("claim_index", INTEGER, "Number of the claim within the day received, from 0", least=0),
         Column("replaced_date", DATE, "Day of the first version of the claim that this one replaces", nullable=True),
-        Column("replaced_index", INTEGER, "Number of that claim within its day, from 0", nullable=True),
-        Column("person", INTEGER, "Number of the patient, from 0"),
+        Column("replaced_index", INTEGER, "Number of that claim within its day, from 0", nullable=True, least=0),
+        Column("person", INTEGER, "Number of the patient, from 0", least=0),
         Column("service_date", DATE, "Day of service"),
         Column("story", TEXT, "Why the patient is seen: stories.csv", is_code=True),
-        Column("practitioner", INTEGER, "Number of the rendering provider, from 0"),
+        Column("practitioner", INTEGER, "Number of the rendering provider, from 0", least=0),
         Column("is_new_patient", pl.Boolean(), "Not seen by the practice in three years"),
         Column("is_video", pl.Boolean(), "Visit by video"),
         Column("diagnosis_codes", pl.List(pl.String()), "ICD-10-CM, the reason of the visit first", is_code=True),
@@ -222,7 +242,7 @@ VISITS = Table(
             "hcpcs_codes", pl.List(pl.String()), "Procedures, CPT or HCPCS level II, one a service line", is_code=True
         ),
         Column("diagnosis_pointers", pl.List(pl.Int32()), "Diagnosis of each line, a number in diagnosis_codes from 1"),
-        Column("unit_counts", pl.List(pl.Int32()), "Units of each line"),
+        Column("unit_counts", pl.List(pl.Int32()), "Units of each line", least=1),
     ),
     is_yearly=True,
 )
@@ -252,7 +272,7 @@ PATIENTS = Table(
         Column("patient_id", TEXT, "Patient"),
         Column("first_name", TEXT, "Given name", is_code=True),
         Column("last_name", TEXT, "Family name", is_code=True),
-        Column("gender", TEXT, "female or male", is_code=True),
+        Column("gender", TEXT, "female or male", is_code=True, values=GENDERS),
         Column("birth_date", DATE, "Date of birth"),
         Column("death_date", DATE, "Date of death, once it has come", nullable=True),
         *_ADDRESS,
@@ -270,12 +290,18 @@ COVERAGES = Table(
         Column("payer_id", TEXT, "Payer", is_code=True),
         Column("plan_id", TEXT, "Plan", is_code=True),
         Column("plan_name", TEXT, "Name of the plan", is_code=True),
-        Column("plan_type", TEXT, "As in plans", is_code=True),
+        Column("plan_type", TEXT, "As in plans", is_code=True, values=PLAN_TYPES),
         Column("member_id", TEXT, "The subscriber's number with the payer, that of the family too"),
-        Column("dependent_number", INTEGER, "Number of the member in the family: 0 for the subscriber"),
+        Column("dependent_number", INTEGER, "Number of the member in the family: 0 for the subscriber", least=0),
         Column("subscriber_id", TEXT, "Patient who holds the policy"),
-        Column("relationship", TEXT, "Of the patient to the subscriber: self, spouse or child", is_code=True),
-        Column("coverage_order", INTEGER, "1 for what pays first, 2 for Medicaid beside Medicare"),
+        Column(
+            "relationship",
+            TEXT,
+            "Of the patient to the subscriber: self, spouse or child",
+            is_code=True,
+            values=RELATIONSHIPS,
+        ),
+        Column("coverage_order", INTEGER, "1 for what pays first, 2 for Medicaid beside Medicare", least=1),
         Column("coverage_start_date", DATE, "First day covered"),
         Column("coverage_end_date", DATE, "Last day covered, as far as it is known"),
     ),
@@ -283,7 +309,7 @@ COVERAGES = Table(
 )
 
 LINE = (
-    Column("claim_line_number", INTEGER, "Number of the line in the claim, from 1"),
+    Column("claim_line_number", INTEGER, "Number of the line in the claim, from 1", least=1),
     Column("hcpcs_code", TEXT, "Procedure, CPT or HCPCS level II", is_code=True),
     Column("modifiers", pl.List(pl.String()), "Modifiers of the procedure, in order; often none", is_code=True),
     Column(
@@ -291,7 +317,7 @@ LINE = (
     ),
     Column("line_service_date", DATE, "Day of service"),
     Column("place_of_service_code", TEXT, "CMS place of service", is_code=True),
-    Column("unit_count", INTEGER, "Units of the procedure"),
+    Column("unit_count", INTEGER, "Units of the procedure", least=1),
     Column("unit_charge_amount", USD, "Charge of one unit", unit="USD"),
     Column("charge_amount", USD, "Charge of all units", unit="USD"),
 )
@@ -304,12 +330,13 @@ CLAIMS = Table(
     (
         Column("claim_id", TEXT, "Claim: day of the first version and index"),
         Column("claim_status", TEXT, "active, cancelled or draft", is_code=True),
-        Column("version_number", INTEGER, "1 for the first version of the claim"),
+        Column("version_number", INTEGER, "1 for the first version of the claim", least=1),
         Column(
             "claim_frequency_code",
             TEXT,
             "1 original, 7 replacement of another claim, 8 void (X12 837 CLM05-3)",
             is_code=True,
+            values=FREQUENCY_CODES,
         ),
         Column("replaced_claim_id", TEXT, "Claim that this one replaces", nullable=True),
         Column("received_date", DATE, "Day of the first version"),

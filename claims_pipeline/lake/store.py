@@ -15,7 +15,7 @@ from claims_pipeline.errors import DataError
 from claims_pipeline.files import file_digest
 from claims_pipeline.lake.manifest import Entries, read_manifest
 from claims_pipeline.lake.paths import partition_path
-from claims_pipeline.lake.writer import LakeWriter
+from claims_pipeline.lake.writer import ROW_GROUP, LakeWriter
 from claims_pipeline.schema import Table
 
 
@@ -67,6 +67,27 @@ class Lake:
             where = str(missing[0] if missing else self.root / table.name)
             raise DataError(f"the lake has no partition of {table.name}", where=where, fix="claims generate")
         return scan_partitions(table, paths, hive_partitioning=True, hive_schema={"day": pl.Date})
+
+    def batches(self, table: Table) -> Iterator[pl.DataFrame]:
+        """Yield the rows of a table that has one file, or one a year, as far as it has them, a row group at a time.
+
+        Raises:
+            DataError: a file is not Parquet, or has other columns or types.
+        """
+        names = "year=*/part.parquet" if table.is_yearly else "part.parquet"
+        for path in sorted((self.root / table.name).glob(names)):
+            rows = scan_partitions(table, [path], hive_partitioning=False)
+            for start in range(0, rows.select(pl.len()).collect().item(), ROW_GROUP):
+                yield rows.slice(start, ROW_GROUP).collect()
+
+    def count(self, table: Table, day: date | None = None) -> int:
+        """Return the number of rows of one file.
+
+        Raises:
+            DataError: the file is not Parquet, or has other columns or types.
+        """
+        rows = scan_partitions(table, [self.path(table, day)], hive_partitioning=False)
+        return int(rows.select(pl.len()).collect().item())
 
     def read_days(self, table: Table, days: Iterable[date], *columns: str | pl.Expr) -> pl.DataFrame:
         """Return the rows of some days in that order: some columns or, by default, all with `day`.

@@ -15,8 +15,10 @@ from claims_pipeline.quality import (
     histories,
     maternity,
     parties,
+    partitions,
     replacements,
     structure,
+    values,
     whole,
 )
 from claims_pipeline.quality.chunk import FINDING, Chunk, read_chunk, read_directory
@@ -49,6 +51,7 @@ class Check:
 
 
 _BLOCKING = (
+    values.values_valid,
     structure.unique_ids,
     structure.closed_references,
     structure.service_within_coverage,
@@ -81,6 +84,9 @@ _WARNING = (
     coding.units_possible,
 )
 _OF_THE_WHOLE = (
+    partitions.partitions_complete,
+    values.values_of_population_valid,
+    whole.versions_consecutive,
     whole.coverages_apart,
     whole.member_numbers_unique,
     whole.claims_not_repeated,

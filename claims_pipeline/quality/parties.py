@@ -6,8 +6,8 @@ import polars as pl
 
 from claims_pipeline.quality.chunk import Chunk, found
 from claims_pipeline.reference import read_table
+from claims_pipeline.schema import GENDERS
 
-GENDERS = ("female", "male")
 OLDEST = 120
 
 

@@ -71,7 +71,7 @@ class QualityReport:
 
 def _example(one: dict[str, Any]) -> str:
     partition = f"{one['table']}/{one['day']}" if one["day"] else one["table"]
-    return f"  {one['check']}  {partition}  {one['id']}  {one['detail']}"
+    return "  ".join(["", one["check"], partition, *filter(None, [one["id"], one["detail"]])])
 
 
 def check(lake: Lake, days: Iterable[date] | None = None) -> QualityReport:

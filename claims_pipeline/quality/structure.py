@@ -62,25 +62,30 @@ def service_within_coverage(chunk: Chunk) -> pl.DataFrame:
 
 
 def dates_in_order(chunk: Chunk) -> pl.DataFrame:
-    """Birth, service, receipt and the day of the partition are in this order; lines lie within the claim."""
+    """Birth, service, receipt and the day are in this order, and birth and death; lines lie within the claim."""
     start, end, received = pl.col("claim_start_date"), pl.col("claim_end_date"), pl.col("received_date")
     claims = chunk.members.filter((pl.col("birth_date") > start) | (start > end) | (end > received))
     line = pl.col("line_service_date")
     lines = chunk.lines.filter((line < start) | (line > end)).unique(["day", "claim_id"])
+    born, died = pl.col("birth_date"), pl.col("death_date")
+    patients = chunk.patients.filter((died < born) | (died > pl.col("day")))
     periods = chunk.coverages.filter(pl.col("coverage_start_date") > pl.col("coverage_end_date"))
     return pl.concat(
         [
             found("dates_in_order", "claims", claims, key="claim_id", detail=pl.format("{} .. {}", start, end)),
             found("dates_in_order", "claims", lines, key="claim_id", detail=pl.format("line of {}", line)),
+            found(
+                "dates_in_order", "patients", patients, key="patient_id", detail="dies before birth or after the day"
+            ),
             found("dates_in_order", "coverages", periods, key="coverage_id", detail="ends before it starts"),
         ]
     )
 
 
 def received_by_its_day(chunk: Chunk) -> pl.DataFrame:
-    """No claim is received after the day of its partition; a first version is received exactly on it."""
+    """No claim is received after the day of its partition; the first version, and no other, is received on it."""
     received, day = pl.col("received_date"), pl.col("day")
-    rows = chunk.claims.filter((received > day) | ((pl.col("version_number") == 1) & (received != day)))
+    rows = chunk.claims.filter((received > day) | ((pl.col("version_number") == 1) != (received == day)))
     return found("received_by_its_day", "claims", rows, key="claim_id", detail=pl.format("received {}", received))
 
 

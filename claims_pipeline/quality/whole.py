@@ -11,6 +11,28 @@ from claims_pipeline.reference import DAILY_CARE_PATTERN
 from claims_pipeline.schema import CLAIMS, COVERAGES
 
 
+def versions_consecutive(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
+    """The versions of a claim are numbered from 1 without gaps, as far as no day between them is missing."""
+    is_same = pl.col("claim_id") == pl.col("claim_id").shift(1)
+    expected = pl.when(is_same).then(pl.col("version_number").shift(1) + 1).otherwise(1)
+    since = pl.when(is_same).then(pl.col("day").shift(1)).otherwise("received_date")
+    apart = (
+        lake.scan(CLAIMS, days)
+        .select("day", "claim_id", "version_number", "received_date")
+        .collect(engine="streaming")
+        .unique(["claim_id", "day"], keep="first")
+        .sort("claim_id", "day")
+        .with_columns(expected=expected, since=since)
+        .filter(pl.col("version_number") != pl.col("expected"))
+    )
+    runs = pl.DataFrame({"day": days}, schema={"day": pl.Date}).with_columns(
+        run=(pl.col("day").diff().dt.total_days() > 1).fill_null(False).cum_sum()
+    )
+    of_one_run = apart.join(runs, on="day").join(runs.rename({"day": "since"}), on=["since", "run"], how="semi")
+    detail = pl.format("version {} instead of {}", "version_number", "expected")
+    return found("versions_consecutive", "claims", of_one_run, key="claim_id", detail=detail)
+
+
 def coverages_apart(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     """No two coverages of a person overlap, but Medicaid beside another (dual eligibles)."""
     group = ["patient_id", "is_medicaid"]

@@ -66,6 +66,8 @@ FIELD = pl.element().struct.field
         ("service_within_coverage", "coverage_id", pl.col("coverage_id").last()),
         ("dates_in_order", "claim_end_date", pl.col("claim_start_date") - pl.duration(days=1)),
         ("received_by_its_day", "received_date", pl.lit(date(2025, 3, 13))),
+        ("values_valid", "claim_status", pl.lit(None)),
+        ("values_valid", "lines", pl.lit(None)),
         ("complete_claims", "claim_status", pl.lit("paid")),
         ("complete_claims", "lines", of_lines(claim_line_number=FIELD("claim_line_number") + 1)),
         ("complete_claims", "lines", of_lines(diagnosis_pointers=pl.lit([9], dtype=pl.List(pl.Int32)))),
@@ -97,6 +99,24 @@ def test_a_claim_twice_in_a_day_is_found(lake: Lake) -> None:
     change(lake, CLAIMS, lambda rows: pl.concat([rows, rows.head(1)]).sort("claim_id"))
     found = quality.findings(lake)
     assert found.select("check", "id").rows() == [("unique_ids", first_claim(lake))]
+
+
+def test_a_later_version_on_the_day_of_the_first_is_found(lake: Lake) -> None:
+    is_first = pl.col("version_number") == 1
+    claims = lake.read(CLAIMS, DAY).filter(is_first)["claim_id"].to_list()
+    change(
+        lake,
+        CLAIMS,
+        lambda rows: rows.with_columns(version_number=pl.when(is_first).then(2).otherwise("version_number")),
+    )
+    found = quality.findings(lake).filter(check="received_by_its_day")
+    assert found["id"].to_list() == claims
+
+
+def test_a_claim_without_an_id_is_found_by_its_row(lake: Lake) -> None:
+    change(lake, CLAIMS, of_first("claim_id", pl.lit(None)))
+    report = quality.check(lake)
+    assert f"values_valid  claims/{DAY}  claim_id has no value (row 1)" in report.render()
 
 
 def test_a_patient_who_is_missing_on_the_day_is_found(lake: Lake) -> None:
@@ -136,6 +156,8 @@ def test_the_report_counts_and_shows_findings(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("check", "column", "value"),
     [
+        ("dates_in_order", "death_date", pl.col("birth_date") - pl.duration(days=1)),
+        ("dates_in_order", "death_date", pl.lit(date(2025, 3, 13))),
         ("demographics_known", "gender", pl.lit("unknown")),
         ("demographics_known", "gender", pl.lit(None)),
         ("demographics_known", "birth_date", pl.lit(None)),
@@ -197,7 +219,7 @@ def test_a_member_number_of_two_people_is_found(lake: Lake) -> None:
 @pytest.mark.parametrize(("status", "is_found"), [("active", True), ("cancelled", False)])
 def test_the_same_claim_under_another_id_is_found(lake: Lake, status: str, is_found: bool) -> None:
     copy = {"claim_id": pl.lit("claim-20250312-999999"), "claim_status": pl.lit(status)}
-    active = pl.col("claim_status") == "active"
+    active = (pl.col("claim_status") == "active") & (pl.col("version_number") == 1)
     change(lake, CLAIMS, lambda rows: pl.concat([rows, rows.filter(active).head(1).with_columns(**copy)]))
     found = quality.findings(lake)
     assert found.select("check", "id").rows() == [("claims_not_repeated", "claim-20250312-999999")] * is_found
@@ -207,7 +229,7 @@ def test_a_claim_again_with_another_level_of_the_visit_is_found(lake: Lake) -> N
     other = FIELD("hcpcs_code").replace({"99212": "99213", "99213": "99214", "99214": "99215"})
     is_visit = pl.col("lines").list.eval(FIELD("hcpcs_code").is_in(["99212", "99213", "99214"])).list.any()
     copy = {"claim_id": pl.lit("claim-20250312-999999"), "lines": of_lines(hcpcs_code=other)}
-    wanted = (pl.col("claim_status") == "active") & is_visit
+    wanted = (pl.col("claim_status") == "active") & (pl.col("version_number") == 1) & is_visit
     change(lake, CLAIMS, lambda rows: pl.concat([rows, rows.filter(wanted).head(1).with_columns(**copy)]))
     found = quality.findings(lake)
     assert ("claims_not_nearly_repeated", "claim-20250312-999999") in found.select("check", "id").rows()

@@ -84,7 +84,9 @@ def test_claims_whose_cancellation_is_on_days_that_the_lake_lacks_are_no_finding
     for table, day in product(DAILY, missing):
         lake.path(table, day).unlink()
 
-    assert details(lake) == []
+    found = quality.findings(lake)
+    assert set(found["check"]) == {"partitions_complete"}
+    assert set(found["day"]) == set(missing)
 
 
 def test_a_lake_without_the_days_before_has_no_finding(lake: Lake, tmp_path: Path) -> None:
