@@ -170,13 +170,8 @@ def _of_quality(report: dict[str, Any]) -> tuple[bool, str]:
 
 
 def _of_fidelity(report: dict[str, Any]) -> tuple[bool, str]:
-    verdicts = [one["verdict"] for one in report["measurements"] if one["verdict"] != "reported"]
-    held, small = verdicts.count("holds"), verdicts.count("too small")
     missed = [f"{one['metric']}: {one['part']}" for one in report["measurements"] if one["verdict"] == "misses"]
-    named = f" ({'; '.join(missed)})" if missed else ""
-    return not missed, (
-        f"{held} of {len(verdicts)} figures hold, {len(missed)} miss{named}, {small} cannot be judged (too small)"
-    )
+    return not missed, "; missed: ".join([report["summary"], *([", ".join(missed)] if missed else [])])
 
 
 def _of_load(report: dict[str, Any]) -> tuple[bool, str]:

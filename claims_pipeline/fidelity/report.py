@@ -126,6 +126,7 @@ class FidelityReport:
             "end": str(self.end),
             "claims": self.claims,
             "is_large_enough": self.is_large_enough,
+            "summary": self.summary(),
             "misses": len(self.misses),
             "too_small": self.too_small,
             "measurements": [asdict(one) for one in self.measurements],
