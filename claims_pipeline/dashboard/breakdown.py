@@ -10,6 +10,7 @@ from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, MeasureName, plain_number
 from claims_pipeline.dashboard.members import NOT_JOINED, members
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
+from claims_pipeline.errors import ConfigError
 
 
 class BreakdownRow(BaseModel):
@@ -35,19 +36,29 @@ class Breakdown(BaseModel):
     sql: str = Field(description=RUN_AS_IT_IS)
 
 
+class NoSuchFigure(ConfigError):
+    """A breakdown of lines has no such figure."""
+
+
 class BreakdownQuery(Filters):
     """Filters, and which values to return."""
 
     measure: MeasureName = Field(default="charge_amount", description="Figure by which the values are ordered.")
     figures: list[MeasureName] = Field(
         default_factory=list,
-        description="Figures to return beside that one, may be repeated; without it all. Few are faster.",
+        description="Figures to return beside that one, may be repeated; without it all. Fewer are counted faster.",
     )
     count: int = Field(default=20, ge=1, le=1_000, description="Values in the answer; `total` has all.")
 
 
 def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakdown:
-    """Return the figures of the values of a dimension that are largest by the query's measure, and of all claims."""
+    """Return the figures of the values of a dimension that are largest by the query's measure, and of all claims.
+
+    A breakdown of lines is ordered by its first measure if it does not have the one that is asked for.
+
+    Raises:
+        NoSuchFigure: one of the query's figures, other than its measure, is not known of lines.
+    """
     measure, measures = _measures(dimension, query)
     table, where = ("claim_lines", query.where_of_lines) if dimension.is_of_lines else ("claims_current", query.where)
     figures = ", ".join(f"{sql} as {name}" for name, sql in measures.items())
@@ -83,6 +94,9 @@ def _measures(dimension: Dimension, query: BreakdownQuery) -> tuple[str, dict[st
         for name, measure in MEASURES.items()
         if measure.sql_of_lines or not dimension.is_of_lines
     }
+    if any(name not in known and name != query.measure for name in query.figures):
+        *names, last = (f"'{name}'" for name in known)
+        raise NoSuchFigure(f"should be {', '.join(names)} or {last}", where=f"by-{dimension.path}", fix="/docs")
     measure = query.measure if query.measure in known else next(iter(known))
     asked = {measure, *query.figures} if query.figures else known.keys()
     return measure, {name: sql for name, sql in known.items() if name in asked}

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from claims_pipeline.dashboard.analytics import RETRY_AFTER_SECONDS, NotBuilt, TooBusy
 from claims_pipeline.dashboard.answers import Problem
+from claims_pipeline.dashboard.breakdown import NoSuchFigure
 from claims_pipeline.dashboard.details import NotFound
 from claims_pipeline.errors import ClaimsPipelineError
 
@@ -43,6 +44,16 @@ def add_problem_handlers(app: FastAPI) -> None:
         answer = problem(HTTPStatus(error.status_code), error.detail.lower(), where=_route(request), fix=_docs(request))
         answer.headers.update(error.headers or {})
         return answer
+
+    @app.exception_handler(NoSuchFigure)
+    def no_such_figure(request: Request, error: NoSuchFigure) -> JSONResponse:
+        return problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"figures {error.message}",
+            where=_route(request),
+            fix=_docs(request),
+            parameters={"figures": error.message},
+        )
 
     @app.exception_handler(ClaimsPipelineError)
     def ours(_: Request, error: ClaimsPipelineError) -> JSONResponse:

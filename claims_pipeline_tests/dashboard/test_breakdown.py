@@ -1,5 +1,6 @@
 """Each measure by each dimension, against the same counted from the lake's Parquet with other means."""
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -264,9 +265,19 @@ def test_the_figures_asked_for_are_those_of_an_answer_with_all(
     assert set(some["total"]) == set(asked)
     assert some["total"] == {name: every["total"][name] for name in some["total"]}
     assert [(one["value"], one["figures"]) for one in some["items"]] == [
-        (one["value"], {name: one["figures"][name] for name in one["figures"] if name in asked})
-        for one in every["items"]
+        (one["value"], {name: one["figures"][name] for name in asked}) for one in every["items"]
     ]
+
+
+def test_a_figure_that_lines_do_not_have_is_refused_with_the_names_of_those_that_they_have(
+    client: httpx.Client,
+) -> None:
+    answer = client.get("/api/stats/by-procedure?figures=claim_count&figures=average_charge_amount")
+    assert answer.status_code == 422
+    named = answer.json()["parameters"]["figures"]
+    assert re.findall(r"'(\w+)'", named) == list(client.get("/api/stats/by-procedure").json()["total"])
+    asked = "measure=average_charge_amount&figures=average_charge_amount"  # as the page asks; another measure orders
+    assert set(client.get(f"/api/stats/by-procedure?{asked}").json()["total"]) == {"claim_count"}
 
 
 @pytest.mark.parametrize("query", ["measure=cost", "count=0", "state=", "figures=cost"])
