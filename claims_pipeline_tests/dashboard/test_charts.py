@@ -1,6 +1,8 @@
 import html
 import re
+import shutil
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import duckdb
@@ -143,14 +145,14 @@ def nearly_a_year(tmp_path_factory: pytest.TempPathFactory) -> View:
     return Analytics(path).view()
 
 
-def _months(view: View, name: str, **filters: Any) -> list[dict[str, Any]]:
+def _rows(view: View, name: str, **filters: Any) -> list[dict[str, Any]]:
     chart = next(one for one in CHARTS if one.name == name)
     rows: list[dict[str, Any]] = chart.draw(view, Filters(**filters))["data"]["values"]
     return rows
 
 
 def test_an_incomplete_month_is_marked_as_incomplete(nearly_a_year: View) -> None:
-    rows = _months(nearly_a_year, "cost-trend")
+    rows = _rows(nearly_a_year, "cost-trend")
     assert columns([rows[0], rows[1], rows[-1]], "days", "is_partial") == [
         ["22 of 31", True],
         ["28 of 28", False],
@@ -162,7 +164,7 @@ def test_an_incomplete_month_is_marked_as_incomplete(nearly_a_year: View) -> Non
 def test_months_whose_claims_may_still_change_are_shaded(nearly_a_year: View) -> None:
     """A claim changes for at most 60 days: on December 20, those received since October 22."""
     for name in ("claims-timeline", "cost-trend"):
-        changing = {row["period"] for row in _months(nearly_a_year, name) if row["is_changing"]}
+        changing = {row["period"] for row in _rows(nearly_a_year, name) if row["is_changing"]}
         assert changing == {"2025-10-01", "2025-11-01", "2025-12-01"}
         chart = next(one for one in CHARTS if one.name == name)
         assert "shaded where figures may still change" in chart.draw(nearly_a_year, Filters())["title"]["subtitle"]
@@ -170,7 +172,7 @@ def test_months_whose_claims_may_still_change_are_shaded(nearly_a_year: View) ->
 
 def test_by_day_of_service_recent_months_change_for_longer(nearly_a_year: View) -> None:
     """Claims of a day of service are still to arrive, which takes its time on top."""
-    rows = _months(nearly_a_year, "cost-trend", basis="service")
+    rows = _rows(nearly_a_year, "cost-trend", basis="service")
     changing = [row["period"] for row in rows if row["is_changing"]]
     assert changing[0] < "2025-10-01"
     assert not rows[0]["is_changing"]
@@ -178,11 +180,11 @@ def test_by_day_of_service_recent_months_change_for_longer(nearly_a_year: View) 
 
 def test_charges_by_receipt_and_by_service_have_the_same_sum(nearly_a_year: View) -> None:
     by_basis = [
-        sum(row["charge_amount"] for row in _months(nearly_a_year, "cost-trend", basis=basis))
+        sum(row["charge_amount"] for row in _rows(nearly_a_year, "cost-trend", basis=basis))
         for basis in ("received", "service")
     ]
     assert by_basis[0] == pytest.approx(by_basis[1])
-    assert _months(nearly_a_year, "cost-trend") != _months(nearly_a_year, "cost-trend", basis="service")
+    assert _rows(nearly_a_year, "cost-trend") != _rows(nearly_a_year, "cost-trend", basis="service")
 
 
 def test_the_cost_trend_charges_active_claims_unless_a_status_is_chosen(client: httpx.Client) -> None:
@@ -393,7 +395,7 @@ def test_a_month_says_how_many_of_its_days_and_weeks_are_unusual(
     holiday = date(2025, 7, 4)
     found.append(Anomaly(grain="day", first_day=holiday, last_day=holiday, holidays=["Independence Day"], **common))
     monkeypatch.setattr(unusual, "anomalies", lambda *_: Anomalies(items=found, sql=""))
-    marked = {row["period"]: row["unusual"] for row in _months(nearly_a_year, "claims-timeline") if row["unusual"]}
+    marked = {row["period"]: row["unusual"] for row in _rows(nearly_a_year, "claims-timeline") if row["unusual"]}
     assert marked == {"2025-04-01": "2 days and 1 week: see Worth a look"}
 
 
@@ -401,6 +403,24 @@ def test_the_cost_trend_has_charges_for_each_member_and_month(client: httpx.Clie
     rows = {row["period"]: row for row in values(client, "cost-trend", "received_from=2025-01-10")}
     assert rows["2025-01-10"]["charge_pmpm"] == round(200 / (2 / 31), 2)  # Ana and Ben, a day of a month of 31
     assert values(client, "cost-trend", "basis=service")[0]["charge_pmpm"] is None
+
+
+def test_the_cost_trend_has_no_charges_for_each_member_in_a_month_without_members(
+    example_settings: Settings, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(example_settings.analytics_path, tmp_path / "a.duckdb"))
+    with duckdb.connect(path) as connection:
+        connection.execute("delete from member_months where gender = 'female' and month_start = date '2025-01-01'")
+    view = View(path)
+
+    def figures(name: str, first: date, last: date) -> list[float | None]:
+        return [
+            row[name] for row in _rows(view, "cost-trend", gender=["female"], received_from=first, received_to=last)
+        ]
+
+    # a draft was received on February 3, else nothing in these days
+    assert figures("charge_pmpm", date(2025, 1, 30), date(2025, 2, 3)) == [None, None, 0, 0, 0]
+    assert figures("before_charge_pmpm", date(2025, 2, 2), date(2025, 2, 3)) == [None, 0]  # January 31, February 1
 
 
 def test_the_cost_trend_draws_charges_for_each_member_and_month_beside_those_before(client: httpx.Client) -> None:

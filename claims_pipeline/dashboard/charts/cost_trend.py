@@ -32,8 +32,7 @@ def cost_trend(view: View, filters: Filters) -> Spec:
 
     With days of receipt chosen, the charges of the days that they are compared with are drawn in grey.
     """
-    shown = periods_shown(view, filters)
-    grain = shown[0].grain if shown else "month"
+    shown, grain = periods_shown(view, filters)
     by_period, sql = _by_period(view, filters, grain, [(one.first, one.last) for one in shown])
     before, since, sql_before = _before(view, filters, grain)
     unusual = unusual_periods(view, filters, shown, "charges")
@@ -43,7 +42,7 @@ def cost_trend(view: View, filters: Filters) -> Spec:
     values = [
         period.columns
         | {"is_first_of_period": True, "unusual": unusual.get(period.first, "")}
-        | _figures(by_period.get(period.first), is_per_member=is_per_member)
+        | by_period.get(period.first, _NO_CLAIMS)
         | {f"before_{name}": _of(before, place, name) for name in figures if before}
         for place, period in enumerate(shown)
     ]
@@ -99,6 +98,7 @@ def cost_trend(view: View, filters: Filters) -> Spec:
     )
 
 
+_NO_CLAIMS = {"charge_amount": 0.0, "claim_count": 0, "average_charge_amount": None, "charge_pmpm": None}
 _PER_MEMBER = {"charge_amount": "", "charge_pmpm": " for each member and month"}
 _COMPARED = {"charge_amount": "Compared with", "charge_pmpm": "PMPM compared with"}
 _NO_MEMBERS = "; charges PMPM are known only by receipt and without a search for patients"
@@ -120,7 +120,7 @@ def _has_members(filters: Filters) -> bool:
 
 
 def _by_period(view: View, filters: Filters, grain: Grain, shown: Sequence[tuple[date, date]]) -> tuple[ByPeriod, str]:
-    """Return the charges of each period that has claims, by its first day, and their SQL."""
+    """Return the figures of each period that has claims or members, by its first day, and their SQL."""
     joined = _members(view, filters, grain, shown)
     pmpm = "null" if joined == NOT_JOINED else f"round({filters.charges}::double / any_value(member_months), 2)"
     columns = (
@@ -129,7 +129,16 @@ def _by_period(view: View, filters: Filters, grain: Grain, shown: Sequence[tuple
         f"    {pmpm} as charge_pmpm"
     )
     rows, sql = rows_by_period(view, filters, grain, columns, joined)
-    return {row["period"]: row for row in rows}, sql
+    charged = {row.pop("period"): {name: plain_number(value) for name, value in row.items()} for row in rows}
+    return {begin: _NO_CLAIMS | {"charge_pmpm": 0.0} for begin in _with_members(view, joined)} | charged, sql
+
+
+def _with_members(view: View, joined: Members) -> list[date]:
+    """Return the first day of each period in which there are members under the filters."""
+    if joined == NOT_JOINED:
+        return []
+    sql = f"{joined.with_clause}\nselect member_value from members where member_months > 0"
+    return [row["member_value"] for row in view.select_remembered(sql, *joined.parameters)]
 
 
 def _members(view: View, filters: Filters, grain: Grain, shown: Sequence[tuple[date, date]]) -> Members:
@@ -152,23 +161,13 @@ def _before(view: View, filters: Filters, grain: Grain) -> tuple[list[dict[str, 
     shown = list(calendar(grain, compared.before_first, compared.before_last))
     by_period, sql = _by_period(view, earlier, grain, shown)
     first = compared.before_first
-    is_per_member = _has_members(filters)
-    figures = [_figures(by_period.get(begin), is_per_member=is_per_member) for begin, _ in shown]
+    figures = [by_period.get(begin, _NO_CLAIMS) for begin, _ in shown]
     return figures, f"{first:%b} {first.day}, {first.year}", sql
 
 
 def _of(figures: Sequence[dict[str, Any]], place: int, name: str) -> float | None:
     """Return a figure of the period at a place, None where there are fewer periods."""
     return figures[place][name] if place < len(figures) else None
-
-
-def _figures(row: dict[str, Any] | None, *, is_per_member: bool) -> dict[str, Any]:
-    """Return the figures of a period, zeros where it has no claims."""
-    if row is None:
-        pmpm = 0.0 if is_per_member else None
-        return {"charge_amount": 0.0, "claim_count": 0, "average_charge_amount": None, "charge_pmpm": pmpm}
-    names = ("charge_amount", "claim_count", "average_charge_amount", "charge_pmpm")
-    return {name: plain_number(row[name]) for name in names}
 
 
 def _description(period: Period, figures: dict[str, Any]) -> str:

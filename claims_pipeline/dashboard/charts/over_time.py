@@ -28,10 +28,11 @@ SHADE = {
 """The background of the periods whose figures may still change."""
 
 
-def periods_shown(view: View, filters: Filters) -> list[Period]:
-    """Return the periods that a chart over time shows, none if no claim matches the filters."""
+def periods_shown(view: View, filters: Filters) -> tuple[list[Period], Grain]:
+    """Return the periods that a chart over time shows and what they are; none, of months, if no claim matches."""
     span = range_shown(view, filters)
-    return periods(view, filters, *span) if span else []
+    shown = periods(view, filters, *span) if span else []
+    return shown, shown[0].grain if shown else "month"
 
 
 def rows_by_period(

@@ -22,8 +22,7 @@ from claims_pipeline.dashboard.filters import Filters
 @chart(title="Claims timeline", place=1, width="two-thirds", plot_height=278)
 def claims_timeline(view: View, filters: Filters) -> Spec:
     """Claims by day, week or month of receipt or service, stacked by their current status."""
-    shown = periods_shown(view, filters)
-    grain = shown[0].grain if shown else "month"
+    shown, grain = periods_shown(view, filters)
     rows, sql = rows_by_period(view, filters, grain, "claim_status, sum(claim_count)::bigint as claim_count")
     counts = {(row["period"], row["claim_status"]): row["claim_count"] for row in rows}
     statuses: Sequence[str] = filters.status or tuple(STATUS_COLORS)
