@@ -46,6 +46,7 @@ def _is_wrong(slot: Slot, is_required: bool) -> pl.Expr | None:
 def _problem(rows: pl.DataFrame, column: str, id_column: str) -> tuple[str, str]:
     """Return which rows are wrong, without and with their values."""
     first = rows.select(pl.col(id_column).alias("id"), pl.col(column).alias("value")).head(SHOWN_ROWS).rows()
+    first = [(row_id or "a row without an id", value) for row_id, value in first]
     ids = ", ".join(f"{row_id} (missing)" if value is None else str(row_id) for row_id, value in first)
     values = ", ".join(f"{value!r} in {row_id}" for row_id, value in first)
     more = f" and {rows.height - SHOWN_ROWS} more rows" if rows.height > SHOWN_ROWS else ""

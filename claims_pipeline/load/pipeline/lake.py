@@ -27,6 +27,7 @@ from claims_pipeline.load.sources.lake import (
     Partition,
     as_of,
     chunks_of_ids,
+    ids_of,
     latest_days,
     partitions,
     resource_type,
@@ -58,7 +59,7 @@ class Vanishing:
         if as_of(partition) not in self._days[table]:
             return
         known = recorded_ids(self.pipeline.ledger, table, as_of(partition))
-        present = set(frame[RENDERINGS[table].id_column].to_list())
+        present = ids_of(partition, frame)
         self._release(table, {i: as_of(partition) for i in known if i not in present})
 
     async def settle(self, table: schema.Table) -> None:

@@ -105,13 +105,26 @@ class LakeChunks:
     def _reject(self, rows: pl.DataFrame, label: pl.DataFrame, wrong: Mapping[int, ValuesNotAllowed]) -> None:
         rendering = RENDERINGS[self.partitions[0].table.name]
         for at, why in wrong.items():
-            day, source, _ = label.row(at)
-            resource_id = rows[rendering.id_column][at]
+            of_row = label.row(at, named=True)
+            day, source = of_row["as_of"], of_row["source"]
+            resource_id, text = rows[rendering.id_column][at], why.message
             if not resource_id:
-                raise DataError(why.message, where=source, fix="give every row an id")
+                resource_id = id_of_row(source, of_row["row"])
+                text = f"row {of_row['row']} has no {rendering.id_column}"
             stand_in = hashlib.sha256(f"{source} {why.with_values}".encode()).hexdigest()  # for the hash of a body
             resource = Resource(rendering.resource_type, resource_id, stand_in, day, source, "", [])
-            self.rejected.append(Result(resource, "rejected", text=why.message, full_text=why.with_values))
+            self.rejected.append(Result(resource, "rejected", text=text, full_text=why.with_values))
+
+
+def ids_of(partition: Partition, rows: pl.DataFrame) -> set[str]:
+    """Return the ids of the rows of a partition; a row without one has that of its dead letter."""
+    ids = rows[RENDERINGS[partition.table.name].id_column].to_list()
+    return {found or id_of_row(partition.name, number) for number, found in enumerate(ids, start=1)}
+
+
+def id_of_row(partition_name: str, number: int) -> str:
+    """Return what names a row without an id in dead letters: the partition and the row's number from 1."""
+    return f"row-{number}-of-{partition_name.replace('/', '-')}"
 
 
 def latest_days(lake: Lake, table: schema.Table, ids: Sequence[str]) -> dict[str, date]:
@@ -200,7 +213,7 @@ def as_of(partition: Partition) -> str:
 
 
 def _labelled(read: Sequence[tuple[Partition, pl.DataFrame]]) -> pl.DataFrame:
-    """Return `as_of`, `source` and `together` of each row, in order."""
+    """Return `as_of`, `source` and `together` of each row in order, and its number in its partition, from 1."""
     partitions = pl.DataFrame(
         {
             "as_of": [as_of(partition) for partition, _ in read],
@@ -208,7 +221,10 @@ def _labelled(read: Sequence[tuple[Partition, pl.DataFrame]]) -> pl.DataFrame:
             "height": [frame.height for _, frame in read],
         }
     ).filter(pl.col("height") > 0)
-    labels = partitions.select(pl.col("as_of", "source").repeat_by("height").explode())
+    labels = partitions.select(
+        pl.col("as_of", "source").repeat_by("height").explode(),
+        row=pl.int_ranges(1, pl.col("height") + 1).explode(),
+    )
     return labels.with_columns(together=pl.lit(None, dtype=pl.Int64))
 
 

@@ -301,3 +301,31 @@ def test_an_older_version_is_not_sent_while_the_newer_one_is_under_way(
 
     assert load_lake(lake, fake_target).by_type["Patient"] == Counts(read=3, superseded=2, created=1)
     assert fake_server.held[patient].version == 1
+
+
+@pytest.mark.heavy
+def test_a_row_without_an_id_is_a_dead_letter_until_it_has_one(fake_server: FakeServer, fake_target: Settings) -> None:
+    shape = Shape("nameless", days=2, claims_a_day=2, patients=4)
+    lake = tiny_lake(fake_target.lake_path, shape)
+    claim_id = str(lake.read(schema.CLAIMS, START)["claim_id"][1])
+    rewrite(lake, schema.CLAIMS, START, pl.col("claim_id") == claim_id, claim_id=None)
+
+    dry = load_lake(lake, fake_target, options=LoadOptions(is_dry_run=True))
+    report = load_lake(lake, fake_target)
+    again = load_lake(lake, fake_target)
+
+    assert dry.by_type["Claim"] == Counts(read=4, to_send=3, rejected=1)
+    assert report.by_type["Claim"] == Counts(read=4, created=3, rejected=1)
+    assert again.by_type["Claim"] == Counts(read=4, unchanged=3, rejected=1)
+    letter = list_dead_letters(fake_target, with_contents=False).row(0, named=True)
+    assert (letter["resource_id"], letter["source"]) == ("row-2-of-claims-2025-01-01", "claims/2025-01-01")
+    assert letter["reason"] == "row 2 has no claim_id"
+
+    rewrite(lake, schema.CLAIMS, START, pl.col("claim_id").is_null(), claim_id=claim_id)
+    mended = load_lake(lake, fake_target)
+
+    assert mended.exit_code == 0
+    assert mended.vanished == {}
+    assert mended.by_type["Claim"] == Counts(read=4, unchanged=3, created=1)
+    assert list_dead_letters(fake_target).is_empty()
+    assert f"Claim/{claim_id}" in fake_server.held

@@ -193,12 +193,20 @@ def test_rows_by_the_manifest_are_those_of_each_partition(tmp_path: Path) -> Non
     assert rows["payers"] == 1
 
 
-def test_a_row_without_an_id_is_an_error_of_its_partition(tmp_path: Path) -> None:
+@pytest.mark.parametrize("missing", [None, ""])
+def test_rows_without_an_id_are_rejected_by_their_number_in_the_partition(tmp_path: Path, missing: str | None) -> None:
     of_claims = claims_partitions(tmp_path, newest_first=True)
-    last_day = START + timedelta(days=5)
-    rewrite(of_claims[0].lake, schema.CLAIMS, last_day, pl.col("claim_id").str.ends_with("2"), claim_id="")
+    lake, last_day = of_claims[0].lake, START + timedelta(days=5)
+    rewrite(lake, schema.CLAIMS, last_day, pl.col("claim_id").str.contains("[24]$"), claim_id=missing)
+    rewrite(lake, schema.CLAIMS, last_day - timedelta(days=1), pl.col("claim_id").str.ends_with("0"), claim_id=missing)
 
-    with pytest.raises(DataError, match="claim_id is missing or not allowed") as caught:
-        list(LakeChunks(of_claims))
+    chunks = LakeChunks(of_claims)
+    rendered = pl.concat(chunks)
 
-    assert caught.value.where == "claims/2025-01-06"
+    assert rendered.height == 12
+    assert [(r.resource.name, r.resource.source, r.text) for r in chunks.rejected] == [
+        ("Claim/row-3-of-claims-2025-01-06", "claims/2025-01-06", "row 3 has no claim_id"),
+        ("Claim/row-5-of-claims-2025-01-06", "claims/2025-01-06", "row 5 has no claim_id"),
+        ("Claim/row-1-of-claims-2025-01-05", "claims/2025-01-05", "row 1 has no claim_id"),
+    ]
+    assert len({r.resource.content_hash for r in chunks.rejected}) == 2  # one a partition and reason
