@@ -11,6 +11,9 @@ AS_OF = Column("as_of_date", DATE, "Partition that the row comes from: the last 
 RECEIVED = Column("received_date", DATE, "Day on which the payer received the first version of the claim")
 _CLAIM_NUMBER = Column("claim_number", INTEGER, "Number of the claim in this file, in order of claim_id")
 PATIENT_NUMBER = Column("patient_number", INTEGER, "Number of the patient in this file, in order of patient_id")
+PRACTITIONER_NUMBER = Column(
+    "practitioner_number", INTEGER, "Number of the practitioner in this file, in order of practitioner_id"
+)
 STATUS = Column("claim_status", TEXT, "active, cancelled or draft")
 
 
@@ -74,6 +77,7 @@ DETAIL: tuple[Model, ...] = (
             Column("hcpcs_codes", pl.List(pl.String()), "Procedures of the lines, in order"),
             _CLAIM_NUMBER,
             PATIENT_NUMBER,
+            PRACTITIONER_NUMBER,
             AS_OF,
         ),
         tables=(schema.CLAIMS, schema.PRACTITIONERS, schema.ORGANIZATIONS, schema.LOCATIONS),

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from claims_pipeline.aggregate.detail import COUNT, DATE, PATIENT_NUMBER, RECEIVED, STATUS, TEXT
+from claims_pipeline.aggregate.detail import COUNT, DATE, PATIENT_NUMBER, PRACTITIONER_NUMBER, RECEIVED, STATUS, TEXT
 from claims_pipeline.aggregate.model import Model
 from claims_pipeline.schema import Column
 
@@ -120,6 +120,7 @@ TOTALS: tuple[Model, ...] = (
             _CLAIM_COUNT,
             _PATIENT_COUNT,
             _ACTIVE_CHARGES,
+            PRACTITIONER_NUMBER,
         ),
         models=("claims_current",),
     ),
@@ -179,7 +180,7 @@ TOTALS: tuple[Model, ...] = (
             Column("claim_count", COUNT, "Active claims"),
             *_OF_PEERS,
         ),
-        models=("claims_current",),
+        models=("claims_current", "providers"),
     ),
     Model(
         "claim_outliers",

@@ -28,7 +28,7 @@ _TEXTS = (
     "facility_state",
 )
 _LISTS = ("diagnosis_codes", "hcpcs_codes")
-_OF_THIS_FILE = "claim_number, patient_number"
+_OF_THIS_FILE = "claim_number, patient_number, practitioner_number"
 
 
 def claims_csv(view: View, filters: Filters, is_left: Callable[[], bool] = lambda: False) -> IO[bytes]:

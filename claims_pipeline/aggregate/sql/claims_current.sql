@@ -12,6 +12,13 @@ with latest as (
 
 versions as (
     select * from lake.claims join latest using (claim_id, day)
+),
+
+practitioner_numbers as (
+    select
+        practitioner_id,
+        row_number() over (order by practitioner_id)::integer as practitioner_number
+    from (select distinct practitioner_id from lake.claims)
 )
 
 select
@@ -85,9 +92,11 @@ select
     list_transform(versions.lines, lambda line: line.hcpcs_code) as hcpcs_codes,
     claim_number,
     patient_numbers.patient_number,
+    practitioner_number,
     versions.day as as_of_date
 from versions
 join patient_numbers using (patient_id)
+join practitioner_numbers using (practitioner_id)
 left join patients_current using (patient_id)
 left join coverages_current using (coverage_id)
 left join lake.practitioners as practitioners using (practitioner_id)

@@ -5,15 +5,22 @@
 -- than 10 claims, of whom one expensive patient would make an outlier.
 with compared as materialized (
     select
-        practitioner_id,
-        any_value(practitioner_name) as practitioner_name,
-        any_value(specialty) as specialty,
-        (sum(total_charge_amount) / count(distinct patient_number))::double as amount,
-        count(*) as claim_count
-    from claims_current
-    where claim_status = 'active' and total_charge_amount > 0
-    group by practitioner_id
-    having count(*) >= 10
+        providers.practitioner_id,
+        providers.practitioner_name,
+        providers.specialty,
+        active.amount,
+        active.claim_count
+    from (
+        select
+            practitioner_number,
+            (sum(total_charge_amount) / count(distinct patient_number))::double as amount,
+            count(*) as claim_count
+        from claims_current
+        where claim_status = 'active' and total_charge_amount > 0
+        group by practitioner_number
+        having count(*) >= 10
+    ) as active
+    join providers using (practitioner_number)
 ),
 
 -- include outlier_scores
