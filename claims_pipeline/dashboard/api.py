@@ -16,7 +16,7 @@ from claims_pipeline.dashboard.answers import ChartLink, Health, Problem
 from claims_pipeline.dashboard.breakdown import Breakdown, BreakdownQuery, breakdown
 from claims_pipeline.dashboard.cards import Cards, cards
 from claims_pipeline.dashboard.changes import ChangeQuery, WhatChanged, what_changed
-from claims_pipeline.dashboard.charts import CHARTS, Chart
+from claims_pipeline.dashboard.charts import CHARTS, Chart, ChartQuery
 from claims_pipeline.dashboard.concentration import Concentration, Course, concentration, concentration_course
 from claims_pipeline.dashboard.details import ClaimDetail, PatientDetail, claim_as_fhir, claim_detail, patient_detail
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
@@ -235,8 +235,8 @@ def get_charts() -> list[ChartLink]:
 
 
 def _add_chart_route(chart: Chart) -> None:
-    def get_chart(view: CurrentView, filters: Annotated[Filters, Query()]) -> dict[str, Any]:
-        return chart.draw(view, filters)
+    def get_chart(view: CurrentView, query: Annotated[ChartQuery, Query()]) -> dict[str, Any]:
+        return chart.draw(view, query)
 
     router.add_api_route(
         f"/api/charts/{chart.name}",

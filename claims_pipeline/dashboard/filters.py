@@ -22,7 +22,6 @@ from claims_pipeline.days import Day
 ClaimStatus = Literal["active", "cancelled", "draft"]
 Basis = Literal["received", "service"]
 Compare = Literal["before", "year"]
-Trend = Literal["charge_amount", "charge_pmpm"]
 
 
 def _without_control_characters(text: str) -> str:
@@ -113,10 +112,6 @@ class Filters(_Dimensions):
     compare: Compare = Field(
         default="before",
         description="What the figures are compared with: as many days before, or the same days of the year before.",
-    )
-    trend: Trend = Field(
-        default="charge_amount",
-        description="What the chart of the cost trend draws: charges, or charges for each member and month.",
     )
 
     @model_validator(mode="after")

@@ -5,9 +5,8 @@ from itertools import starmap
 from typing import get_args
 
 from claims_pipeline import __version__
-from claims_pipeline.dashboard.charts import CHARTS, Chart
+from claims_pipeline.dashboard.charts import CHARTS, Chart, ChartQuery
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
-from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, Measure
 from claims_pipeline.reference import specialty_labels
 
@@ -65,7 +64,7 @@ def _choice(chart: Chart) -> str:
     """Return the list of the measures of which the chart draws one, the default first; nothing without a choice."""
     if not chart.choice:
         return ""
-    names = get_args(Filters.model_fields[chart.choice].annotation)
+    names = get_args(ChartQuery.model_fields[chart.choice].annotation)
     options = "".join(f'<option value="{name}">{escape(MEASURES[name].title)}</option>' for name in names)
     label = f"What {escape(chart.title)} shows"
     return f'<select class="screen" name="{chart.choice}" aria-label="{label}" autocomplete="off">{options}</select>'

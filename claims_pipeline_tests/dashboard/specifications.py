@@ -9,8 +9,7 @@ from pathlib import Path
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.charts import CHARTS, Chart
-from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.charts import CHARTS, Chart, ChartQuery
 from claims_pipeline_tests.aggregate.example_lake import write_example_lake
 
 FOLDER = Path(__file__).with_name("specifications")
@@ -23,7 +22,7 @@ def file_of(chart: Chart) -> Path:
 
 def specification(chart: Chart, view: View) -> str:
     """Return a chart's specification as its file has it."""
-    return json.dumps(chart.draw(view, Filters()), indent=1, default=str, ensure_ascii=False) + "\n"
+    return json.dumps(chart.draw(view, ChartQuery()), indent=1, default=str, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":

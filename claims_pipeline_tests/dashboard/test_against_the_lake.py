@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.charts import CHARTS
-from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.charts import CHARTS, ChartQuery
 from claims_pipeline.dashboard.lists import ClaimPage, ClaimQuery, ClaimSort, PatientQuery, claim_page, patient_page
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.lake import Lake
@@ -68,7 +67,7 @@ def chosen(current: pl.DataFrame, given: dict[str, Any]) -> pl.DataFrame:
 def test_figures_and_charts_add_up_to_the_lake(view: View, current: pl.DataFrame, given: dict[str, Any]) -> None:
     claims = chosen(current, given)
     charged = claims.filter(pl.col("claim_status").is_in(given["status"] or ["active"]))
-    asked = Filters(**given)
+    asked = ChartQuery(**given)
     figures = stats(view, asked)
     assert (figures.claim_count, figures.patient_count) == (claims.height, claims["patient_id"].n_unique())
     assert figures.charge_amount == charged["total_charge_amount"].sum()

@@ -235,6 +235,13 @@ def test_patients_come_with_their_claims_in_numbers(client: httpx.Client) -> Non
     assert get(client, "/api/patients?patient=chan")["total"] == 1
 
 
+def test_what_a_chart_draws_is_a_parameter_of_charts_only(client: httpx.Client) -> None:
+    routes = get(client, "/openapi.json")["paths"]
+    taking = {path for path, route in routes.items() if "'trend'" in str(route["get"].get("parameters"))}
+    assert taking == {path for path in routes if path.startswith("/api/charts/")}
+    assert client.get("/api/claims?trend=charge_pmpm").status_code == 422
+
+
 def test_health_says_whether_there_are_figures(client: httpx.Client, empty_client: httpx.Client) -> None:
     assert get(client, "/health")["analytics"] == "built"
     assert get(empty_client, "/health")["analytics"] == "not built"

@@ -13,11 +13,10 @@ import vl_convert
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard.analytics import Analytics, View
 from claims_pipeline.dashboard.anomalies import Anomalies, Anomaly
-from claims_pipeline.dashboard.charts import CHARTS, Chart, unusual
+from claims_pipeline.dashboard.charts import CHARTS, Chart, ChartQuery, unusual
 from claims_pipeline.dashboard.charts.geography import GRID, RAMP
 from claims_pipeline.dashboard.charts.periods import Period, axis, grain_of
 from claims_pipeline.dashboard.charts.registry import BY_PLACE
-from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import Grain, calendar, start_of
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
@@ -147,7 +146,7 @@ def nearly_a_year(tmp_path_factory: pytest.TempPathFactory) -> View:
 
 def _rows(view: View, name: str, **filters: Any) -> list[dict[str, Any]]:
     chart = next(one for one in CHARTS if one.name == name)
-    rows: list[dict[str, Any]] = chart.draw(view, Filters(**filters))["data"]["values"]
+    rows: list[dict[str, Any]] = chart.draw(view, ChartQuery(**filters))["data"]["values"]
     return rows
 
 
@@ -167,7 +166,7 @@ def test_months_whose_claims_may_still_change_are_shaded(nearly_a_year: View) ->
         changing = {row["period"] for row in _rows(nearly_a_year, name) if row["is_changing"]}
         assert changing == {"2025-10-01", "2025-11-01", "2025-12-01"}
         chart = next(one for one in CHARTS if one.name == name)
-        assert "shaded where figures may still change" in chart.draw(nearly_a_year, Filters())["title"]["subtitle"]
+        assert "shaded where figures may still change" in chart.draw(nearly_a_year, ChartQuery())["title"]["subtitle"]
 
 
 def test_by_day_of_service_recent_months_change_for_longer(nearly_a_year: View) -> None:
@@ -376,7 +375,7 @@ def test_a_period_with_far_more_than_usual_is_marked(
     monkeypatch.setattr(unusual, "anomalies", lambda *_: Anomalies(items=[found], sql=""))
     view = Analytics(example_settings.analytics_path).view()
     timeline, trend = (
-        next(one for one in CHARTS if one.name == name).draw(view, Filters(**days))
+        next(one for one in CHARTS if one.name == name).draw(view, ChartQuery(**days))
         for name in ("claims-timeline", "cost-trend")
     )
     marked = {row["period"]: row["unusual"] for row in timeline["data"]["values"] if row["unusual"]}
@@ -448,7 +447,7 @@ def test_a_cost_trend_that_cannot_be_divided_by_members_draws_charges_and_says_s
 @every_chart
 def test_the_order_of_an_axis_is_stated(chart: Chart, view: View) -> None:
     """The page swaps the rows of a drawn chart, and Vega keeps the order in which it first saw the values otherwise."""
-    encoding = chart.draw(view, Filters())["encoding"]
+    encoding = chart.draw(view, ChartQuery())["encoding"]
     axes = [encoding[channel] for channel in ("x", "y") if channel in encoding]
     assert axes
     for one in axes:

@@ -135,6 +135,26 @@ def test_the_cost_trend_shows_charges_pmpm_when_a_person_chooses_them(page: Page
     expect_claims(page, 5)
 
 
+def test_only_the_chart_is_asked_for_again_when_a_person_chooses_what_it_draws(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    expect(page.locator("#charts")).not_to_have_attribute("aria-busy", "true")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.extend(request.url.split("/api/")[1:]))
+    chart = page.locator("[data-chart=cost-trend]")
+    chart.get_by_label("What Cost trend shows").select_option("charge_pmpm")
+    expect(chart.locator(".note").first).to_contain_text("for each member and month")
+    expect(page.locator("#charts")).not_to_have_attribute("aria-busy", "true")
+    assert asked == ["charts/cost-trend?trend=charge_pmpm"]
+
+
+def test_a_link_to_what_the_cost_trend_cannot_draw_shows_charges_and_says_so(page: Page) -> None:
+    page.goto("/?trend=cost")
+    expect_claims(page, 5)
+    expect(page.get_by_text("The cost trend cannot draw what the link says.")).to_be_visible()
+    expect(page.locator("[data-chart=cost-trend] svg").get_by_label("Jan 10, 2025: $200.00")).to_have_count(1)
+
+
 def test_a_figure_without_meaning_is_a_dash_in_the_tooltip(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)

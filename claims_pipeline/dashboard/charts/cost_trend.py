@@ -15,7 +15,7 @@ from claims_pipeline.dashboard.charts.over_time import (
     rows_by_period,
 )
 from claims_pipeline.dashboard.charts.periods import Period, axis, in_tooltip
-from claims_pipeline.dashboard.charts.registry import ACCENT, Spec, charged, chart, specification
+from claims_pipeline.dashboard.charts.registry import ACCENT, ChartQuery, Spec, charged, chart, specification
 from claims_pipeline.dashboard.charts.unusual import MARK_OF_UNUSUAL, UNUSUAL, unusual_periods
 from claims_pipeline.dashboard.comparison import comparison
 from claims_pipeline.dashboard.filters import Filters
@@ -27,7 +27,7 @@ ByPeriod = dict[date, dict[str, Any]]
 
 
 @chart(title="Cost trend", place=3, width="two-thirds", plot_height=248, choice="trend")
-def cost_trend(view: View, filters: Filters) -> Spec:
+def cost_trend(view: View, filters: ChartQuery) -> Spec:
     """Charges, or charges for each member and month, by day, week or month of receipt or service.
 
     With days of receipt chosen, the charges of the days that they are compared with are drawn in grey.

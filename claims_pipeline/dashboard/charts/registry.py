@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import Field
+
 from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.filters import Filters
 
 Spec = dict[str, Any]
 Width = Literal["third", "half", "two-thirds"]
-Draw = Callable[[View, Filters], Spec]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
@@ -27,6 +28,18 @@ Without one Vega keeps the order in which it first saw the values, also when the
 """
 
 
+class ChartQuery(Filters):
+    """Filters, and what is drawn by a chart that can draw one of several measures."""
+
+    trend: Literal["charge_amount", "charge_pmpm"] = Field(
+        default="charge_amount",
+        description="What the chart of the cost trend draws: charges, or charges for each member and month.",
+    )
+
+
+Draw = Callable[[View, ChartQuery], Spec]
+
+
 @dataclass(frozen=True)
 class Chart:
     """One chart, the `place`-th of the page.
@@ -38,7 +51,7 @@ class Chart:
         width: part of the page's width.
         plot_height: pixels that the page keeps free for it before it is drawn, so that nothing moves then.
         draw: returns its specification.
-        choice: the field of Filters with the names of measures, of which it draws one; empty if there is no choice.
+        choice: the field of ChartQuery with the names of measures, of which it draws one; empty if there is no choice.
     """
 
     name: str

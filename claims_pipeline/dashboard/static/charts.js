@@ -16,13 +16,20 @@ const cards = [...document.querySelectorAll("#charts [data-chart]")].map((card) 
   name: card.dataset.chart,
   href: `/api/charts/${card.dataset.chart}`,
   subtitle: card.querySelector("figcaption .note"),
+  choice: card.querySelector("figcaption select")?.name,
   plot: card.querySelector(".plot"),
   empty: card.querySelector(".empty"),
   figures: card.querySelector("details"),
 }));
 
-export function askForCharts(parameters, signal) {
-  return Promise.all(cards.map((card) => ask(card.href, { parameters, signal })));
+// Asks for the charts; with `onlyChoices` only for those that can draw several measures, the others are null.
+export function askForCharts(filters, choices, signal, { onlyChoices = false } = {}) {
+  return Promise.all(cards.map(({ href, choice }) => {
+    if (onlyChoices && !choice) return null;
+    const parameters = new URLSearchParams(filters);
+    if (choice) parameters.set(choice, choices.get(choice));
+    return ask(href, { parameters, signal });
+  }));
 }
 
 let loading = null;
@@ -51,6 +58,7 @@ export function drawCharts(specifications, hasClaims, signal) {
   drawing = (async () => {
     await earlier;
     for (const [index, card] of cards.entries()) {
+      if (!specifications[index]) continue; // it stays as it is drawn
       await new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve)); });
       signal.throwIfAborted();
       await drawCard(card, specifications[index], hasClaims);

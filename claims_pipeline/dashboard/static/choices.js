@@ -4,13 +4,18 @@ const fields = [...document.querySelectorAll("#charts figcaption select")];
 
 export const CHART_DEFAULTS = Object.fromEntries(fields.map(({ name, options }) => [name, options[0].value]));
 
-// Shows what the address chooses; a measure that the chart cannot draw is the first.
+// Shows what the address chooses. A measure that the chart cannot draw is the first; returns the names of such choices.
 export function showChoices(parameters) {
-  for (const field of fields) {
+  return fields.filter((field) => {
     field.value = parameters.get(field.name) ?? CHART_DEFAULTS[field.name];
-    if (!field.value) field.value = CHART_DEFAULTS[field.name];
-  }
+    if (field.value) return false;
+    field.value = CHART_DEFAULTS[field.name];
+    return true;
+  }).map(({ name }) => name);
 }
+
+// Returns what is chosen, also where it is the first.
+export const choices = () => new URLSearchParams(fields.map(({ name, value }) => [name, value]));
 
 // Calls `open` with the parameter that a person chooses.
 export function onChoice(open) {

@@ -5,7 +5,7 @@ import { filterOf } from "./drivers.js";
 import { announce, element } from "./elements.js";
 import { capitalised, formatDay } from "./format.js";
 import { daysOf, onPreset, showPreset } from "./presets.js";
-import { change, DAYS, DEFAULTS, FIELDS, FILTERS, go, PART, state, without } from "./state.js";
+import { change, CHOICES, DAYS, DEFAULTS, FIELDS, FILTERS, go, PART, state, without } from "./state.js";
 
 const TYPING_PAUSE_MS = 350;
 const TYPED = [...DAYS, "patient"];
@@ -166,7 +166,7 @@ export function onClear(whenCleared) {
   form.addEventListener("reset", (event) => {
     event.preventDefault();
     clearTimeout(pause);
-    const kept = without(state(), [...FILTERS, ...PART]);
+    const kept = without(state(), [...FILTERS, ...CHOICES, ...PART]);
     for (const name of TYPED) form[name].value = "";
     forgetWrong();
     if (kept.toString() === state().toString()) whenCleared();

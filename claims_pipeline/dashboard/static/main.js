@@ -24,6 +24,7 @@ const problem = document.getElementById("problem");
 const count = document.getElementById("count");
 let running = new AbortController();
 const shownSubjects = new Map(); // tab -> what its answers are about
+const shownSubjectsOfMore = new Map(); // the same of what lies below its first screen
 let shownFilters = null;
 let shownTab = null;
 let shownBuild = null;
@@ -39,7 +40,8 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
   let outside = [];
   let showMore = null;
   showForm(parameters, isNavigation);
-  showChoices(parameters);
+  const wrongChoices = showChoices(parameters);
+  sayAllWrong(Object.fromEntries(wrongChoices.map((name) => [name, ""])));
   count.value = parameters.get("count") ?? DEFAULTS.count;
   showTabOf(parameters);
   main.setAttribute("aria-busy", "true");
@@ -80,7 +82,9 @@ async function show(parameters, signal, everything) {
   const isNewSubject = shownSubjects.get(tab) !== subject;
   const askedStats = isNewCount ? ask("/api/stats", { parameters: filters, signal }) : null;
   const asked = isNewSubject ? part.ask(parameters, filters, signal) : null;
-  const askedMore = isNewSubject ? part.askMore?.(filters, signal) : null;
+  const subjectOfMore = part.subjectOfMore?.().toString();
+  const isNewMore = isNewSubject || shownSubjectsOfMore.get(tab) !== subjectOfMore;
+  const askedMore = isNewMore ? part.askMore?.(filters, signal, isNewSubject) : null;
   for (const one of [asked, askedMore]) one?.catch(() => {}); // awaited below, unless the figures fail before
   const stats = await askedStats;
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
@@ -98,9 +102,10 @@ async function show(parameters, signal, everything) {
   isPaging = false;
   main.classList.remove("stale");
   return async () => {
-    if (askedMore) await part.showMore(await askedMore, claimCount > 0, filters, signal);
+    if (askedMore) await part.showMore(await askedMore, claimCount > 0, filters, signal, isNewSubject);
     signal.throwIfAborted();
     shownSubjects.set(tab, subject);
+    shownSubjectsOfMore.set(tab, subjectOfMore);
   };
 }
 

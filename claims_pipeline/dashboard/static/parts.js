@@ -2,6 +2,7 @@
 
 import { ask } from "./api.js";
 import { askForCharts, drawCharts } from "./charts.js";
+import { choices } from "./choices.js";
 import { dimensionOf, driversPath, FILTERING, showDrivers, titleOf } from "./drivers.js";
 import { changesTable, comparedDays, showCards, showChanges, showCourse, showWorthALook } from "./overview.js";
 import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
@@ -10,7 +11,8 @@ import { claimsOf, DAYS, listOf, sortOf } from "./state.js";
 import { showClaims, showColumns } from "./table.js";
 
 // By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `askMore` and `showMore` are for
-// what lies below the first screen: its answers are asked for at the same time, and shown when all else is there.
+// what lies below the first screen: its answers are asked for at the same time, and shown when all else is there. They
+// depend on `subjectOfMore` too, and are the only ones that are asked for if that changes.
 export const PARTS = {
   overview: {
     subject: (parameters, filters) => filters,
@@ -24,9 +26,11 @@ export const PARTS = {
       showChanges(changes);
       showWorthALook(anomalies, providers, claims);
     },
-    askMore: askForCharts,
-    showMore: async (charts, hasClaims, filters, signal) => {
+    subjectOfMore: () => choices(),
+    askMore: (filters, signal, isNewSubject) => askForCharts(filters, choices(), signal, { onlyChoices: !isNewSubject }),
+    showMore: async (charts, hasClaims, filters, signal, isNewSubject) => {
       await drawCharts(charts, hasClaims, signal);
+      if (!isNewSubject) return;
       ask("/api/stats/concentration/course", { parameters: filters, signal }).then(
         ({ items }) => showCourse("top_5_percent", items), () => {}); // without its course the card is still right
     },

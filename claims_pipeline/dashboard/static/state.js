@@ -7,12 +7,13 @@ import { TAB_DEFAULTS } from "./tabs.js";
 
 export const DAYS = ["received_from", "received_to"];
 export const FIELDS = ["status", ...DAYS, "patient", "basis", "compare"]; // of the form
-export const FILTERS = [...FIELDS, ...Object.keys(CHART_DEFAULTS), ...FILTERING];
+export const FILTERS = [...FIELDS, ...FILTERING];
+export const CHOICES = Object.keys(CHART_DEFAULTS); // what single charts draw
 export const PART = ["after", "before", "offset"]; // which part of the table
 export const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...CHART_DEFAULTS, ...DRIVER_DEFAULTS, ...TAB_DEFAULTS, ...TABLE_DEFAULTS };
 export const OPEN = ["claim", "person", "practitioner"]; // what is open in the dialog
 export const NOTHING_OPEN = Object.fromEntries(OPEN.map((name) => [name, ""]));
-const VIEW = ["tab", "by", "measure", "columns", ...OPEN]; // what is shown: the tab, its ranking, the dialog
+const VIEW = ["tab", "by", "measure", "columns", ...CHOICES, ...OPEN]; // what is shown: the tab, its ranking, the dialog
 const LIST = ["sort", "count", ...PART]; // what concerns the table only
 
 let show = () => {};
