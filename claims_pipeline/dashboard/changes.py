@@ -8,9 +8,7 @@ period only has no such ratio; its whole change counts as mix. Amounts are round
 goes to the largest effect, so the effects of each value, and of all, add up to the change to the cent.
 """
 
-from decimal import ROUND_HALF_EVEN, Decimal
-from math import expm1, log
-from typing import NamedTuple
+from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
@@ -22,7 +20,6 @@ from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.members import members
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
-CENT = Decimal("0.01")
 OF_PATIENTS = "A search for patients chooses no members, so its change has no parts."
 
 
@@ -52,28 +49,13 @@ class WhatChanged(BaseModel):
     compared: ComparedDays
     items: list[ChangedValue]
     total: ChangedValue
-    sql: str = Field(description=f"The charges and units of the later days. {RUN_AS_IT_IS}")
+    sql: str = Field(description=RUN_AS_IT_IS)
 
 
 class ChangeQuery(Filters):
     """Filters, and the dimension whose values share the change."""
 
     by: FilteringName = Field(default="category", description="Dimension whose values share the change.")
-
-
-class Part(NamedTuple):
-    """Charges and units of one value in one period."""
-
-    amount: Decimal
-    units: int
-
-
-class Period(NamedTuple):
-    """Member months, units of all values, and the values of one period."""
-
-    member_months: float
-    units: int
-    parts: dict[str, Part]
 
 
 def what_changed(view: View, query: ChangeQuery) -> WhatChanged:
@@ -84,78 +66,99 @@ def what_changed(view: View, query: ChangeQuery) -> WhatChanged:
         days = days.model_copy(update={"reason": OF_PATIENTS})
     if days.reason:
         return WhatChanged(by=query.by, compared=days, items=[], total=_total([]), sql="")
-    current = query.within(compared.first, compared.last)
-    after, labels, sql = _period(view, current, query.by)
-    before, more_labels, _ = _period(view, query.within(compared.before_first, compared.before_last), query.by)
-    effects = decompose(before, after)
-    labels = more_labels | labels
+    before = query.within(compared.before_first, compared.before_last)
+    after = query.within(compared.first, compared.last)
+    of_members = [members(view, period) for period in (before, after)]
+    sql = changes_sql(
+        _parts(before, query.by),
+        _parts(after, query.by),
+        *(f"{one.with_clause}\nselect member_months from members" for one in of_members),
+    )
+    parameters = [*before.parameters, *after.parameters, *(value for one in of_members for value in one.parameters)]
+    label_of = DIMENSIONS[query.by].labeller()
     items = [
         ChangedValue(
-            value=value,
-            label=labels[value],
-            before_amount=before.parts.get(value, Part(Decimal(), 0)).amount,
-            after_amount=after.parts.get(value, Part(Decimal(), 0)).amount,
-            effects=effects[value],
+            value=(value := str(row["value"])),
+            label=row["label"] or label_of(value),
+            before_amount=row["before_amount"],
+            after_amount=row["after_amount"],
+            effects=Effects.model_validate({name: row[name] for name in Effects.model_fields}),
         )
-        for value in sorted(effects, key=lambda value: (-abs(sum(effects[value].model_dump().values())), value))
+        for row in view.select_remembered(sql, *parameters)
     ]
-    return WhatChanged(by=query.by, compared=days, items=items, total=_total(items), sql=sql)
+    return WhatChanged(by=query.by, compared=days, items=items, total=_total(items), sql=shown_sql(sql, parameters))
 
 
-def decompose(before: Period, after: Period) -> dict[str, Effects]:
-    """Return the effects of each value; they add up to the change in its charges to the cent."""
-    nothing = Part(Decimal(), 0)
-    return {
-        value: _effects(
-            before.parts.get(value, nothing),
-            after.parts.get(value, nothing),
-            members=_log_ratio(before.member_months, after.member_months),
-            units=_log_ratio(before.units, after.units),
-        )
-        for value in before.parts | after.parts
-    }
+def changes_sql(before: str, after: str, months_before: str, months_after: str) -> str:
+    """Return the query of the change of each value and its effects, the largest change first.
+
+    Args:
+        before: a query of the value, label, amount and units of each value of the earlier days.
+        after: the same of the later days.
+        months_before: a query of the member months of the earlier days.
+        months_after: the same of the later days.
+    """
+    return f"""with before as materialized (
+{before}
+),
+after as materialized (
+{after}
+),
+compared as (
+    select coalesce(after.value, before.value) as value, coalesce(after.label, before.label) as label,
+        coalesce(before.amount, 0) as before_amount, coalesce(after.amount, 0) as after_amount,
+        ln(nullif(after.amount, 0)::double) - ln(nullif(before.amount, 0)::double) as ln_amount,
+        ln(nullif(after.units, 0)) - ln(nullif(before.units, 0)) as ln_units
+    from before full join after on before.value is not distinct from after.value
+),
+ratios as (
+    select -ln(nullif(({months_before}), 0)) + ln(nullif(({months_after}), 0)) as ln_members,
+        ln(nullif((select sum(units) from after), 0)) - ln(nullif((select sum(units) from before), 0)) as ln_all_units
+),
+means as (
+    select *, after_amount - before_amount as change, least(before_amount, after_amount) as low,
+        -- the mean lies between the two amounts, also where rounding the logarithm would say otherwise
+        least(
+            greatest(coalesce((after_amount - before_amount) / nullif(ln_amount, 0), low)::double, low),
+            greatest(before_amount, after_amount)
+        ) as mean,
+        ln_amount + ln_units + ln_members + ln_all_units is not null as has_ratios
+    from compared, ratios
+),
+rounded as (
+    select *, if(has_ratios, round(mean * ln_members, 2), 0)::decimal(18, 2) as members,
+        if(has_ratios, round(mean * (ln_all_units - ln_members), 2), 0)::decimal(18, 2) as use,
+        if(has_ratios, round(mean * (ln_units - ln_all_units), 2), change)::decimal(18, 2) as mix,
+        if(has_ratios, round(mean * (ln_amount - ln_units), 2), 0)::decimal(18, 2) as price
+    from means
+),
+rests as (
+    select *, change - members - use - mix - price as rest, [abs(members), abs(use), abs(mix), abs(price)] as sizes
+    from rounded
+),
+effects as (
+    select *, list_position(sizes, list_max(sizes)) as largest from rests
+)
+select value, label, before_amount, after_amount, members + if(largest = 1, rest, 0) as members,
+    use + if(largest = 2, rest, 0) as use, mix + if(largest = 3, rest, 0) as mix,
+    price + if(largest = 4, rest, 0) as price
+from effects
+order by abs(change) desc, value"""
 
 
-def _effects(before: Part, after: Part, *, members: float | None, units: float | None) -> Effects:
-    change = after.amount - before.amount
-    logs = _log_ratio(float(before.amount), float(after.amount))
-    own_units = _log_ratio(before.units, after.units)
-    if logs is None or own_units is None or members is None or units is None:
-        return Effects(members=Decimal(), use=Decimal(), mix=change, price=Decimal())
-    mean = float(before.amount) * (expm1(logs) / logs if logs else 1.0)
-    parts = {"members": members, "use": units - members, "mix": own_units - units, "price": logs - own_units}
-    rounded = {name: Decimal(mean * part).quantize(CENT, ROUND_HALF_EVEN) for name, part in parts.items()}
-    largest = max(rounded, key=lambda name: abs(rounded[name]))
-    rounded[largest] += change - sum(rounded.values())
-    return Effects(**rounded)
-
-
-def _log_ratio(before: float, after: float) -> float | None:
-    return log(after) - log(before) if before > 0 and after > 0 else None
-
-
-def _period(view: View, filters: Filters, by: FilteringName) -> tuple[Period, dict[str, str], str]:
+def _parts(filters: Filters, by: FilteringName) -> str:
+    """Return the query of the charges and units of each value of a dimension."""
     dimension = DIMENSIONS[by]
     table, where, amount = (
         ("claim_lines", filters.where_of_lines, "charge_amount")
         if dimension.is_of_lines
         else ("claims_current", filters.where, "total_charge_amount")
     )
-    sql = (
-        f"select {dimension.column} as value, {dimension.label_column or 'null'} as label,\n"
-        f"    sum({amount})::decimal(18, 2) as charge_amount, count(*) as unit_count\n"
-        f"from {table}\n{where} {'and' if where else 'where'} {filters.charged}\ngroup by value order by value"
+    return (
+        f"select {dimension.column} as value, {dimension.label_column or 'null::varchar'} as label,\n"
+        f"    sum({amount})::decimal(18, 2) as amount, count(*) as units\n"
+        f"from {table}\n{where} {'and' if where else 'where'} {filters.charged}\ngroup by value"
     )
-    rows = view.select_remembered(sql, *filters.parameters)
-    joined = members(view, filters)
-    months = view.select_remembered(f"{joined.with_clause} select member_months from members", *joined.parameters)
-    parts = {str(row["value"]): Part(row["charge_amount"], row["unit_count"]) for row in rows}
-    period = Period(
-        (months[0]["member_months"] if months else 0) or 0.0, sum(part.units for part in parts.values()), parts
-    )
-    label_of = dimension.labeller()
-    labels = {str(row["value"]): row["label"] or label_of(str(row["value"])) for row in rows}
-    return period, labels, shown_sql(sql, filters.parameters)
 
 
 def _total(items: list[ChangedValue]) -> ChangedValue:

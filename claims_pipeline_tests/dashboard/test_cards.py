@@ -94,11 +94,14 @@ def test_the_sql_of_a_provider_gives_the_panel(client: httpx.Client, example_set
     assert mix == [tuple(one.values()) for one in answer["mix"]]
 
 
-def test_the_sql_of_what_changed_gives_the_later_charges(client: httpx.Client, example_settings: Settings) -> None:
-    answer = client.get("/api/what-changed?by=state&received_from=2025-01-23&received_to=2025-02-03").json()
+@pytest.mark.parametrize("by", ["state", "category", "provider"])
+def test_the_sql_of_what_changed_gives_its_figures(client: httpx.Client, example_settings: Settings, by: str) -> None:
+    answer = client.get(f"/api/what-changed?by={by}&received_from=2025-01-23&received_to=2025-02-03").json()
     rows = run(example_settings, answer["sql"])
-    later = {one["value"]: one["after_amount"] for one in answer["items"] if one["after_amount"]}
-    assert {value: float(amount) for value, _, amount, _ in rows} == later
+    assert rows
+    assert [(row[0], *map(float, row[2:])) for row in rows] == [
+        (one["value"], one["before_amount"], one["after_amount"], *one["effects"].values()) for one in answer["items"]
+    ]
 
 
 def test_members_count_by_the_days_of_a_month_that_are_covered(client: httpx.Client) -> None:

@@ -3,52 +3,70 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
+import duckdb
 import httpx
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from claims_pipeline.dashboard.changes import Part, Period, decompose
+from claims_pipeline.dashboard.changes import changes_sql
 from claims_pipeline.dashboard.comparison import _before
 
+Parts = dict[str, tuple[Decimal, int]]
+"""Charges and units by value."""
+
 amounts = st.decimals(0, 10**9, places=2)
-parts = st.builds(Part, amounts, st.integers(0, 10**7))
-values = st.dictionaries(st.sampled_from("abcdef"), parts)
+values = st.dictionaries(st.sampled_from("abcdef"), st.tuples(amounts, st.integers(0, 10**7)))
 months = st.floats(0, 10**7)
+EFFECTS = ("members", "use", "mix", "price")
 
 
-def period(values: dict[str, Part], member_months: float) -> Period:
-    return Period(member_months, sum(part.units for part in values.values()), values)
+def changes(before: Parts, after: Parts, months_before: float, months_after: float) -> dict[str, dict[str, Decimal]]:
+    """Return the change of each value and its effects."""
+    with duckdb.connect() as connection:
+        for name, parts in (("earlier", before), ("later", after)):
+            connection.execute(
+                f"create table {name} (value varchar, label varchar, amount decimal(18, 2), units bigint)"
+            )
+            if parts:
+                rows = [(value, None, amount, units) for value, (amount, units) in parts.items()]
+                connection.executemany(f"insert into {name} values (?, ?, ?, ?)", rows)  # noqa: S608 - one of two names
+        sql = changes_sql("from earlier", "from later", "select ?::double", "select ?::double")
+        found = connection.execute(sql, [months_before, months_after])
+        columns = [column[0] for column in found.description]
+        return {row[0]: dict(zip(columns, row, strict=True)) for row in found.fetchall()}
 
 
-@example(
-    before={"a": Part(Decimal("0.01"), 1)}, after={"a": Part(Decimal("0.01"), 1)}, months_before=1, months_after=5e-324
-)
-@example(before={"a": Part(Decimal(0), 0)}, after={}, months_before=2, months_after=5e-324)
+@example(before={"a": (Decimal("0.01"), 1)}, after={"a": (Decimal("0.01"), 1)}, months_before=1, months_after=5e-324)
+@example(before={"a": (Decimal(0), 0)}, after={}, months_before=2, months_after=5e-324)
+@settings(max_examples=25)
 @given(before=values, after=values, months_before=months, months_after=months)
 def test_the_effects_add_up_to_the_change_of_each_value_to_the_cent(
-    before: dict[str, Part], after: dict[str, Part], months_before: float, months_after: float
+    before: Parts, after: Parts, months_before: float, months_after: float
 ) -> None:
-    effects = decompose(period(before, months_before), period(after, months_after))
-    assert set(effects) == set(before) | set(after)
-    nothing = Part(Decimal(), 0)
-    for value, split in effects.items():
-        change = after.get(value, nothing).amount - before.get(value, nothing).amount
-        assert sum(split.model_dump().values()) == change
+    found = changes(before, after, months_before, months_after)
+    assert set(found) == set(before) | set(after)
+    for value, split in found.items():
+        change = after.get(value, (Decimal(), 0))[0] - before.get(value, (Decimal(), 0))[0]
+        assert sum(split[name] for name in EFFECTS) == change == split["after_amount"] - split["before_amount"]
 
 
 def test_a_change_of_one_factor_alone_is_the_effect_of_that_factor() -> None:
-    before = period({"a": Part(Decimal(100), 10), "b": Part(Decimal(300), 10)}, 50.0)
-    dearer = period({"a": Part(Decimal(110), 10), "b": Part(Decimal(330), 10)}, 50.0)
-    assert [split.price for split in decompose(before, dearer).values()] == [Decimal(10), Decimal(30)]
-    more_use = period({"a": Part(Decimal(200), 20), "b": Part(Decimal(600), 20)}, 50.0)
-    assert [split.use for split in decompose(before, more_use).values()] == [Decimal(100), Decimal(300)]
-    more_members = period({"a": Part(Decimal(200), 20), "b": Part(Decimal(600), 20)}, 100.0)
-    assert [split.members for split in decompose(before, more_members).values()] == [Decimal(100), Decimal(300)]
+    before = {"a": (Decimal(100), 10), "b": (Decimal(300), 10)}
+
+    def effects(after: Parts, name: str, months_after: float = 50.0) -> list[Decimal]:
+        found = changes(before, after, 50.0, months_after)
+        assert all(found[value][other] == 0 for value in found for other in EFFECTS if other != name)
+        return [found[value][name] for value in "ab"]
+
+    assert effects({"a": (Decimal(110), 10), "b": (Decimal(330), 10)}, "price") == [10, 30]
+    more = {"a": (Decimal(200), 20), "b": (Decimal(600), 20)}
+    assert effects(more, "use") == [100, 300]
+    assert effects(more, "members", 100.0) == [100, 300]
 
 
 def test_what_is_new_or_gone_is_mix() -> None:
-    effects = decompose(period({"gone": Part(Decimal(5), 1)}, 1.0), period({"new": Part(Decimal(7), 1)}, 1.0))
-    assert {value: split.mix for value, split in effects.items()} == {"gone": Decimal(-5), "new": Decimal(7)}
+    found = changes({"gone": (Decimal(5), 1)}, {"new": (Decimal(7), 1)}, 1.0, 1.0)
+    assert {value: split["mix"] for value, split in found.items()} == {"gone": Decimal(-5), "new": Decimal(7)}
 
 
 def test_whole_months_are_compared_with_whole_months() -> None:

@@ -117,12 +117,16 @@ def test_a_wrong_link_says_what_is_wrong(browser: Browser, address: str) -> None
     page.close()
 
 
+NO_PART = "The link does not lead to a part of this list: it begins with the first."
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("after=zzz", "The link does not lead to a part of this list: it begins with the first."),
+        ("after=zzz", NO_PART),
         ("sort=npi", "The table cannot be sorted as the link says: the latest received are first."),
-        ("before=end&after=WyIyMDI1LTAyLTAzIiwgImNsYWltLTEiXQ", "After and before exclude each other."),
+        ("before=end&after=WyIyMDI1LTAyLTAzIiwgImNsYWltLTEiXQ", NO_PART),
+        ("offset=99999999", NO_PART),
     ],
 )
 def test_a_link_to_no_part_of_the_table_says_so_and_shows_the_first(
@@ -133,6 +137,54 @@ def test_a_link_to_no_part_of_the_table_says_so_and_shows_the_first(
     expect(page.locator("#wrong-status")).to_have_text(said)
     expect_claims(page, 3)
     expect(page.get_by_role("alert")).to_be_hidden()
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("basis=day", "The charts cannot count by what the link says: they count by receipt."),
+        ("compare=day", "The days cannot be compared as the link says: they are compared with the days before."),
+        ("trend=median", "The cost trend cannot draw what the link says."),
+        (f"patient={'x' * 101}", "The text should have at most 100 characters: it does not count."),
+    ],
+)
+def test_a_link_that_is_wrong_is_told_in_words_of_a_person(
+    browser: Browser, address: str, query: str, said: str
+) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto(f"/?{query}")
+    expect(page.locator("#filters .wrong:visible")).to_have_text(said)
+    expect_claims(page, 5)
+    page.close()
+
+
+def test_a_link_with_a_day_or_a_number_of_rows_that_there_is_not_leaves_the_fields_usable(
+    browser: Browser, address: str
+) -> None:
+    page = browser.new_page(base_url=address)
+    warnings: list[str] = []
+    page.on("console", lambda message: warnings.append(message.text) if message.type == "warning" else None)
+    page.goto("/?tab=claims&received_to=2025-02-30&count=7")
+    expect(page.locator("#wrong-received_to")).to_contain_text('"2025-02-30" is not a day')
+    expect_claims(page, 5)
+    expect(page.get_by_label("Rows")).to_have_value("50")
+    assert warnings == []
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("claim=a%2Fb", "There is no claim a/b."),
+        ("person=%23", "There is no patient #."),
+        ("practitioner=zz", "There is no provider zz."),
+    ],
+)
+def test_a_link_to_nothing_says_what_there_is_not(browser: Browser, address: str, query: str, said: str) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto(f"/?{query}")
+    expect(page.get_by_role("dialog").locator("#detail-content")).to_have_text(said)
     page.close()
 
 

@@ -2,7 +2,7 @@
 
 import { ask, isAborted } from "./api.js";
 import { announce, element, keepingFocus, sqlOf, tableOf } from "./elements.js";
-import { formatAmount, formatCount, formatDay, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
+import { capitalised, formatAmount, formatCount, formatDay, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
@@ -12,6 +12,7 @@ let shown = {}; // what the dialog holds: its kind and id as `page`, and how it 
 const named = ({ code, label }) => (label ? `${code} ${label}` : code);
 // What each kind of page shows: its title, then its parts.
 const PAGES = { claim: claimPage, person: patientPage, practitioner: providerPage };
+const NAMES = { claim: "claim", person: "patient", practitioner: "provider" };
 
 // Shows what the address opens: the first of claim, person and practitioner that it names.
 export async function showDetail(parameters, signal) {
@@ -34,7 +35,8 @@ export async function showDetail(parameters, signal) {
     if (isAborted(error)) return;
     heading.textContent = id;
     shown = {};
-    content.replaceChildren(element("p", {}, `${error.message[0].toUpperCase()}${error.message.slice(1)}.`));
+    const message = error.status === 404 ? `There is no ${NAMES[kind]} ${id}` : capitalised(error.message);
+    content.replaceChildren(element("p", {}, `${message}.`));
   }
   if (!dialog.open) dialog.showModal();
 }

@@ -10,11 +10,13 @@ import { change, CHOICES, DAYS, DEFAULTS, FIELDS, FILTERS, go, PART, state, with
 const TYPING_PAUSE_MS = 350;
 const TYPED = [...DAYS, "patient"];
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
-const WITHOUT_A_FIELD = { // parameters of the table, from a link
+const NO_PART = "the link does not lead to a part of this list: it begins with the first";
+const FROM_A_LINK = { // what only a link can have wrong
   sort: "the table cannot be sorted as the link says: the latest received are first",
-  count: "the table cannot have as many rows as the link says",
   trend: "the cost trend cannot draw what the link says",
-  ...Object.fromEntries(PART.map((name) => [name, "the link does not lead to a part of this list: it begins with the first"])),
+  basis: "the charts cannot count by what the link says: they count by receipt",
+  compare: "the days cannot be compared as the link says: they are compared with the days before",
+  ...Object.fromEntries(PART.map((name) => [name, NO_PART])),
 };
 const STATUSES = ["active", "cancelled", "draft"];
 
@@ -28,12 +30,19 @@ export function showForm(parameters, isNavigation) {
   forgetWrong();
   for (const box of form.elements.status) box.checked = parameters.getAll("status").includes(box.value);
   for (const name of TYPED) {
-    if (isNavigation || document.activeElement !== form[name]) form[name].value = parameters.get(name) ?? "";
+    if (isNavigation || document.activeElement !== form[name]) form[name].value = shownIn(name, parameters.get(name) ?? "");
   }
   form.basis.value = parameters.get("basis") === "service" ? "service" : DEFAULTS.basis;
   form.compare.value = parameters.get("compare") === "year" ? "year" : DEFAULTS.compare;
   const chosen = [...parameters.keys()].filter((name) => FIELDS.includes(name)).length;
   fold.textContent = chosen ? `Filters (${chosen})` : "Filters";
+}
+
+// Returns what a field shows: a field for a day is empty where the address has no day, such as February 30.
+function shownIn(name, value) {
+  const day = new Date(`${value}T00:00:00Z`);
+  const isDay = DAY.test(value) && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value);
+  return DAYS.includes(name) && !isDay ? "" : value;
 }
 
 // Writes the filters that apply for the printed page, which has no form.
@@ -100,7 +109,12 @@ function inWords(name, reason) {
     return `there is no status ${JSON.stringify(status)}: it does not count`;
   }
   if (name.startsWith("received")) return `${JSON.stringify(state().get(name))} is not a day, such as 2025-01-31: it does not count`;
-  return WITHOUT_A_FIELD[name] ?? `${reason}: it does not count`;
+  return FROM_A_LINK[name] ?? `${reason.replace("String should", "the text should")}: it does not count`;
+}
+
+// Says that a link names no part of the table, or something else that no field has.
+export function sayWrongLink(parameters, message) {
+  sayWrong("list", `${capitalised(PART.some((name) => parameters.has(name)) ? NO_PART : message)}.`);
 }
 
 export function sayWrong(name, text) {

@@ -7,7 +7,7 @@ import { showDetail } from "./detail.js";
 import { learnLabels, showChips } from "./drivers.js";
 import { announce, element } from "./elements.js";
 import { showBuild, showFigures, showLoaded } from "./figures.js";
-import { areDaysReversed, choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, showDays, showForm, showPrinted } from "./form.js";
+import { areDaysReversed, choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, sayWrongLink, showDays, showForm, showPrinted } from "./form.js";
 import { capitalised, formatCount, formatDay } from "./format.js";
 import { PARTS } from "./parts.js";
 import { onFound } from "./search.js";
@@ -121,7 +121,7 @@ async function showWithoutWrong(parameters, problemFound, signal) {
     const showMore = await show(rest, signal, false);
     problem.hidden = true;
     if (areReversed) sayWrong("received_to", "The first day is later than the last: the days do not count.");
-    else if (!named.length) sayWrong("list", `${capitalised(message)}.`);
+    else if (!named.length) sayWrongLink(parameters, message);
     sayAllWrong(wrong);
     return showMore;
   } catch (error) {

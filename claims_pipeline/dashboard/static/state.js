@@ -2,7 +2,7 @@
 
 import { CHART_DEFAULTS } from "./choices.js";
 import { DRIVER_DEFAULTS, FILTERING } from "./drivers.js";
-import { TABLE_DEFAULTS } from "./table.js";
+import { ROW_COUNTS, TABLE_DEFAULTS } from "./table.js";
 import { TAB_DEFAULTS } from "./tabs.js";
 
 export const DAYS = ["received_from", "received_to"];
@@ -28,7 +28,8 @@ export function onAddress(listener) {
 export function state() {
   const known = new URLSearchParams();
   for (const [name, value] of new URLSearchParams(location.search)) {
-    if ([...FILTERS, ...LIST, ...VIEW].includes(name) && value.trim() && value !== DEFAULTS[name]) known.append(name, value.trim());
+    const isKnown = [...FILTERS, ...LIST, ...VIEW].includes(name) && (name !== "count" || ROW_COUNTS.includes(value));
+    if (isKnown && value.trim() && value !== DEFAULTS[name]) known.append(name, value.trim());
   }
   return known;
 }

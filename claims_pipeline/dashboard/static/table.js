@@ -42,6 +42,7 @@ const DEFAULT_COLUMNS = COLUMNS.filter((column) => !column.isExtra).map((column)
 const boxes = document.querySelector("#columns fieldset");
 let shown = [];
 
+export const ROW_COUNTS = [...document.getElementById("count").options].map(({ value }) => value);
 export const TABLE_DEFAULTS = { columns: DEFAULT_COLUMNS };
 
 boxes.append(...COLUMNS.map(({ title }) => element("label", { className: "choice" },
