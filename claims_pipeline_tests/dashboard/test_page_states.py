@@ -168,7 +168,7 @@ def test_a_link_with_a_day_or_a_number_of_rows_that_there_is_not_leaves_the_fiel
     page.goto("/?tab=claims&received_to=2025-02-30&count=7")
     expect(page.locator("#wrong-received_to")).to_contain_text('"2025-02-30" is not a day')
     expect_claims(page, 5)
-    expect(page.get_by_label("Rows")).to_have_value("50")
+    expect(page.locator("#count")).to_have_value("50")
     assert warnings == []
     page.close()
 

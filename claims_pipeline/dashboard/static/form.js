@@ -109,7 +109,7 @@ function inWords(name, reason) {
     return `there is no status ${JSON.stringify(status)}: it does not count`;
   }
   if (name.startsWith("received")) return `${JSON.stringify(state().get(name))} is not a day, such as 2025-01-31: it does not count`;
-  return FROM_A_LINK[name] ?? `${reason.replace("String should", "the text should")}: it does not count`;
+  return FROM_A_LINK[name] ?? `${reason.replace(/^string should/i, "the text should")}: it does not count`;
 }
 
 // Says that a link names no part of the table, or something else that no field has.
