@@ -55,7 +55,7 @@ class Chunk:
                 pl.col("diagnosis_codes").list.len().alias("diagnosis_count"),
                 "lines",
             )
-            .explode("lines", empty_as_null=False)
+            .explode("lines", empty_as_null=False, keep_nulls=False)
             .unnest("lines")
         )
 
@@ -72,7 +72,7 @@ class Chunk:
             pl.col("claim_start_date").alias("service_date"),
             codes.alias("diagnosis_code"),
             pl.int_ranges(1, codes.list.len() + 1).alias("position"),
-        ).explode("diagnosis_code", "position", empty_as_null=False)
+        ).explode("diagnosis_code", "position", empty_as_null=False, keep_nulls=False)
 
     @cached_property
     def coded_lines(self) -> pl.DataFrame:
@@ -82,7 +82,7 @@ class Chunk:
         return (
             self.claims.join(plans, on=["day", "coverage_id"], how="left")
             .select("day", "claim_id", "plan_type", "diagnosis_codes", "lines")
-            .explode("lines", empty_as_null=False)
+            .explode("lines", empty_as_null=False, keep_nulls=False)
             .unnest("lines")
             .select(
                 "day",

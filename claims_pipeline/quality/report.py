@@ -52,7 +52,7 @@ class QualityReport:
         if self.scores:
             rows = [[one.kind, one.check, f"{one.planted:,}", f"{one.found:,}"] for one in self.scores]
             lines += ["", table(["planted", "check", "claims", "found"], rows)]
-        return "\n".join([*lines, "", f"{self.total:,} findings"])
+        return "\n".join([*lines, "", f"{self.total:,} finding{'' if self.total == 1 else 's'}"])
 
     def to_json(self) -> dict[str, Any]:
         """Return the same facts as JSON values."""

@@ -54,7 +54,7 @@ def faulty_values(check: str, table: Table, rows: pl.DataFrame, *, first_row: in
     """
     numbers = pl.int_range(rows.height, eager=True)
     faults = [
-        pl.DataFrame({"at": at.unique(), "detail": [fault]})
+        pl.DataFrame({"at": at.unique()}).with_columns(detail=pl.lit(fault))
         for column in table.columns
         for fault, at in _faults(column, rows[column.name], numbers, column.name)
     ]

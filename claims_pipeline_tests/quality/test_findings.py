@@ -113,6 +113,13 @@ def test_a_later_version_on_the_day_of_the_first_is_found(lake: Lake) -> None:
     assert found["id"].to_list() == claims
 
 
+def test_a_claim_without_lines_or_diagnoses_has_no_other_finding(lake: Lake) -> None:
+    change(lake, CLAIMS, of_first("lines", pl.lit(None)))
+    change(lake, CLAIMS, of_first("diagnosis_codes", pl.lit(None)))
+    found = quality.findings(lake).filter(id=first_claim(lake))
+    assert set(found["check"]) == {"values_valid"}
+
+
 def test_a_claim_without_an_id_is_found_by_its_row(lake: Lake) -> None:
     change(lake, CLAIMS, of_first("claim_id", pl.lit(None)))
     report = quality.check(lake)
@@ -148,6 +155,7 @@ def test_the_report_counts_and_shows_findings(lake: Lake) -> None:
     change(lake, CLAIMS, of_first("claim_status", pl.lit("paid")))
     report = quality.check(lake)
     assert report.total == 1
+    assert report.render().endswith("1 finding")
     assert f"complete_claims  claims/{DAY}  {first_claim(lake)}" in report.render()
     assert report.to_json()["checks"]["complete_claims"] == 1
 

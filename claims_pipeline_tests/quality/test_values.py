@@ -130,6 +130,14 @@ def test_a_number_below_the_least_is_found(table: Table, place: Place) -> None:
     assert details(table, with_value(rows_of(table), place, below)) == [f"{path(place)} is less than {least}"]
 
 
+def test_a_fault_in_every_row_is_found_in_each() -> None:
+    rows = rows_of(CLAIMS).with_columns(
+        version_number=pl.lit(-1, dtype=pl.Int32), lines=pl.lit(None, dtype=CLAIMS.polars_schema["lines"])
+    )
+    found = faulty_values("values_valid", CLAIMS, rows).group_by("detail").len().sort("detail")
+    assert found.rows() == [("lines has no value", 3), ("version_number is less than 1", 3)]
+
+
 def test_a_row_without_an_id_is_named_by_its_number_within_the_day() -> None:
     days = [rows_of(CLAIMS).with_columns(day=day) for day in (pl.lit(date(2025, 3, 11)), pl.lit(DAY))]
     rows = pl.concat([days[0], with_value(days[1], (CLAIMS.columns[0],), None)])
