@@ -271,7 +271,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> BuiltFrom:
     Raises:
         NotBuilt: there is none, or it cannot be read, or another version built it.
     """
-    _identity(path)
+    _identity(path)  # says of a missing file that the analytics are not built yet
     try:
         attach_read_only(connection, path)
         built_from = select_built_from(connection)
