@@ -33,11 +33,13 @@ class AggregateReport:
     def render(self) -> str:
         """Return the lines that a person reads; without the rows of models that are as they were."""
         counts = [("Rows", ""), *((f"  {name}", f"{count:>12,}") for name, count in self.row_counts.items())]
+        missing = (self.last_day - self.first_day).days + 1 - self.day_count
+        gaps = f" ({missing:,} missing between them)" if missing else ""
         result = "unchanged since the last build" if self.is_unchanged else "built"
         return aligned(
             [
                 ("Analytics", str(self.analytics_path)),
-                ("Lake", f"{self.day_count:,} days, {self.first_day} to {self.last_day}"),
+                ("Lake", f"{self.day_count:,} days, {self.first_day} to {self.last_day}{gaps}"),
                 ("Result", f"{result}, {self.seconds:.1f} s"),
                 *([] if self.is_unchanged else counts),
             ]

@@ -18,7 +18,7 @@ def test_the_report_is_printed_and_kept(tmp_path: Path) -> None:
     write_example_lake(tmp_path / "lake")
     done = claims_aggregate(tmp_path)
     assert done.returncode == 0
-    assert "3 days, 2025-01-10 to 2025-02-03" in done.stdout
+    assert "3 days, 2025-01-10 to 2025-02-03 (22 missing between them)" in done.stdout
     assert "built" in done.stdout
     assert [line.split()[-1] for line in done.stderr.splitlines()] == [model.name for model in MODELS]
     assert [file.name.split("-")[1] for file in (tmp_path / "runs").iterdir()] == ["aggregate"]
