@@ -62,7 +62,9 @@ def test_anesthesia_is_for_a_procedure_of_another_provider_with_its_diagnoses(
 
 
 def test_no_surgery_is_without_anesthesia_on_a_day_with_places(visits: pl.DataFrame, given: pl.DataFrame) -> None:
-    with_places = visits.filter(pl.col("story") == "laboratory").select("received_date").unique()
+    """A nurse whom a physician directs needs two."""
+    studies = visits.filter(pl.col("story").is_in(["laboratory", "imaging"]))
+    with_places = studies.group_by("received_date").len().filter(pl.col("len") > 1)
     surgery = procedures(visits).filter(pl.col("share") == 1, pl.col("hcpcs_codes") != "59618")
     surgery = surgery.join(with_places, on="received_date", how="semi")
 

@@ -206,11 +206,11 @@ def test_a_city_changes_only_the_people_who_live_there(before: Made, tmp_path: P
 
 
 def test_a_specialty_changes_nothing_but_the_numbers_of_practitioners(before: Made, tmp_path: Path) -> None:
-    with inserted(tmp_path, specialties="rheumatology,Rheumatology,207RR0500X,2,office,0,1"):
+    with inserted(tmp_path, specialties="neurology,Neurology,2084N0400X,5,office,0,1"):
         after = made()
 
     assert differing(before.claims, after.claims, CLAIM).height == 0
-    assert before.practitioners.equals(after.practitioners.filter(pl.col("specialty") != "rheumatology"))
+    assert before.practitioners.equals(after.practitioners.filter(pl.col("specialty") != "neurology"))
 
 
 def test_a_code_of_a_condition_changes_only_those_who_have_it(before: Made, tmp_path: Path) -> None:
