@@ -76,7 +76,8 @@ def visit_levels_like_peers(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     """No practitioner bills established office visits at levels far above those of the specialty, in all or in a year.
 
     Far above: the mean level has a robust z, 0.6745 (mean - median) / median absolute deviation, beyond 3.5 among the
-    practitioners of the specialty with 20 visits or more, and six visits in ten are of the highest level.
+    practitioners of the specialty with 20 visits or more, of all specialties where the own one has fewer than five of
+    them, and six visits in ten are of the highest level.
     """
     line = pl.element().struct.field
     levels = pl.col("lines").list.eval(line("hcpcs_code").replace_strict(VISIT_LEVELS, default=None)).list.max()
@@ -95,16 +96,18 @@ def visit_levels_like_peers(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
 
 def _far_above(visits: pl.DataFrame, practitioners: pl.DataFrame) -> pl.DataFrame:
     """Return the practitioners whose levels are far above those of their peers in a year."""
-    mean, peers = pl.col("level").mean(), ["specialty", "year"]
+    mean, of_specialty = pl.col("level").mean(), ["specialty", "year"]
     center, spread = pl.col("mean").median(), (pl.col("mean") - pl.col("mean").median()).abs().median()
+    score = 0.6745 * (pl.col("mean") - center) / pl.max_horizontal(spread, pl.lit(0.01))
+    is_small = pl.len().over(of_specialty) < FEWEST_PEERS
     return (
         visits.group_by("practitioner_id", pl.col("year").cast(pl.Int32))
         .agg(mean.alias("mean"), (pl.col("level") == 5).mean().alias("highest"), pl.len().alias("visits"))
         .filter(pl.col("visits") >= FEWEST_VISITS)
         .join(practitioners, on="practitioner_id")
         .with_columns(
-            peers=pl.len().over(peers),
-            score=(0.6745 * (pl.col("mean") - center) / pl.max_horizontal(spread, pl.lit(0.01))).over(peers),
+            peers=pl.when(is_small).then(pl.len().over("year")).otherwise(pl.len().over(of_specialty)),
+            score=pl.when(is_small).then(score.over("year")).otherwise(score.over(of_specialty)),
         )
         .filter(
             (pl.col("peers") >= FEWEST_PEERS)

@@ -56,3 +56,19 @@ def test_who_bills_the_highest_level_is_found_also_in_one_of_several_years(
         writer.add(PRACTITIONERS, pl.DataFrame(practitioners, schema=PRACTITIONERS.polars_schema))
 
     assert visit_levels_like_peers(lake, [DAY])["id"].to_list() == PEERS[:1] * is_found
+
+
+def test_a_practitioner_of_a_specialty_without_peers_is_compared_with_all(tmp_path: Path) -> None:
+    claims = visits(PEERS[0], 2025, ["99215"] * 30) + visits(PEERS[1], 2025, ["99214"] * 30)
+    for number, peer in enumerate(PEERS[2:]):
+        claims += visits(peer, 2025, USUAL + ["99213"] * number)
+    specialties = ["cardiology", "nephrology"] + ["family_medicine"] * 6
+    practitioners = pl.DataFrame(
+        {"practitioner_id": PEERS, "specialty": specialties}, schema_overrides=PRACTITIONERS.polars_schema
+    )
+    lake = Lake(tmp_path / "lake")
+    with lake.writer() as writer:
+        writer.add(CLAIMS, pl.DataFrame(claims, schema=CLAIMS.polars_schema), DAY)
+        writer.add(PRACTITIONERS, pl.DataFrame(practitioners.to_dicts(), schema=PRACTITIONERS.polars_schema))
+
+    assert visit_levels_like_peers(lake, [DAY])["id"].to_list() == PEERS[:1]
