@@ -68,7 +68,7 @@ def test_a_poisoned_file_from_standard_input_to_its_removal(fhir_server: Setting
     assert "The server holds what the ledger says." in reconciled.stdout
 
     refused = claims(home, base_url, "remove", text="n\n")
-    assert refused.returncode == 2
+    assert refused.returncode == 1
     assert ids(base_url, "Patient", "cli-") == ["cli-good"]
 
     removed = claims(home, base_url, "remove", "--yes")

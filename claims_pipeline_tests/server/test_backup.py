@@ -189,7 +189,7 @@ def test_a_backup_for_which_there_is_no_room_changes_nothing(
 
 def test_a_missing_backup_file_is_reported(database: Settings, tmp_path: Path) -> None:
     steps: list[str] = []
-    with pytest.raises(DataError, match="cannot be read: No such file"):
+    with pytest.raises(ConfigError, match="there is no such file"):
         server.restore(database, tmp_path / "fhir.backup", steps.append)
     assert steps == []
 
