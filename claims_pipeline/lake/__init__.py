@@ -4,7 +4,7 @@ Belongs here: paths, atomic writes, scans, digests, the feed that a lake belongs
 Does not: what the rows mean (schema), how they come about (generate), where they go (load, aggregate).
 """
 
-from claims_pipeline.lake.chosen_days import chosen_days, days_from
+from claims_pipeline.lake.chosen_days import chosen_days, days_from, require_days
 from claims_pipeline.lake.feed import Feed, first_day, read_feed, requested_feed, require_feed
 from claims_pipeline.lake.store import Lake, require_partitions, scan_partitions
 from claims_pipeline.lake.writer import ROW_GROUP, LakeWriter
@@ -19,6 +19,7 @@ __all__ = [
     "first_day",
     "read_feed",
     "requested_feed",
+    "require_days",
     "require_feed",
     "require_partitions",
     "scan_partitions",

@@ -34,9 +34,26 @@ def chosen_days(lake: Lake, first: date | None, last: date | None, *, output: Pa
         days = days_from(first, last)
     else:
         days = [day for day in available if (first or day) <= day <= (last or day)]
-    absent = sorted(set(days) - set(available)) if days else [first or last or feed.start_date]
+    require_days(lake, feed, days or [first or last or feed.start_date], output=output)
+    return days
+
+
+def require_days(lake: Lake, feed: Feed, days: Collection[date], *, output: Path | None = None) -> None:
+    """Check that a lake has partitions of claims for some days.
+
+    Args:
+        lake: where the days must be.
+        feed: the lake's feed.
+        days: the days.
+        output: the lake's folder, if a suggested command has to name it.
+
+    Raises:
+        ConfigError: it lacks one of the days; the message has the command that makes it.
+    """
+    available = lake.days(CLAIMS)
+    absent = sorted(set(days) - set(available))
     if not absent:
-        return days
+        return
     shown = ", ".join(map(str, absent[:DAYS_SHOWN])) + (", ..." if len(absent) > DAYS_SHOWN else "")
     has = f"it has {available[0]} to {available[-1]}" if available else "it has none"
     raise ConfigError(

@@ -43,7 +43,8 @@ def list_dead_letters(
             ledger/dead_letters.py); otherwise without health data (`LIST_SCHEMA`).
 
     Raises:
-        LedgerUnusable: the ledger cannot be used, or there is none at `ledger_path`.
+        ConfigError: there is no ledger at `ledger_path`.
+        LedgerUnusable: the ledger cannot be used.
     """
     require_ledger(ledger_path)
     with open_existing_ledger(ledger_path or settings.ledger_path) as ledger:
@@ -68,8 +69,9 @@ def retry_dead_letters(
         options: see `LoadOptions`.
 
     Raises:
-        ConfigError: an event loop runs in this thread, as in a notebook: await `retry_dead_letters_async`.
-        DataError: one of `names` is no open dead letter, or is one that the loader refused before sending it.
+        ConfigError: an event loop runs in this thread, as in a notebook: await `retry_dead_letters_async`; or one of
+            `names` has no open dead letter.
+        DataError: one of `names` is a resource that the loader refused before sending it.
         LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
     """
     require_no_event_loop("retry_dead_letters")
@@ -104,9 +106,9 @@ def discard_dead_letters(names: Sequence[str], settings: Settings, *, ledger_pat
         ledger_path: the ledger; `settings.ledger_path` if None.
 
     Raises:
-        ConfigError: one of `names` is empty.
-        DataError: one of `names` has no dead letter; then nothing is discarded.
-        LedgerUnusable: the ledger cannot be used, or there is none at `ledger_path`.
+        ConfigError: one of `names` is empty or has no dead letter, so nothing is discarded; or there is no ledger at
+            `ledger_path`.
+        LedgerUnusable: the ledger cannot be used.
         LoaderLocked: another loader writes with it.
     """
     require_ledger(ledger_path)
@@ -138,8 +140,8 @@ def _about(letters: pl.DataFrame, name: str) -> pl.DataFrame:
     return about
 
 
-def _no_letter(name: str) -> DataError:
-    return DataError(f"no dead letter: {name}", fix="claims dead-letters list")
+def _no_letter(name: str) -> ConfigError:
+    return ConfigError(f"no dead letter: {name}", fix="claims dead-letters list")
 
 
 def _chosen(letters: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

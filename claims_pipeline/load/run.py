@@ -9,7 +9,7 @@ from pathlib import Path
 
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.fhir import TIERS
-from claims_pipeline.lake import Feed, Lake, read_feed
+from claims_pipeline.lake import Feed, Lake, read_feed, require_days
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
@@ -23,7 +23,6 @@ from claims_pipeline.load.session import Session
 from claims_pipeline.load.sources.elements import require_known_types
 from claims_pipeline.load.sources.files import read_files
 from claims_pipeline.load.sources.inputs import inputs
-from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings
 
 PATHS_SHOWN = 10
@@ -58,8 +57,8 @@ def load_lake(
 
     Raises:
         ConfigError: an event loop runs in this thread, as in a notebook: await `load_lake_async`; or `options` name an
-            unknown resource type, no type of a lake, or a prefix of ids.
-        DataError: there is no lake, or not all of `days` in it.
+            unknown resource type, no type of a lake, or a prefix of ids; or the lake lacks one of `days`.
+        DataError: there is no lake.
         FeedMismatch: the ledger knows another feed, whose ids would collide with this one's.
         LedgerUnusable: the ledger's file cannot be used.
         LoaderLocked: another loader writes with this ledger.
@@ -70,7 +69,8 @@ def load_lake(
     require_no_event_loop("load_lake")
     _require_options_of_a_lake(options)
     feed = _require_lake(lake)
-    chosen = _require_days(lake, days)
+    if days is not None:
+        require_days(lake, feed, days)
     session = Session(settings, ledger_path, full, wait, on_progress, options)
     with session.exclusive_ledger(may_create=not options.is_dry_run) as ledger:
         require_own_feed(ledger, feed, options)
@@ -78,7 +78,7 @@ def load_lake(
         async def work(pipeline: Pipeline) -> None:
             if not options.is_dry_run:  # not earlier: a load that did not reach its server changes nothing
                 ledger.remember(feed=feed.model_dump_json())
-            await load_days(pipeline, lake, chosen, options)
+            await load_days(pipeline, lake, None if days is None else list(days), options)
 
         return session.run(ledger, str(lake.root), work)
 
@@ -105,9 +105,9 @@ def load_files(
         options: as for `load_lake`; `has_every_version` has no effect.
 
     Raises:
-        ConfigError: an event loop runs in this thread, as in a notebook: await `load_files_async`; or a resource type
-            in `options` is not one of FHIR R4.
-        DataError: a path does not exist, a folder holds no FHIR file, or the disk is full.
+        ConfigError: an event loop runs in this thread, as in a notebook: await `load_files_async`; a resource type in
+            `options` is not one of FHIR R4, a path does not exist, or a folder is a lake.
+        DataError: a folder holds no FHIR file, or the disk is full.
         LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
     """
     require_no_event_loop("load_files")
@@ -154,14 +154,3 @@ def _require_lake(lake: Lake) -> Feed:
     if feed is None:
         raise DataError("there is no lake here", where=str(lake.root), fix="claims generate, or name the lake's folder")
     return feed
-
-
-def _require_days(lake: Lake, days: Sequence[date] | None) -> list[date] | None:
-    if days is None:
-        return None
-    available = lake.days(CLAIMS)
-    if absent := sorted(set(days) - set(available)):
-        shown = ", ".join(map(str, absent[:3])) + (", ..." if len(absent) > 3 else "")
-        has = f"it has {available[0]} to {available[-1]}" if available else "it has none"
-        raise DataError(f"the lake has no partition of {shown}; {has}", where=str(lake.root), fix="claims generate")
-    return list(days)

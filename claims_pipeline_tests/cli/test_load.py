@@ -37,8 +37,8 @@ def run(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
         (["--day", "2025-01-01", "--end-date", "2025-01-02"], 2, "--day cannot be combined"),
         (["--start-date", "2025-03-01"], 2, "the lake has no partition of 2025-03-01"),
         (["--start-date", "2025-01-02", "--end-date", "2025-01-01"], 2, "lies before --start-date"),
-        (["no-such-lake"], 1, "there is no such file or folder"),
-        ([""], 1, "the name of a file or folder is empty"),
+        (["no-such-lake"], 2, "there is no such file or folder"),
+        ([""], 2, "the name of a file or folder is empty"),
         (["--vanished", "hide"], 2, "--vanished: 'hide' is not one of keep, entered-in-error, delete"),
         (["--types", "Patient,Pateint"], 2, "'Pateint' is not a resource type of FHIR R4"),
         (["--exclude", "patient"], 2, "'patient' is not a resource type of FHIR R4"),
@@ -85,7 +85,7 @@ def test_what_concerns_the_days_of_a_lake_is_refused_for_files(tmp_path: Path, o
         (["--day", "2025-02-30"], 2, "ConfigError"),
         (["--no-such-option"], 2, "ConfigError"),
         (["--workers", "many"], 2, "ConfigError"),
-        (["no-such-lake"], 1, "DataError"),
+        (["no-such-lake"], 2, "ConfigError"),
         (["--no-wait", "--fhir-base", "http://127.0.0.1:1/fhir"], 3, "ServerUnavailable"),
     ],
 )
@@ -118,7 +118,7 @@ def test_a_mistyped_ledger_is_refused_and_not_made(tmp_path: Path, command: list
 
     done = run_claims(*command, "--hash-file", str(typo), CLAIMS_HOME=str(tmp_path / "home"))
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith(f"error: there is no ledger here\nwhere: {typo}\ntry: ")
     assert list(tmp_path.iterdir()) == []
 

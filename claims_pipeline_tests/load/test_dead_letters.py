@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from claims_pipeline import schema
-from claims_pipeline.errors import ConfigError, DataError, LedgerUnusable, ServerUnavailable
+from claims_pipeline.errors import ConfigError, DataError, ServerUnavailable
 from claims_pipeline.load import (
     Counts,
     LoadOptions,
@@ -211,7 +211,7 @@ def test_a_dead_letter_is_sent_again_when_its_cause_is_gone(
     assert list_dead_letters(fake_target)["bundle"].to_list() == ["1"]
     fake_server.behave_well()
 
-    with pytest.raises(DataError, match="no dead letter: Patient/p-2"):
+    with pytest.raises(ConfigError, match="no dead letter: Patient/p-2"):
         retry_dead_letters(["Patient/p-2"], fake_target)
     assert retry_dead_letters(["Patient/p-1"], fake_target).total == Counts(read=1, created=1)
     assert list_dead_letters(fake_target).is_empty()
@@ -288,7 +288,7 @@ def test_an_empty_name_discards_nothing(fake_target: Settings, tmp_path: Path, m
 
 def test_a_name_that_no_letter_has_discards_nothing_before_the_first_load(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    with pytest.raises(DataError, match="no dead letter: Patient/p-1"):
+    with pytest.raises(ConfigError, match="no dead letter: Patient/p-1"):
         discard_dead_letters(["Patient/p-1"], settings)
     assert discard_dead_letters([], settings) == 0
 
@@ -318,9 +318,9 @@ def test_a_discarded_row_of_a_lake_is_sent_again_with_its_day(fake_server: FakeS
     fake_server.behave(about(patient, 422, "HAPI-0931: no"))
     refused = load_lake(lake, fake_target).total.rejected
 
-    with pytest.raises(DataError, match="no dead letter: Patient/nobody"):
+    with pytest.raises(ConfigError, match="no dead letter: Patient/nobody"):
         discard_dead_letters([patient, "Patient/nobody"], fake_target)
-    with pytest.raises(DataError, match=r"no dead letter: \."):  # a folder holds no rows of a lake
+    with pytest.raises(ConfigError, match=r"no dead letter: \."):  # a folder holds no rows of a lake
         discard_dead_letters(["."], fake_target)
     assert list_dead_letters(fake_target).height == refused
     assert discard_dead_letters([], fake_target) == refused
@@ -344,7 +344,7 @@ def test_what_was_rejected_is_forgotten_with_what_was_loaded(
 
 
 def test_a_ledger_that_is_not_there_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(LedgerUnusable, match="no ledger here"):
+    with pytest.raises(ConfigError, match="no ledger here"):
         list_dead_letters(Settings(home=tmp_path), ledger_path=tmp_path / "none.sqlite")
 
 
@@ -447,9 +447,9 @@ def test_of_a_lake_and_of_files_each_dead_letter_is_sent_again_with_its_origin(
 def test_a_ledger_that_is_named_must_be_there(tmp_path: Path) -> None:
     settings, none = Settings(home=tmp_path), tmp_path / "none.sqlite"
 
-    with pytest.raises(LedgerUnusable, match="no ledger here"):
+    with pytest.raises(ConfigError, match="no ledger here"):
         retry_dead_letters([], settings, ledger_path=none)
-    with pytest.raises(LedgerUnusable, match="no ledger here"):
+    with pytest.raises(ConfigError, match="no ledger here"):
         discard_dead_letters([], settings, ledger_path=none)
     assert list(tmp_path.iterdir()) == []
 

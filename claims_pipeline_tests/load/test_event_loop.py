@@ -76,7 +76,7 @@ def test_a_blocking_call_inside_an_event_loop_names_the_form_to_await(
 
 
 def test_an_error_reaches_whoever_awaits(unanswered: Settings, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(ConfigError, match="there is no such file"):
         asyncio.run(load_files_async([str(tmp_path / "nothing.ndjson")], unanswered))
     with pytest.raises(ServerUnavailable):
         asyncio.run(load_files_async(patients(tmp_path), unanswered, wait=False))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from claims_pipeline.errors import LedgerMismatch, LedgerUnusable, LoaderLocked, ServerUnavailable
+from claims_pipeline.errors import ConfigError, LedgerMismatch, LoaderLocked, ServerUnavailable
 from claims_pipeline.load import Counts, Progress, ReconcileReport, load_files, reconcile
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.store import open_ledger
@@ -193,7 +193,7 @@ def test_a_server_is_waited_for_only_if_that_is_asked_for(fake_server: FakeServe
 
 @pytest.mark.heavy
 def test_a_ledger_that_is_named_must_be_there(loaded: Settings, tmp_path: Path) -> None:
-    with pytest.raises(LedgerUnusable, match="no ledger here"):
+    with pytest.raises(ConfigError, match="no ledger here"):
         reconcile(loaded, ledger_path=tmp_path / "none.sqlite")
     assert not (tmp_path / "none.sqlite").exists()
     assert reconcile(loaded, ledger_path=loaded.ledger_path).is_equal

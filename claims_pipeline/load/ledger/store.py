@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
-from claims_pipeline.errors import LedgerUnusable
+from claims_pipeline.errors import ConfigError, LedgerUnusable
 from claims_pipeline.load.ledger.sqlite import WITHOUT_ROWID, Connection, Database, layout_version, set_layout_version
 
 LAYOUT_VERSION = 2
@@ -144,12 +144,10 @@ def require_ledger(path: Path | None) -> None:
     """Check that there is a ledger at `path`, for commands that cannot work with a new one; None is not checked.
 
     Raises:
-        LedgerUnusable: there is none.
+        ConfigError: there is none.
     """
     if path is not None and not path.exists():
-        raise LedgerUnusable(
-            "there is no ledger here", where=str(path), fix="--hash-file with the one that loads wrote"
-        )
+        raise ConfigError("there is no ledger here", where=str(path), fix="--hash-file with the one that loads wrote")
 
 
 @contextmanager

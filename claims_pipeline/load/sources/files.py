@@ -86,7 +86,8 @@ def read_files(
         options: the prefix of ids, and the resource types that are wanted.
 
     Raises:
-        DataError: a path does not exist, a folder holds no FHIR file, or the disk is full. Anything wrong inside a
+        ConfigError: a path does not exist, or a folder is a lake.
+        DataError: a folder holds no FHIR file, or the disk is full. Anything wrong inside a
             file is a row of `rejected`, and the rest is read.
     """
     skipped = SkippedFiles()

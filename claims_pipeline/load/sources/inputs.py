@@ -74,13 +74,13 @@ def inputs(paths: Sequence[str], skipped: SkippedFiles | None = None) -> list[In
         skipped: the files of folders that are left out are added to it.
 
     Raises:
-        ConfigError: there is a lake in a folder.
-        DataError: a path is empty or does not exist, or a folder has no FHIR file.
+        ConfigError: a path is empty or does not exist, or there is a lake in a folder.
+        DataError: a folder has no FHIR file.
     """
     found: list[Input] = []
     for path in paths:
         if not path:  # which `Path` takes for the current folder
-            raise DataError("the name of a file or folder is empty", fix='name it, or "." for the current folder')
+            raise ConfigError("the name of a file or folder is empty", fix='name it, or "." for the current folder')
         if path == STANDARD_INPUT:
             found.append(Input(NAME_OF_STANDARD_INPUT))
         elif Path(path).is_dir():
@@ -88,7 +88,7 @@ def inputs(paths: Sequence[str], skipped: SkippedFiles | None = None) -> list[In
         elif Path(path).exists():
             found.append(Input(path, Path(path)))
         else:
-            raise DataError(
+            raise ConfigError(
                 "there is no such file or folder",
                 where=path,
                 fix=f"name FHIR files, folders of them, or {STANDARD_INPUT} for standard input",

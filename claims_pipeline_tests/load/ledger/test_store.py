@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from claims_pipeline.errors import LedgerUnusable, LoaderLocked
+from claims_pipeline.errors import ConfigError, LedgerUnusable, LoaderLocked
 from claims_pipeline.load.ledger.diff import diff
 from claims_pipeline.load.ledger.holdings import count_by_type
 from claims_pipeline.load.ledger.lock import holding_lock
@@ -148,7 +148,7 @@ def test_what_cannot_be_used_is_named_with_its_path(tmp_path: Path) -> None:
         open_ledger(file / "below" / "ledger.sqlite").__enter__()
     with pytest.raises(LedgerUnusable, match="unable to open database file: Is a directory") as a_folder:
         open_ledger(folder).__enter__()
-    with pytest.raises(LedgerUnusable, match="there is no ledger here") as none:
+    with pytest.raises(ConfigError, match="there is no ledger here") as none:
         require_ledger(tmp_path / "none")
     require_ledger(None)
     require_ledger(file)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from claims_pipeline.errors import DataError
+from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.load.sources.files import read_files
 from claims_pipeline.load.sources.json_values import LARGEST_VALUE
 from claims_pipeline_tests.load.sources.samples import (
@@ -288,7 +288,7 @@ def test_other_bundles_of_the_file_are_read_after_a_broken_one(tmp_path: Path) -
 def test_a_missing_path_and_a_folder_without_fhir_are_errors(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
 
-    with pytest.raises(DataError, match="no such file") as caught, read_files([str(tmp_path / "x.json")], tmp_path):
+    with pytest.raises(ConfigError, match="no such file") as caught, read_files([str(tmp_path / "x.json")], tmp_path):
         pass
     assert caught.value.where == str(tmp_path / "x.json")
     with pytest.raises(DataError, match="holds no FHIR file"), read_files([str(tmp_path)], tmp_path / "spool"):
