@@ -4,11 +4,11 @@ Belongs here: the model, as pure functions of (feed, day), and writing its table
 Does not: reference data (reference), what partitions are (lake), FHIR (fhir), measuring the result (fidelity).
 """
 
+from claims_pipeline.generate.claims.plan import are_latest
 from claims_pipeline.generate.directory import directory
-from claims_pipeline.generate.enrollment import enrollment
-from claims_pipeline.generate.identifiers import patient_indices
 from claims_pipeline.generate.lake_years import enrolled_until, missing_years
-from claims_pipeline.generate.plan import are_latest
+from claims_pipeline.generate.numbers.identifiers import patient_indices
+from claims_pipeline.generate.people.enrollment import enrollment
 from claims_pipeline.generate.report import GenerateReport
 from claims_pipeline.generate.write import (
     OnDays,

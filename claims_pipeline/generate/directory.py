@@ -9,12 +9,12 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from claims_pipeline.generate.days import day_number
-from claims_pipeline.generate.draws import Draws, Integers, key_of, keys_of, pair
-from claims_pipeline.generate.identifiers import npis, numbered
-from claims_pipeline.generate.names import choose_first_names, choose_last_names
-from claims_pipeline.generate.once import once
-from claims_pipeline.generate.zip_codes import choose_zip_codes
+from claims_pipeline.generate.numbers.days import day_number
+from claims_pipeline.generate.numbers.draws import Draws, Integers, key_of, keys_of, pair
+from claims_pipeline.generate.numbers.identifiers import npis, numbered
+from claims_pipeline.generate.numbers.once import once
+from claims_pipeline.generate.people.names import choose_first_names, choose_last_names
+from claims_pipeline.generate.people.zip_codes import choose_zip_codes
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import DIRECTORY

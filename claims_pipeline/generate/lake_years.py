@@ -5,12 +5,12 @@ from datetime import date
 
 import polars as pl
 
-from claims_pipeline.generate.calendar import claim_counts
-from claims_pipeline.generate.days import day_of
-from claims_pipeline.generate.enrollment import enrollment_frames
-from claims_pipeline.generate.irregularities import plant
+from claims_pipeline.generate.irregularities.irregularities import plant
+from claims_pipeline.generate.numbers.days import day_of
+from claims_pipeline.generate.people.enrollment import enrollment_frames
+from claims_pipeline.generate.schedule.calendar import claim_counts
 from claims_pipeline.generate.visits_of_days import years_of_visits
-from claims_pipeline.generate.years import YEARS_BEFORE, frames_of_days, spans_of_year
+from claims_pipeline.generate.years.years import YEARS_BEFORE, frames_of_days, spans_of_year
 from claims_pipeline.lake import ROW_GROUP, Feed, Lake, LakeWriter, scan_partitions
 from claims_pipeline.schema import ENROLLMENT, IRREGULARITIES, VISITS, Table
 

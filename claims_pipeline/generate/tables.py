@@ -8,18 +8,18 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from claims_pipeline.generate.arrow import categories, codes_of
-from claims_pipeline.generate.coverage import Spans, may_have_two, second_span_on
-from claims_pipeline.generate.draws import NO_COUNTER, Draws, Integers, KeyedChoice, keys_of, pair, unpair
-from claims_pipeline.generate.encounters import encounters_of
-from claims_pipeline.generate.identifiers import claim_ids, coverage_ids, dates, known_dates, numbered
-from claims_pipeline.generate.lifecycle import STATUSES
-from claims_pipeline.generate.names import choose_first_names, choose_last_names
-from claims_pipeline.generate.plan import FREQUENCIES, Plan
-from claims_pipeline.generate.population import population
-from claims_pipeline.generate.residence import residence_on
-from claims_pipeline.generate.subscribers import RELATIONSHIPS, relationships
-from claims_pipeline.generate.zip_codes import choose_zip_codes
+from claims_pipeline.generate.claims.encounters import encounters_of
+from claims_pipeline.generate.claims.plan import FREQUENCIES, Plan
+from claims_pipeline.generate.numbers.arrow import categories, codes_of
+from claims_pipeline.generate.numbers.draws import NO_COUNTER, Draws, Integers, KeyedChoice, keys_of, pair, unpair
+from claims_pipeline.generate.numbers.identifiers import claim_ids, coverage_ids, dates, known_dates, numbered
+from claims_pipeline.generate.people.coverage import Spans, may_have_two, second_span_on
+from claims_pipeline.generate.people.names import choose_first_names, choose_last_names
+from claims_pipeline.generate.people.population import population
+from claims_pipeline.generate.people.residence import residence_on
+from claims_pipeline.generate.people.subscribers import RELATIONSHIPS, relationships
+from claims_pipeline.generate.people.zip_codes import choose_zip_codes
+from claims_pipeline.generate.schedule.lifecycle import STATUSES
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, Table

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.days import day_number, day_of
-from claims_pipeline.generate.draws import Integers
-from claims_pipeline.generate.plan import days_received, versions_of
+from claims_pipeline.generate.claims.plan import days_received, versions_of
+from claims_pipeline.generate.numbers.days import day_number, day_of
+from claims_pipeline.generate.numbers.draws import Integers
 from claims_pipeline.lake import ROW_GROUP, Feed, LakeWriter, scan_partitions
 from claims_pipeline.schema import VISITS
 

@@ -8,10 +8,8 @@ from functools import partial
 
 import polars as pl
 
-from claims_pipeline.generate.calendar import SHARES, claim_counts, story_shares
-from claims_pipeline.generate.days import day_number
+from claims_pipeline.generate.claims.plan import Plan, plan_of
 from claims_pipeline.generate.directory import directory
-from claims_pipeline.generate.enrollment import enrollment_frames
 from claims_pipeline.generate.lake_years import (
     add_visits,
     extend_enrollment,
@@ -19,12 +17,14 @@ from claims_pipeline.generate.lake_years import (
     last_year_of_enrollment,
     missing_years,
 )
-from claims_pipeline.generate.once import forget_large
-from claims_pipeline.generate.parts import in_order
-from claims_pipeline.generate.people_file import has_people_file, keep, use_people_file
-from claims_pipeline.generate.plan import Plan, plan_of
-from claims_pipeline.generate.population import arrays_of
+from claims_pipeline.generate.numbers.days import day_number
+from claims_pipeline.generate.numbers.once import forget_large
+from claims_pipeline.generate.numbers.parts import in_order
+from claims_pipeline.generate.people.enrollment import enrollment_frames
+from claims_pipeline.generate.people.people_file import has_people_file, keep, use_people_file
+from claims_pipeline.generate.people.population import arrays_of
 from claims_pipeline.generate.report import GenerateReport
+from claims_pipeline.generate.schedule.calendar import SHARES, claim_counts, story_shares
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
 from claims_pipeline.generate.visits_of_days import visits_of_chunks
 from claims_pipeline.lake import Feed, Lake, LakeWriter, require_feed

@@ -23,7 +23,7 @@ class Feed(BaseModel):
 
     `claims` ids are spread over `start_date`..`end_date`; days after `end_date` go on at the same rate.
     `patients` is the population; the people seen may be fewer. `irregularities` is the share of claims that are made
-    irregular (generate/irregularities.py).
+    irregular (generate/irregularities/irregularities.py).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

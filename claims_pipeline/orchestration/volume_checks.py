@@ -59,8 +59,8 @@ def claims_volume(context: dg.AssetCheckExecutionContext, installation: Installa
 
 def unexpected_counts(lake: Lake, feed: Feed, days: Sequence[date]) -> dict[date, int]:
     """Return the days with more or fewer new claims than the calendar gives them, each with the number it has."""
-    from claims_pipeline.generate.calendar import claim_counts
-    from claims_pipeline.generate.days import day_number
+    from claims_pipeline.generate.numbers.days import day_number
+    from claims_pipeline.generate.schedule.calendar import claim_counts
 
     first, last = day_number(min(days)), day_number(max(days))
     expected = claim_counts(feed, first, last)

@@ -6,14 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from claims_pipeline.generate.calendar import stories
-from claims_pipeline.generate.coding_order import NONE
-from claims_pipeline.generate.conditions import condition_names
-from claims_pipeline.generate.days import ages_on, day_number
-from claims_pipeline.generate.population import conditions_on, population
-from claims_pipeline.generate.reasons import reasons_of
-from claims_pipeline.generate.slots import Slots
-from claims_pipeline.generate.years import visits_of
+from claims_pipeline.generate.coding.coding_order import NONE
+from claims_pipeline.generate.numbers.days import ages_on, day_number
+from claims_pipeline.generate.people.conditions import condition_names
+from claims_pipeline.generate.people.population import conditions_on, population
+from claims_pipeline.generate.schedule.calendar import stories
+from claims_pipeline.generate.schedule.reasons import reasons_of
+from claims_pipeline.generate.schedule.slots import Slots
+from claims_pipeline.generate.years.years import visits_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 

@@ -191,7 +191,7 @@ def test_most_office_visits_of_children_are_with_pediatricians(lake: Lake, visit
 
 
 def test_a_feed_with_more_people_begins_with_the_same_people() -> None:
-    from claims_pipeline.generate.enrollment import enrollment
+    from claims_pipeline.generate.people.enrollment import enrollment
 
     small, large = (enrollment(FEED.model_copy(update={"patients": count}), 2026) for count in (40, 400))
     columns = ["patient_id", "gender", "birth_date", "conditions"]

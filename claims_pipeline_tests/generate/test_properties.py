@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from claims_pipeline import quality
 from claims_pipeline.generate import generate_range
-from claims_pipeline.generate.calendar import LONGEST_WAIT
-from claims_pipeline.generate.lifecycle import LONGEST_CYCLE
+from claims_pipeline.generate.schedule.calendar import LONGEST_WAIT
+from claims_pipeline.generate.schedule.lifecycle import LONGEST_CYCLE
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, DAILY
 

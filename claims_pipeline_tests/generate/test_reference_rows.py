@@ -16,11 +16,11 @@ from unittest.mock import patch
 import polars as pl
 import pytest
 
+from claims_pipeline.generate.claims.plan import plan_of
 from claims_pipeline.generate.directory import directory
-from claims_pipeline.generate.enrollment import enrollment
-from claims_pipeline.generate.plan import plan_of
+from claims_pipeline.generate.people.enrollment import enrollment
 from claims_pipeline.generate.tables import claims_of, coverages_of, patients_of
-from claims_pipeline.generate.years import visits_of
+from claims_pipeline.generate.years.years import visits_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import tables
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS

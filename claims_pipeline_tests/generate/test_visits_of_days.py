@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from claims_pipeline.generate import write_visits
-from claims_pipeline.generate.plan import versions_of
+from claims_pipeline.generate.claims.plan import versions_of
 from claims_pipeline.generate.visits_of_days import visits_of_chunks, years_of_visits
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import VISITS

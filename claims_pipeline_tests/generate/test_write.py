@@ -20,7 +20,7 @@ from claims_pipeline.generate import (
     write_patients,
     write_visits,
 )
-from claims_pipeline.generate.years import visits_of
+from claims_pipeline.generate.years.years import visits_of
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.schema import CLAIMS, COVERAGES, DAILY, DIRECTORY, ENROLLMENT, PATIENTS, VISITS
 
