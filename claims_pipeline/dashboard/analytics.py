@@ -2,9 +2,6 @@
 
 DuckDB may use `MEMORY_LIMIT` for all queries together and spills to disk beyond it; `QUERIES_AT_ONCE` run at the same
 time and the others wait, so that many readers make the answers late and not wrong.
-
-A file of rows is written by a database of its own with one thread: two threads need 300 MB more to keep the rows in
-order, and pyarrow, which could write them in batches, takes 60 MB of memory for as long as the dashboard runs.
 """
 
 import os
@@ -13,7 +10,6 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
@@ -24,9 +20,10 @@ import psutil
 
 from claims_pipeline.aggregate.built_from import BuiltFrom, attach_read_only, select_built_from
 from claims_pipeline.aggregate.models import models_digest
+from claims_pipeline.dashboard.rows_file import write_rows
 from claims_pipeline.errors import DataError
 
-MEMORY_LIMIT, MEMORY_LIMIT_OF_A_FILE = "1GB", "256MB"
+MEMORY_LIMIT = "1GB"
 BITS_OF_PATIENT_NUMBERS = 20
 """Up to a million patients are counted in an array by number, which takes a third of the time of a hash table.
 
@@ -38,8 +35,6 @@ FILES_AT_ONCE = 2
 PATIENCE_SECONDS = 20.0
 """A query that has waited this long for its turn is refused: its client has gone or asks again."""
 RETRY_AFTER_SECONDS = 5
-LOOK_FOR_THE_CLIENT_SECONDS = 0.25
-"""How often the writing of a file looks whether its client is still there."""
 
 Rows = list[dict[str, Any]]
 
@@ -50,10 +45,6 @@ class NotBuilt(DataError):
 
 class TooBusy(DataError):
     """More was asked at once than this machine can answer; the same question may be asked again."""
-
-
-class ClientLeft(DataError):
-    """The client closed its connection before its file was complete."""
 
 
 class Turns:
@@ -118,12 +109,19 @@ class View:
         self._asking: weakref.WeakValueDictionary[tuple[Any, ...], threading.Lock] = weakref.WeakValueDictionary()
 
     def select(self, sql: str, *parameters: Any) -> Rows:
-        """Return the rows of a query."""
-        with _reading(self._path):
+        """Return the rows of a query.
+
+        Raises:
+            NotBuilt: the file is damaged.
+            TooBusy: too much is asked at once, or there is no memory or space on the disk for this query.
+        """
+        with self._reading():
             columns, rows = self._answer(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    def write(self, sql: str, *parameters: Any, options: str, is_left: Callable[[], bool] = lambda: False) -> IO[bytes]:
+    def write(
+        self, sql: str, *parameters: Any, options: str, has_left: Callable[[], bool] = lambda: False
+    ) -> IO[bytes]:
         """Return an open file with the rows of a query, written with the options of DuckDB's COPY; it has no name.
 
         The file is opened anew: the rows are those of the latest build, also if that was published after this view
@@ -133,62 +131,43 @@ class View:
             sql: the query.
             parameters: values for its placeholders.
             options: of DuckDB's COPY.
-            is_left: whether the client has left. It is asked while the file is written; if it has, writing ends.
+            has_left: whether the client has left. It is called while the file is written; if it has, writing ends.
 
         Raises:
             NotBuilt: the latest build is missing, or cannot be read, or another version built it.
             TooBusy: too many files are written, or there is no memory or space on the disk for this one.
             ClientLeft: the client has left.
         """
-        with (
-            _reading(self._path),
-            self._turns_at_files.turn(),
-            tempfile.TemporaryDirectory(dir=self._spill) as folder,
-            duckdb.connect(
-                config={"memory_limit": MEMORY_LIMIT_OF_A_FILE, "temp_directory": folder, "threads": 1}
-            ) as connection,
-        ):
-            _attach(connection, self._path)
-            connection.execute(f"set allowed_directories = [{_quoted(folder)}]")
-            connection.execute("set enable_external_access = false")
-            file = Path(folder, "rows")
-            try:
-                _execute(connection, f"copy ({sql}) to {_quoted(file)} ({options})", parameters, is_left)
-            except duckdb.IOException as error:
-                raise _too_busy("the file cannot be written, perhaps because the disk is full") from error
-            return file.open("rb")
+        with self._reading(), self._turns_at_files.turn():
+            attach = partial(_attach, path=self._path)
+            return write_rows(attach, sql, parameters, folder=self._spill, options=options, has_left=has_left)
 
     def select_remembered(self, sql: str, *parameters: Any) -> Rows:
         """Return the rows of a query whose answer is small, from memory if it was asked before.
 
         If it is asked several times at once, it runs once.
         """
-        with self._asking.setdefault((sql, parameters), threading.Lock()), _reading(self._path):
+        with self._asking.setdefault((sql, parameters), threading.Lock()), self._reading():
             columns, rows = self._remembered(sql, parameters)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Raise NotBuilt in place of DuckDB's error about a file that opened but is damaged.
 
-def _execute(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: tuple[Any, ...], is_left: Callable[[], bool]
-) -> None:
-    """Execute a statement; interrupt it if its client leaves.
-
-    Raises:
-        ClientLeft: the client has left.
-    """
-    with ThreadPoolExecutor(1) as thread:
-        execution = thread.submit(connection.execute, sql, parameters)
-        while wait([execution], LOOK_FOR_THE_CLIENT_SECONDS).not_done:
-            if is_left():
-                connection.interrupt()  # again each time: it does nothing before the statement has begun
+        Raises:
+            NotBuilt: the file is damaged.
+            TooBusy: a file of this view's own, beside it, cannot be written or read.
+        """
         try:
-            execution.result()
-        except duckdb.InterruptException as error:
-            raise ClientLeft("the client left before its file was complete", where="dashboard", fix="") from error
-
-
-def _quoted(path: Path | str) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+            yield
+        except duckdb.Error as error:
+            if isinstance(error, duckdb.IOException) and self._spill in str(error):
+                message = "a file beside the analytics cannot be written, perhaps because the disk is full"
+                raise _too_busy(message) from error
+            if isinstance(error, duckdb.IOException) or str(error).startswith("Corrupt database file"):
+                raise _unreadable(self._path, error) from error
+            raise
 
 
 def _spill_folder(path: Path) -> str:
@@ -236,17 +215,6 @@ class Analytics:
             if self._view is None or identity != self._identity:
                 self._view, self._identity = View(self._path, self._turns, self._turns_at_files), identity
             return self._view
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Say of a file that opened and is damaged farther on that it cannot be read."""
-    try:
-        yield
-    except duckdb.Error as error:
-        if isinstance(error, duckdb.IOException) or str(error).startswith("Corrupt database file"):
-            raise _unreadable(path, error) from error
-        raise
 
 
 def _unreadable(path: Path, error: duckdb.Error) -> NotBuilt:

@@ -162,21 +162,21 @@ def get_patient(request: Request, view: CurrentView, patient_id: str) -> Patient
 @router.get("/api/export.csv", tags=["lists"], summary="Claims as CSV", response_class=StreamingResponse)
 def get_csv(request: Request, view: CurrentView, filters: Annotated[Filters, Query()]) -> StreamingResponse:
     """Return all claims under the filters; texts that a spreadsheet takes for formulas begin with an apostrophe."""
-    return _attachment(claims_csv(view, filters, _is_left(request)), "text/csv; charset=utf-8", "claims.csv")
+    return _attachment(claims_csv(view, filters, _has_left(request)), "text/csv; charset=utf-8", "claims.csv")
 
 
 @router.get("/api/export.parquet", tags=["lists"], summary="Claims as Parquet", response_class=StreamingResponse)
 def get_parquet(request: Request, view: CurrentView, filters: Annotated[Filters, Query()]) -> StreamingResponse:
     """Return all claims under the filters."""
     return _attachment(
-        claims_parquet(view, filters, _is_left(request)), "application/vnd.apache.parquet", "claims.parquet"
+        claims_parquet(view, filters, _has_left(request)), "application/vnd.apache.parquet", "claims.parquet"
     )
 
 
-def _is_left(request: Request) -> Callable[[], bool]:
+def _has_left(request: Request) -> Callable[[], bool]:
     """Return a function for the thread that answers a request: whether its client has left."""
 
-    async def is_left() -> bool:
+    async def has_left() -> bool:
         # Request.is_disconnected does not wait at all, and behind a middleware the message needs a moment
         with move_on_after(MESSAGE_SECONDS):
             while (await request.receive())["type"] != "http.disconnect":
@@ -184,7 +184,7 @@ def _is_left(request: Request) -> Callable[[], bool]:
             return True
         return False
 
-    return partial(from_thread.run, is_left)
+    return partial(from_thread.run, has_left)
 
 
 def _attachment(file: IO[bytes], media_type: str, name: str) -> StreamingResponse:

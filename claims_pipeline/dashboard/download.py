@@ -31,7 +31,7 @@ _LISTS = ("diagnosis_codes", "hcpcs_codes")
 _OF_THIS_FILE = "claim_number, patient_number, practitioner_number"
 
 
-def claims_csv(view: View, filters: Filters, is_left: Callable[[], bool] = lambda: False) -> IO[bytes]:
+def claims_csv(view: View, filters: Filters, has_left: Callable[[], bool] = lambda: False) -> IO[bytes]:
     """Return the claims that match the filters as CSV with a header line, in order of receipt.
 
     A text that a spreadsheet would take for a formula (it begins with =, +, -, @, a tab or a carriage return) has an
@@ -42,13 +42,13 @@ def claims_csv(view: View, filters: Filters, is_left: Callable[[], bool] = lambd
         + [f"array_to_string({name}, ' ') as {name}" for name in _LISTS]
     )
     sql = f"select * exclude ({_OF_THIS_FILE}) replace ({columns}) from {_chosen(filters)}"
-    return view.write(sql, *filters.parameters, options=AS_CSV, is_left=is_left)
+    return view.write(sql, *filters.parameters, options=AS_CSV, has_left=has_left)
 
 
-def claims_parquet(view: View, filters: Filters, is_left: Callable[[], bool] = lambda: False) -> IO[bytes]:
+def claims_parquet(view: View, filters: Filters, has_left: Callable[[], bool] = lambda: False) -> IO[bytes]:
     """Return the claims that match the filters as Parquet, in order of receipt, with the analytics file's types."""
     sql = f"select * exclude ({_OF_THIS_FILE}) from {_chosen(filters)}"
-    return view.write(sql, *filters.parameters, options=AS_PARQUET, is_left=is_left)
+    return view.write(sql, *filters.parameters, options=AS_PARQUET, has_left=has_left)
 
 
 def _chosen(filters: Filters) -> str:

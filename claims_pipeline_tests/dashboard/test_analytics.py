@@ -3,7 +3,9 @@ import shutil
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -13,8 +15,10 @@ import duckdb
 import pytest
 
 from claims_pipeline import aggregate
+from claims_pipeline.aggregate.built_from import BuiltFrom
 from claims_pipeline.dashboard import analytics
-from claims_pipeline.dashboard.analytics import Analytics, ClientLeft, NotBuilt, TooBusy, Turns, View
+from claims_pipeline.dashboard.analytics import Analytics, NotBuilt, TooBusy, Turns, View
+from claims_pipeline.dashboard.rows_file import ClientLeft
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
 
@@ -152,15 +156,49 @@ def test_a_file_of_rows_leaves_nothing_behind(published: Path) -> None:
     assert list(spill.iterdir()) == []
 
 
-def test_a_file_that_the_disk_does_not_hold_is_refused_for_now(published: Path) -> None:
-    view = View(published)
+@contextmanager
+def a_full_disk() -> Iterator[None]:
+    """Let a file of more than 100 bytes fail as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # a larger file fails as on a full disk
-        with pytest.raises(TooBusy):
-            view.write("select range from range(1000)", options="format csv")
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_file_that_the_disk_does_not_hold_is_refused_for_now(published: Path) -> None:
+    view = View(published)
+    with a_full_disk(), pytest.raises(TooBusy, match="perhaps because the disk is full"):
+        view.write("select range from range(1000)", options="format csv")
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("answer", ["select", "select_remembered"])
+def test_a_query_whose_spill_the_disk_does_not_hold_is_refused_for_now(published: Path, answer: str) -> None:
+    view = View(published, memory_limit="60MB")
+    with a_full_disk(), pytest.raises(TooBusy, match="perhaps because the disk is full"):
+        getattr(view, answer)(BIG.format(rows=600_000))
+    assert view.select(COUNT) == [{"n": 5}]
+
+
+def test_a_file_that_became_shorter_while_it_was_read_is_said_to_be_unreadable(
+    published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, attach = View(published), analytics._attach
+
+    def attach_and_cut(connection: duckdb.DuckDBPyConnection, path: Path) -> BuiltFrom:
+        built_from = attach(connection, path)
+        with path.open("r+b") as file:
+            file.truncate(HEADER_BYTES)
+        return built_from
+
+    monkeypatch.setattr(analytics, "_attach", attach_and_cut)
+    with pytest.raises(NotBuilt, match="cannot be read"):
+        view.write("select claim_id, total_charge_amount from claims_current", options="format csv")
+    for ask in (view.select, view.select_remembered):
+        with pytest.raises(NotBuilt, match="cannot be read"):
+            ask("select claim_id, total_charge_amount from claims_current")
 
 
 def test_files_are_written_a_few_at_a_time(published: Path) -> None:
@@ -190,8 +228,18 @@ ENDLESS = "select count(*) as n from range(10000000000) as one, range(1000) as o
 def test_a_file_whose_client_has_left_ends_and_gives_its_place_to_the_next(published: Path) -> None:
     view = View(published, turns_at_files=Turns(at_once=1, patience=0.01))
     with pytest.raises(ClientLeft):
-        view.write(ENDLESS, options="format csv", is_left=lambda: True)
-    view.write(COUNT, options="format csv", is_left=lambda: False).close()
+        view.write(ENDLESS, options="format csv", has_left=lambda: True)
+    view.write(COUNT, options="format csv", has_left=lambda: False).close()
+
+
+def test_a_file_whose_client_cannot_be_asked_for_ends_too(published: Path) -> None:
+    def has_left() -> bool:
+        raise ConnectionError
+
+    view = View(published, turns_at_files=Turns(at_once=1, patience=0.01))
+    with pytest.raises(ConnectionError):
+        view.write(ENDLESS, options="format csv", has_left=has_left)
+    view.write(COUNT, options="format csv").close()
 
 
 @pytest.mark.parametrize("is_there", [True, False])

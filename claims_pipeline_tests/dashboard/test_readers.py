@@ -12,8 +12,9 @@ import pytest
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import api, create_app
-from claims_pipeline.dashboard.analytics import ClientLeft, View
+from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.rows_file import ClientLeft
 from claims_pipeline.fhir_access import without_tls
 from claims_pipeline.lake import Lake
 from claims_pipeline.settings import Settings
@@ -26,10 +27,10 @@ QUESTIONS = ("/api/stats", "/api/cards", "/api/claims", "/api/charts/claims-time
 def test_a_download_ends_when_its_client_leaves(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     has_ended = threading.Event()
 
-    def endless(view: View, _: Filters, is_left: Callable[[], bool]) -> IO[bytes]:
+    def endless(view: View, _: Filters, has_left: Callable[[], bool]) -> IO[bytes]:
         sql = "select count(*) from range(10000000000) as one, range(1000) as other"
         try:
-            return view.write(sql, options="format csv", is_left=is_left)
+            return view.write(sql, options="format csv", has_left=has_left)
         except ClientLeft:
             has_ended.set()
             raise
