@@ -10,7 +10,6 @@ from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, MeasureName, plain_number
 from claims_pipeline.dashboard.members import NOT_JOINED, members
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
-from claims_pipeline.errors import ConfigError
 
 
 class BreakdownRow(BaseModel):
@@ -36,8 +35,8 @@ class Breakdown(BaseModel):
     sql: str = Field(description=RUN_AS_IT_IS)
 
 
-class NoSuchFigure(ConfigError):
-    """A breakdown of lines has no such figure."""
+class NoSuchFigure(ValueError):
+    """A breakdown of lines has no such figure; the text names those that it has."""
 
 
 class BreakdownQuery(Filters):
@@ -96,7 +95,7 @@ def _measures(dimension: Dimension, query: BreakdownQuery) -> tuple[str, dict[st
     }
     if any(name not in known and name != query.measure for name in query.figures):
         *names, last = (f"'{name}'" for name in known)
-        raise NoSuchFigure(f"should be {', '.join(names)} or {last}", where=f"by-{dimension.path}", fix="/docs")
+        raise NoSuchFigure(f"figures should be {', '.join(names)} or {last}")
     measure = query.measure if query.measure in known else next(iter(known))
     asked = {measure, *query.figures} if query.figures else known.keys()
     return measure, {name: sql for name, sql in known.items() if name in asked}

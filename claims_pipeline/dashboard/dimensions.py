@@ -32,10 +32,16 @@ def _is_state(text: str) -> bool:
     return text in state_codes()
 
 
+def _is_state_or_unknown(text: str) -> bool:
+    return text == UNKNOWN or _is_state(text)
+
+
 GENDERS = ("male", "female", "other", "unknown")
 """http://hl7.org/fhir/administrative-gender"""
 
 A_STATE = "should be a state of the United States in two letters, such as CA"
+UNKNOWN = "unknown"
+"""In place of what is said of a patient whom the lake does not have."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +186,8 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "State of the patient now; of a member whom no claim names, at the start of the coverage.",
                 "patient_state",
                 is_of_members=True,
-                is_value=_is_state,
-                should_be=A_STATE,
+                is_value=_is_state_or_unknown,
+                should_be=f"{A_STATE}, or '{UNKNOWN}'",
             ),
             Dimension("status", "Status", "Current status of the claim.", "claim_status", filtered_by="status"),
             _of_time("month", "Month of receipt, by its first day; the latest first."),

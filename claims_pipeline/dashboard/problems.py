@@ -49,10 +49,10 @@ def add_problem_handlers(app: FastAPI) -> None:
     def no_such_figure(request: Request, error: NoSuchFigure) -> JSONResponse:
         return problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            f"figures {error.message}",
+            str(error),
             where=_route(request),
             fix=_docs(request),
-            parameters={"figures": error.message},
+            parameters={"figures": str(error).removeprefix("figures ")},
         )
 
     @app.exception_handler(ClaimsPipelineError)

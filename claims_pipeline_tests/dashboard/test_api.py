@@ -180,7 +180,8 @@ def test_a_place_of_another_order_is_refused(client: httpx.Client, query: str) -
     [
         ("status=denied", "status should be 'active', 'cancelled' or 'draft'"),
         ("state=ZZ", "state should be a state of the United States in two letters, such as CA"),
-        ("patient_state=ca", "patient_state should be a state"),
+        ("patient_state=ca", "patient_state should be a state of the United States in two letters, such as CA, or"),
+        ("state=unknown", "state should be a state"),
         ("state=CA&state=%00", "state should be a text without control characters"),
         ("city=%00", "city should be a text without control characters"),
         ("patient=a%07b", "patient should be a text without control characters"),
@@ -193,7 +194,10 @@ def test_a_value_that_cannot_be_one_is_refused(client: httpx.Client, route: str,
     assert answer.json()["message"].startswith(said)
 
 
-@pytest.mark.parametrize("query", ["state=GU", "patient_state=PR", "gender=other", "city=Nowhere, CA", "payer=nobody"])
+@pytest.mark.parametrize(
+    "query",
+    ["state=GU", "patient_state=PR", "patient_state=unknown", "gender=other", "city=Nowhere, CA", "payer=nobody"],
+)
 def test_a_value_that_no_claim_has_selects_none(client: httpx.Client, query: str) -> None:
     assert get(client, f"/api/claims?{query}")["total"] == 0
 

@@ -9,8 +9,8 @@ import httpx
 import polars as pl
 import pytest
 
-from claims_pipeline import schema
-from claims_pipeline.dashboard.analytics import View
+from claims_pipeline import aggregate, schema
+from claims_pipeline.dashboard.analytics import Analytics, View
 from claims_pipeline.dashboard.breakdown import BreakdownQuery, breakdown
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, FILTERING, Dimension
 from claims_pipeline.dashboard.filters import Filters
@@ -19,7 +19,10 @@ from claims_pipeline.dashboard.measures import MEASURES
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import procedure_categories
+from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_example_lake
+from claims_pipeline_tests.dashboard.conftest import ANALYTICS
 from claims_pipeline_tests.dashboard.generated_lake import END, START, latest
+from claims_pipeline_tests.defaults import frame
 
 pytestmark = pytest.mark.heavy  # a generated lake
 
@@ -204,6 +207,32 @@ def test_a_value_is_also_a_filter_of_figures_charts_and_claims(view: View, dimen
         assert [item.value for item in again.items] == [first.value]
 
 
+@pytest.fixture(scope="module")
+def view_of_a_lake_with_gaps(tmp_path_factory: pytest.TempPathFactory) -> View:
+    """The analytics of a lake with a claim whose patient, coverage and practitioner it does not have."""
+    home = tmp_path_factory.mktemp("gaps")
+    lake = write_example_lake(home / "lake")
+    row = claim("claim-20250204-000000", BEN, "CA", {"99999": "1.00"}, received_date=FEB_3) | {
+        "patient_id": "patient-000099", "coverage_id": "coverage-000099-20250101", "diagnosis_codes": [],
+        "practitioner_id": "practitioner-9999", "organization_id": "organization-9999", "location_id": "location-9999",
+    }  # fmt: skip
+    with lake.writer() as writer:
+        writer.add(schema.CLAIMS, schema.CLAIMS.conform(frame(schema.CLAIMS, [row])), date(2025, 2, 4))
+    aggregate.build(lake, home / ANALYTICS)
+    return Analytics(home / ANALYTICS).view()
+
+
+@pytest.mark.parametrize("dimension", FILTERING.values(), ids=lambda one: one.name)
+def test_each_value_is_accepted_by_its_filter_also_what_the_lake_does_not_know(
+    view_of_a_lake_with_gaps: View, dimension: Dimension
+) -> None:
+    items = breakdown(view_of_a_lake_with_gaps, dimension, BreakdownQuery()).items
+    counts = {item.value: item.figures["claim_count"] for item in items}
+    chosen = {value: Filters.model_validate({dimension.name: [value]}) for value in counts}
+    assert {value: stats(view_of_a_lake_with_gaps, one).claim_count for value, one in chosen.items()} == counts
+    assert sum(count or 0 for count in counts.values()) >= 6, "the claim with gaps counts too"
+
+
 def test_every_dimension_is_a_filter_but_those_whose_values_another_filter_selects() -> None:
     assert set(DIMENSIONS) - set(Filters.model_fields) == {"month", "week", "day"}
     assert {one.name for one in DIMENSIONS.values() if one.filtered_by} == {"status", "month", "week", "day"}
@@ -275,6 +304,7 @@ def test_a_figure_that_lines_do_not_have_is_refused_with_the_names_of_those_that
     answer = client.get("/api/stats/by-procedure?figures=claim_count&figures=average_charge_amount")
     assert answer.status_code == 422
     named = answer.json()["parameters"]["figures"]
+    assert answer.json()["message"] == f"figures {named}"
     assert re.findall(r"'(\w+)'", named) == list(client.get("/api/stats/by-procedure").json()["total"])
     asked = "measure=average_charge_amount&figures=average_charge_amount"  # as the page asks; another measure orders
     assert set(client.get(f"/api/stats/by-procedure?{asked}").json()["total"]) == {"claim_count"}
