@@ -96,7 +96,8 @@ measured as (
     select *, 'charges', charges, usual_charges from compared
 ),
 logs as (
-    select *, ln((value + 1) / (usual + 1)) as log_ratio from measured where period_count >= {FEWEST_BEFORE}
+    select *, ln((greatest(value, 0) + 1) / (greatest(usual, 0) + 1)) as log_ratio  -- a negative sum counts as none
+    from measured where period_count >= {FEWEST_BEFORE}
 ),
 centred as (
     select *, log_ratio - median(log_ratio) over (partition by grain, measured) as deviation from logs

@@ -1,11 +1,11 @@
 """What changed: the change in charges between two periods as members x use x mix x price, by the values of a dimension.
 
 Charges of a value k are the product of four factors: member months M, units for each member month U, k's share of the
-units S, and charges for one unit P; units are lines, or claims for a dimension of claims. The change of a product
-is split into the effects of its factors by the logarithmic mean (LMDI I: Ang, Energy Policy 32 (2004) 1131-1139), which
-leaves no remainder: the effect of M is L ln(M1 / M0) with L = (C1 - C0) / ln(C1 / C0). A value that has charges in one
-period only has no such ratio; its whole change counts as mix. Amounts are rounded to cents, and what rounding leaves
-goes to the largest effect, so the effects of each value, and of all, add up to the change to the cent.
+units S, and charges for one unit P; units are lines, or claims for a dimension of claims. The change of a product is
+split into the effects of its factors by the logarithmic mean (LMDI I: Ang, Energy Policy 32 (2004) 1131-1139), which
+leaves no remainder: the effect of M is L ln(M1 / M0) with L = (C1 - C0) / ln(C1 / C0). A value whose charges are not
+above zero in both periods has no such ratio; its whole change counts as mix. Amounts are rounded to cents, and what
+rounding leaves goes to the largest effect, so the effects of each value, and of all, add up to the change to the cent.
 """
 
 from decimal import Decimal
@@ -107,7 +107,8 @@ after as materialized (
 compared as (
     select coalesce(after.value, before.value) as value, coalesce(after.label, before.label) as label,
         coalesce(before.amount, 0) as before_amount, coalesce(after.amount, 0) as after_amount,
-        ln(nullif(after.amount, 0)::double) - ln(nullif(before.amount, 0)::double) as ln_amount,
+        ln(case when after.amount > 0 then after.amount end::double)
+            - ln(case when before.amount > 0 then before.amount end::double) as ln_amount,
         ln(nullif(after.units, 0)) - ln(nullif(before.units, 0)) as ln_units
     from before full join after on before.value is not distinct from after.value
 ),
@@ -149,15 +150,13 @@ order by abs(change) desc, value"""
 def _parts(filters: Filters, by: FilteringName) -> str:
     """Return the query of the charges and units of each value of a dimension."""
     dimension = DIMENSIONS[by]
-    table, where, amount = (
-        ("claim_lines", filters.where_of_lines, "charge_amount")
-        if dimension.is_of_lines
-        else ("claims_current", filters.where, "total_charge_amount")
+    table, amount = (
+        ("claim_lines", "charge_amount") if dimension.is_of_lines else ("claims_current", "total_charge_amount")
     )
     return (
         f"select {dimension.column} as value, {dimension.label_column or 'null::varchar'} as label,\n"
         f"    sum({amount})::decimal(18, 2) as amount, count(*) as units\n"
-        f"from {table}\n{where} {'and' if where else 'where'} {filters.charged}\ngroup by value"
+        f"from {table}\n{filters.where_charged(is_of_lines=dimension.is_of_lines)}\ngroup by value"
     )
 
 

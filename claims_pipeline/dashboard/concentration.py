@@ -76,7 +76,7 @@ def concentration_course(view: View, filters: Filters) -> Course:
     """Return the share of the charges that the costliest 5% of the patients of each day, week or month have."""
     shown = complete_periods(view, filters)
     grain = shown[0].grain if shown else "day"
-    sql = _COURSE.format(where=_where_charged(filters), grain=grain, top=TOP_PERCENT)
+    sql = _COURSE.format(where=filters.where_charged(), grain=grain, top=TOP_PERCENT)
     rows = view.select_remembered(sql, *filters.parameters) if shown else []
     shares = {row["first_day"]: row["charge_percent"] for row in rows}
     return Course(items=[shares.get(one.first) for one in shown], sql=shown_sql(sql, filters.parameters))
@@ -84,8 +84,4 @@ def concentration_course(view: View, filters: Filters) -> Course:
 
 def shares_sql(filters: Filters) -> str:
     """Return the query of the shares, one row for each of PERCENTILES."""
-    return _SHARES.format(where=_where_charged(filters), percentiles=list(PERCENTILES))
-
-
-def _where_charged(filters: Filters) -> str:
-    return f"{filters.where} {'and' if filters.where else 'where'} {filters.charged}"
+    return _SHARES.format(where=filters.where_charged(), percentiles=list(PERCENTILES))

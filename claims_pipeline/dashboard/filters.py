@@ -206,6 +206,11 @@ class Filters(_Dimensions):
         """SQL condition over a table with claim_status that selects the claims whose charges count."""
         return "true" if self.status else "claim_status = 'active'"
 
+    def where_charged(self, *, is_of_lines: bool = False) -> str:
+        """Return `where`, or `where_of_lines`, with the condition that the charges of the claim count."""
+        where = self.where_of_lines if is_of_lines else self.where
+        return f"{where} and {self.charged}" if where else f"where {self.charged}"
+
     @property
     def day(self) -> str:
         """The column of `claims_by_day` that charts over time count by."""

@@ -38,6 +38,8 @@ def changes(before: Parts, after: Parts, months_before: float, months_after: flo
 
 @example(before={"a": (Decimal("0.01"), 1)}, after={"a": (Decimal("0.01"), 1)}, months_before=1, months_after=5e-324)
 @example(before={"a": (Decimal(0), 0)}, after={}, months_before=2, months_after=5e-324)
+@example(before={"a": (Decimal(7), 1)}, after={"a": (Decimal(-5), 1)}, months_before=1, months_after=1)
+@example(before={"a": (Decimal(-7), 1)}, after={"a": (Decimal(-5), 2)}, months_before=1, months_after=2)
 @settings(max_examples=25)
 @given(before=values, after=values, months_before=months, months_after=months)
 def test_the_effects_add_up_to_the_change_of_each_value_to_the_cent(

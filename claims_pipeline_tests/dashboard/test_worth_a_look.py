@@ -1,7 +1,9 @@
 """Outliers and anomalies, against the same computed in plain Python."""
 
+import shutil
 from datetime import date, timedelta
 from math import log
+from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
@@ -62,12 +64,13 @@ def test_a_provider_with_few_claims_is_no_outlier(view: View) -> None:
     assert all(one.claim_count >= 10 for one in cost_outliers(view, OutlierQuery()).items)
 
 
-def unusual(claims: dict[date, float]) -> list[Anomaly]:
-    """Return what is unusual in the claims of some days, whose charges are always the same."""
-    by_day = pl.DataFrame({"day": claims.keys(), "claims": claims.values()})
+def unusual(claims: dict[date, float], charges: dict[date, float] | None = None) -> list[Anomaly]:
+    """Return what is unusual in the claims of some days, whose charges are always the same unless given."""
+    amounts = [(charges or {}).get(day, 1.0) for day in claims]
+    by_day = pl.DataFrame({"day": claims.keys(), "claims": claims.values(), "charges": amounts})
     with duckdb.connect() as connection:
         connection.register("by_day", by_day.to_arrow())
-        sql = anomalies_sql("select *, 1 as charges from by_day", min(claims), max(claims))
+        sql = anomalies_sql("from by_day", min(claims), max(claims))
         rows = connection.sql(sql).to_arrow_table().to_pylist()
     return [anomaly(row) for row in rows]
 
@@ -82,6 +85,14 @@ def test_a_day_with_twice_the_claims_of_its_weekday_is_unusual() -> None:
     assert found.reason.startswith("250 claims received, more than the usual 10")
     assert "of a Wednesday" in found.reason
     assert found.holidays == []
+
+
+def test_charges_below_zero_are_as_unusual_as_none() -> None:
+    days = [date(2025, 1, 6) + timedelta(days=number) for number in range(84)]
+    values = {day: 100.0 + day.day % 5 for day in days}
+    below, none = (unusual(values, values | {date(2025, 3, 12): charges}) for charges in (-5.0, 0.0))
+    assert ("day", -5.0) in {(one.grain, one.value) for one in below}
+    assert [one.score for one in below if one.grain == "day"] == [one.score for one in none if one.grain == "day"]
 
 
 def test_a_day_without_claims_is_unusual_too() -> None:
@@ -118,17 +129,24 @@ def test_an_even_or_short_course_has_nothing_unusual(view: View) -> None:
     assert anomalies(view, Filters(received_from=date(2025, 2, 1), received_to=date(2025, 2, 20))).items == []
 
 
+@pytest.fixture
+def uneven(lake: Lake, tmp_path: Path) -> Path:
+    """The analytics of the generated lake with days that have more claims than others; the lake's own are even."""
+    path = Path(shutil.copy(lake.root.with_name(ANALYTICS), tmp_path))
+    with duckdb.connect(path) as connection:
+        connection.execute("update claims_by_day set claim_count = claim_count + day(received_date) % 5")
+    return path
+
+
 @pytest.mark.parametrize(
     "filters", [Filters(), Filters(status=["active"], received_from=date(2025, 1, 5)), Filters(gender=["female"])]
 )
-def test_the_sql_of_the_anomalies_gives_them(
-    lake: Lake, view: View, filters: Filters, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_sql_of_the_anomalies_gives_them(uneven: Path, filters: Filters, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("ANOMALY_SCORE", "FEWEST_CLAIMS", "SMALLEST_RATIO"):  # the lake is too small to have some otherwise
         monkeypatch.setattr(f"claims_pipeline.dashboard.anomalies.{limit}", 1)
-    found = anomalies(view, filters)
-    assert ("day", "charges") in {(one.grain, one.measured) for one in found.items}
-    assert rows_of(lake, found.sql) == [one.model_dump(exclude={"holidays", "reason"}) for one in found.items]
+    found = anomalies(View(uneven), filters)
+    assert {(one.grain, one.measured) for one in found.items} >= {("day", "claims"), ("day", "charges")}
+    assert rows_of(uneven, found.sql) == [one.model_dump(exclude={"holidays", "reason"}) for one in found.items]
 
 
 @pytest.mark.parametrize("query", [{}, {"status": ["draft"]}, {"received_to": date(2025, 2, 10), "patient": "a'b?"}])
@@ -137,11 +155,13 @@ def test_the_sql_of_the_outliers_gives_them(
     lake: Lake, view: View, of: Literal["providers", "claims"], query: dict[str, Any]
 ) -> None:
     found = cost_outliers(view, OutlierQuery(of=of, **query))
-    assert rows_of(lake, found.sql) == [one.model_dump(exclude={"kind", "reason"}) for one in found.items]
+    assert rows_of(lake.root.with_name(ANALYTICS), found.sql) == [
+        one.model_dump(exclude={"kind", "reason"}) for one in found.items
+    ]
 
 
-def rows_of(lake: Lake, sql: str) -> list[dict[str, Any]]:
-    """Return the rows of a query on the published file."""
-    with duckdb.connect(lake.root.with_name(ANALYTICS), read_only=True) as connection:
+def rows_of(path: Path, sql: str) -> list[dict[str, Any]]:
+    """Return the rows of a query on an analytics file."""
+    with duckdb.connect(path, read_only=True) as connection:
         rows: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
     return rows
