@@ -1,9 +1,11 @@
 """The overview in a real browser: search, changes, what is worth a look."""
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
+from claims_pipeline_tests.dashboard.pages import expect_claims, expect_ready, needs_chromium
 
 pytestmark = needs_chromium
 
@@ -153,6 +155,38 @@ def test_a_link_to_what_the_cost_trend_cannot_draw_shows_charges_and_says_so(pag
     expect_claims(page, 5)
     expect(page.get_by_text("The cost trend cannot draw what the link says.")).to_be_visible()
     expect(page.locator("[data-chart=cost-trend] svg").get_by_label("Jan 10, 2025: $200.00")).to_have_count(1)
+
+
+def test_the_cost_trend_shows_charges_that_are_chosen_again_while_another_measure_is_drawn(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.evaluate("""() => {
+        const draw = window.vegaEmbed;
+        window.vegaEmbed = (...all) => {
+            window.vegaEmbed = draw;
+            const choice = document.querySelector("[data-chart=cost-trend] select");
+            choice.value = "charge_amount";
+            choice.dispatchEvent(new Event("change"));
+            return draw(...all);
+        };
+    }""")
+    chart = page.locator("[data-chart=cost-trend]")
+    chart.get_by_label("What Cost trend shows").select_option("charge_pmpm")
+    expect(page).to_have_url(re.compile(r"/$"))
+    expect_ready(page)
+    expect(chart.locator("svg").get_by_label("Jan 10, 2025: $200.00")).to_have_count(1)
+    expect(chart.locator(".note").first).not_to_contain_text("for each member and month")
+
+
+def test_the_course_of_a_card_is_asked_for_again_after_a_change_that_interrupted_it(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/concentration/course*", lambda route: held.append(route), times=1)
+    with page.expect_request("**/concentration/course*"):
+        page.goto("/")
+    expect(page.locator("#cards")).to_contain_text("Charges PMPM")
+    page.get_by_label("What Cost trend shows").select_option("charge_pmpm")
+    expect_claims(page, 5)
+    expect(page.locator("#cards .sparkline polyline")).to_have_count(6)
 
 
 def test_a_figure_without_meaning_is_a_dash_in_the_tooltip(page: Page) -> None:

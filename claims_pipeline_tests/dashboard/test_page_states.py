@@ -167,6 +167,9 @@ def test_a_link_with_a_day_or_a_number_of_rows_that_there_is_not_leaves_the_fiel
     page.on("console", lambda message: warnings.append(message.text) if message.type == "warning" else None)
     page.goto("/?tab=claims&received_to=2025-02-30&count=7")
     expect(page.locator("#wrong-received_to")).to_contain_text('"2025-02-30" is not a day')
+    expect(page.locator("#wrong-status")).to_have_text(
+        "The table cannot have as many rows as the link says: it has 50."
+    )
     expect_claims(page, 5)
     expect(page.locator("#count")).to_have_value("50")
     assert warnings == []

@@ -147,6 +147,7 @@ def test_a_claim_leads_to_its_patient_and_the_patient_to_another_claim(page: Pag
     dialog.get_by_role("button", name="Ana Alvarez").click()
     expect(dialog).to_contain_text("Coverages that claims name")
     assert page.url.endswith(f"/?tab=claims&person={ANA}")
+    expect(dialog.get_by_role("cell", name="claim-20250111-000000")).to_have_class("")  # it is not wrapped
     dialog.get_by_role("button", name="claim-20250111-000000").click()
     expect(page.locator("#detail-title")).to_have_text("claim-20250111-000000")
     page.go_back()

@@ -59,7 +59,7 @@ const LONGEST_LINE = 24; // characters of a cell; longer ones are wrapped
 // A table that scrolls in its own place; its parts name their roles, because a phone shows some of them as blocks. A cell
 // is a text or an element; with isNumeric all columns but the first `textColumns` are numbers.
 export function tableOf(head, rows, { isNumeric = false, textColumns = 1, label = head[0] || head[1] } = {}) {
-  const className = (index, value = "") => (isNumeric && index >= textColumns ? "number" : String(value).length > LONGEST_LINE ? "long" : "");
+  const className = (index, value = "") => (isNumeric && index >= textColumns ? "number" : (value instanceof Node ? value.textContent : String(value)).length > LONGEST_LINE ? "long" : "");
   return element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label },
     element("table", { role: "table" },
       element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...head.map((title, index) => (title

@@ -12,6 +12,7 @@ const TYPED = [...DAYS, "patient"];
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const NO_PART = "the link does not lead to a part of this list: it begins with the first";
 const FROM_A_LINK = { // what only a link can have wrong
+  count: `the table cannot have as many rows as the link says: it has ${DEFAULTS.count}`,
   sort: "the table cannot be sorted as the link says: the latest received are first",
   trend: "the cost trend cannot draw what the link says",
   basis: "the charts cannot count by what the link says: they count by receipt",

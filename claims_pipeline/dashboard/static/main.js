@@ -11,7 +11,7 @@ import { areDaysReversed, choose, daysWithoutData, onClear, sayAllWrong, sayDayW
 import { capitalised, formatCount, formatDay } from "./format.js";
 import { PARTS } from "./parts.js";
 import { onFound } from "./search.js";
-import { change, DAYS, DEFAULTS, FILTERS, filtersOf, NOTHING_OPEN, onAddress, OPEN, PART, sortOf, state, without } from "./state.js";
+import { change, DAYS, DEFAULTS, FILTERS, filtersOf, isCountWrong, NOTHING_OPEN, onAddress, OPEN, PART, sortOf, state, without } from "./state.js";
 import { onColumns, orderOf, partAt, rangeOf } from "./table.js";
 import { onTab, showTab, tabOf } from "./tabs.js";
 
@@ -40,7 +40,7 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
   let outside = [];
   let showMore = null;
   showForm(parameters, isNavigation);
-  const wrongChoices = showChoices(parameters);
+  const wrongChoices = [...showChoices(parameters), ...(isCountWrong() ? ["count"] : [])];
   sayAllWrong(Object.fromEntries(wrongChoices.map((name) => [name, ""])));
   count.value = parameters.get("count") ?? DEFAULTS.count;
   showTabOf(parameters);
@@ -94,7 +94,10 @@ async function show(parameters, signal, everything) {
   showDays(parameters, stats?.build);
   const answers = await asked;
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
-  if (answers) await part.show(answers, parameters, claimCount);
+  if (answers) {
+    shownSubjects.delete(tab); // aborted from here on, the tab may show the new answers: they are asked for again
+    await part.show(answers, parameters, claimCount);
+  }
   for (const place of document.querySelectorAll(`[data-of=${tab}].waiting`)) place.classList.remove("waiting");
   for (const kind of ["csv", "parquet"]) document.getElementById(kind).href = `/api/export.${kind}?${filters}`;
   await showDetail(parameters, signal);
@@ -102,7 +105,11 @@ async function show(parameters, signal, everything) {
   isPaging = false;
   main.classList.remove("stale");
   return async () => {
-    if (askedMore) await part.showMore(await askedMore, claimCount > 0, filters, signal, isNewSubject);
+    if (askedMore) {
+      const more = await askedMore;
+      shownSubjectsOfMore.delete(tab); // as above: a chart that is being drawn is finished although it is aborted
+      await part.showMore(more, claimCount > 0, filters, signal, isNewSubject);
+    }
     signal.throwIfAborted();
     shownSubjects.set(tab, subject);
     shownSubjectsOfMore.set(tab, subjectOfMore);

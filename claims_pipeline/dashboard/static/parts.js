@@ -29,10 +29,10 @@ export const PARTS = {
     subjectOfMore: () => choices(),
     askMore: (filters, signal, isNewSubject) => askForCharts(filters, choices(), signal, { onlyChoices: !isNewSubject }),
     showMore: async (charts, hasClaims, filters, signal, isNewSubject) => {
+      const course = isNewSubject ? ask("/api/stats/concentration/course", { parameters: filters, signal }) : null;
+      course?.catch(() => {}); // awaited below, unless the drawing fails before
       await drawCharts(charts, hasClaims, signal);
-      if (!isNewSubject) return;
-      ask("/api/stats/concentration/course", { parameters: filters, signal }).then(
-        ({ items }) => showCourse("top_5_percent", items), () => {}); // without its course the card is still right
+      if (course) showCourse("top_5_percent", (await course).items);
     },
   },
   drivers: {

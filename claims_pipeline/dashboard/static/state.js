@@ -28,11 +28,16 @@ export function onAddress(listener) {
 export function state() {
   const known = new URLSearchParams();
   for (const [name, value] of new URLSearchParams(location.search)) {
-    const isKnown = [...FILTERS, ...LIST, ...VIEW].includes(name) && (name !== "count" || ROW_COUNTS.includes(value));
+    const isKnown = [...FILTERS, ...LIST, ...VIEW].includes(name) && (name !== "count" || isRowCount(value));
     if (isKnown && value.trim() && value !== DEFAULTS[name]) known.append(name, value.trim());
   }
   return known;
 }
+
+const isRowCount = (value) => ROW_COUNTS.includes(value.trim());
+
+// Whether a link has a number of rows that the table does not offer, which state() leaves out.
+export const isCountWrong = () => new URLSearchParams(location.search).getAll("count").some((value) => value.trim() && !isRowCount(value));
 
 export const filtersOf = (parameters) => without(parameters, [...LIST, ...VIEW]);
 export const listOf = (parameters) => without(parameters, [...FILTERS, ...VIEW]);
