@@ -30,8 +30,8 @@ def lake_folder(argument: Path | None, settings: Settings) -> Path:
 def fidelity(lake: LakeArgument = None, as_json: JsonOption = False) -> None:
     """Compare a lake with public figures about real claims.
 
-    Exits with 1 when a figure misses its bounds. A figure that is out of its bounds, but by less than two standard
-    errors or in a lake of under 24 months or 200,000 claims, is called "too small" and is no failure.
+    Exits with 1 when a figure misses its bounds. A figure that is out of them by less than two standard errors is
+    called "uncertain", and one of a lake of under 24 months or 200,000 claims "too small": these are no failures.
 
     Example: claims fidelity
     """

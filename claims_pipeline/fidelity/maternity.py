@@ -37,7 +37,7 @@ def births_with_delivery(sample: Sample) -> Figures:
         .group_by("child")
         .agg(pl.col("is_billed").any(ignore_nulls=True))
     )
-    return {"births": share_of(billed, pl.col("is_billed").fill_null(False))}
+    return {"births": share_of(billed, pl.col("is_billed"))}
 
 
 def _deliveries(sample: Sample) -> pl.DataFrame:

@@ -1,7 +1,6 @@
 """Figures about how members change within a year: leaving, gaps, deaths, new conditions."""
 
 import itertools
-from datetime import timedelta
 
 import polars as pl
 
@@ -72,10 +71,9 @@ def member_months(sample: Sample) -> Figures:
         covered_days(spans, *bounds).group_by("patient_id").agg(pl.col("days").sum())
         for bounds in itertools.pairwise(years)
     )
-    has_two = sample.feed.end_date >= years[2] - timedelta(days=1)
     return {
         "second year against the first": exact(100 * int(second["days"].sum()) / of_first)
-        if has_two and (of_first := int(first["days"].sum()))
+        if sample.has_two_years and (of_first := int(first["days"].sum()))
         else None,
         "members for part of the first year": share_of(first, pl.col("days") != (years[1] - years[0]).days),
     }

@@ -16,10 +16,10 @@ ERRORS_BEYOND = 2
 
 WORDS = (
     "+-: standard error, how far chance alone moves a figure of so many people and claims.",
-    f"too small: out of its bounds, but by less than {ERRORS_BEYOND} standard errors, or in a lake smaller than the",
-    "bounds presume. reported: no bounds.",
+    f"uncertain: out of its bounds by less than {ERRORS_BEYOND} standard errors; another seed may give one in them.",
+    "too small: out of its bounds, in a lake smaller than the bounds presume. reported: no bounds.",
 )
-Verdict = Literal["holds", "misses", "too small", "reported"]
+Verdict = Literal["holds", "misses", "uncertain", "too small", "reported"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class FidelityReport:
         return sum(one.verdict != "reported" for one in self.measurements)
 
     @property
+    def uncertain(self) -> int:
+        """How many figures are out of their bounds by less than chance may explain."""
+        return sum(one.verdict == "uncertain" for one in self.measurements)
+
+    @property
     def too_small(self) -> int:
         """How many figures are out of their bounds, or missing, in a lake that is too small to say why."""
         return sum(one.verdict == "too small" for one in self.measurements)
@@ -115,7 +120,7 @@ class FidelityReport:
         """Return how many figures hold, miss, and cannot be judged."""
         return (
             f"{self.held} of {self.judged} figures hold, {len(self.misses)} miss, "
-            f"{self.too_small} cannot be judged (too small)"
+            f"{self.uncertain} are uncertain, {self.too_small} cannot be judged (lake too small)"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -128,6 +133,7 @@ class FidelityReport:
             "is_large_enough": self.is_large_enough,
             "summary": self.summary(),
             "misses": len(self.misses),
+            "uncertain": self.uncertain,
             "too_small": self.too_small,
             "measurements": [asdict(one) for one in self.measurements],
         }
@@ -148,7 +154,9 @@ def verdict_of(found: Estimate | None, low: float | None, high: float | None, *,
     if low <= found.value <= high:
         return "holds"
     beyond = max(low - found.value, found.value - high)
-    return "misses" if is_large and beyond > ERRORS_BEYOND * found.error else "too small"
+    if not is_large:
+        return "too small"
+    return "misses" if beyond > ERRORS_BEYOND * found.error else "uncertain"
 
 
 def _figure(value: float | None) -> str:

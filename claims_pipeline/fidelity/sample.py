@@ -112,17 +112,14 @@ class Sample:
     def members(self) -> pl.DataFrame:
         """The members on the feed's first day: `patient_id`, `age`, `condition_codes`, `plan_type`."""
         day = pl.lit(self.feed.start_date)
-        birth = pl.col("birth_date")
-        month, birth_month = (of.dt.year() * 12 + of.dt.month() for of in (day, birth))
         covers = pl.element().filter(
             pl.element().struct.field("coverage_start_date") <= day,
             pl.element().struct.field("coverage_end_date") >= day,
         )
         span = pl.col("spans").list.eval(covers).list.first().struct.field("plan_id").alias("plan_id")
-        age = (month - birth_month - (day.dt.day() < birth.dt.day()).cast(pl.Int32)).floordiv(12).alias("age")
         return (
             self.lake.read(ENROLLMENT)
-            .select("patient_id", "condition_codes", age, span)
+            .select("patient_id", "condition_codes", age_on(self.feed.start_date), span)
             .filter(pl.col("plan_id").is_not_null())
             .join(self.lake.read(PLANS).select("plan_id", "plan_type"), on="plan_id", how="left")
         )
@@ -153,6 +150,13 @@ def shares(frame: pl.DataFrame, column: str, parts: list[str]) -> Figures:
     """Return the percentage of each part among the rows of `frame`, None if there are no rows."""
     counts = dict(frame.group_by(column).len().iter_rows())
     return {part: share(counts.get(part, 0), frame.height) for part in parts}
+
+
+def age_on(day: date) -> pl.Expr:
+    """Return `age`, in completed years, on a day, given `birth_date`."""
+    birth = pl.col("birth_date")
+    months = day.year * 12 + day.month - birth.dt.year() * 12 - birth.dt.month()
+    return (months - (birth.dt.day() > day.day).cast(pl.Int32)).floordiv(12).alias("age")
 
 
 def year_after(day: date) -> date:

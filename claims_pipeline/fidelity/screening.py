@@ -1,11 +1,11 @@
 """Figures about services that come at an interval, measured as HEDIS measures them."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
 from claims_pipeline.fidelity.estimate import Estimate, Figures, share
-from claims_pipeline.fidelity.sample import Sample, covered_days
+from claims_pipeline.fidelity.sample import Sample, age_on, covered_days
 from claims_pipeline.schema import ENROLLMENT
 
 LONGEST_GAP = 45
@@ -20,7 +20,7 @@ def mammograms(sample: Sample) -> Figures:
     until = sample.second_year_end
     if not sample.has_two_years:
         return {"women of 52 to 74": None}
-    women = _covered(sample, until).filter(pl.col("gender") == "female", pl.col("age").is_between(51, 72))
+    women = _covered(sample, until).filter(pl.col("gender") == "female", pl.col("age").is_between(52, 74))
     return {"women of 52 to 74": _percent_with(sample, women, MAMMOGRAM, until)}
 
 
@@ -66,13 +66,17 @@ def colorectal_screening(sample: Sample) -> Figures:
 
 
 def _covered(sample: Sample, until: date) -> pl.DataFrame:
-    """Return the members who are covered from the first day until before another one, but for short gaps."""
+    """Return the members who are covered from the first day until before another one, but for short gaps.
+
+    Their `age` is that of the last day, as HEDIS counts it.
+    """
     spans = sample.spans().filter(pl.col("coverage_order") == 1)
     days = covered_days(spans, sample.start, until).group_by("patient_id").agg(pl.col("days").sum())
     years = (until - sample.start).days / 365
     enough = days.filter(pl.col("days") >= (until - sample.start).days - LONGEST_GAP * years)
-    people = sample.lake.read(ENROLLMENT).select("patient_id", "gender")
-    return sample.members.join(enough, on="patient_id", how="semi").join(people, on="patient_id")
+    age = age_on(until - timedelta(days=1))
+    people = sample.lake.read(ENROLLMENT).select("patient_id", "gender", age)
+    return sample.members.drop("age").join(enough, on="patient_id", how="semi").join(people, on="patient_id")
 
 
 def _percent_with(sample: Sample, members: pl.DataFrame, code: str, until: date) -> Estimate | None:

@@ -116,6 +116,7 @@ def fidelity(
             metadata={
                 "rows_held": report.held,
                 "rows_judged": report.judged,
+                "rows_uncertain": report.uncertain,
                 "rows_too_small": report.too_small,
                 "report": dg.MetadataValue.md(_table(report.measurements)),
             }

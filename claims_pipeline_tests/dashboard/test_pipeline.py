@@ -85,12 +85,12 @@ def test_the_newest_report_of_each_kind_counts(settings: Settings, client: httpx
 
 
 def test_the_figures_of_fidelity_are_summed_up_as_by_the_command(settings: Settings, client: httpx.Client) -> None:
-    verdicts: tuple[Verdict, ...] = ("holds", "holds", "misses", "too small", "reported")
+    verdicts: tuple[Verdict, ...] = ("holds", "holds", "misses", "uncertain", "reported")
     figures = [Measurement(1, "metric", "all", "%", 5.0, 4.0, 6.0, 5.0, None, verdict) for verdict in verdicts]
     report = FidelityReport("lake", FEB_3, FEB_3, 6, tuple(figures))
     save_report(report, settings.runs_path)
 
-    assert report.summary() == "2 of 4 figures hold, 1 miss, 1 cannot be judged (too small)"
+    assert report.summary() == "2 of 4 figures hold, 1 miss, 1 are uncertain, 0 cannot be judged (lake too small)"
     of_page = steps(client)["fidelity"]["summary"]
     assert of_page == f"{report.summary()}; missed: metric: all"
     assert report.render().endswith(report.summary())

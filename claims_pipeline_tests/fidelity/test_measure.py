@@ -65,21 +65,21 @@ def test_the_report_reads_as_a_table_and_as_json(report: FidelityReport) -> None
     judged = [one for one in report.measurements if one.verdict != "reported"]
     assert len(judged) >= 88
     assert report.render().endswith(
-        f" of {len(judged)} figures hold, 0 miss, {report.too_small} cannot be judged (too small)"
+        f" of {len(judged)} figures hold, 0 miss, 0 are uncertain, {report.too_small} cannot be judged (lake too small)"
     )
     assert report.to_json()["measurements"][0]["part"] == "99211"
     assert report.to_json()["measurements"][0]["source"].startswith("AAFP FPM")
 
 
 @pytest.mark.heavy
-def test_the_sample_is_large_enough_for_every_figure_to_miss(report: FidelityReport) -> None:
+def test_no_figure_is_so_uncertain_that_a_lake_far_from_its_target_would_not_miss(report: FidelityReport) -> None:
     errors = [
         (one.part, ERRORS_BEYOND * one.standard_error, one.high - one.low)
         for one in report.measurements
         if one.standard_error is not None and one.low is not None and one.high is not None
     ]
     assert len(errors) > 60
-    assert [part for part, error, width in errors if error >= width] == []
+    assert [part for part, error, width in errors if error >= width / 2] == []
 
 
 def thinned(sample: Sample, codes: str, *, when: pl.Expr | None = None) -> Sample:

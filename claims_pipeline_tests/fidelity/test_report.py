@@ -13,8 +13,8 @@ from claims_pipeline.fidelity.report import FidelityReport, Measurement, Verdict
     [
         (Estimate(5.0, 1.0), "holds"),
         (Estimate(8.0), "holds"),
-        (Estimate(9.9, 1.0), "too small"),
-        (Estimate(2.1, 1.0), "too small"),
+        (Estimate(9.9, 1.0), "uncertain"),
+        (Estimate(2.1, 1.0), "uncertain"),
         (Estimate(10.1, 1.0), "misses"),
         (Estimate(1.9, 1.0), "misses"),
         (Estimate(8.1), "misses"),
@@ -38,15 +38,15 @@ def test_a_figure_without_bounds_is_reported() -> None:
 
 
 def test_the_report_gives_the_error_and_says_what_its_words_mean() -> None:
-    found = Measurement(2, "New patients", "99204", "percent", 31.5, 27.5, 35.5, 36.1, 2.4, "too small", "AAFP")
+    found = Measurement(2, "New patients", "99204", "percent", 31.5, 27.5, 35.5, 36.1, 2.4, "uncertain", "AAFP")
     report = FidelityReport("lake", date(2024, 1, 1), date(2025, 12, 31), 200_000, (found,))
 
     text = report.render()
 
     assert "2. New patients (percent)\n  AAFP\n" in text
-    assert "99204 target 31.50 generated 36.10 +-2.40 bounds 27.50 .. 35.50 too small" in " ".join(text.split())
+    assert "99204 target 31.50 generated 36.10 +-2.40 bounds 27.50 .. 35.50 uncertain" in " ".join(text.split())
     assert "+-: standard error" in text
-    assert text.endswith("0 of 1 figures hold, 0 miss, 1 cannot be judged (too small)")
+    assert text.endswith("0 of 1 figures hold, 0 miss, 1 are uncertain, 0 cannot be judged (lake too small)")
 
 
 def test_the_report_of_a_small_lake_says_that_it_is_small() -> None:

@@ -29,16 +29,17 @@ def with_claims_of_procedures(
 
     Args:
         receipts: the days of the year.
-        parts: its claims; the list is emptied, so that no claim is in memory twice.
+        parts: its claims; the list is emptied while the new parts are made, so that no claim is in memory twice.
         find: returns the claims of a part that bring another one, and the line that does; a claim once for each.
         make: returns the claims that some claims of a part and their lines bring, as claims of some rows.
     """
+    if not parts:
+        return []
     received = np.repeat(np.arange(len(receipts.counts), dtype=np.int32), receipts.counts)
     found = list(receipts.run(find, parts))
-    nothing = np.zeros(0, dtype=np.int64)
-    wanted = np.concatenate([part.row[claim] for part, (claim, _) in zip(parts, found, strict=True)] or [nothing])
+    wanted = np.concatenate([part.row[claim] for part, (claim, _) in zip(parts, found, strict=True)])
     free = [stories().index(story) for story in INSTEAD_OF]
-    places = np.sort(np.concatenate([part.row[np.isin(part.story, free)] for part in parts] or [nothing]))
+    places = np.sort(np.concatenate([part.row[np.isin(part.story, free)] for part in parts]))
     order = np.argsort(wanted, kind="stable")
     taken, fit = places_taken(np.bincount(received[places], minlength=len(receipts.counts)), received[wanted[order]])
     place = np.full(len(wanted), NONE)
@@ -55,7 +56,7 @@ def with_claims_of_procedures(
 
     rows = np.split(place, np.cumsum([len(claim) for claim, _ in found])[:-1])
     left = (parts.pop(0) for _ in found)
-    return [one for made in receipts.run(made_of, zip(left, found, rows, strict=False)) for one in made]
+    return [one for made in receipts.run(made_of, zip(left, found, rows, strict=True)) for one in made]
 
 
 def brought(

@@ -44,7 +44,8 @@ def _numbers(person: Integers, service: Integers, practitioner: Integers) -> Int
 def _with_tissue(feed: Feed, seen: Integers, part: Standing) -> tuple[Integers, Integers]:
     """Return the claims of a part whose tissue a pathologist examines, and the line of the procedure; each once.
 
-    A pathologist who is `seen` with the patient on the day bills no second claim; these numbers are in order.
+    A pathologist who is `seen` with the patient on the day, or examines tissue of another claim of it, bills no second
+    claim. The numbers in `seen` are in order.
     """
     share, _ = _table()
     (line,) = np.nonzero(share[part.lines.code] > 0)
@@ -53,8 +54,11 @@ def _with_tissue(feed: Feed, seen: Integers, part: Standing) -> tuple[Integers, 
     is_examined = Draws(feed.seed).uniform("pathology", counters_of(part, claim)) < share[part.lines.code[line]]
     claim, line = claim[is_examined], line[is_examined]
     wanted = _numbers(part.person[claim], part.service[claim], _pathologists(feed, part, claim))
-    is_other = ~are_among(wanted, seen)
-    return claim[is_other], line[is_other]
+    is_billed = ~are_among(wanted, seen)
+    is_first = np.zeros(len(wanted), dtype=np.bool_)
+    is_first[np.unique(wanted, return_index=True)[1]] = True
+    is_billed &= is_first
+    return claim[is_billed], line[is_billed]
 
 
 def _pathologists(feed: Feed, part: Standing, claim: Integers) -> Integers:

@@ -116,7 +116,7 @@ def plan_of(feed: Feed, days: Sequence[date], rows: pl.DataFrame) -> Plan:
     are_seen = np.zeros(rows.height, dtype=np.bool_)
     are_seen[versions.claim] = True
     claim = (np.cumsum(are_seen) - 1)[versions.claim[order]]
-    # rows with nested columns are slow to copy, and those of a range have a version on these days all
+    # rows with nested columns are slow to copy, and all visits of a range have a version on its days
     visits = visits_from(rows if are_seen.all() else rows.filter(pl.Series(are_seen)))
     counter = counter[are_seen][claim]
     is_voided = (status == CANCELLED) & ~are_among(counter, _replaced_soon(feed, first, last))

@@ -118,7 +118,7 @@ def _settings() -> tuple[KeyedChoice, Integers, NDArray[np.float64]]:
 def _own_specialty(feed: Feed, slots: Slots) -> tuple[Integers, Integers]:
     """Return the specialty of each patient's own doctor, and that of the practice where they are new.
 
-    A small city has one practice of a specialty, so who sees another doctor goes to one of the other specialty.
+    A small city has one practice of a specialty, so those who are new to a practice go to the other specialty.
     """
     draws, people, specialties = Draws(feed.seed), slots.person, read_table("specialties")
     choice = KeyedChoice(specialties["specialty"].to_list(), specialties["is_primary_care"].to_numpy())

@@ -17,6 +17,12 @@ MOST_DIAGNOSES = 4
 """Diagnoses of a claim, at most."""
 
 
+@cache
+def diagnosis_number(code: str) -> int:
+    """Return the row of a code in the diagnoses table, by which arrays name it."""
+    return read_table("diagnoses")["diagnosis_code"].to_list().index(code)
+
+
 def in_coding_order(
     draws: Draws, people: Integers, conditions: Masks, codes: Integers, most: Integers
 ) -> tuple[Integers, Integers]:

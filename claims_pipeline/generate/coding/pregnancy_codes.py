@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE
+from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE, diagnosis_number
 from claims_pipeline.generate.numbers.draws import Draws, Integers, KeyedChoice
 from claims_pipeline.generate.people.conditions import code_conditions, condition_names
 from claims_pipeline.generate.people.population import conditions_on
@@ -39,12 +39,14 @@ def codes_of_visit(feed: Feed, those: Pregnancies, service: Integers, *, diagnos
     if diagnosis == "delivery":
         first, second = _deliveries(Draws(feed.seed), those)
         code, stage = _diabetes(feed, those, service, second)
-        has_room = (first == _code("O24.12")) & (second == NONE) & (stage == NONE)
-        return _in_front(first, second, np.where(has_room, code, NONE), np.full(len(service), _code("Z37.0")), week)
+        has_room = (first == diagnosis_number("O24.12")) & (second == NONE) & (stage == NONE)
+        return _in_front(
+            first, second, np.where(has_room, code, NONE), np.full(len(service), diagnosis_number("Z37.0")), week
+        )
     if diagnosis == "supervision":
         first, second = _supervision(those, service, is_high=is_high)
         return _in_front(first, second, *_diabetes(feed, those, service, second), week)
-    first = np.full(len(service), _code(diagnosis))
+    first = np.full(len(service), diagnosis_number(diagnosis))
     return _in_front(first) if diagnosis == "Z32.01" else _in_front(first, week)
 
 
@@ -60,8 +62,8 @@ def codes_of_newborns(those: Pregnancies) -> Integers:
     of_weeks = np.append(_coded("P07.3{}", range(5, 10)), NONE)
     weights = np.full(len(of_weeks), NONE)
     for number, code in WEIGHTS.items():
-        weights[number - FEWEST_WEEKS_AT_BIRTH] = _code(code)
-    birth = np.where(those.is_cesarean, _code("Z38.01"), _code("Z38.00"))
+        weights[number - FEWEST_WEEKS_AT_BIRTH] = diagnosis_number(code)
+    birth = np.where(those.is_cesarean, diagnosis_number("Z38.01"), diagnosis_number("Z38.00"))
     return _in_front(birth, weights[week], of_weeks[week])
 
 
@@ -82,7 +84,7 @@ def _supervision(those: Pregnancies, service: Integers, *, is_high: bool) -> tup
         np.where(those.is_hypertensive, _coded("O10.01{}", TRIMESTERS)[trimester], NONE),
     ]
     if is_high:
-        diseases.insert(0, np.where(those.has_diabetes, _code("O24.410"), NONE))
+        diseases.insert(0, np.where(those.has_diabetes, diagnosis_number("O24.410"), NONE))
     first, second, *_ = _in_front(*diseases).T
     return np.where(first != NONE, first, np.where(those.is_aged, aged, normal)), second
 
@@ -105,15 +107,15 @@ def _deliveries(draws: Draws, those: Pregnancies) -> tuple[Integers, Integers]:
         choice, rows = _reasons_of(families)
         principal[is_kind] = rows[choice.choose(draws.bits("pregnancy/delivery", those.counter[is_kind]))]
     further = {
-        "O34.211": principal == _code("O66.41"),
+        "O34.211": principal == diagnosis_number("O66.41"),
         "O24.12": those.is_diabetic,
         "O24.420": those.has_diabetes,
         "O10.02": those.is_hypertensive,
         "O48.0": those.weeks >= POST_TERM_WEEKS,
-        "O60.14X0": (principal == _code("O34.219")) & is_early,
+        "O60.14X0": (principal == diagnosis_number("O34.219")) & is_early,
     }
-    is_normal = (principal == _code("O80")) & np.any(list(further.values()), axis=0)
-    columns = [np.where(is_so, _code(code), NONE) for code, is_so in further.items()]
+    is_normal = (principal == diagnosis_number("O80")) & np.any(list(further.values()), axis=0)
+    columns = [np.where(is_so, diagnosis_number(code), NONE) for code, is_so in further.items()]
     first, second, *_ = _in_front(np.where(is_normal, NONE, principal), *columns).T
     return first, second
 
@@ -121,8 +123,8 @@ def _deliveries(draws: Draws, those: Pregnancies) -> tuple[Integers, Integers]:
 def _diabetes(feed: Feed, those: Pregnancies, service: Integers, second: Integers) -> tuple[Integers, Integers]:
     """Return the code of the diabetes that a mother had before the pregnancy, and the stage of kidney disease with it.
 
-    They follow O24.1 and are NONE for others. Beside a `second` diagnosis of chapter 15 there is no room for a stage,
-    and so none for the diabetes that brings it.
+    They follow O24.1 and are NONE for others. Beside a `second` diagnosis of chapter 15 there is no room for a
+    stage, so the diabetes that needs one is left out too.
     """
     kind, stage = np.full(len(service), NONE), np.full(len(service), NONE)
     (rows,) = np.nonzero(those.is_diabetic)
@@ -146,7 +148,7 @@ def _reasons_of(families: tuple[str, ...]) -> tuple[KeyedChoice, Integers]:
         .filter(pl.col("family").is_in(families))
     )
     codes = table["diagnosis_code"].to_list()
-    return KeyedChoice(codes, table["weight"].to_numpy()), np.array([_code(code) for code in codes])
+    return KeyedChoice(codes, table["weight"].to_numpy()), np.array([diagnosis_number(code) for code in codes])
 
 
 def _of_week(weeks: Integers) -> Integers:
@@ -154,14 +156,9 @@ def _of_week(weeks: Integers) -> Integers:
     of_week = _coded("Z3A.{:02d}", range(FEWEST_WEEKS, MOST_WEEKS + 1))[
         weeks.clip(FEWEST_WEEKS, MOST_WEEKS) - FEWEST_WEEKS
     ]
-    return np.where(weeks < FEWEST_WEEKS, _code("Z3A.01"), of_week)
-
-
-@cache
-def _code(code: str) -> int:
-    return read_table("diagnoses")["diagnosis_code"].to_list().index(code)
+    return np.where(weeks < FEWEST_WEEKS, diagnosis_number("Z3A.01"), of_week)
 
 
 @cache
 def _coded(pattern: str, numbers: range) -> Integers:
-    return np.array([_code(pattern.format(number)) for number in numbers])
+    return np.array([diagnosis_number(pattern.format(number)) for number in numbers])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE, in_coding_order
+from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE, diagnosis_number, in_coding_order
 from claims_pipeline.generate.numbers.days import NEVER, ages_on, weekday_of, year_start
 from claims_pipeline.generate.numbers.draws import Draws, Floats, Integers, pair
 from claims_pipeline.generate.numbers.once import once
@@ -28,7 +28,8 @@ def visits_after_stays(feed: Feed, first: int, last: int) -> PlannedVisits:
     stays = stays_between(feed, since, last)
     reasons = _reasons(feed, stays)
     parts = [
-        _received(feed, stays.at(np.flatnonzero(reasons == _code(row["stay"]))), row, first, last) for row in _rows()
+        _received(feed, stays.at(np.flatnonzero(reasons == diagnosis_number(row["stay"]))), row, first, last)
+        for row in _rows()
     ]
     visits = PlannedVisits.joined(parts)
     return visits.at(np.argsort(visits.received, kind="stable"))
@@ -81,7 +82,7 @@ def _codes(feed: Feed, people: Integers, days: Integers, named: list[str | None]
             condition = np.full(len(people), names.index(families[code]))
             codes[:, place] = code_conditions(draws, people, masks, condition)
         else:
-            codes[:, place] = _code(code)
+            codes[:, place] = diagnosis_number(code)
     ordered, _ = in_coding_order(draws, people, masks, codes, np.full(len(people), MOST_DIAGNOSES))
     return ordered
 
@@ -95,7 +96,7 @@ def lasting_of_stays(feed: Feed, year: int) -> list[Lasting]:
     reasons = _reasons(feed, stays)
     found = []
     for (reason,), rows in table.group_by("stay", maintain_order=True):
-        mine = stays.at(np.flatnonzero(reasons == _code(str(reason))))
+        mine = stays.at(np.flatnonzero(reasons == diagnosis_number(str(reason))))
         people, first = np.unique(mine.person, return_index=True)  # in order of the day of admission
         mine = mine.at(first)
         days, codes = np.full(len(people), NEVER), np.full(len(people), NONE)
@@ -103,7 +104,7 @@ def lasting_of_stays(feed: Feed, year: int) -> list[Lasting]:
             share = _shares(draws, row["slot"], mine)
             has = (share >= row["from_share"]) & (share < row["to_share"])
             days[has] = (mine.admission + mine.nights)[has] + row["from_day"]
-            codes[has] = _code(row["diagnosis_code"])
+            codes[has] = diagnosis_number(row["diagnosis_code"])
         found.append(Lasting(people, days, np.full(len(people), NEVER), codes))
     return found
 
@@ -143,8 +144,3 @@ def _longest() -> int:
 @cache
 def _rows() -> tuple[dict[str, Any], ...]:
     return tuple(read_table("after_stays").to_dicts())
-
-
-@cache
-def _code(code: str) -> int:
-    return read_table("diagnoses")["diagnosis_code"].to_list().index(code)

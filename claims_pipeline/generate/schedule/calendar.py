@@ -204,7 +204,7 @@ def next_open(days: Integers) -> Integers:
 
 
 def last_open(days: Integers) -> Integers:
-    """Return the last day on which most offices are open, of each day and those before it."""
+    """Return for each day the latest day up to it on which most offices are open."""
     if not len(days):
         return days
     first, last = int(days.min()), int(days.max())

@@ -1,17 +1,14 @@
 """Cataracts: an examination, surgery of one eye, and of the other one within weeks; who has had it, and which eye."""
 
-from functools import cache
-
 import numpy as np
 
-from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE
+from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE, diagnosis_number
 from claims_pipeline.generate.numbers.days import DAYS_A_YEAR, NEVER
 from claims_pipeline.generate.numbers.draws import Draws, Integers, pair
 from claims_pipeline.generate.people.population import population
 from claims_pipeline.generate.schedule.calendar import LONGEST_LAG, LONGEST_WAIT, next_open, stories
 from claims_pipeline.generate.schedule.planned_visits import PlannedVisits, planned_receipt
 from claims_pipeline.lake import Feed
-from claims_pipeline.reference import read_table
 
 HAVE_SURGERY, FIRST_AGE, LAST_AGE = 0.55, 62, 88
 """Share of people who have surgery of a cataract if they live long enough, and their ages then: by judgement."""
@@ -33,8 +30,8 @@ def cataract_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
     due = _due(feed, np.arange(feed.patients))
     (those,) = np.nonzero((due >= since) & (due <= last + LONGEST_WAIT + EXAMINED[1]))
     days, sides = _course(feed, those), _first_sides(draws, those)
-    eye = np.array([_code(code) for code in SIDES])
-    code = np.concatenate([np.full(len(those), _code(BOTH)), eye[sides], eye[1 - sides]])
+    eye = np.array([diagnosis_number(code) for code in SIDES])
+    code = np.concatenate([np.full(len(those), diagnosis_number(BOTH)), eye[sides], eye[1 - sides]])
     story = np.repeat([stories().index(name) for name in (EXAMINATION, SURGERY, SURGERY)], len(those))
     person, service = np.tile(those, len(days)), np.concatenate(days)
     counter = draws.bits("cataract/visit", pair(np.repeat(np.arange(len(days)), len(those)), person))
@@ -61,14 +58,14 @@ def cataract_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
 def eye_reasons(feed: Feed, principal: Integers, people: Integers, days: Integers) -> Integers:
     """Return the reasons of visits; after surgery a cataract of both eyes is one of the other eye, or a new lens."""
     reasons = principal.copy()
-    (asked,) = np.nonzero(principal == _code(BOTH))
+    (asked,) = np.nonzero(principal == diagnosis_number(BOTH))
     if not len(asked):
         return reasons
     person, day = people[asked], days[asked]
     _, one, other = (next_open(np.clip(due, day - NEAR, day + NEAR)) for due in _course(feed, person))
-    eye = np.array([_code(code) for code in SIDES])
+    eye = np.array([diagnosis_number(code) for code in SIDES])
     of_other_eye = np.where(day > one, eye[1 - _first_sides(Draws(feed.seed), person)], principal[asked])
-    reasons[asked] = np.where(day > other, _code(LENS), of_other_eye)
+    reasons[asked] = np.where(day > other, diagnosis_number(LENS), of_other_eye)
     return reasons
 
 
@@ -92,8 +89,3 @@ def _course(feed: Feed, people: Integers) -> tuple[Integers, Integers, Integers]
 def _first_sides(draws: Draws, people: Integers) -> Integers:
     """Return which eye of each person is first, a number in SIDES."""
     return draws.below("cataract/side", people, len(SIDES))
-
-
-@cache
-def _code(code: str) -> int:
-    return read_table("diagnoses")["diagnosis_code"].to_list().index(code)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE, in_coding_order
+from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE, diagnosis_number, in_coding_order
 from claims_pipeline.generate.numbers.days import month_start, months_since_epoch
 from claims_pipeline.generate.numbers.draws import Draws, Integers, pair
 from claims_pipeline.generate.people.conditions import are_coded, code_conditions, condition_names
@@ -11,7 +11,6 @@ from claims_pipeline.generate.people.population import conditions_on, onsets_of,
 from claims_pipeline.generate.schedule.calendar import LONGEST_LAG, LONGEST_WAIT, stories
 from claims_pipeline.generate.schedule.planned_visits import PlannedVisits, planned_receipt
 from claims_pipeline.lake import Feed
-from claims_pipeline.reference import read_table
 
 STORY = "dialysis"
 KIDNEY_FAILURE = "N18.6"
@@ -62,12 +61,8 @@ def _codes(feed: Feed, people: Integers, days: Integers) -> Integers:
     hypertension = condition_names().index("hypertension")
     has_hypertension = (masks >> np.uint32(hypertension)) & np.uint32(1) == 1
     codes = np.full((len(people), MOST_DIAGNOSES), NONE)
-    codes[:, 0] = _code(KIDNEY_FAILURE)
+    codes[:, 0] = diagnosis_number(KIDNEY_FAILURE)
     code = code_conditions(draws, people, masks, np.full(len(people), hypertension))
     codes[has_hypertension, 1] = code[has_hypertension]
     ordered, _ = in_coding_order(draws, people, masks, codes, np.full(len(people), MOST_DIAGNOSES))
     return ordered
-
-
-def _code(code: str) -> int:
-    return read_table("diagnoses")["diagnosis_code"].to_list().index(code)

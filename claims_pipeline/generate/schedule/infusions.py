@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE
+from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE, diagnosis_number
 from claims_pipeline.generate.numbers.days import DAYS_A_YEAR, NEVER
 from claims_pipeline.generate.numbers.draws import Draws, Integers, pair
 from claims_pipeline.generate.numbers.once import once
@@ -38,10 +38,10 @@ def lasting_of_infusions(feed: Feed) -> list[Lasting]:
         people, starts = _patients(feed, row)
         begin, over = starts - BEFORE, starts + _length(row) + OVER
         stays = row["history_code"] is None
-        code = np.full(len(people), _code(row["diagnosis_code"]))
+        code = np.full(len(people), diagnosis_number(row["diagnosis_code"]))
         found.append(Lasting(people, begin, np.full(len(people), NEVER) if stays else over, code))
         if not stays:
-            after = np.full(len(people), _code(row["history_code"]))
+            after = np.full(len(people), diagnosis_number(row["history_code"]))
             found.append(Lasting(people, over, np.full(len(people), NEVER), after))
     return found
 
@@ -63,10 +63,10 @@ def _of_disease(feed: Feed, row: dict[str, Any], first: int, last: int) -> Plann
     here = here[population(feed).covers(people[patient[here]], service[here])]
     number, person = number[here], people[patient[here]]
     codes = np.full((len(here), MOST_DIAGNOSES), NONE)
-    codes[:, 0] = _code(row["diagnosis_code"])
+    codes[:, 0] = diagnosis_number(row["diagnosis_code"])
     if row["history_code"]:
         over = story[number] == stories().index(FOLLOW_UP)
-        codes[over, 0], codes[over, 1] = _code(AFTER_CANCER), _code(row["history_code"])
+        codes[over, 0], codes[over, 1] = diagnosis_number(AFTER_CANCER), diagnosis_number(row["history_code"])
     return PlannedVisits(
         received=received[here],
         counter=counter[here],
@@ -98,8 +98,3 @@ def _length(row: dict[str, Any]) -> int:
 @cache
 def _rows() -> tuple[dict[str, Any], ...]:
     return tuple(read_table("infusions").to_dicts())
-
-
-@cache
-def _code(code: str) -> int:
-    return read_table("diagnoses")["diagnosis_code"].to_list().index(code)
