@@ -122,7 +122,7 @@ PLANS = Table(
         Column(
             "plan_type",
             TEXT,
-            "ppo, hmo, high_deductible, marketplace, medicare, medicare_advantage, medicaid",
+            ", ".join(PLAN_TYPES),
             values=PLAN_TYPES,
         ),
     ),

@@ -1,15 +1,15 @@
-"""Going on with a lake after the last day of its feed, as a daily feed does."""
+"""Extending a lake past the last day of its feed, as a daily feed does."""
 
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 from claims_pipeline.errors import ConfigError
-from claims_pipeline.export.produce import naming_failures, produce
+from claims_pipeline.export.produce import produce, write_errors_named
 from claims_pipeline.export.target import PARQUET, require_target
 from claims_pipeline.generate import GenerateReport, OnDays, generate_range
 from claims_pipeline.lake import Feed, Lake, days_from
-from claims_pipeline.schema import CLAIMS
+from claims_pipeline.schema import DAILY
 from claims_pipeline.settings import LATEST
 
 
@@ -41,12 +41,12 @@ def extend(
         raise ConfigError(f"--until {until} lies after {LATEST}, the last day that a feed can have")
     require_target(output, PARQUET)
     lake = Lake(output)
-    available = set(lake.days(CLAIMS))
+    available = set[date].intersection(*(set(lake.days(table)) for table in DAILY))
     has_feed = available.issuperset(days_from(feed.start_date, feed.end_date))
     of_feed = None if has_feed else produce(feed, output, form=PARQUET, jobs=jobs, on_progress=on_progress)
     later = days_from(feed.end_date + timedelta(days=1), until)
     first = min(set(later) - available, default=until)
-    with naming_failures(output):
+    with write_errors_named(output):
         report = generate_range(lake, feed, start=first, end=until, jobs=jobs, on_progress=on_progress)
     return _together(of_feed, report) if of_feed else report
 

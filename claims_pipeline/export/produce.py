@@ -49,13 +49,13 @@ def produce(
     began = time.perf_counter()
     chosen, is_packed = chosen_format(output, form, compress=compress)
     require_target(output, chosen)
-    with naming_failures(output):
+    with write_errors_named(output):
         report = _produced(feed, output, form=chosen, compress=is_packed, jobs=jobs, on_progress=on_progress)
     return replace(report, output=str(output), seconds=time.perf_counter() - began)
 
 
 @contextmanager
-def naming_failures(output: Path) -> Iterator[None]:
+def write_errors_named(output: Path) -> Iterator[None]:
     """Raise a DataError that names `output` if a file cannot be written in a `with` block."""
     try:
         yield

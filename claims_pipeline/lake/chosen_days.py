@@ -14,7 +14,7 @@ DAYS_SHOWN = 3
 
 
 def chosen_days(lake: Lake, first: date | None, last: date | None, *, output: Path | None = None) -> list[date]:
-    """Return the days from `first` to `last`, both included; None leaves that end open.
+    """Return the days from `first` to `last`, both included; with an open end (None), those of them that the lake has.
 
     Args:
         lake: where the days must be.

@@ -86,9 +86,9 @@ def visit_levels_like_peers(lake: Lake, days: Sequence[date]) -> pl.DataFrame:
     practitioners = _practitioners(lake)
     scored = pl.concat([_far_above(of, practitioners) for of in (visits.with_columns(year=pl.lit(0)), visits)])
     highest = scored.sort("score", descending=True).unique("practitioner_id", keep="first", maintain_order=True)
-    detail = pl.format(
-        "mean level {} in {} visits, robust z {}", pl.col("mean").round(2), "visits", pl.col("score").round(1)
-    )
+    when = pl.when(pl.col("year") == 0).then(pl.lit("all years")).otherwise(pl.col("year").cast(pl.String))
+    mean, score = pl.col("mean").round(2), pl.col("score").round(1)
+    detail = pl.format("mean level {} in {} visits of {}, robust z {}", mean, "visits", when, score)
     return found(
         "visit_levels_like_peers", "practitioners", highest, key="practitioner_id", detail=detail, has_day=False
     )

@@ -28,15 +28,14 @@ def _faults_of_days(lake: Lake, table: Table, days: Sequence[date], *, is_whole:
     """Return what is wrong with days of a daily table: those checked, of the whole lake all that the manifest knows."""
     present = lake.days(table)
     noted = {date.fromisoformat(day): entry.rows for day, entry in lake.manifest(table).items()}
-    counts = dict(lake.scan(table, present).group_by("day").len().collect().iter_rows()) if present else {}
     ends = [*days, *noted] if is_whole else days
     first, last = min(ends), max(ends)
+    present = [day for day in present if first <= day <= last]
+    counts = dict(lake.scan(table, present).group_by("day").len().collect().iter_rows()) if present else {}
     expected = [first + timedelta(number) for number in range((last - first).days + 1)]
     absent = set(expected) - set(present)
     faults = [(day, _missing(noted.get(day))) for day in sorted(absent)]
-    differing = (
-        day for day in present if first <= day <= last and noted.get(day, counts.get(day, 0)) != counts.get(day, 0)
-    )
+    differing = (day for day in present if noted.get(day, counts.get(day, 0)) != counts.get(day, 0))
     return faults + [(day, _differs(counts.get(day, 0), noted[day])) for day in differing]
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def are_among(values: NDArray[np.integer[Any]], ordered: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     """Return which values are among some numbers in ascending order.
 
-    np.isin, and np.unique without indices, hash large numbers, which takes up to a hundred times as long as a sort.
+    np.isin hashes large numbers, which takes up to a hundred times as long as a sort.
     """
     found: NDArray[np.bool_] = np.searchsorted(ordered, values) < np.searchsorted(ordered, values, side="right")
     return found

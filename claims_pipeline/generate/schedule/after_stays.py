@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE, diagnosis_number, in_coding_order
-from claims_pipeline.generate.numbers.days import NEVER, ages_on, weekday_of, year_start
+from claims_pipeline.generate.numbers.days import NEVER, ages_on, day_number, weekday_of, year_start
 from claims_pipeline.generate.numbers.draws import Draws, Floats, Integers, pair
 from claims_pipeline.generate.numbers.once import once
 from claims_pipeline.generate.people.conditions import code_conditions, condition_names
@@ -24,8 +24,7 @@ from claims_pipeline.reference import read_table
 
 def visits_after_stays(feed: Feed, first: int, last: int) -> PlannedVisits:
     """Return the visits after stays whose claims the payer receives from day `first` to `last`, in order of receipt."""
-    since = first - LONGEST_LAG - LONGEST_WAIT - LONGEST_STAY - _longest()
-    stays = stays_between(feed, since, last)
+    stays = stays_between(feed, _since(first), last)
     reasons = _reasons(feed, stays)
     parts = [
         _received(feed, stays.at(np.flatnonzero(reasons == diagnosis_number(row["stay"]))), row, first, last)
@@ -33,6 +32,11 @@ def visits_after_stays(feed: Feed, first: int, last: int) -> PlannedVisits:
     ]
     visits = PlannedVisits.joined(parts)
     return visits.at(np.argsort(visits.received, kind="stable"))
+
+
+def _since(first: int) -> int:
+    """Return the first day of admission of stays that are followed by visits received from day `first` on."""
+    return first - LONGEST_LAG - LONGEST_WAIT - LONGEST_STAY - _longest()
 
 
 def _received(feed: Feed, stays: Stays, row: dict[str, Any], first: int, last: int) -> PlannedVisits:
@@ -91,8 +95,7 @@ def _codes(feed: Feed, people: Integers, days: Integers, named: list[str | None]
 def lasting_of_stays(feed: Feed, year: int) -> list[Lasting]:
     """Return for each reason of lasting_codes.csv who has had such a stay until the end of a year, and the code."""
     draws, table = Draws(feed.seed), read_table("lasting_codes")
-    start = int(year_start(np.array([feed.start_date.year - 1]))[0])
-    stays = stays_between(feed, start, int(year_start(np.array([year + 1]))[0]) - 1)
+    stays = stays_between(feed, _since(day_number(feed.start_date)), int(year_start(np.array([year + 1]))[0]) - 1)
     reasons = _reasons(feed, stays)
     found = []
     for (reason,), rows in table.group_by("stay", maintain_order=True):

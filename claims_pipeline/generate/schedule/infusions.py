@@ -26,29 +26,30 @@ AFTER_CANCER = "Z08"
 
 def infusion_visits(feed: Feed, first: int, last: int) -> PlannedVisits:
     """Return the visits of courses whose claims the payer receives from day `first` to `last`, in order of receipt."""
-    visits = PlannedVisits.joined([_of_disease(feed, row, first, last) for row in _rows()])
+    courses = zip(_rows(), _patients(feed), strict=True)
+    visits = PlannedVisits.joined([_of_disease(feed, row, *patients, first, last) for row, patients in courses])
     return visits.at(np.argsort(visits.received, kind="stable"))
 
 
 @once(maxsize=2)
 def lasting_of_infusions(feed: Feed) -> list[Lasting]:
-    """Return who codes which of the diseases, or its history, from when until when."""
+    """Return the codes of each disease and of its history, with the patients and the days from and until which."""
     found = []
-    for row in _rows():
-        people, starts = _patients(feed, row)
+    for row, (people, starts) in zip(_rows(), _patients(feed), strict=True):
         begin, over = starts - BEFORE, starts + _length(row) + OVER
-        stays = row["history_code"] is None
+        is_lifelong = row["history_code"] is None
         code = np.full(len(people), diagnosis_number(row["diagnosis_code"]))
-        found.append(Lasting(people, begin, np.full(len(people), NEVER) if stays else over, code))
-        if not stays:
+        found.append(Lasting(people, begin, np.full(len(people), NEVER) if is_lifelong else over, code))
+        if not is_lifelong:
             after = np.full(len(people), diagnosis_number(row["history_code"]))
             found.append(Lasting(people, over, np.full(len(people), NEVER), after))
     return found
 
 
-def _of_disease(feed: Feed, row: dict[str, Any], first: int, last: int) -> PlannedVisits:
+def _of_disease(
+    feed: Feed, row: dict[str, Any], people: Integers, starts: Integers, first: int, last: int
+) -> PlannedVisits:
     draws, name = Draws(feed.seed), row["disease"]
-    people, starts = _patients(feed, row)
     doses, follow_ups = np.arange(row["doses"]), np.arange(1, row["visits"] + 1)
     follow_from = _length(row) if row["history_code"] else 7
     after = np.concatenate([[-BEFORE], doses * row["interval_days"], follow_from + follow_ups * row["visit_days"]])
@@ -78,8 +79,13 @@ def _of_disease(feed: Feed, row: dict[str, Any], first: int, last: int) -> Plann
     )
 
 
-def _patients(feed: Feed, row: dict[str, Any]) -> tuple[Integers, Integers]:
-    """Return who gets a disease, in order, and the day of the first dose of each."""
+@once(maxsize=2)
+def _patients(feed: Feed) -> list[tuple[Integers, Integers]]:
+    """Return for each disease who gets it, in order, and the day of the first dose of each."""
+    return [_patients_with(feed, row) for row in _rows()]
+
+
+def _patients_with(feed: Feed, row: dict[str, Any]) -> tuple[Integers, Integers]:
     everyone = population(feed)
     chance = Draws(feed.seed).uniform(f"infusion/{row['disease']}/age", np.arange(feed.patients))
     gets = chance < row["share"]

@@ -17,7 +17,7 @@ CODED, CODED_IN = 0.6, ("chronic_care", "preventive", "hospital_first", "hospita
 
 @dataclass(frozen=True)
 class Lasting:
-    """Who has a code from when on, and until before when: arrays of equal length, in the order of people, each once."""
+    """A code of each of some people, from `begin` to the day before `end`: arrays in the order of people, each once."""
 
     people: Integers
     begin: Integers
