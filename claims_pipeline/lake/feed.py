@@ -113,7 +113,7 @@ def _require_equal(root: Path, stored: Feed, feed: Feed) -> None:
         is_version_equal = stored.version == feed.version
         go_on = "leave these settings out to go on with this lake" if is_version_equal else "generate the lake again"
         if feed.end_date > stored.end_date and feed == stored.model_copy(update={"end_date": feed.end_date}):
-            go_on = f"claims generate --until {feed.end_date} (with the same --output) to add the days after the feed's last one"
+            go_on = f"claims generate --until {feed.end_date} (and the same --output) adds the days after its last one"
         raise FeedMismatch(
             f"the lake belongs to another feed ({'; '.join(differences)})",
             where=str(root / FEED_FILE),
