@@ -265,8 +265,8 @@ def load_settings(*, named: Callable[[str], str] = variable_name, **overrides: A
 _PLAIN_WORDS = {
     "greater_than_equal": "should be {ge:,} or more",
     "less_than_equal": "should be {le:,} or less",
-    "greater_than": "should be more than {gt:,}",
-    "less_than": "should be less than {lt:,}",
+    "greater_than": "should be more than {gt:g}",
+    "less_than": "should be less than {lt:g}",
     "int_parsing": "should be a whole number",
     "float_parsing": "should be a number",
     "bool_parsing": "should be 1 or 0",

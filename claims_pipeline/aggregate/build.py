@@ -74,8 +74,7 @@ def _publish(lake: Lake, state: LakeState, analytics_path: Path, on_progress: On
         try:
             _build_file(lake, state, temporary, on_progress)
         except duckdb.Error as error:
-            is_of_the_lake = "Could not write file" not in str(error)
-            raise unreadable(error, lake) if is_of_the_lake else _unwritable(error, analytics_path) from error
+            raise _unwritable(error, analytics_path) from error
         finally:
             temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
 
@@ -93,12 +92,17 @@ def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: OnStep | 
         tempfile.TemporaryDirectory(prefix=f"{file.name}-spill-", dir=file.parent) as spill,
         duckdb.connect(file, config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
     ):
-        attach_lake(connection, lake)
-        attach_reference(connection)
-        for model in MODELS:
-            if on_progress:
-                on_progress(model.name)
-            connection.execute(f"create table {model.name} as {model.sql}")
+        try:
+            attach_lake(connection, lake)
+            attach_reference(connection)
+            for model in MODELS:
+                if on_progress:
+                    on_progress(model.name)
+                connection.execute(f"create table {model.name} as {model.sql}")
+        except duckdb.Error as error:
+            if "Could not write file" in str(error):
+                raise
+            raise unreadable(error, lake) from error
         population = connection.execute("select count(*) from lake.enrollment").fetchone()
         feed = read_feed(lake.root)
         write_built_from(

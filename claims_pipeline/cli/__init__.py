@@ -78,6 +78,8 @@ def _run() -> None:
     """
     try:
         sys.exit(app(standalone_mode=False, prog_name="claims"))
+    except typer.Abort as error:
+        raise ConfigError("the input ended before it was complete", fix="claims COMMAND --help") from error
     except _UsageError as error:
         if not error.message:  # a group without a command: its help was printed
             sys.exit(ConfigError.exit_code)

@@ -1,29 +1,10 @@
 """`claims fidelity`."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish
-from claims_pipeline.errors import ConfigError
-from claims_pipeline.settings import Settings, load_settings
-
-LakeArgument = Annotated[Path | None, typer.Argument(show_default="the lake of CLAIMS_HOME", help="Folder of a lake.")]
-
-
-def lake_folder(argument: Path | None, settings: Settings) -> Path:
-    """Return the folder of the lake that a command is to read.
-
-    Raises:
-        ConfigError: a folder was named that is not there.
-    """
-    if argument is None:
-        return settings.lake_path
-    folder = argument.expanduser().absolute()
-    if not folder.is_dir():
-        raise ConfigError("there is no such folder", where=str(folder), fix="leave it out for the lake of CLAIMS_HOME")
-    return folder
+from claims_pipeline.cli.options import LakeArgument, lake_folder
+from claims_pipeline.settings import load_settings
 
 
 @app.command()

@@ -98,7 +98,10 @@ def generate(
     target = Path(output).expanduser().absolute() if output else settings.lake_path
     chosen, is_compressed = chosen_format(target, form, compress=compress)
     if until is not None and chosen != "parquet":
-        raise ConfigError("--until goes on with a lake; files hold the feed's own days", fix="--end-date")
+        raise ConfigError(
+            "--until goes on with a lake; files hold the feed's own days",
+            fix="leave --until out; --end-date sets the feed's last day",
+        )
     last_day = None if until is None else parsed_day("--until", until)
     require_target(target, chosen)
     feed = requested_feed(target, settings)

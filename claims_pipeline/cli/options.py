@@ -1,4 +1,4 @@
-"""Options that several commands of the loader share, and the progress of a load on a terminal."""
+"""Options and arguments that several commands share, and the progress of a load on a terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,3 +142,20 @@ def _detail(event: "Progress") -> str:
         return event.time_left
     speed = f"{event.speed:>{SPEED_WIDTH}}  {event.in_flight:>2} in flight"
     return f"{speed}  {event.retries:,} retries  {event.time_left:>9}"
+
+
+LakeArgument = Annotated[Path | None, typer.Argument(show_default="the lake of CLAIMS_HOME", help="Folder of a lake.")]
+
+
+def lake_folder(argument: Path | None, settings: Settings) -> Path:
+    """Return the folder of the lake that a command is to read.
+
+    Raises:
+        ConfigError: a folder was named that is not there.
+    """
+    if argument is None:
+        return settings.lake_path
+    folder = argument.expanduser().absolute()
+    if not folder.is_dir():
+        raise ConfigError("there is no such folder", where=str(folder), fix="leave it out for the lake of CLAIMS_HOME")
+    return folder

@@ -3,7 +3,7 @@
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, finish
-from claims_pipeline.cli.fidelity import LakeArgument, lake_folder
+from claims_pipeline.cli.options import LakeArgument, lake_folder
 
 
 @app.command()

@@ -14,7 +14,7 @@ DAYS_SHOWN = 3
 
 
 def chosen_days(lake: Lake, first: date | None, last: date | None, *, output: Path | None = None) -> list[date]:
-    """Return the days from `first` to `last`, both included; with an open end (None), those of them that the lake has.
+    """Return the days from `first` to `last`, both included; None stands for the first or last day of the lake.
 
     Args:
         lake: where the days must be.
@@ -30,10 +30,7 @@ def chosen_days(lake: Lake, first: date | None, last: date | None, *, output: Pa
     if feed is None:
         raise DataError("there is no lake here", where=str(lake.root), fix="claims generate, or name the lake's folder")
     available = lake.days(CLAIMS)
-    if first and last:
-        days = days_from(first, last)
-    else:
-        days = [day for day in available if (first or day) <= day <= (last or day)]
+    days = days_from(first or available[0], last or available[-1]) if available else []
     require_days(lake, feed, days or [first or last or feed.start_date], output=output)
     return days
 

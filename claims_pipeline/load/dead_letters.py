@@ -70,7 +70,7 @@ def retry_dead_letters(
 
     Raises:
         ConfigError: an event loop runs in this thread, as in a notebook: await `retry_dead_letters_async`; or one of
-            `names` has no open dead letter.
+            `names` has no open dead letter, or there is no ledger at `ledger_path`.
         DataError: one of `names` is a resource that the loader refused before sending it.
         LedgerUnusable, LoaderLocked, LedgerMismatch, ServerUnavailable, FhirError: as for `load_lake`.
     """

@@ -71,7 +71,8 @@ def remove(settings: Settings, *, ledger_path: Path | None = None, on_progress: 
         on_progress: called with the progress.
 
     Raises:
-        ConfigError: an event loop runs in this thread, as in a notebook: await `remove_async`.
+        ConfigError: an event loop runs in this thread, as in a notebook: await `remove_async`; or there is no
+            ledger at `ledger_path`.
         LedgerMismatch: the server was wiped, restored or swapped since the last load: it may hold other resources.
         LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
     """

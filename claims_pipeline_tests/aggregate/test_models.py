@@ -28,6 +28,7 @@ from claims_pipeline_tests.aggregate.example_lake import (
     write_day,
     write_example_lake,
 )
+from claims_pipeline_tests.lakes import rewrite
 
 Select = Callable[[str], list[tuple[Any, ...]]]
 
@@ -80,6 +81,15 @@ def test_a_member_counts_once_in_the_month_of_a_plan_change(select: Select) -> N
         (BEN, "plan-02", "medicare", "payer-02", date(2025, 1, 1), date(2025, 2, 1)),
         (CLEO, "plan-02", "medicare", "payer-02", date(2025, 2, 1), date(2025, 2, 1)),
     ]
+
+
+def test_a_claim_without_a_practitioner_is_counted(tmp_path: Path) -> None:
+    lake = write_example_lake(tmp_path / "lake")
+    rewrite(lake, schema.CLAIMS, JAN_11, pl.lit(True), practitioner_id=None)
+    aggregate.build(lake, tmp_path / "a.duckdb")
+
+    assert rows(tmp_path / "a.duckdb", "select count(*) from claims_current") == [(5,)]
+    assert rows(tmp_path / "a.duckdb", "select sum(claim_count) from providers") == [(5,)]
 
 
 def test_a_claim_has_what_it_is_broken_down_by(select: Select) -> None:

@@ -30,14 +30,16 @@ def test_a_range_has_its_first_and_its_last_day(lake: Lake) -> None:
 
 
 def test_an_open_end_is_the_first_or_the_last_day_of_the_lake(lake: Lake) -> None:
-    assert chosen_days(lake, HELD[1], None) == HELD[1:]
-    assert chosen_days(lake, None, HELD[2]) == HELD[:3]
+    assert chosen_days(lake, HELD[2], None) == HELD[2:]
+    assert chosen_days(lake, None, HELD[1]) == HELD[:2]
 
 
 @pytest.mark.parametrize(
     ("first", "last", "absent", "fix"),
     [
         (date(2025, 3, 2), date(2025, 3, 4), "2025-03-03", "claims generate"),
+        (date(2025, 3, 2), None, "2025-03-03", "claims generate"),
+        (None, date(2025, 3, 7), "2025-03-03, 2025-03-06, 2025-03-07", "claims generate"),
         (date(2025, 3, 6), None, "2025-03-06", "claims generate"),
         (date(2025, 4, 15), date(2025, 4, 15), "2025-04-15", "claims generate --until 2025-04-15"),
         (date(2025, 4, 15), None, "2025-04-15", "claims generate --until 2025-04-15"),

@@ -96,7 +96,7 @@ select
     versions.day as as_of_date
 from versions
 join patient_numbers using (patient_id)
-join practitioner_numbers using (practitioner_id)
+left join practitioner_numbers using (practitioner_id)
 left join patients_current using (patient_id)
 left join coverages_current using (coverage_id)
 left join lake.practitioners as practitioners using (practitioner_id)

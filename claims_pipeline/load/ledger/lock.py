@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from claims_pipeline.errors import LedgerUnusable, LoaderLocked
 from claims_pipeline.load.ledger.store import Ledger
+from claims_pipeline.processes import ProcessIdentity, is_running
 
 POLL_SECONDS = 0.5
 
@@ -63,12 +64,7 @@ def is_held(ledger: Ledger) -> bool:
     if holder is None:
         return False
     host, pid, started = holder
-    if host != socket.gethostname():
-        return True
-    try:
-        return bool(psutil.Process(pid).create_time() == started)
-    except psutil.NoSuchProcess:
-        return False
+    return host != socket.gethostname() or is_running(ProcessIdentity(pid, started))
 
 
 def _is_acquired(lock: FileLock) -> bool:

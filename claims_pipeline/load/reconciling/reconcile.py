@@ -121,7 +121,8 @@ def reconcile(
         on_progress: called with the progress.
 
     Raises:
-        ConfigError: an event loop runs in this thread, as in a notebook: await `reconcile_async`.
+        ConfigError: an event loop runs in this thread, as in a notebook: await `reconcile_async`; or there is no
+            ledger at `ledger_path`.
         LedgerMismatch: the server was wiped, restored or swapped since the last load.
         LedgerUnusable, LoaderLocked, ServerUnavailable, FhirError: as for `load_lake`.
     """
