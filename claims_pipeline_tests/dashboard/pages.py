@@ -1,7 +1,9 @@
 """What the browser tests look at."""
 
+import re
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from claims_pipeline_tests.dashboard.chromium import HOW_TO_GET_IT, chromium_path
 
@@ -35,3 +37,13 @@ def expect_claims(page: Page, count: int) -> None:
     if "tab=claims" in page.url:
         expect(page.locator("#range")).to_contain_text(f"of {count}")
         expect(page.locator("#claims tbody tr", has=page.locator(".id"))).to_have_count(count)
+
+
+def offer_two_rows(page: Page) -> None:
+    """Let the table of the page have two rows at a time, so that a few claims have several parts."""
+
+    def with_two(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace("<option>25<", "<option>2</option><option>25<", 1))
+
+    page.route(re.compile(r"/\?tab="), with_two)

@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from claims_pipeline_tests.aggregate.example_lake import BEN
-from claims_pipeline_tests.dashboard.pages import expect_claims, figure, needs_chromium
+from claims_pipeline_tests.dashboard.pages import expect_claims, figure, needs_chromium, offer_two_rows
 
 pytestmark = needs_chromium
 
@@ -111,6 +111,7 @@ def test_the_table_is_sorted_from_the_keyboard(page: Page) -> None:
 
 
 def test_pages_of_the_table_keep_the_filters(page: Page) -> None:
+    offer_two_rows(page)
     page.goto("/?tab=claims&count=2&sort=claim_id&status=active&status=draft")
     expect(page.locator("#range")).to_have_text("1 to 2 of 4")
     expect(page.get_by_role("button", name="Previous")).to_be_disabled()

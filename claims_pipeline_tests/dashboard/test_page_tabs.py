@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from claims_pipeline.aggregate import CHECKS
 from claims_pipeline_tests.aggregate.example_lake import ANA
-from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium
+from claims_pipeline_tests.dashboard.pages import expect_claims, needs_chromium, offer_two_rows
 
 pytestmark = needs_chromium
 
@@ -323,6 +323,7 @@ def test_the_link_that_is_copied_is_the_pages_address(page: Page) -> None:
 
 
 def test_paging_while_new_figures_are_awaited_announces_the_part(page: Page) -> None:
+    offer_two_rows(page)
     page.goto("/?tab=claims&count=2")
     expect(page.locator("#range")).to_have_text("1 to 2 of 5")
     page.route("**/api/stats?**", _answered_late)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from claims_pipeline_tests.dashboard.pages import SHIFTS, expect_claims, expect_ready, needs_chromium
+from claims_pipeline_tests.dashboard.pages import SHIFTS, expect_claims, expect_ready, needs_chromium, offer_two_rows
 
 pytestmark = needs_chromium
 
@@ -84,6 +84,7 @@ def test_the_focus_stays_on_the_heading_that_sorts_and_the_order_is_said(page: P
 
 
 def test_the_focus_stays_on_next_also_at_the_end_and_the_part_is_said(page: Page) -> None:
+    offer_two_rows(page)
     page.goto("/?tab=claims&count=2")
     following = page.get_by_role("button", name="Next")
     following.focus()
@@ -98,6 +99,7 @@ def test_the_focus_stays_on_next_also_at_the_end_and_the_part_is_said(page: Page
 
 
 def test_paging_leads_to_the_end_and_back(page: Page) -> None:
+    offer_two_rows(page)
     page.goto("/?tab=claims&count=2")
     page.get_by_role("button", name="Last").click()
     expect(page.locator("#range")).to_have_text("5 to 5 of 5")
