@@ -2,6 +2,7 @@
 
 import filecmp
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,9 @@ def chosen_format(output: Path, form: str | None, *, compress: bool) -> tuple[st
     is_packed = compress or (chosen == "json" and name.endswith(".gz"))
     if chosen == "json" and is_packed and not name.endswith(".gz"):
         raise ConfigError(
-            "the name of a compressed Bundle ends in .gz", where=str(output), fix=f"--output {output.name}.gz"
+            "the name of a compressed Bundle ends in .gz",
+            where=str(output),
+            fix=f"--output {shlex.quote(f'{output}.gz')}",
         )
     return chosen, is_packed
 

@@ -101,7 +101,7 @@ def test_compressing_a_bundle_whose_name_does_not_say_so_is_refused_in_words(hom
     done = claims(home, "generate", *SMALL, "--output", str(tmp_path / "one.json"), "--gzip")
 
     assert done.returncode == 2
-    assert done.stderr.endswith("try:   --output one.json.gz\n")
+    assert done.stderr.endswith(f"try:   --output {tmp_path / 'one.json.gz'}\n")
     assert (tmp_path / "one.json").read_text() == "{}"
 
 

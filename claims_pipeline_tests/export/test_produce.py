@@ -306,8 +306,8 @@ def test_a_lake_is_not_made_under_the_name_of_a_file(name: str) -> None:
 
 def test_a_compressed_bundle_has_a_name_that_says_so() -> None:
     with pytest.raises(ConfigError, match=r"ends in \.gz") as caught:
-        chosen_format(Path("one.json"), None, compress=True)
-    assert caught.value.fix == "--output one.json.gz"
+        chosen_format(Path("/feeds/of may/one.json"), None, compress=True)
+    assert caught.value.fix == "--output '/feeds/of may/one.json.gz'"
 
 
 @pytest.mark.parametrize("name", ["one", "one.json", "one.json.gz", "one.JSON", "one.Json.GZ"])
