@@ -63,6 +63,18 @@ def share_of_highest(amounts: NDArray[np.float64], part: float) -> Estimate:
     return Estimate(abs(float(100 * share)), float(100 * influence.std() / np.sqrt(len(amounts))))
 
 
+def rank_correlation(pairs: pl.DataFrame, one: str, other: str) -> Estimate | None:
+    """Return Spearman's correlation of two columns, None for fewer than four pairs.
+
+    The error is that of Fisher's z of a rank correlation, 1.06 / (n - 3) in square: Fieller, Hartley and Pearson,
+    Biometrika 1957;44:470.
+    """
+    if pairs.height < 4:
+        return None
+    value = float(pairs.select(pl.corr(one, other, method="spearman")).item())
+    return Estimate(value, (1 - value**2) * sqrt(1.06 / (pairs.height - 3)))
+
+
 def exact(value: float | None) -> Estimate | None:
     """Return a figure whose standard error is not estimated, None for None."""
     return None if value is None else Estimate(value)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from claims_pipeline.fidelity.estimate import Estimate, Figures, exact, quotient, share, share_of
+from claims_pipeline.fidelity.estimate import Estimate, Figures, exact, quotient, rank_correlation, share, share_of
 from claims_pipeline.fidelity.sample import EMERGENCY_VISIT, Sample, shares
 from claims_pipeline.reference import read_table
 from claims_pipeline.reference.holidays import federal_holidays
@@ -103,7 +103,7 @@ def cities(sample: Sample) -> Figures:
     """Return the rank correlation of claims and population by city."""
     claims = sample.first_year.group_by(city="facility_city", state="facility_state").len().collect()
     both = read_table("cities").join(claims, on=["city", "state"], how="left").fill_null(0)
-    return {"rank correlation": exact(both.select(pl.corr("population_count", "len", method="spearman")).item())}
+    return {"rank correlation": rank_correlation(both, "population_count", "len")}
 
 
 def _with_season(visits: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from claims_pipeline.fidelity.estimate import Estimate, exact, quotient, rate, share, share_of, share_of_highest
+from claims_pipeline.fidelity.estimate import (
+    Estimate,
+    exact,
+    quotient,
+    rank_correlation,
+    rate,
+    share,
+    share_of,
+    share_of_highest,
+)
 
 
 def rounded(figure: Estimate | None) -> tuple[float, float]:
@@ -43,3 +52,12 @@ def test_what_the_highest_have_of_all_scatters_among_samples_as_its_error_says()
     assert share_of_highest(amounts, 0.05).value == pytest.approx(100 * (96 + 97 + 98 + 99 + 100) / 5_050, rel=0.01)
     assert share_of_highest(-amounts, 0.5).value == pytest.approx(100 * 1_275 / 5_050, rel=0.01)
     assert np.std([one.value for one in found]) == pytest.approx(np.mean([one.error for one in found]), rel=0.25)
+
+
+def test_a_rank_correlation_of_few_pairs_is_uncertain() -> None:
+    pairs = pl.DataFrame({"a": [1, 2, 3, 4, 5, 6], "b": [1, 2, 3, 4, 6, 5]})
+    found = rank_correlation(pairs, "a", "b")
+    assert found is not None
+    assert found.value == pytest.approx(0.942857, abs=1e-6)
+    assert found.error == pytest.approx((1 - found.value**2) * (1.06 / 3) ** 0.5)
+    assert rank_correlation(pairs.head(3), "a", "b") is None
