@@ -1,7 +1,7 @@
 // The form of filters: what it shows, what a person does with it, and what is wrong with a field.
 
 import { ask } from "./api.js";
-import { filterOf } from "./drivers.js";
+import { filterOf } from "./dimensions.js";
 import { announce, element } from "./elements.js";
 import { capitalised, formatDay } from "./format.js";
 import { daysOf, onPreset, showPreset } from "./presets.js";
@@ -35,8 +35,6 @@ export function showForm(parameters, isNavigation) {
   }
   form.basis.value = parameters.get("basis") === "service" ? "service" : DEFAULTS.basis;
   form.compare.value = parameters.get("compare") === "year" ? "year" : DEFAULTS.compare;
-  const chosen = [...parameters.keys()].filter((name) => FIELDS.includes(name)).length;
-  fold.textContent = chosen ? `Filters (${chosen})` : "Filters";
 }
 
 // Returns what a field shows: a field for a day is empty where the address has no day, such as February 30.
@@ -46,28 +44,10 @@ function shownIn(name, value) {
   return DAYS.includes(name) && !isDay ? "" : value;
 }
 
-// Writes the filters that apply for the printed page, which has no form.
-export function showPrinted(parameters) {
-  document.getElementById("printed").textContent = inWordsOf(parameters);
-}
-
-// Returns the fields of the form as a sentence.
-function inWordsOf(parameters) {
-  const [from, to] = DAYS.map((name) => parameters.get(name)).map((day) => (DAY.test(day ?? "") ? formatDay(day) : ""));
-  const said = [
-    parameters.has("status") && `status ${parameters.getAll("status").join(" or ")}`,
-    (from || to) && `received ${from && `from ${from}`}${from && to && " "}${to && `to ${to}`}`,
-    parameters.has("patient") && `patient "${parameters.get("patient")}"`,
-    parameters.get("basis") === "service" && "charts by day of service",
-    parameters.get("compare") === "year" && "compared with the year before",
-  ].filter(Boolean).join("; ");
-  return said ? `${capitalised(said)}.` : "Claims of every status and day.";
-}
-
-// Shows which days are chosen by name; the names mean days of this build.
+// Shows which days are chosen by name, and returns the name; the names mean days of this build.
 export function showDays(parameters, builtNow) {
   build = builtNow ?? build;
-  showPreset(parameters.get("received_from") ?? "", parameters.get("received_to") ?? "", build);
+  return showPreset(parameters.get("received_from") ?? "", parameters.get("received_to") ?? "", build);
 }
 
 // Returns the fields with a day of a year that the data do not have. Such a day does not count, typed or from a link.
@@ -196,14 +176,6 @@ async function suggestPatients(text) {
   document.getElementById("patients").replaceChildren(...items.map((one) =>
     element("option", { value: one.patient_id }, `${one.first_name} ${one.last_name}, ${one.city}, ${one.state}`)));
 }
-
-document.getElementById("chips").addEventListener("click", ({ target }) => {
-  const { remove, value } = target.closest("button")?.dataset ?? {};
-  if (!remove) return;
-  const parameters = without(state(), [remove, ...PART]);
-  for (const one of state().getAll(remove)) if (one !== value) parameters.append(remove, one);
-  go(parameters);
-});
 
 fold.addEventListener("click", () => fold.setAttribute("aria-expanded", String(fold.getAttribute("aria-expanded") !== "true")));
 

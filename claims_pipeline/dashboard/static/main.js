@@ -2,12 +2,12 @@
 
 import { ask, isAborted } from "./api.js";
 import { onMark } from "./charts.js";
+import { learnLabels, showChips } from "./chips.js";
 import { onChoice, showChoices } from "./choices.js";
 import { showDetail } from "./detail.js";
-import { learnLabels, showChips } from "./drivers.js";
 import { announce, element } from "./elements.js";
 import { showBuild, showFigures, showLoaded } from "./figures.js";
-import { areDaysReversed, choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, sayWrongLink, showDays, showForm, showPrinted } from "./form.js";
+import { areDaysReversed, choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, sayWrongLink, showDays, showForm } from "./form.js";
 import { capitalised, formatCount, formatDay } from "./format.js";
 import { PARTS } from "./parts.js";
 import { onFound } from "./search.js";
@@ -89,9 +89,7 @@ async function show(parameters, signal, everything) {
   const stats = await askedStats;
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
   if (stats) showStats(stats, filters); // they come first: what the tab asks takes longer
-  showChips(parameters);
-  showPrinted(parameters);
-  showDays(parameters, stats?.build);
+  showChips(parameters, showDays(parameters, stats?.build));
   const answers = await asked;
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
   if (answers) {

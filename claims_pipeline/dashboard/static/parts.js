@@ -3,7 +3,8 @@
 import { ask } from "./api.js";
 import { askForCharts, drawCharts } from "./charts.js";
 import { choices } from "./choices.js";
-import { dimensionOf, driversPath, FILTERING, showDrivers, titleOf } from "./drivers.js";
+import { dimensionOf, FILTERING, titleOf } from "./dimensions.js";
+import { driversPath, showDrivers } from "./drivers.js";
 import { changesTable, comparedDays, showCards, showChanges, showCourse, showWorthALook } from "./overview.js";
 import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
 import { showPipeline } from "./quality.js";

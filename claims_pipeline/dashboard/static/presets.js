@@ -20,11 +20,12 @@ export function daysOf(preset, { first_day, last_day }) {
   return [day(first) > first_day ? day(first) : first_day, last_day];
 }
 
-// Shows the preset that has these days, or that they are chosen otherwise.
+// Shows the preset that has these days, or that they are chosen otherwise; returns the preset's name, if there is one.
 export function showPreset(from, to, build) {
   const isIt = (option) => option.value !== "own" && daysOf(option.value, build).join() === [from, to].join();
   const found = from || to ? [...field.options].slice(1).find(isIt) : field.options[0];
   field.value = found ? found.value : "own";
+  return found?.textContent ?? "";
 }
 
 // Calls `open` with the first and last day of the preset that is chosen.

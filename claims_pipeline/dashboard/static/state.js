@@ -1,7 +1,8 @@
 // The page's state is its address: filters, tab, order and part of the table, what is open. All that is shown follows.
 
 import { CHART_DEFAULTS } from "./choices.js";
-import { DRIVER_DEFAULTS, FILTERING } from "./drivers.js";
+import { FILTERING } from "./dimensions.js";
+import { DRIVER_DEFAULTS } from "./drivers.js";
 import { ROW_COUNTS, TABLE_DEFAULTS } from "./table.js";
 import { TAB_DEFAULTS } from "./tabs.js";
 
