@@ -75,11 +75,20 @@ def _too_busy(message: str) -> TooBusy:
     return TooBusy(message, where="dashboard", fix=f"ask again in {RETRY_AFTER_SECONDS} seconds, or narrow the filters")
 
 
+def _no_room(folder: str, cause: str = "perhaps because the disk is full") -> TooBusy:
+    return TooBusy(
+        f"a file of the dashboard's own cannot be written: {cause}",
+        where=folder,
+        fix="make room on its disk, or narrow the filters; then ask again",
+    )
+
+
 class View:
     """One build, open for reading: what is selected from one view belongs together.
 
     Raises:
         NotBuilt: there is no file, or it cannot be read, or another version built it.
+        TooBusy: there is no memory, or no room for the folder that queries spill to.
     """
 
     def __init__(
@@ -139,6 +148,7 @@ class View:
             ClientLeft: the client has left.
         """
         with self._reading(), self._turns_at_files.turn():
+            Path(self._spill).mkdir(mode=0o700, exist_ok=True)  # what empties folders for temporary files may remove it
             attach = partial(_attach, path=self._path)
             return write_rows(attach, sql, parameters, folder=self._spill, options=options, has_left=has_left)
 
@@ -153,27 +163,37 @@ class View:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Raise NotBuilt in place of DuckDB's error about a file that opened but is damaged.
+        """Raise our errors in place of those about files: the analytics, and those of this view's own.
 
         Raises:
-            NotBuilt: the file is damaged.
-            TooBusy: a file of this view's own, beside it, cannot be written or read.
+            NotBuilt: the analytics file opened but is damaged.
+            TooBusy: a file of this view's own cannot be written or read.
         """
         try:
             yield
+        except OSError as error:
+            if str(error.filename).startswith(self._spill):
+                raise _no_room(self._spill, str(error.strerror)) from error
+            raise
         except duckdb.Error as error:
             if isinstance(error, duckdb.IOException) and self._spill in str(error):
-                message = "a file beside the analytics cannot be written, perhaps because the disk is full"
-                raise _too_busy(message) from error
+                raise _no_room(self._spill) from error
             if isinstance(error, duckdb.IOException) or str(error).startswith("Corrupt database file"):
                 raise _unreadable(self._path, error) from error
             raise
 
 
 def _spill_folder(path: Path) -> str:
-    """Make a folder for the owner only, beside the file if that can be written."""
-    beside = path.parent if os.access(path.parent, os.W_OK) else None
-    return tempfile.mkdtemp(prefix=f".{path.name}.spill-{os.getpid()}-", dir=beside)
+    """Make a folder for the owner only, beside the file if that can be written.
+
+    Raises:
+        TooBusy: there is no room for it.
+    """
+    parent = path.parent if os.access(path.parent, os.W_OK) else tempfile.gettempdir()
+    try:
+        return tempfile.mkdtemp(prefix=f".{path.name}.spill-{os.getpid()}-", dir=parent)
+    except OSError as error:
+        raise _no_room(str(parent), str(error.strerror)) from error
 
 
 def _remove_spill_of_killed(path: Path) -> None:
@@ -209,6 +229,7 @@ class Analytics:
 
         Raises:
             NotBuilt: no build was published, or it cannot be read.
+            TooBusy: there is no memory or room to open it.
         """
         with self._lock:
             identity = _identity(self._path)
@@ -217,11 +238,21 @@ class Analytics:
             return self._view
 
 
-def _unreadable(path: Path, error: duckdb.Error) -> NotBuilt:
+HELD_BACK = {
+    "Permission denied": "let the user who runs the dashboard read it",
+    "Could not set lock on file": "end the program that has it open for writing; to look into it, open it read only",
+    "Too many open files": "raise the limit of open files (ulimit -n), or ask less at once",
+}
+"""What to do about a file that may be sound but cannot be opened, by a part of DuckDB's error."""
+
+
+def _unreadable(path: Path, error: duckdb.Error | PermissionError) -> NotBuilt:
+    message = str(error).splitlines()[0]
+    fixes = (fix for cause, fix in HELD_BACK.items() if cause in message)
     return NotBuilt(
-        f"the analytics file cannot be read: {str(error).splitlines()[0]}",
+        f"the analytics file cannot be read: {message}",
         where=str(path),
-        fix="remove it, then: claims aggregate",
+        fix=next(fixes, "remove it, then: claims aggregate"),
     )
 
 
@@ -230,6 +261,8 @@ def _identity(path: Path) -> tuple[int, int, int]:
         status = path.stat()
     except FileNotFoundError:
         raise NotBuilt("the analytics are not built yet", where=str(path), fix="claims aggregate") from None
+    except PermissionError as error:
+        raise _unreadable(path, error) from error
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
@@ -238,11 +271,14 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> BuiltFrom:
 
     Raises:
         NotBuilt: there is none, or it cannot be read, or another version built it.
+        TooBusy: there is no memory for it.
     """
     _identity(path)  # says of a missing file that the analytics are not built yet
     try:
         attach_read_only(connection, path)
         built_from = select_built_from(connection)
+    except duckdb.OutOfMemoryException as error:
+        raise _too_busy("there is not enough memory to open the analytics") from error
     except duckdb.Error as error:
         raise _unreadable(path, error) from error
     if built_from is None or built_from.models_digest != models_digest():

@@ -1,5 +1,9 @@
+import os
 import resource
 import shutil
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -156,6 +160,28 @@ def test_a_file_of_rows_leaves_nothing_behind(published: Path) -> None:
     assert list(spill.iterdir()) == []
 
 
+def test_a_file_is_written_also_after_the_folder_for_it_was_removed(published: Path) -> None:
+    view = View(published)
+    (spill,) = published.parent.glob(".a.duckdb.spill-*")
+    spill.rmdir()
+    view.write(COUNT, options="format csv").close()
+
+
+def test_a_file_whose_folder_cannot_be_written_is_refused_for_now(published: Path) -> None:
+    view = View(published)
+    (spill,) = published.parent.glob(".a.duckdb.spill-*")
+    spill.rmdir()
+    spill.touch()
+    with pytest.raises(TooBusy, match="a file of the dashboard's own cannot be written: File exists"):
+        view.write(COUNT, options="format csv")
+
+
+def test_a_build_is_refused_for_now_where_the_folder_to_spill_to_cannot_be_made(published: Path) -> None:
+    named = published.rename(published.with_name("a" * 240))  # its folder's name would be too long
+    with pytest.raises(TooBusy, match="cannot be written: File name too long"):
+        Analytics(named).view()
+
+
 @contextmanager
 def a_full_disk() -> Iterator[None]:
     """Let a file of more than 100 bytes fail as on a full disk."""
@@ -251,6 +277,51 @@ def test_a_file_is_refused_while_the_analytics_cannot_be_read(published: Path, i
     with pytest.raises(NotBuilt, match="cannot be read" if is_there else "not built yet"):
         view.write(COUNT, options="format csv")
     assert view.select(COUNT) == [{"n": 5}], "what is open stays so"
+
+
+def test_a_file_that_a_program_writes_is_said_to_be_held_by_it(published: Path) -> None:
+    """The file is sound, so the advice is not to remove it."""
+    writes = "import sys, duckdb; held = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", writes, str(published)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout
+        writer.stdout.readline()
+        with pytest.raises(NotBuilt, match="Could not set lock") as refused:
+            Analytics(published).view()
+        writer.communicate()
+    assert refused.value.fix.startswith("end the program that has it open for writing")
+    assert Analytics(published).view().select(COUNT) == [{"n": 5}]
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Act as a user who is not root, whom permissions do not stop."""
+    users = os.getresuid()
+    if 0 in users:
+        os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(*users)
+
+
+@pytest.mark.parametrize("closed", ["file", "folder"])
+def test_a_file_of_somebody_else_is_said_to_be_not_allowed(published: Path, closed: str) -> None:
+    with tempfile.TemporaryDirectory() as parent:  # in pytest's folder, which is closed to others, it could not be seen
+        Path(parent).chmod(0o755)
+        folder = Path(parent, "home")
+        folder.mkdir()
+        file = Path(shutil.copy(published, folder))
+        (file if closed == "file" else folder).chmod(0)
+        with as_nobody(), pytest.raises(NotBuilt, match="Permission denied") as refused:
+            Analytics(file).view()
+        folder.chmod(0o755)
+    assert refused.value.fix == "let the user who runs the dashboard read it"
+
+
+def test_a_file_for_which_there_is_no_memory_is_refused_for_now(published: Path) -> None:
+    with pytest.raises(TooBusy, match="not enough memory"):
+        View(published, memory_limit="1KB")
 
 
 @pytest.mark.parametrize("answer", ["select", "write"])
