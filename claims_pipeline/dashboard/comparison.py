@@ -45,20 +45,15 @@ def comparison(view: View, filters: Filters) -> Comparison:
     first, last = days_chosen(view, filters)
     if not (filters.received_from or filters.received_to):
         first = last - timedelta(days=max(min(DEFAULT_DAYS, ((last - first).days + 1) // 2), 1) - 1)
+    if first > last:  # the lake has none of the days
+        return Comparison(first, last, first, last, is_covered=False)
     before_first, before_last = _before(first, last, filters.compare)
-    return Comparison(
-        first, last, before_first, before_last, is_covered=view.built_from.first_day <= before_first and first <= last
-    )
+    return Comparison(first, last, before_first, before_last, is_covered=view.built_from.first_day <= before_first)
 
 
 def compared_days(view: View, compared: Comparison) -> ComparedDays:
     """Return the days that are compared, and why they are not if the lake does not have them."""
-    reason = (
-        ""
-        if compared.is_covered
-        else f"There is nothing to compare with: the lake has no claims from before "
-        f"{name_of('day', view.built_from.first_day)}."
-    )
+    reason = "" if compared.is_covered else f"There is nothing to compare: {_lacking(view, compared)}."
     return ComparedDays(
         first_day=compared.first,
         last_day=compared.last,
@@ -68,20 +63,32 @@ def compared_days(view: View, compared: Comparison) -> ComparedDays:
     )
 
 
+def _lacking(view: View, compared: Comparison) -> str:
+    """Return what the lake lacks of the days that are compared, in words."""
+    if compared.first > compared.last:
+        first, last = (name_of("day", day) for day in (view.built_from.first_day, view.built_from.last_day))
+        return f"the lake has claims from {first} to {last}"
+    return f"the lake has no claims from before {name_of('day', view.built_from.first_day)}"
+
+
 def _before(first: date, last: date, compare: Compare) -> tuple[date, date]:
+    are_whole_months = first.day == 1 and last.day == monthrange(last.year, last.month)[1]
     if compare == "year":
-        return _month_shifted(first, -12), _month_shifted(last, -12)
+        before_last = _month_shifted(last, -12)
+        return _month_shifted(first, -12), _last_of_month(before_last) if are_whole_months else before_last
     before_last = first - timedelta(days=1)
-    if first.day == 1 and last.day == monthrange(last.year, last.month)[1]:
+    if are_whole_months:
         months = (last.year - first.year) * 12 + last.month - first.month + 1
         return _month_shifted(first, -months), before_last
     return first - timedelta(days=(last - first).days + 1), before_last
 
 
 def _month_shifted(day: date, months: int) -> date:
-    """Return the same day of another month, or the last of that month; the last of a month stays the last."""
+    """Return the same day of another month, or the last of a month that does not have it."""
     index = day.year * 12 + day.month - 1 + months
-    year, month = max(index // 12, 1), index % 12 + 1
-    length = monthrange(year, month)[1]
-    is_last = day.day == monthrange(day.year, day.month)[1]
-    return date(year, month, length if is_last else min(day.day, length))
+    month = date(max(index // 12, 1), index % 12 + 1, 1)
+    return month.replace(day=min(day.day, _last_of_month(month).day))
+
+
+def _last_of_month(day: date) -> date:
+    return day.replace(day=monthrange(day.year, day.month)[1])

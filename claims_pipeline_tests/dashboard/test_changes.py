@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import duckdb
 import httpx
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -74,7 +75,15 @@ def test_what_is_new_or_gone_is_mix() -> None:
 def test_whole_months_are_compared_with_whole_months() -> None:
     assert _before(date(2025, 3, 1), date(2025, 3, 31), "before") == (date(2025, 2, 1), date(2025, 2, 28))
     assert _before(date(2024, 2, 1), date(2024, 2, 29), "year") == (date(2023, 2, 1), date(2023, 2, 28))
+    assert _before(date(2025, 2, 1), date(2025, 2, 28), "year") == (date(2024, 2, 1), date(2024, 2, 29))
     assert _before(date(2025, 3, 10), date(2025, 3, 16), "before") == (date(2025, 3, 3), date(2025, 3, 9))
+
+
+def test_days_are_compared_with_the_same_days_of_the_year_before() -> None:
+    february_28 = date(2025, 2, 28)
+    assert _before(february_28, february_28, "year") == (date(2024, 2, 28), date(2024, 2, 28))
+    assert _before(date(2025, 2, 15), february_28, "year") == (date(2024, 2, 15), date(2024, 2, 28))
+    assert _before(date(2024, 2, 29), date(2024, 3, 1), "year") == (date(2023, 2, 28), date(2023, 3, 1))
 
 
 @given(first=st.dates(date(2020, 1, 1)), days=st.integers(0, 400))
@@ -98,6 +107,19 @@ def test_days_before_the_lake_are_no_comparison(client: httpx.Client) -> None:
     answer = client.get("/api/what-changed?received_from=2025-01-10&received_to=2025-02-03").json()
     assert "no claims from before Jan 10, 2025" in answer["compared"]["reason"]
     assert answer["items"] == []
+
+
+@pytest.mark.parametrize("compare", ["before", "year"])
+@pytest.mark.parametrize("days", ["received_from=9999-12-31", "received_to=0001-01-01", "received_from=2025-02-04"])
+@pytest.mark.parametrize("route", ["cards", "what-changed", "charts/cost-trend"])
+def test_days_that_the_lake_does_not_have_are_no_comparison(
+    client: httpx.Client, route: str, days: str, compare: str
+) -> None:
+    answer = client.get(f"/api/{route}?{days}&compare={compare}")
+    assert answer.status_code == 200
+    if route != "charts/cost-trend":
+        reason = answer.json()["compared"]["reason"]
+        assert reason == "There is nothing to compare: the lake has claims from Jan 10, 2025 to Feb 3, 2025."
 
 
 def test_the_change_under_a_search_for_patients_has_no_parts(client: httpx.Client) -> None:
