@@ -1,12 +1,14 @@
 """The routes of the JSON API."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO, Annotated, Any
 
 from anyio import from_thread, move_on_after
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 
 from claims_pipeline import __version__
@@ -19,7 +21,7 @@ from claims_pipeline.dashboard.changes import ChangeQuery, WhatChanged, what_cha
 from claims_pipeline.dashboard.charts import CHARTS, Chart, ChartQuery
 from claims_pipeline.dashboard.concentration import Concentration, Course, concentration, concentration_course
 from claims_pipeline.dashboard.details import ClaimDetail, PatientDetail, claim_as_fhir, claim_detail, patient_detail
-from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
+from claims_pipeline.dashboard.dimensions import DIMENSIONS, FILTERING, Dimension
 from claims_pipeline.dashboard.download import claims_csv, claims_parquet
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimPage, ClaimQuery, PatientPage, PatientQuery, claim_page, patient_page
@@ -35,11 +37,31 @@ NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description
 PIECE_BYTES = 1 << 20
 MESSAGE_SECONDS = 0.05
 
+REPEATED = {"status", "figures", *FILTERING}
+"""Parameters that may have several values."""
+OLDER_NAMES = {"created_from": "received_from", "created_to": "received_to"}
+
+
+def require_one_value(request: Request) -> None:
+    """Refuse a request that gives a parameter of one value twice: the figures would be those of one of the two.
+
+    Raises:
+        RequestValidationError: names the parameters.
+    """
+    given = Counter(OLDER_NAMES.get(name, name) for name, _ in request.query_params.multi_items())
+    twice = [name for name, count in given.items() if count > 1 and name not in REPEATED]
+    if twice:
+        raise RequestValidationError(
+            [{"type": "given_twice", "loc": ("query", name), "msg": "should be given once"} for name in twice]
+        )
+
+
 router = APIRouter(
+    dependencies=[Depends(require_one_value)],
     responses={
         422: {"model": Problem, "description": "A parameter is wrong"},
         503: {"model": Problem, "description": "The analytics are not built yet, or too much was asked at once"},
-    }
+    },
 )
 
 

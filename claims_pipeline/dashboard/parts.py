@@ -76,9 +76,12 @@ _READERS: Mapping[str, Callable[[str], object]] = {"date": parse_day, "bigint": 
 
 
 def _require_place(text: str) -> str:
-    if text != END:
-        Place.parse(text)
+    Place.parse(text)
     return text
+
+
+def _require_place_or_end(text: str) -> str:
+    return text if text == END else _require_place(text)
 
 
 _COUNT = Field(default=50, ge=1, le=1_000, description="Items in one answer.")
@@ -93,6 +96,7 @@ _BEFORE = Field(
     default="", description=f"Place of the item behind the part, as in `previous`; {END!r} for the last part."
 )
 PlaceText = Annotated[str, AfterValidator(lambda text: text and _require_place(text))]
+PlaceOrEndText = Annotated[str, AfterValidator(lambda text: text and _require_place_or_end(text))]
 
 
 class ListQuery(BaseModel):
@@ -102,7 +106,7 @@ class ListQuery(BaseModel):
     count: int = _COUNT
     offset: int = _OFFSET
     after: PlaceText = _AFTER
-    before: PlaceText = _BEFORE
+    before: PlaceOrEndText = _BEFORE
 
     @model_validator(mode="after")
     def _one_way_to_the_part(self) -> Self:

@@ -30,7 +30,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     def wrong_parameters(request: Request, error: RequestValidationError) -> JSONResponse:
         found = error.errors()
         message = "; ".join(_sentence(one["loc"], one["type"], one["msg"]) for one in found)
-        by_parameter = {name: _plain(one["msg"]) for one in reversed(found) if (name := _name(one["loc"]))}
+        by_parameter = {name: _said(one["type"], one["msg"]) for one in reversed(found) if (name := _name(one["loc"]))}
         return problem(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             message,
@@ -80,14 +80,16 @@ def _sentence(location: tuple[int | str, ...], kind: str, message: str) -> str:
     name = _name(location)
     if kind == "extra_forbidden":
         return f"there is no parameter {name}"
-    return f"{name} {_plain(message)}" if name else _plain(message)
+    return f"{name} {_said(kind, message)}" if name else _said(kind, message)
 
 
 def _name(location: tuple[int | str, ...]) -> str:
     return ".".join(part for part in location[1:] if isinstance(part, str))
 
 
-def _plain(message: str) -> str:
+def _said(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "is no parameter of this route"
     plain = message.removeprefix("Value error, ").removeprefix("Input ")
     return f"{plain[:1].lower()}{plain[1:]}"
 

@@ -1,6 +1,7 @@
 """Every error of every route has the same shape and says what to do."""
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import httpx
@@ -18,8 +19,8 @@ FILTERED_ROUTES = ["/api/stats", "/api/claims", *CHART_ROUTES]
 ROUTES_WITH_FIGURES = [*FILTERED_ROUTES, "/api/patients"]
 
 
-def problem(answer: httpx.Response) -> dict[str, str]:
-    body: dict[str, str] = answer.json()
+def problem(answer: httpx.Response) -> dict[str, Any]:
+    body: dict[str, Any] = answer.json()
     assert answer.headers["content-type"] == "application/json"
     assert list(body) == ["message", "where", "fix", "parameters"]
     assert all(body[name] for name in ("message", "where", "fix"))
@@ -38,6 +39,8 @@ def problem(answer: httpx.Response) -> dict[str, str]:
         ("patient=", "patient string should have at least 1 character"),
         ("patient=%20", "patient string should have at least 1 character"),
         ("statuss=active", "there is no parameter statuss"),
+        ("received_from=2025-01-01&received_from=2025-02-01", "received_from should be given once"),
+        ("created_to=2025-01-01&received_to=2025-02-01", "received_to should be given once"),
     ],
 )
 def test_a_wrong_filter_is_named(client: httpx.Client, route: str, query: str, message: str) -> None:
@@ -49,7 +52,9 @@ def test_a_wrong_filter_is_named(client: httpx.Client, route: str, query: str, m
 
 
 @pytest.mark.parametrize("route", ["/api/claims", "/api/patients"])
-@pytest.mark.parametrize("query", ["count=0", "count=1001", "offset=-1", "offset=1000001", "sort=npi", "count=many"])
+@pytest.mark.parametrize(
+    "query", ["count=0", "count=1001", "offset=-1", "offset=1000001", "sort=npi", "count=many", "after=end"]
+)
 def test_a_wrong_part_of_a_list_is_named(client: httpx.Client, route: str, query: str) -> None:
     answer = client.get(f"{route}?{query}")
     assert answer.status_code == 422
@@ -60,6 +65,18 @@ def test_what_is_wrong_is_told_parameter_by_parameter(client: httpx.Client) -> N
     body = client.get("/api/claims?status=denied&received_to=2025-02-30&sort=npi").json()
     assert set(body["parameters"]) == {"sort", "received_to", "status"}
     assert body["parameters"]["received_to"] == "should be a day such as 2025-01-31, not '2025-02-30'"
+
+
+def test_a_parameter_that_is_not_there_is_told_in_words(client: httpx.Client) -> None:
+    assert client.get("/api/stats?statuss=active").json()["parameters"] == {"statuss": "is no parameter of this route"}
+
+
+def test_a_parameter_may_be_repeated_where_it_has_several_values(client: httpx.Client) -> None:
+    assert client.get("/api/claims?status=active&status=draft&state=CA&state=TX").status_code == 200
+    assert problem(client.get("/api/claims?count=5&count=7&sort=claim_id&sort=claim_id"))["parameters"] == {
+        "count": "should be given once",
+        "sort": "should be given once",
+    }
 
 
 def test_all_wrong_parameters_are_named_at_once(client: httpx.Client) -> None:
