@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.dimensions import Dimension
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.measures import MEASURES, MeasureName, plain_number
+from claims_pipeline.dashboard.measures import MEASURES, Measure, MeasureName, plain_number
 from claims_pipeline.dashboard.members import NOT_JOINED, members
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
@@ -59,11 +59,13 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
         NoSuchFigure: one of the query's figures, other than its measure, is not known of lines.
     """
     measure, measures = _measures(dimension, query)
-    table, where = ("claim_lines", query.where_of_lines) if dimension.is_of_lines else ("claims_current", query.where)
-    figures = ", ".join(f"{sql} as {name}" for name, sql in measures.items())
+    is_of_lines = dimension.is_of_lines
+    table, where = ("claim_lines", query.where_of_lines) if is_of_lines else ("claims_current", query.where)
+    figures = ", ".join(f"{one.of_values(query.charged, is_of_lines=is_of_lines)} as {one.name}" for one in measures)
+    of_all = ", ".join(f"{one.of_all(query.charged, is_of_lines=is_of_lines)} as {one.name}" for one in measures)
     order = "value desc" if dimension.grain else f"{measure} desc nulls last, value"
     by_value, overall = NOT_JOINED, NOT_JOINED
-    if any("member_months" in one for one in measures.values()):
+    if any(one.is_per_member for one in measures):
         by_value, overall = members(view, query, dimension), members(view, query)
     sql = (
         f"{by_value.with_clause}\n"
@@ -72,7 +74,7 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
     )
     rows = view.select_remembered(sql, *by_value.parameters, *query.parameters)
     total = view.select_remembered(
-        f"{overall.with_clause} select {figures} from {table} {overall.join} {where}",
+        f"{overall.with_clause} select {of_all} from {table} {where}",
         *overall.parameters,
         *query.parameters,
     )
@@ -86,19 +88,15 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
     )
 
 
-def _measures(dimension: Dimension, query: BreakdownQuery) -> tuple[str, dict[str, str]]:
-    """Return the measure that orders the values, and the SQL of each measure that the query asks for, by name."""
-    known = {
-        name: (measure.sql_of_lines if dimension.is_of_lines else measure.sql).format(charged=f"where {query.charged}")
-        for name, measure in MEASURES.items()
-        if measure.sql_of_lines or not dimension.is_of_lines
-    }
+def _measures(dimension: Dimension, query: BreakdownQuery) -> tuple[str, list[Measure]]:
+    """Return the name of the measure that orders the values, and the measures that the query asks for."""
+    known = [name for name, measure in MEASURES.items() if measure.sql_of_lines or not dimension.is_of_lines]
     if any(name not in known and name != query.measure for name in query.figures):
         *names, last = (f"'{name}'" for name in known)
         raise NoSuchFigure(f"figures should be {', '.join(names)} or {last}")
-    measure = query.measure if query.measure in known else next(iter(known))
-    asked = {measure, *query.figures} if query.figures else known.keys()
-    return measure, {name: sql for name, sql in known.items() if name in asked}
+    measure = query.measure if query.measure in known else known[0]
+    asked = {measure, *query.figures} if query.figures else known
+    return measure, [MEASURES[name] for name in known if name in asked]
 
 
 def _items(rows: Rows, dimension: Dimension) -> list[BreakdownRow]:

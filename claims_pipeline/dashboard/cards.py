@@ -9,8 +9,15 @@ from claims_pipeline.dashboard.charts.periods import complete_periods
 from claims_pipeline.dashboard.comparison import ComparedDays, Comparison, compared_days, comparison
 from claims_pipeline.dashboard.concentration import concentration, shares_sql
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.measures import MEASURES, Measure, plain_number
-from claims_pipeline.dashboard.members import NOT_JOINED, Bucket, days_chosen, members, members_by_bucket
+from claims_pipeline.dashboard.measures import MEASURES, plain_number
+from claims_pipeline.dashboard.members import (
+    NOT_JOINED,
+    Bucket,
+    days_chosen,
+    members,
+    members_by_bucket,
+    values_with_members,
+)
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 SHOWN: tuple[str, ...] = (
@@ -101,9 +108,9 @@ def _compared(view: View, filters: Filters, compared: Comparison, now: Figures) 
 
 def _figures(view: View, filters: Filters) -> Figures:
     joined = members(view, filters)
-    figures = ", ".join(f"{_measured(MEASURES[name], filters)} as {name}" for name in SHOWN)
+    figures = ", ".join(f"{MEASURES[name].of_all(filters.charged)} as {name}" for name in SHOWN)
     row = view.select_remembered(
-        f"{joined.with_clause} select {figures} from claims_current {joined.join} {filters.where}",
+        f"{joined.with_clause} select {figures} from claims_current {filters.where}",
         *joined.parameters,
         *filters.parameters,
     )[0]
@@ -112,16 +119,13 @@ def _figures(view: View, filters: Filters) -> Figures:
 
 
 def _sql(view: View, filters: Filters, name: str) -> str:
-    joined = members(view, filters) if "member_months" in MEASURES[name].sql else NOT_JOINED
+    measure = MEASURES[name]
+    joined = members(view, filters) if measure.is_per_member else NOT_JOINED
     sql = (
-        f"{joined.with_clause}\nselect {_measured(MEASURES[name], filters)} as {name}\n"
-        f"from claims_current {joined.join}\n{filters.where}"
+        f"{joined.with_clause}\nselect {measure.of_all(filters.charged)} as {name}\n"
+        f"from claims_current\n{filters.where}"
     )
     return shown_sql(sql, [*joined.parameters, *filters.parameters])
-
-
-def _measured(measure: Measure, filters: Filters) -> str:
-    return measure.sql.format(charged=f"where {filters.charged}")
 
 
 def _top_sql(filters: Filters) -> str:
@@ -135,13 +139,21 @@ def _course(view: View, filters: Filters) -> list[Figures]:
         return []
     start = f"date_trunc('{shown[0].grain}', received_date)::date"
     joined = members_by_bucket(filters, [Bucket(one.first, one.first, one.last) for one in shown], start)
-    figures = ", ".join(f"{_measured(MEASURES[name], filters)} as {name}" for name in SHOWN)
+    figures = ", ".join(f"{MEASURES[name].of_values(filters.charged)} as {name}" for name in SHOWN)
     rows = view.select_remembered(
         f"{joined.with_clause} select {start} as bucket, {figures} from claims_current {joined.join} "
         f"{filters.where} group by all",
         *joined.parameters,
         *filters.parameters,
     )
-    found = {row["bucket"]: row for row in rows}
-    nothing = {name: 0 if MEASURES[name].is_additive else None for name in SHOWN}
-    return [{name: plain_number(found.get(one.first, nothing)[name]) for name in SHOWN} for one in shown]
+    found = {row["bucket"]: {name: plain_number(row[name]) for name in SHOWN} for row in rows}
+    has_members = values_with_members(view, joined)
+    return [found.get(one.first) or _without_claims(has_members=one.first in has_members) for one in shown]
+
+
+def _without_claims(*, has_members: bool) -> Figures:
+    """Return the figures of days without claims: nothing for each member, if there are members."""
+    return {
+        name: 0 if MEASURES[name].is_additive or (MEASURES[name].is_per_member and has_members) else None
+        for name in SHOWN
+    }

@@ -21,9 +21,9 @@ class Measure:
         title: as a person reads it.
         unit: of the figure.
         meaning: one sentence for the documentation.
-        sql: over `claims_current`; `{charged}` is the filter that selects the claims whose charges count. The column
-            `member_months` holds the member months of the days and members that are chosen, the same in each row;
-            `months_chosen` says how many months the days are.
+        sql: over `claims_current`; `{charged}` is the filter that selects the claims whose charges count,
+            `{member_months}` the member months of the days and members that are chosen, `{months_chosen}` how many
+            months the days are.
         sql_of_lines: the same over `claim_lines`, for a breakdown of lines; empty if it has no meaning there.
         why_not_additive: why the figures of the values of a dimension of claims do not add up to the figure of all;
             empty if they do.
@@ -43,6 +43,26 @@ class Measure:
     def is_additive(self) -> bool:
         """Whether the figures of the values of a dimension of claims add up to the figure of all."""
         return not self.why_not_additive
+
+    @property
+    def is_per_member(self) -> bool:
+        """Whether it is divided by members, or counts them."""
+        return "{member_months}" in self.sql
+
+    def of_values(self, charged: str, *, is_of_lines: bool = False) -> str:
+        """Return its SQL for a query with GROUP BY over the claims, or lines, that are joined to `members`."""
+        sql = self.sql_of_lines if is_of_lines else self.sql
+        months = {name: f"any_value({name})" for name in _OF_MEMBERS_TABLE}
+        return sql.format(charged=f"where {charged}", **months)
+
+    def of_all(self, charged: str, *, is_of_lines: bool = False) -> str:
+        """Return its SQL for one row over all claims, or lines; `members` is there too, also without a claim."""
+        sql = self.sql_of_lines if is_of_lines else self.sql
+        months = {name: f"(select {name} from members)" for name in _OF_MEMBERS_TABLE}
+        return sql.format(charged=f"where {charged}", **months)
+
+
+_OF_MEMBERS_TABLE = ("member_months", "months_chosen")
 
 
 _AVERAGE = "An average of averages weighs small groups as much as large ones."
@@ -129,8 +149,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Members",
                 "members",
                 "Members of the plans in an average month of the days.",
-                "round(any_value(member_months) / any_value(months_chosen), 1)",
-                "round(any_value(member_months) / any_value(months_chosen), 1)",
+                "round({member_months} / {months_chosen}, 1)",
+                "round({member_months} / {months_chosen}, 1)",
                 why_not_additive=_OF_MEMBERS,
             ),
             Measure(
@@ -138,8 +158,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Member months",
                 "months",
                 "Members of the plans, once for each month with a day of coverage.",
-                "round(any_value(member_months), 1)",
-                "round(any_value(member_months), 1)",
+                "round({member_months}, 1)",
+                "round({member_months}, 1)",
                 why_not_additive=_OF_MEMBERS,
             ),
             Measure(
@@ -147,8 +167,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Charges PMPM",
                 "USD",
                 "Charges for each member and month of coverage.",
-                "round(coalesce(sum(total_charge_amount) filter ({charged}), 0)::double / any_value(member_months), 2)",
-                "round(coalesce(sum(charge_amount) filter ({charged}), 0)::double / any_value(member_months), 2)",
+                "round(coalesce(sum(total_charge_amount) filter ({charged}), 0)::double / {member_months}, 2)",
+                "round(coalesce(sum(charge_amount) filter ({charged}), 0)::double / {member_months}, 2)",
                 why_not_additive=_PER_MEMBER,
                 decimals=2,
             ),
@@ -157,8 +177,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Claims per 1,000",
                 "claims",
                 "Claims of every status for 1,000 members and a year of coverage.",
-                "round(count(*) * 12000 / any_value(member_months), 1)",
-                "round(count(distinct claim_number) * 12000 / any_value(member_months), 1)",
+                "round(count(*) * 12000 / {member_months}, 1)",
+                "round(count(distinct claim_number) * 12000 / {member_months}, 1)",
                 why_not_additive=_PER_MEMBER,
                 decimals=1,
             ),

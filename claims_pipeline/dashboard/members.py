@@ -70,6 +70,12 @@ def members_by_bucket(filters: Filters, buckets: Sequence[Bucket], claim_bucket:
     return _members(filters, buckets, "bucket_start", f"left join members on member_value = {claim_bucket}")
 
 
+def values_with_members(view: View, joined: Members) -> set[Any]:
+    """Return the values, or the starts of the buckets, that have members, with or without a claim."""
+    sql = f"{joined.with_clause}\nselect member_value from members where member_months > 0"
+    return {row["member_value"] for row in view.select_remembered(sql, *joined.parameters)}
+
+
 def _members(filters: Filters, buckets: Sequence[Bucket], value: str, join: str, *, column: str = "") -> Members:
     """Return the members by `value`, SQL over the buckets and `column` of member_months."""
     rows = ", ".join(

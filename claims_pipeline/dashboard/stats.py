@@ -107,7 +107,7 @@ def _chosen(view: View, dimension: Dimension, values: list[str]) -> Iterator[Cho
 
 def _sql(filters: Filters) -> str:
     measures = (MEASURES[name] for name in _HEADLINE)
-    figures = ",\n    ".join(f"{one.sql.format(charged=f'where {filters.charged}')} as {one.name}" for one in measures)
+    figures = ",\n    ".join(f"{one.of_all(filters.charged)} as {one.name}" for one in measures)
     return shown_sql(f"select {figures}\nfrom claims_current\n{filters.where}", filters.parameters)
 
 

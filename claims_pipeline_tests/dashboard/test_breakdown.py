@@ -263,6 +263,12 @@ def test_a_breakdown_by_day_of_no_days_is_empty(client: httpx.Client) -> None:
     assert (answer["items"], answer["total"]["claim_count"]) == ([], 0)
 
 
+@pytest.mark.parametrize("path", ["by-state", "by-plan", "by-procedure"])
+def test_without_a_claim_there_are_members_and_no_claims_of_theirs(client: httpx.Client, path: str) -> None:
+    total = client.get(f"/api/stats/{path}?chapter=Ear&received_from=2025-02-01").json()["total"]
+    assert (total["member_count"], total["charge_pmpm"], total["claims_per_1000"]) == (3, 0, 0)
+
+
 def test_the_largest_values_come_first(client: httpx.Client) -> None:
     answer = client.get("/api/stats/by-state?measure=claim_count&count=1").json()
     assert [(item["value"], item["figures"]["claim_count"]) for item in answer["items"]] == [("TX", 3)]

@@ -29,6 +29,7 @@ QUERIES = (
     "patient=O'Neil, x?y",
     "plan_type=marketplace&gender=female",
     "category=laboratory&received_to=2025-01-11",
+    "chapter=Ear",
 )
 
 
@@ -49,6 +50,14 @@ def test_the_sql_of_a_card_gives_its_figure(client: httpx.Client, example_settin
     for item in client.get(f"/api/cards?{query}").json()["items"]:
         [(value,)] = run(example_settings, item["sql"])
         assert (None if value is None else float(value)) == item["value"], item["name"]
+
+
+def test_where_no_claim_counts_members_have_no_charges(client: httpx.Client) -> None:
+    """They are 0 for each member, not unknown; of a search for patients, who are no members, they are unknown."""
+    found = card(client, "charge_pmpm", "chapter=Ear&received_from=2025-01-23&received_to=2025-02-03")
+    assert (found["value"], found["current"], found["before"], set(found["course"])) == (0, 0, 0, {0})
+    of_patients = card(client, "charge_pmpm", "chapter=Ear&patient=ben&received_from=2025-01-23&received_to=2025-02-03")
+    assert (of_patients["value"], set(of_patients["course"])) == (None, {None})
 
 
 @pytest.mark.parametrize("query", QUERIES)

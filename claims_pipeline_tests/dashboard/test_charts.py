@@ -287,6 +287,8 @@ def test_the_map_shows_charges_for_each_member_and_month_of_the_patients_state(c
     assert california["charge_pmpm"] == pytest.approx(350.5 / (january + february), abs=0.01)
     assert california["claims_per_1000"] == pytest.approx(2 * 12_000 / (january + february), abs=0.1)
     assert rows["NY"]["charge_pmpm"] is None
+    of_no_claim = {row["state"]: row for row in values(client, "geography", "chapter=Ear")}
+    assert (of_no_claim["TX"]["charge_pmpm"], of_no_claim["NY"]["charge_pmpm"]) == (0, None)
 
 
 def test_the_map_of_a_search_for_patients_counts_their_claims(client: httpx.Client) -> None:

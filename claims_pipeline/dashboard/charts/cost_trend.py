@@ -21,7 +21,14 @@ from claims_pipeline.dashboard.comparison import comparison
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import Grain, calendar
 from claims_pipeline.dashboard.measures import plain_number
-from claims_pipeline.dashboard.members import NOT_JOINED, Bucket, Members, days_chosen, members_by_bucket
+from claims_pipeline.dashboard.members import (
+    NOT_JOINED,
+    Bucket,
+    Members,
+    days_chosen,
+    members_by_bucket,
+    values_with_members,
+)
 
 ByPeriod = dict[date, dict[str, Any]]
 
@@ -130,15 +137,8 @@ def _by_period(view: View, filters: Filters, grain: Grain, shown: Sequence[tuple
     )
     rows, sql = rows_by_period(view, filters, grain, columns, joined)
     charged = {row.pop("period"): {name: plain_number(value) for name, value in row.items()} for row in rows}
-    return {begin: _NO_CLAIMS | {"charge_pmpm": 0.0} for begin in _with_members(view, joined)} | charged, sql
-
-
-def _with_members(view: View, joined: Members) -> list[date]:
-    """Return the first day of each period in which there are members under the filters."""
-    if joined == NOT_JOINED:
-        return []
-    sql = f"{joined.with_clause}\nselect member_value from members where member_months > 0"
-    return [row["member_value"] for row in view.select_remembered(sql, *joined.parameters)]
+    has_members = values_with_members(view, joined) if joined != NOT_JOINED else set()
+    return {begin: _NO_CLAIMS | {"charge_pmpm": 0.0} for begin in has_members} | charged, sql
 
 
 def _members(view: View, filters: Filters, grain: Grain, shown: Sequence[tuple[date, date]]) -> Members:

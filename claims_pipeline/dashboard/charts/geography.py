@@ -1,13 +1,13 @@
 """Charts of where patients live."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.charts.registry import Spec, charged, chart, counted, specification, whole_ticks
 from claims_pipeline.dashboard.dimensions import DIMENSIONS
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.members import members
+from claims_pipeline.dashboard.members import members, values_with_members
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
 TILES = (
@@ -53,7 +53,7 @@ def geography(view: View, filters: Filters) -> Spec:
     found = {row["patient_state"]: row for row in rows}
     is_per_member = not filters.patient  # a search chooses persons, not members
     shown = "charge_pmpm" if is_per_member else "claim_count"
-    values = _tiles(found)
+    values = _tiles(found, values_with_members(view, joined))
     most = max(value[shown] or 0 for value in values)
     elsewhere = sum(row["claim_count"] for state, row in found.items() if state not in GRID)
     outside = f"; {elsewhere:,} claims outside the states" if elsewhere else ""
@@ -107,17 +107,21 @@ def _color(shown: str, most: float) -> dict[str, Any]:
     }
 
 
-def _tiles(found: Mapping[str, dict[str, Any]]) -> Rows:
-    """Return a row for each tile from the claims, charges and member months of the states that have some."""
+def _tiles(found: Mapping[str, dict[str, Any]], has_members: Collection[str]) -> Rows:
+    """Return a row for each tile from the figures of the states that have claims, and those that have members."""
     return [
-        {"state": state, "column": column, "row": row, **_figures(state, found.get(state))}
+        {"state": state, "column": column, "row": row}
+        | _figures(state, found.get(state) or _without_claims(has_members=state in has_members))
         for state, (column, row) in GRID.items()
     ]
 
 
-def _figures(state: str, found: dict[str, Any] | None) -> dict[str, Any]:
-    if found is None:
-        found = {"claim_count": 0, "charge_amount": 0, "charge_pmpm": None, "claims_per_1000": None}
+def _without_claims(*, has_members: bool) -> dict[str, Any]:
+    nothing = 0.0 if has_members else None
+    return {"claim_count": 0, "charge_amount": 0, "charge_pmpm": nothing, "claims_per_1000": nothing}
+
+
+def _figures(state: str, found: dict[str, Any]) -> dict[str, Any]:
     count, amount, pmpm = found["claim_count"], float(found["charge_amount"]), found["charge_pmpm"]
     said = f", ${pmpm:,.2f} PMPM" if pmpm is not None else ""
     return {
