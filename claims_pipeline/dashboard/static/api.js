@@ -34,4 +34,11 @@ export async function ask(path, { parameters, signal } = {}) {
   return answer;
 }
 
+// Returns parameters with others set.
+export function withOthers(parameters, others) {
+  const all = new URLSearchParams(parameters);
+  for (const [name, value] of Object.entries(others)) all.set(name, value);
+  return all;
+}
+
 export const isAborted = (error) => error.name === "AbortError";

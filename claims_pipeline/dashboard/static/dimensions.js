@@ -5,11 +5,14 @@ const by = document.getElementById("by");
 const PERIODS = ["day", "week", "month"];
 const DIMENSIONS = [...by.options].map((option) => option.value);
 export const FIRST_DIMENSION = by.value;
-// Those whose names are filters; the values of the others are chosen by status or by days of receipt.
-export const FILTERING = [...by.options].filter((option) => !option.dataset.filteredBy).map((option) => option.value);
 
+const optionOf = (dimension) => by.querySelector(`option[value="${dimension}"]`);
+export const titleOf = (dimension) => optionOf(dimension).textContent;
 export const isPeriod = (dimension) => PERIODS.includes(dimension);
-export const titleOf = (dimension) => by.querySelector(`option[value="${dimension}"]`).textContent;
+
+// Returns the filter that selects the values of a dimension, "status" or "days"; nothing if it is the one of its own name.
+export const filteredBy = (dimension) => optionOf(dimension).dataset.filteredBy;
+export const FILTERING = DIMENSIONS.filter((dimension) => !filteredBy(dimension));
 
 // Returns the dimension of the address; one that does not exist is the first.
 export const dimensionOf = (parameters) => (DIMENSIONS.includes(parameters.get("by")) ? parameters.get("by") : FIRST_DIMENSION);

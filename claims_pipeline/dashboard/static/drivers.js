@@ -1,8 +1,10 @@
-// The ranking of a dimension's values by a measure. A click filters by the value.
+// The tab Cost drivers: the values of a dimension, ranked by a measure or by the change in charges. A click filters.
 
-import { dimensionOf, FIRST_DIMENSION, isPeriod, titleOf } from "./dimensions.js";
+import { ask, withOthers } from "./api.js";
+import { dimensionOf, filteredBy, FIRST_DIMENSION, isPeriod, titleOf } from "./dimensions.js";
 import { element, keepingFocus, takeAway } from "./elements.js";
-import { formatCount, formatFigure, formatPercent } from "./format.js";
+import { formatAmount, formatCount, formatFigure, formatPercent, formatSignedAmount, formatSignedPercent } from "./format.js";
+import { changesTable, comparedDays } from "./overview.js";
 
 const by = document.getElementById("by");
 const measure = document.getElementById("measure");
@@ -10,32 +12,115 @@ const bars = document.getElementById("bars");
 
 export const DRIVER_DEFAULTS = { by: FIRST_DIMENSION, measure: measure.value };
 
-export function driversPath(parameters) {
-  const dimension = dimensionOf(parameters);
-  by.value = dimension;
+const CHANGE = "change"; // stands in the list of measures, but compares two ranges of days
+const SHOWN_CHANGES = 20; // as many as the API returns of a measure
+const NARROWEST_BAR = 0.003; // of the width
+const NO_CLAIMS = "No claims match the filters: clear them, or choose other days.";
+const FILTERS_BY_CLICK = "A click on a row shows only its claims.";
+const WHY_NO_CHANGE = { // by the filter that selects the values of a dimension
+  days: "A change compares days with days before, so days, weeks and months have none of their own: choose another dimension.",
+  status: "The status decides which charges count, so it has no change of its own: choose another dimension.",
+};
+
+// Shows in the two lists what the address ranks, and returns it.
+export function rankingOf(parameters) {
+  by.value = dimensionOf(parameters);
   measure.value = parameters.get("measure") ?? DRIVER_DEFAULTS.measure;
   if (!measure.value) measure.value = DRIVER_DEFAULTS.measure;
-  return { path: `/api/stats/by-${dimension.replaceAll("_", "-")}`, measure: measure.value };
+  return { dimension: by.value, measure: measure.value };
 }
 
-export function showDrivers({ dimension, measure: name, items, total, value_count, sql }) {
+// Asks for the ranking by a measure, and for the change in charges. Either is null where it is not shown.
+export function askForDrivers(parameters, filters, signal) {
+  const { dimension, measure: name } = rankingOf(parameters);
+  const path = `/api/stats/by-${dimension.replaceAll("_", "-")}`;
+  return Promise.all([
+    name === CHANGE ? null : ask(path, { parameters: withOthers(filters, { measure: name, figures: name }), signal }),
+    filteredBy(dimension) ? null : ask("/api/what-changed", { parameters: withOthers(filters, { by: dimension }), signal }),
+  ]);
+}
+
+export function showDrivers([ranking, changes]) {
+  if (ranking) showRanking(ranking);
+  else if (!changes) showNone(WHY_NO_CHANGE[filteredBy(by.value)]);
+  else showRankingByChange(changes);
+  showParts(changes);
+}
+
+function showRanking({ dimension, measure: name, items, total, value_count, sql }) {
+  if (!items.length) return showNone(NO_CLAIMS);
   const option = measure.querySelector(`option[value="${name}"]`);
   const most = Math.max(...items.map(({ figures }) => figures[name] ?? 0), 0);
   const isAdditive = option.dataset.additive === "true";
-  keepingFocus(bars, () => bars.replaceChildren(...items.map(({ value, label, figures }) => {
-    const figure = figures[name];
-    const share = isAdditive && total[name] ? ` · ${formatPercent(figure / total[name])}` : "";
+  const rows = items.map((item) => {
+    const figure = item.figures[name];
     const bar = element("span", { className: "measure" });
     bar.style.setProperty("--share", most ? Math.max(figure ?? 0, 0) / most : 0);
-    return element("li", {}, element("button", { type: "button", "data-dimension": dimension, "data-value": value,
-      "data-key": value, title: `Only claims with ${titleOf(dimension)} ${label}` },
-    element("span", { className: "name" }, label), bar, element("span", { className: "number" }, `${formatFigure(figure, option.dataset)}${share}`)));
-  })));
-  const away = document.getElementById("drivers-away");
-  keepingFocus(away, () => away.replaceChildren(...(items.length ? [takeAway({ dimension, items, sql }, "the ranking")] : [])));
-  const first = isPeriod(dimension) ? "latest" : "largest";
-  const shown = value_count > items.length ? `The ${first} ${items.length} of ${formatCount(value_count)}. ` : "";
+    const share = isAdditive && total[name] ? ` · ${formatPercent(figure / total[name])}` : "";
+    return rowOf(dimension, item, bar, `${formatFigure(figure, option.dataset)}${share}`);
+  });
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
-  document.getElementById("drivers-note").textContent = items.length
-    ? `${shown}${instead}A click on a row shows only its claims.` : "No claims match the filters: clear them, or choose other days.";
+  const note = `${firstOf(items.length, value_count, isPeriod(dimension) ? "latest" : "largest")}${instead}${FILTERS_BY_CLICK}`;
+  return showRows(rows, note, takeAway({ dimension, items, sql }, "the ranking"));
+}
+
+function showRankingByChange({ by: dimension, compared, items, total, sql }) {
+  if (compared.reason) return showNone(compared.reason);
+  if (!items.length) return showNone(NO_CLAIMS);
+  const changes = items.map(withChange);
+  const shown = changes.slice(0, SHOWN_CHANGES);
+  const amounts = shown.map(({ figures }) => figures.change_amount);
+  const [low, high] = [Math.min(0, ...amounts), Math.max(0, ...amounts)];
+  const rows = shown.map((item) => rowOf(dimension, item, divergingBar(item.figures.change_amount, low, high), changeInWords(item.figures)));
+  const note = `${comparedDays(compared)} Charges went from ${formatAmount(total.before_amount)} to ${formatAmount(total.after_amount)}. `
+    + `${firstOf(shown.length, changes.length, "largest")}${FILTERS_BY_CLICK}`;
+  return showRows(rows, note, takeAway({ dimension, items: changes, sql }, "the ranking"));
+}
+
+function withChange({ value, label, before_amount, after_amount }) {
+  const change_amount = Math.round(100 * (after_amount - before_amount)) / 100;
+  const change_percent = before_amount > 0 ? Math.round((1000 * change_amount) / before_amount) / 10 : null;
+  return { value, label, figures: { before_amount, after_amount, change_amount, change_percent } };
+}
+
+function changeInWords({ before_amount, change_amount, change_percent }) {
+  const relative = change_percent === null ? "" : ` · ${formatSignedPercent(change_percent / 100)}`;
+  return `${formatSignedAmount(change_amount)}${before_amount === 0 ? " · new" : relative}`;
+}
+
+// A bar from the line at zero, to the right for more and to the left for less.
+function divergingBar(amount, low, high) {
+  const span = high - low || 1;
+  const bar = element("span", { className: `step ${amount < 0 ? "less" : "more"}` });
+  bar.style.setProperty("--from", (Math.min(amount, 0) - low) / span);
+  bar.style.setProperty("--size", Math.max(Math.abs(amount) / span, NARROWEST_BAR));
+  const place = element("span", { className: "measure diverging" }, bar);
+  place.style.setProperty("--zero", -low / span);
+  return place;
+}
+
+const firstOf = (shown, all, which) => (all > shown ? `The ${which} ${shown} of ${formatCount(all)}. ` : "");
+
+const rowOf = (dimension, { value, label }, bar, said) =>
+  element("li", {}, element("button", { type: "button", "data-dimension": dimension, "data-value": value, "data-key": value,
+    title: `Only claims with ${titleOf(dimension)} ${label}` },
+  element("span", { className: "name" }, label), bar, element("span", { className: "number" }, said)));
+
+const showNone = (reason) => showRows([], reason);
+
+function showRows(rows, note, ...away) {
+  const files = document.getElementById("drivers-away");
+  keepingFocus(bars, () => bars.replaceChildren(...rows));
+  keepingFocus(files, () => files.replaceChildren(...away));
+  document.getElementById("drivers-note").textContent = note;
+}
+
+// The parts of the change: members, use, mix and price. Where the ranking has said why there is none, it is not said again.
+function showParts(changes) {
+  const isSaid = measure.value === CHANGE && Boolean(changes?.compared.reason);
+  document.getElementById("driven").closest("section").hidden = !changes || isSaid;
+  if (!changes) return;
+  document.getElementById("driven-title").textContent = `What changed by ${titleOf(changes.by).toLowerCase()}`;
+  document.getElementById("driven-note").textContent = comparedDays(changes.compared);
+  changesTable(document.getElementById("driven"), changes);
 }

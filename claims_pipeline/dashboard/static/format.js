@@ -21,6 +21,9 @@ export const formatAmount = (value) => (value === null ? "–" : dollars.format(
 export const formatLargeAmount = (value) => (value < 1_000_000 ? dollars : shortDollars).format(value);
 export const formatDay = (value) => day.format(new Date(`${value}T00:00:00Z`));
 export const formatPercent = (value) => percent.format(value);
+const sign = (value) => (value > 0 ? "+" : value < 0 ? "−" : "");
+export const formatSignedAmount = (value) => `${sign(value)}${formatAmount(Math.abs(value))}`;
+export const formatSignedPercent = (value) => `${sign(value)}${formatPercent(Math.abs(value))}`;
 export const formatMoment = (value) => moment.format(new Date(value));
 
 // A measure by its unit and its digits after the point.

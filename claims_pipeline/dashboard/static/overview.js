@@ -1,7 +1,7 @@
 // What changed: the cards with their changes, the split of the change in charges, and what is worth a look.
 
 import { element, keepingFocus, sqlOf, valueOf } from "./elements.js";
-import { formatAmount, formatCount, formatDay, formatFigure, formatPercent } from "./format.js";
+import { formatAmount, formatCount, formatDay, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
 
 const cards = document.getElementById("cards");
 const look = document.getElementById("look");
@@ -69,7 +69,6 @@ export function showCourse(name, course) {
 }
 
 const daysOf = (first, last) => `${formatDay(first)} to ${formatDay(last)}`;
-const signed = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${formatAmount(Math.abs(value))}`;
 
 export function showChanges(changes) {
   const { total, compared } = changes;
@@ -88,7 +87,7 @@ export function changesTable(place, { by, items, compared, sql }) {
   const rows = shown.map((one) => element("tr", {},
     element("th", { scope: "row" }, valueOf(by, one.value, one.label)),
     ...[one.after_amount - one.before_amount, ...EFFECTS.map(([name]) => one.effects[name])].map((value) =>
-      element("td", { className: "number" }, signed(value)))));
+      element("td", { className: "number" }, formatSignedAmount(value)))));
   const more = items.length > shown.length ? `The ${shown.length} largest of ${items.length}` : "";
   return keepingFocus(place, () => place.replaceChildren(
     element("table", {}, element("thead", {}, element("tr", {}, ...head.map((title, index) =>
@@ -103,7 +102,7 @@ function steps({ before_amount, after_amount, effects }) {
   const bars = [["Before", "charges of the days before", 0, before_amount, formatAmount(before_amount), "whole"]];
   for (const [name, title, meaning] of EFFECTS) {
     const next = level + effects[name];
-    bars.push([title, meaning, Math.min(level, next), Math.max(level, next), signed(effects[name]), effects[name] < 0 ? "less" : "more"]);
+    bars.push([title, meaning, Math.min(level, next), Math.max(level, next), formatSignedAmount(effects[name]), effects[name] < 0 ? "less" : "more"]);
     level = next;
   }
   bars.push(["After", "charges of the days compared", 0, after_amount, formatAmount(after_amount), "whole"]);

@@ -1,11 +1,10 @@
 // What each tab asks the API, and how it shows the answers.
 
-import { ask } from "./api.js";
+import { ask, withOthers } from "./api.js";
 import { askForCharts, drawCharts } from "./charts.js";
 import { choices } from "./choices.js";
-import { dimensionOf, FILTERING, titleOf } from "./dimensions.js";
-import { driversPath, showDrivers } from "./drivers.js";
-import { changesTable, comparedDays, showCards, showChanges, showCourse, showWorthALook } from "./overview.js";
+import { askForDrivers, rankingOf, showDrivers } from "./drivers.js";
+import { showCards, showChanges, showCourse, showWorthALook } from "./overview.js";
 import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
 import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, listOf, sortOf } from "./state.js";
@@ -37,17 +36,9 @@ export const PARTS = {
     },
   },
   drivers: {
-    subject: (parameters, filters) => `${driversPath(parameters).path} ${driversPath(parameters).measure} ${filters}`,
-    ask: (parameters, filters, signal) => {
-      const { path, measure } = driversPath(parameters);
-      const by = dimensionOf(parameters);
-      return Promise.all([ask(path, { parameters: withOthers(filters, { measure, figures: measure }), signal }),
-        FILTERING.includes(by) ? ask("/api/what-changed", { parameters: withOthers(filters, { by }), signal }) : null]);
-    },
-    show: ([drivers, changes]) => {
-      showDrivers(drivers);
-      showChangesBy(changes);
-    },
+    subject: (parameters, filters) => `${Object.values(rankingOf(parameters))} ${filters}`,
+    ask: askForDrivers,
+    show: showDrivers,
   },
   members: {
     subject: (parameters, filters) => filters,
@@ -73,18 +64,3 @@ export const PARTS = {
     },
   },
 };
-
-function withOthers(filters, others) {
-  const parameters = new URLSearchParams(filters);
-  for (const [name, value] of Object.entries(others)) parameters.set(name, value);
-  return parameters;
-}
-
-// `changes` is null for a dimension whose values are periods or statuses: the days are compared as a whole.
-function showChangesBy(changes) {
-  document.getElementById("driven").closest("section").hidden = !changes;
-  if (!changes) return;
-  document.getElementById("driven-title").textContent = `What changed by ${titleOf(changes.by).toLowerCase()}`;
-  document.getElementById("driven-note").textContent = comparedDays(changes.compared);
-  changesTable(document.getElementById("driven"), changes);
-}
