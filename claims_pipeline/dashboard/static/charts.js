@@ -4,6 +4,7 @@ import { ask, Problem } from "./api.js";
 import { csvOf, element, keepingFocus, sqlOf } from "./elements.js";
 import { formatAs } from "./format.js";
 
+const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Map(); // chart name -> { view, shape }
 let choose = () => {};
 
@@ -100,6 +101,7 @@ async function draw(name, plot, specification) {
     return;
   }
   await loadVega();
+  plot.dataset.scheme = darkScheme.matches ? "dark" : "light"; // print turns a dark drawing round
   before?.view.finalize();
   drawn.delete(name);
   // ast: expressions are interpreted, because the page's policy forbids making code from text
