@@ -66,7 +66,7 @@ def cost_trend(view: View, filters: ChartQuery) -> Spec:
         layer=[
             SHADE,
             *(
-                [_GREY | {"encoding": {"y": _axis_of(f"before_{drawn}"), "description": {"value": ""}}}]
+                [_grey(shown) | {"encoding": {"y": _axis_of(f"before_{drawn}"), "description": {"value": ""}}}]
                 if before
                 else []
             ),
@@ -109,8 +109,13 @@ _NO_CLAIMS = {"charge_amount": 0.0, "claim_count": 0, "average_charge_amount": N
 _PER_MEMBER = {"charge_amount": "", "charge_pmpm": " for each member and month"}
 _COMPARED = {"charge_amount": "Compared with", "charge_pmpm": "PMPM compared with"}
 _NO_MEMBERS = "; charges PMPM are known only by receipt and without a search for patients"
-_GREY = {"mark": {"type": "line", "color": "#8b93a1", "strokeDash": [5, 4], "aria": False, "tooltip": None}}
-"""The charges that are compared with, period by period."""
+_GREY = "#8b93a1"
+
+
+def _grey(shown: Sequence[Period]) -> dict[str, Any]:
+    """Return the mark of the charges that are compared with; one period alone has no line, but a point."""
+    mark = {"type": "line", "color": _GREY, "strokeDash": [5, 4], "aria": False, "tooltip": None}
+    return {"mark": mark | ({"point": {"color": _GREY, "size": 50}} if len(shown) == 1 else {})}
 
 
 def _axis_of(field: str) -> dict[str, Any]:

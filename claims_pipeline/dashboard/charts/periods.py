@@ -25,6 +25,9 @@ MOST_NAMED_MONTHS = 14
 GAP = 0.12
 """Share of a period's width that is left free between the bars."""
 
+FEW_BARS = 8
+"""Fewer bars are as narrow as these would be."""
+
 _TIME_UNITS: dict[Grain, str] = {"day": "utcyearmonthdate", "week": "utcyearmonthdate", "month": "utcyearmonth"}
 _TITLES: dict[Grain, str] = {"day": "Day", "week": "Week from", "month": "Month"}
 _FORMATS: dict[Grain, str] = {"day": "%b %d, %Y", "week": "%b %d, %Y", "month": "%B %Y"}
@@ -107,6 +110,11 @@ def axis(shown: Sequence[Period]) -> dict[str, Any]:
             "labelPadding": 6,
         },
     }
+
+
+def bar_width(shown: Sequence[Period]) -> dict[str, Any]:
+    """Return the width of a bar where there are so few that each would fill much of the chart."""
+    return {"width": {"band": len(shown) / FEW_BARS}} if len(shown) < FEW_BARS else {}
 
 
 def in_tooltip(grain: Grain) -> list[dict[str, Any]]:

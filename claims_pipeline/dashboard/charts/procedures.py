@@ -42,7 +42,7 @@ def top_procedures(view: View, filters: Filters) -> Spec:
                 },
             },
             {
-                "mark": {"type": "text", "align": "left", "dy": -5, "aria": False},
+                "mark": {"type": "text", "align": "left", "dy": -5, "limit": {"expr": "width"}, "aria": False},
                 "encoding": {"x": {"value": 0}, "text": {"field": "text"}},
             },
         ],

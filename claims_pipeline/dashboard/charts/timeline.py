@@ -6,7 +6,7 @@ from datetime import date
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.charts.over_time import BASIS, SHADE, chooses, notes, periods_shown, rows_by_period
-from claims_pipeline.dashboard.charts.periods import axis, in_tooltip
+from claims_pipeline.dashboard.charts.periods import axis, bar_width, in_tooltip
 from claims_pipeline.dashboard.charts.registry import (
     STATUS_COLORS,
     Spec,
@@ -53,7 +53,7 @@ def claims_timeline(view: View, filters: Filters) -> Spec:
         layer=[
             SHADE,
             {
-                "mark": {"type": "bar", "cornerRadiusEnd": 2},
+                "mark": {"type": "bar", "cornerRadiusEnd": 2} | bar_width(shown),
                 "encoding": {
                     "y": {
                         "field": "claim_count",
