@@ -23,7 +23,8 @@ def test_figures_that_match_nothing_say_so(page: Page) -> None:
     page.goto("/?received_from=2025-12-01")
     expect_claims(page, 0)
     expect(page.locator("#scope")).to_have_text(
-        "No claims match the filters. Claims were received from Jan 10, 2025 to Feb 3, 2025."
+        "No claims match the filters: clear them, or choose other days. "
+        "Claims were received from Jan 10, 2025 to Feb 3, 2025."
     )
     expect(page.locator("#charts .empty:visible")).to_have_count(6)
 
@@ -34,6 +35,30 @@ def test_days_without_days_before_leave_no_room_for_a_change(page: Page) -> None
     box = page.locator(".two").bounding_box()
     assert box is not None
     assert box["height"] < 300
+
+
+def test_days_without_charges_have_no_waterfall_of_zeros(page: Page) -> None:
+    page.goto("/?state=WY")
+    expect(page.locator("#changed-note")).to_contain_text("There are no charges")
+    expect(page.locator("#waterfall li, #changed table")).to_have_count(0)
+    box = page.locator(".two").bounding_box()
+    assert box is not None
+    assert box["height"] < 300
+    expect(page.locator("#figures .change").first).to_have_text("no comparison")
+
+
+def test_one_day_is_a_narrow_bar_beside_the_day_before(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/?received_from=2025-01-11&received_to=2025-01-11")
+    expect_claims(page, 1)
+    expect(page.locator("#compared")).to_have_text("Changes: Jan 11, 2025 against Jan 10, 2025.")
+    bar = page.locator("[data-chart=claims-timeline] svg").get_by_label("Jan 11, 2025: 1 active claims")
+    box = bar.bounding_box()
+    assert box is not None
+    assert 40 < box["width"] < 150
+    trend = page.locator("[data-chart=cost-trend]")
+    expect(trend.locator("figcaption")).to_contain_text("grey: from Jan 10, 2025")
+    expect(trend.locator("svg .mark-symbol path[fill='#8b93a1']")).to_have_count(1)
 
 
 def test_a_list_without_rows_says_why(page: Page) -> None:
@@ -74,6 +99,42 @@ def test_on_a_phone_the_rule_of_a_check_is_in_sight(page: Page) -> None:
     box = rule.bounding_box()
     assert box is not None
     assert box["x"] + box["width"] <= 390
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        ("tab=members", "[data-of=members]"),
+        ("tab=providers", "[data-of=providers]"),
+        ("tab=drivers&received_from=2025-01-11&received_to=2025-01-11", "#driven"),
+        ("claim=claim-20250110-000000", "#detail"),
+        (f"person={BEN}", "#detail"),
+    ],
+)
+def test_on_a_phone_no_number_of_a_table_is_cut(page: Page, query: str, place: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 740})
+    page.goto(f"/?{query}")
+    expect_ready(page)
+    numbers = page.locator(f"{place} td.number")
+    expect(numbers.first).to_be_visible()
+    boxes = [box for number in numbers.all() if (box := number.bounding_box())]
+    assert boxes
+    assert max(box["x"] + box["width"] for box in boxes) <= 390
+    tables = page.locator(f"{place} .scroll, {place}.scroll")
+    assert tables.evaluate_all("all => all.every((one) => one.scrollWidth <= one.clientWidth)")
+
+
+def test_specialties_and_providers_stand_side_by_side_on_a_wide_screen(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/?tab=providers")
+    expect_ready(page)
+    tops = [
+        box["y"]
+        for place in ("#by-specialty-title", "#by-provider-title")
+        if (box := page.locator(place).bounding_box())
+    ]
+    assert len(tops) == 2
+    assert tops[0] == tops[1]
 
 
 @pytest.mark.parametrize("width", [1280, 1440, 1920])

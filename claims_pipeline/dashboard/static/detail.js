@@ -2,7 +2,7 @@
 
 import { ask, isAborted } from "./api.js";
 import { announce, element, keepingFocus, sqlOf, tableOf } from "./elements.js";
-import { capitalised, formatAmount, formatCount, formatDay, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
+import { capitalised, formatAmount, formatCount, formatDay, formatDays, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
@@ -67,9 +67,9 @@ async function claimPage(id, signal) {
       ["Status", claim.claim_frequency_code === "8" ? `${claim.claim_status}, void` : claim.claim_status],
       ...relationsOf(claim),
       ["Received", formatDay(claim.received_date)],
-      ["Service", `${formatDay(claim.claim_start_date)} to ${formatDay(claim.claim_end_date)}`],
+      ["Service", formatDays(claim.claim_start_date, claim.claim_end_date)],
       ["Patient", opener("person", claim.patient_id, claim.patient_name), `, ${claim.patient_id}`],
-      ["Coverage", `${claim.plan_name}, ${claim.payer_name}`],
+      ["Coverage", [...new Set([claim.plan_name, claim.payer_name])].join(", ")],
       ["Provider", opener("practitioner", claim.practitioner_id, claim.practitioner_name), `, ${specialtyOf(claim.specialty)}`],
       ["Practice", claim.organization_name],
       ["Site of care", `${claim.location_name}, ${named(claim.place_of_service)}, ${claim.facility_city}, ${claim.facility_state}`],

@@ -20,6 +20,8 @@ export const formatDecimal = (value, digits) =>
 export const formatAmount = (value) => (value === null ? "–" : dollars.format(value));
 export const formatLargeAmount = (value) => (value < 1_000_000 ? dollars : shortDollars).format(value);
 export const formatDay = (value) => day.format(new Date(`${value}T00:00:00Z`));
+// A range of days; a single day is said once.
+export const formatDays = (first, last) => (first === last ? formatDay(first) : `${formatDay(first)} to ${formatDay(last)}`);
 export const formatPercent = (value) => percent.format(value);
 const sign = (value) => (value > 0 ? "+" : value < 0 ? "−" : "");
 export const formatSignedAmount = (value) => `${sign(value)}${formatAmount(Math.abs(value))}`;

@@ -8,7 +8,7 @@ import { showDetail } from "./detail.js";
 import { announce, element } from "./elements.js";
 import { showBuild, showFigures, showLoaded } from "./figures.js";
 import { areDaysReversed, choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, sayWrongLink, showDays, showForm } from "./form.js";
-import { capitalised, formatCount, formatDay } from "./format.js";
+import { capitalised, formatCount, formatDays } from "./format.js";
 import { PARTS } from "./parts.js";
 import { onFound } from "./search.js";
 import { change, DAYS, DEFAULTS, FILTERS, filtersOf, isCountWrong, NOTHING_OPEN, onAddress, OPEN, PART, sortOf, state, without } from "./state.js";
@@ -151,9 +151,11 @@ function showStats(stats, filters) {
 function announceCount({ claim_count, build: { first_day, last_day } }) {
   const text = claim_count
     ? `${formatCount(claim_count)} claims`
-    : `No claims match the filters. Claims were received from ${formatDay(first_day)} to ${formatDay(last_day)}.`;
+    : `No claims match the filters: clear them, or choose other days. Claims were received from ${formatDays(first_day, last_day)}.`;
   announce(text);
-  if (!claim_count) document.getElementById("scope").textContent = text;
+  const scope = document.getElementById("scope");
+  if (!claim_count) scope.textContent = text;
+  scope.classList.toggle("none", !claim_count);
 }
 
 function showTabOf(parameters) {

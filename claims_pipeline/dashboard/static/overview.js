@@ -1,7 +1,8 @@
 // What changed: the cards with their changes, the split of the change in charges, and what is worth a look.
 
+import { titleOf } from "./dimensions.js";
 import { element, keepingFocus, sqlOf, valueOf } from "./elements.js";
-import { formatAmount, formatCount, formatDay, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
+import { formatAmount, formatCount, formatDay, formatDays, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
 
 const cards = document.getElementById("cards");
 const look = document.getElementById("look");
@@ -9,12 +10,14 @@ const EFFECTS = [
   ["members", "Members", "more or fewer member months"], ["use", "Use", "more or fewer services for each member month"],
   ["mix", "Mix", "other services, and such as are new or gone"], ["price", "Price", "other charges for one service"],
 ];
-const SHOWN_VALUES = 8;
+const NO_COMPARISON = "no comparison";
+const NO_CHARGES = "There are no charges, neither in these days nor in those that they are compared with.";
+const SHOWN_VALUES = 12;
 const SHOWN_OF_A_KIND = 4;
 const HEADLINE = ["claim_count", "charge_amount", "average_charge_amount"]; // their changes stand in the headline figures
 
 function changeOf({ current, before, unit }) {
-  if (current === null || before === null || (!before && unit !== "%")) return "no comparison";
+  if (current === null || before === null || (!before && unit !== "%")) return NO_COMPARISON;
   const change = unit === "%" ? current - before : current / before - 1;
   const said = unit === "%" ? `${Math.abs(change).toFixed(1)} points` : formatPercent(Math.abs(change));
   return `${change > 0 ? "▲ +" : change < 0 ? "▼ −" : "± "}${said}`;
@@ -22,7 +25,7 @@ function changeOf({ current, before, unit }) {
 
 // Says which days are compared, or why none are.
 export const comparedDays = (compared) => compared.reason
-  || `Changes: ${daysOf(compared.first_day, compared.last_day)} against ${daysOf(compared.before_first_day, compared.before_last_day)}.`;
+  || `Changes: ${formatDays(compared.first_day, compared.last_day)} against ${formatDays(compared.before_first_day, compared.before_last_day)}.`;
 
 // `hasDays`: days are chosen, so that the changes are those of the figures above them.
 export function showCards({ items, compared }, hasDays) {
@@ -37,8 +40,9 @@ export function showCards({ items, compared }, hasDays) {
   for (const one of ofHeadline) {
     const place = document.querySelector(`#figures [data-change="${one.title}"]`);
     const days = (Date.parse(compared.last_day) - Date.parse(compared.first_day)) / 86_400_000 + 1;
-    const of = hasDays || compared.reason ? "" : ` in the last ${formatCount(days)} days`;
-    place?.replaceChildren(element("span", {}, changeOf(one) + of), sparkline(one.course));
+    const change = changeOf(one);
+    const of = hasDays || compared.reason || change === NO_COMPARISON ? "" : ` in the last ${formatCount(days)} days`;
+    place?.replaceChildren(element("span", {}, change + of), sparkline(one.course));
   }
 }
 
@@ -68,26 +72,26 @@ export function showCourse(name, course) {
   cards.querySelector(`[data-card="${name}"] .sparkline`)?.replaceWith(sparkline(course));
 }
 
-const daysOf = (first, last) => `${formatDay(first)} to ${formatDay(last)}`;
 
 export function showChanges(changes) {
   const { total, compared } = changes;
-  document.querySelector(".two").classList.toggle("short", Boolean(compared.reason));
-  document.getElementById("changed-note").textContent = compared.reason
+  const reason = compared.reason || (total.before_amount || total.after_amount ? "" : NO_CHARGES);
+  document.querySelector(".two").classList.toggle("short", Boolean(reason));
+  document.getElementById("changed-note").textContent = reason
     || `Charges went from ${formatAmount(total.before_amount)} to ${formatAmount(total.after_amount)}. The parts add up to the cent.`;
-  document.getElementById("waterfall").replaceChildren(...(compared.reason ? [] : steps(total)));
+  document.getElementById("waterfall").replaceChildren(...(reason ? [] : steps(total)));
   changesTable(document.getElementById("changed"), changes);
 }
 
 // The change of each value of a dimension, and its effects; nothing where there is no comparison.
 export function changesTable(place, { by, items, compared, sql }) {
-  if (compared.reason) return place.replaceChildren();
-  const head = ["Value", "Change", ...EFFECTS.map(([, title]) => title)];
+  if (compared.reason || !items.length) return place.replaceChildren();
+  const head = [titleOf(by), "Change", ...EFFECTS.map(([, title]) => title)];
   const shown = items.slice(0, SHOWN_VALUES);
   const rows = shown.map((one) => element("tr", {},
     element("th", { scope: "row" }, valueOf(by, one.value, one.label)),
-    ...[one.after_amount - one.before_amount, ...EFFECTS.map(([name]) => one.effects[name])].map((value) =>
-      element("td", { className: "number" }, formatSignedAmount(value)))));
+    ...[one.after_amount - one.before_amount, ...EFFECTS.map(([name]) => one.effects[name])].map((value, index) =>
+      element("td", { className: "number", "data-title": head[index + 1] }, formatSignedAmount(value)))));
   const more = items.length > shown.length ? `The ${shown.length} largest of ${items.length}` : "";
   return keepingFocus(place, () => place.replaceChildren(
     element("table", {}, element("thead", {}, element("tr", {}, ...head.map((title, index) =>
@@ -102,7 +106,7 @@ function steps({ before_amount, after_amount, effects }) {
   const bars = [["Before", "charges of the days before", 0, before_amount, formatAmount(before_amount), "whole"]];
   for (const [name, title, meaning] of EFFECTS) {
     const next = level + effects[name];
-    bars.push([title, meaning, Math.min(level, next), Math.max(level, next), formatSignedAmount(effects[name]), effects[name] < 0 ? "less" : "more"]);
+    bars.push([title, meaning, Math.min(level, next), Math.max(level, next), formatSignedAmount(effects[name]), effects[name] < 0 ? "less" : effects[name] ? "more" : "whole"]);
     level = next;
   }
   bars.push(["After", "charges of the days compared", 0, after_amount, formatAmount(after_amount), "whole"]);
