@@ -11,7 +11,8 @@ import polars as pl
 from claims_pipeline.generate.claims.encounters import encounters_of
 from claims_pipeline.generate.claims.plan import FREQUENCIES, Plan
 from claims_pipeline.generate.numbers.arrow import categories, codes_of
-from claims_pipeline.generate.numbers.draws import NO_COUNTER, Draws, Integers, KeyedChoice, keys_of, pair, unpair
+from claims_pipeline.generate.numbers.choices import KeyedChoice
+from claims_pipeline.generate.numbers.draws import NO_COUNTER, Draws, Integers, keys_of, pair, unpair
 from claims_pipeline.generate.numbers.identifiers import claim_ids, coverage_ids, dates, known_dates, numbered
 from claims_pipeline.generate.people.coverage import Spans, may_have_two, second_span_on
 from claims_pipeline.generate.people.names import choose_first_names, choose_last_names

@@ -6,8 +6,9 @@ Does not: what the rows mean (schema), how they come about (generate), where the
 
 from claims_pipeline.lake.chosen_days import chosen_days, days_from, require_days
 from claims_pipeline.lake.feed import Feed, first_day, read_feed, requested_feed, require_feed
+from claims_pipeline.lake.parquet import ROW_GROUP
 from claims_pipeline.lake.store import Lake, require_partitions, scan_partitions
-from claims_pipeline.lake.writer import ROW_GROUP, LakeWriter
+from claims_pipeline.lake.writer import LakeWriter
 
 __all__ = [
     "ROW_GROUP",

@@ -14,8 +14,9 @@ from claims_pipeline.days import parse_day
 from claims_pipeline.errors import DataError
 from claims_pipeline.files import file_digest
 from claims_pipeline.lake.manifest import Entries, read_manifest
+from claims_pipeline.lake.parquet import ROW_GROUP
 from claims_pipeline.lake.paths import partition_path
-from claims_pipeline.lake.writer import ROW_GROUP, LakeWriter
+from claims_pipeline.lake.writer import LakeWriter
 from claims_pipeline.schema import Table
 
 

@@ -1,39 +1,25 @@
 """Writing partitions: complete files first, then their names, in an order that keeps the lake consistent."""
 
 import hashlib
-import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from claims_pipeline.files import file_digest, remove_leftovers, sync, temporary_name
 from claims_pipeline.lake.manifest import Entry, manifest_lock, read_manifest, write_manifest
+from claims_pipeline.lake.parquet import coded, contents, parquet_bytes, write_frames
 from claims_pipeline.lake.paths import partition_key, partition_path
 from claims_pipeline.schema import TABLES, Table
 
-ROW_GROUP = 122_880
-"""Rows of a row group. Frames of this many rows each have the same bytes as files, however they were made."""
 _ORDER = {name: number for number, name in enumerate(TABLES)}
 """Tables in the order of schema: each refers only to those before it."""
-ROWS_A_QUERY = 25_000
-"""Number of rows from which on partitions are no longer written together."""
-_OPTIONS: dict[str, Any] = {
-    "compression": "zstd",
-    "compression_level": 1,  # 3 takes more time and saves no bytes where codes have dictionaries
-    "statistics": True,
-    "row_group_size": ROW_GROUP,
-}
-_ARROW_SCHEMA = "ARROW:schema"
-"""Where Polars notes in a file the types that its columns had, and looks when it reads them."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +77,9 @@ class LakeWriter:
         counts = dict(frame.group_by("day", maintain_order=True).len().iter_rows())
         rows = {day: counts.get(day, 0) for day in days}
         ends = accumulate(rows.values())
-        declared = _coded(table, frame)
+        declared = coded(table, frame)
         partitions = (declared.slice(end - count, count) for end, count in zip(ends, rows.values(), strict=True))
-        for (day, count), content in zip(rows.items(), _contents(table, partitions), strict=True):
+        for (day, count), content in zip(rows.items(), contents(table, partitions), strict=True):
             self._add_content(table, day, count, content)
         return rows
 
@@ -117,16 +103,8 @@ class LakeWriter:
         path = partition_path(self.root, table, day)
         _make_folder(path)
         temporary = temporary_name(path)
-        rows = 0
-
-        def counted(*_: object) -> Iterator[pl.DataFrame]:
-            nonlocal rows
-            for frame in frames:
-                rows += frame.height
-                yield _without_neighbours(table, _coded(table, frame))
-
         try:
-            register_io_source(counted, schema=table.coded_schema).sink_parquet(temporary, **_options(table))
+            rows = write_frames(table, frames, temporary)
             entry = Entry(rows=rows, bytes=temporary.stat().st_size, sha256=file_digest(temporary))
             is_equal = _has(path, entry.bytes) and file_digest(path) == entry.sha256
         except BaseException:
@@ -206,51 +184,3 @@ def _has(path: Path, size: int) -> bool:
         return path.stat().st_size == size
     except FileNotFoundError:
         return False
-
-
-def parquet_bytes(table: Table, frame: pl.DataFrame) -> bytes:
-    """Return `frame` as Parquet with fixed options: equal rows give equal bytes under the locked versions."""
-    (content,) = _contents(table, [_coded(table, frame)])
-    return content
-
-
-def _coded(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the declared columns of a frame with codes as categories."""
-    return frame.select(pl.col(name).cast(dtype) for name, dtype in table.coded_schema.items())
-
-
-def _contents(table: Table, frames: Iterable[pl.DataFrame]) -> Iterator[bytes]:
-    """Yield each frame as Parquet: a query that writes several costs less than one for each, if they are small."""
-    buffers: list[io.BytesIO] = []
-    queries: list[pl.LazyFrame] = []
-    options, rows = _options(table), 0
-    for frame in frames:
-        buffers.append(io.BytesIO())
-        queries.append(_without_neighbours(table, frame).lazy().sink_parquet(buffers[-1], **options, lazy=True))
-        rows += frame.height
-        if rows >= ROWS_A_QUERY:
-            yield from _written(queries, buffers)
-            buffers, queries, rows = [], [], 0
-    yield from _written(queries, buffers)
-
-
-@cache
-def _options(table: Table) -> Mapping[str, Any]:
-    """Return the options with which files of a table are written: their readers see text, not categories."""
-    empty = io.BytesIO()
-    table.polars_schema.to_frame().write_parquet(empty)
-    empty.seek(0)
-    return {**_OPTIONS, "metadata": {_ARROW_SCHEMA: pl.read_parquet_metadata(empty)[_ARROW_SCHEMA]}}
-
-
-def _written(queries: Sequence[pl.LazyFrame], buffers: Sequence[io.BytesIO]) -> list[bytes]:
-    """Run the queries and return what they wrote into the buffers."""
-    pl.collect_all(queries, engine="streaming")
-    return [buffer.getvalue() for buffer in buffers]
-
-
-def _without_neighbours(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
-    """Copy nested columns: a slice of lists keeps the values around it, and Parquet's pages depend on those."""
-    if not table.nested_columns:
-        return frame
-    return frame.with_columns(pl.col(table.nested_columns).gather(pl.int_range(pl.len())))

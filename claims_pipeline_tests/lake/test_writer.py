@@ -20,7 +20,7 @@ from polars.testing import assert_frame_equal
 from claims_pipeline.errors import DataError
 from claims_pipeline.files import temporary_name
 from claims_pipeline.lake import ROW_GROUP, Lake
-from claims_pipeline.lake.writer import ROWS_A_QUERY, parquet_bytes
+from claims_pipeline.lake.parquet import ROWS_A_QUERY, parquet_bytes
 from claims_pipeline.schema import CLAIMS, DAILY, ENROLLMENT, PATIENTS, PAYERS, VISITS, Column, Table, struct_of
 from claims_pipeline_tests.defaults import frame
 from claims_pipeline_tests.lake.test_store import DAY, NEXT_DAY, patients

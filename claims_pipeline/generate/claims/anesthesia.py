@@ -13,7 +13,8 @@ from claims_pipeline.generate.claims.lines import Lines
 from claims_pipeline.generate.claims.standing import Standing
 from claims_pipeline.generate.coding.anesthesia_modifiers import are_directed
 from claims_pipeline.generate.directory import directory_of
-from claims_pipeline.generate.numbers.draws import Draws, Floats, Integers, KeyedChoice
+from claims_pipeline.generate.numbers.choices import KeyedChoice
+from claims_pipeline.generate.numbers.draws import Draws, Floats, Integers
 from claims_pipeline.generate.people.residence import residence_on
 from claims_pipeline.generate.schedule.receipts import ReceiptDays
 from claims_pipeline.lake import Feed

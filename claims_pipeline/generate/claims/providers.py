@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.coding.coding_order import NONE
 from claims_pipeline.generate.directory import directory_of, practitioner_keys
+from claims_pipeline.generate.numbers.choices import KeyedChoice
 from claims_pipeline.generate.numbers.days import ages_on
-from claims_pipeline.generate.numbers.draws import Draws, Integers, KeyedChoice, pair
+from claims_pipeline.generate.numbers.draws import Draws, Integers, pair
 from claims_pipeline.generate.numbers.once import once
 from claims_pipeline.generate.people.population import population
 from claims_pipeline.generate.people.residence import residence_on

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE, diagnosis_number
-from claims_pipeline.generate.numbers.draws import Draws, Integers, KeyedChoice
+from claims_pipeline.generate.numbers.choices import KeyedChoice
+from claims_pipeline.generate.numbers.draws import Draws, Integers
 from claims_pipeline.generate.people.conditions import code_conditions, condition_names
 from claims_pipeline.generate.people.population import conditions_on
 from claims_pipeline.generate.people.pregnancies import Pregnancies

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.numbers.choices import KeyedChoice
 from claims_pipeline.generate.numbers.days import year_of, year_start, years_in
-from claims_pipeline.generate.numbers.draws import Draws, Integers, KeyedChoice, pair
+from claims_pipeline.generate.numbers.draws import Draws, Integers, pair
 from claims_pipeline.generate.numbers.once import once
 from claims_pipeline.generate.people.membership import KINDS, MEDICAID, MEDICARE
 from claims_pipeline.generate.people.population import UNKNOWN, chosen_once, population

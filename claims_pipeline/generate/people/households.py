@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.numbers.choices import KeyedChoice, WeightTable
 from claims_pipeline.generate.numbers.days import DAYS_A_YEAR, NEVER, day_number, year_of, year_start, years_before
-from claims_pipeline.generate.numbers.draws import Bits, Draws, Floats, Integers, KeyedChoice, WeightTable, pair
+from claims_pipeline.generate.numbers.draws import Bits, Draws, Floats, Integers, pair
 from claims_pipeline.generate.people.membership import EMPLOYER, MEDICAID, Stays, kinds_below_65, stays_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table

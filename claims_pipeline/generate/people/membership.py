@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.numbers.choices import WeightTable
 from claims_pipeline.generate.numbers.days import (
     ALWAYS,
     DAYS_A_YEAR,
@@ -20,7 +21,7 @@ from claims_pipeline.generate.numbers.days import (
     month_start,
     months_since_epoch,
 )
-from claims_pipeline.generate.numbers.draws import Draws, Floats, Integers, WeightTable
+from claims_pipeline.generate.numbers.draws import Draws, Floats, Integers
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 

@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from claims_pipeline.generate.numbers.choices import KeyedChoice
 from claims_pipeline.generate.numbers.days import year_of
-from claims_pipeline.generate.numbers.draws import Draws, Integers, KeyedChoice
+from claims_pipeline.generate.numbers.draws import Draws, Integers
 from claims_pipeline.reference import read_table
 
 DECADES = tuple(range(1930, 2010, 10))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.numbers.choices import KeyedChoice
 from claims_pipeline.generate.numbers.days import NEVER, ages_on
-from claims_pipeline.generate.numbers.draws import Bits, Draws, Integers, KeyedChoice, pair
+from claims_pipeline.generate.numbers.draws import Bits, Draws, Integers, pair
 from claims_pipeline.generate.numbers.once import once
 from claims_pipeline.generate.people.conditions import condition_names
 from claims_pipeline.generate.people.households import CHILD, HEAD, MOST_CHILDREN, NOBODY

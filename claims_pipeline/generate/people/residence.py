@@ -6,8 +6,9 @@ from functools import cache, partial
 
 import numpy as np
 
+from claims_pipeline.generate.numbers.choices import KeyedChoice
 from claims_pipeline.generate.numbers.days import year_of, year_start
-from claims_pipeline.generate.numbers.draws import Draws, Integers, KeyedChoice, pair
+from claims_pipeline.generate.numbers.draws import Draws, Integers, pair
 from claims_pipeline.generate.people.households import CHILD
 from claims_pipeline.generate.people.population import population
 from claims_pipeline.lake import Feed

@@ -4,7 +4,8 @@ from functools import cache
 
 import polars as pl
 
-from claims_pipeline.generate.numbers.draws import Bits, Integers, KeyedChoice
+from claims_pipeline.generate.numbers.choices import KeyedChoice
+from claims_pipeline.generate.numbers.draws import Bits, Integers
 from claims_pipeline.reference import read_table
 
 

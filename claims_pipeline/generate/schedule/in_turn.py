@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.numbers.days import day_number
 from claims_pipeline.generate.numbers.draws import Draws, Floats, Integers
 from claims_pipeline.generate.numbers.once import once
+from claims_pipeline.generate.people.choosing import are_adherent
 from claims_pipeline.generate.people.conditions import condition_names
-from claims_pipeline.generate.people.population import ages_at_first, are_adherent, conditions_on, population
+from claims_pipeline.generate.people.population import ages_at_first, conditions_on, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 

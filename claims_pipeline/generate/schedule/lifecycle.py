@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.numbers.draws import Bits, Draws, Integers, WeightTable
+from claims_pipeline.generate.numbers.choices import WeightTable
+from claims_pipeline.generate.numbers.draws import Bits, Draws, Integers
 
 STATUSES = ("active", "cancelled", "draft")
 ACTIVE, CANCELLED, DRAFT = range(3)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.numbers.draws import Bits, Integers, WeightTable
+from claims_pipeline.generate.numbers.choices import WeightTable
+from claims_pipeline.generate.numbers.draws import Bits, Integers
 from claims_pipeline.generate.schedule.calendar import LONGEST_LAG, LONGEST_WAIT, lag_weights, next_open
 
 

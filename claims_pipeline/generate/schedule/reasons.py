@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.coding.coding_order import NONE
-from claims_pipeline.generate.numbers.draws import Bits, Draws, Integers, KeyedChoice
+from claims_pipeline.generate.numbers.choices import KeyedChoice
+from claims_pipeline.generate.numbers.draws import Bits, Draws, Integers
 from claims_pipeline.generate.numbers.once import once
 from claims_pipeline.generate.people.conditions import Masks, code_conditions, condition_names, worse_codes
 from claims_pipeline.generate.people.population import population

@@ -11,17 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from claims_pipeline.generate.numbers.choices import KeyedChoice, WeightTable
 from claims_pipeline.generate.numbers.days import day_number
-from claims_pipeline.generate.numbers.draws import (
-    NO_COUNTER,
-    SCATTER,
-    Bits,
-    Draws,
-    Integers,
-    KeyedChoice,
-    WeightTable,
-    pair,
-)
+from claims_pipeline.generate.numbers.draws import NO_COUNTER, SCATTER, Bits, Draws, Integers, pair
 from claims_pipeline.generate.numbers.parts import Run, parts_of
 from claims_pipeline.generate.schedule.after_stays import visits_after_stays
 from claims_pipeline.generate.schedule.calendar import (

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.numbers.draws import Bits, Floats, Integers, narrowed
-from claims_pipeline.generate.people.population import choose_people
+from claims_pipeline.generate.people.choosing import choose_people
 from claims_pipeline.generate.schedule.calendar import stories
 from claims_pipeline.generate.schedule.in_turn import NOBODY
 from claims_pipeline.lake import Feed

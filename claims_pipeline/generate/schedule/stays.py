@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from claims_pipeline.generate.coding.coding_order import MOST_DIAGNOSES, NONE
+from claims_pipeline.generate.numbers.choices import WeightTable
 from claims_pipeline.generate.numbers.days import NEVER, day_number, year_of, year_start, years_in
-from claims_pipeline.generate.numbers.draws import Bits, Draws, Floats, Integers, WeightTable, pair
+from claims_pipeline.generate.numbers.draws import Bits, Draws, Floats, Integers, pair
 from claims_pipeline.generate.numbers.once import once
-from claims_pipeline.generate.people.population import choose_people, population
+from claims_pipeline.generate.people.choosing import choose_people
+from claims_pipeline.generate.people.population import population
 from claims_pipeline.generate.schedule.calendar import LONGEST_LAG, LONGEST_WAIT, stories
 from claims_pipeline.generate.schedule.planned_visits import PlannedVisits, planned_receipt
 from claims_pipeline.lake import Feed

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from claims_pipeline.generate.numbers.days import day_number
 from claims_pipeline.generate.numbers.draws import SCATTER, Bits, Draws, Integers, pair
-from claims_pipeline.generate.people.population import choose_people, may_be_chosen, population
+from claims_pipeline.generate.people.choosing import choose_people, may_be_chosen
+from claims_pipeline.generate.people.population import population
 from claims_pipeline.generate.schedule.calendar import cumulative_claims
 from claims_pipeline.generate.schedule.in_turn import NOBODY, anybody_in_turn, people_in_turn
 from claims_pipeline.lake import Feed

@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from claims_pipeline.generate.numbers.days import ages_on, months_since_epoch, year_of, year_start, years_in
 from claims_pipeline.generate.numbers.draws import Bits, Draws, Floats, Integers
 from claims_pipeline.generate.numbers.once import once
+from claims_pipeline.generate.people.choosing import choose_people
 from claims_pipeline.generate.people.coverage import span_on
-from claims_pipeline.generate.people.population import choose_people, population
+from claims_pipeline.generate.people.population import population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 

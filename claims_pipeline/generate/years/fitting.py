@@ -5,16 +5,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from claims_pipeline.generate.claims.lines import (
-    Encounters,
-    Lines,
-    drop_needless,
-    repeats_of,
-    wanted_lines,
-    without_repeats,
-)
+from claims_pipeline.generate.claims.lines import Lines, drop_needless, repeats_of, without_repeats
 from claims_pipeline.generate.claims.providers import providers_of
 from claims_pipeline.generate.claims.standing import Standing, standing
+from claims_pipeline.generate.claims.story_lines import Encounters, wanted_lines
 from claims_pipeline.generate.claims.visits import is_video
 from claims_pipeline.generate.coding.coding_order import NONE
 from claims_pipeline.generate.directory import directory_of, places_of, practices_of

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from claims_pipeline.generate.numbers.draws import Draws, Floats, Integers
-from claims_pipeline.generate.people.population import choose_people, population
+from claims_pipeline.generate.people.choosing import choose_people
+from claims_pipeline.generate.people.population import population
 from claims_pipeline.generate.schedule.in_turn import NOBODY, anybody_in_turn, people_in_turn
 from claims_pipeline.generate.schedule.slots import Slots, with_anybody
 from claims_pipeline.generate.schedule.well_child import children_due

@@ -8,7 +8,7 @@ import pytest
 from claims_pipeline.generate.numbers.days import NEVER, ages_on, day_number
 from claims_pipeline.generate.numbers.draws import Draws
 from claims_pipeline.generate.people.conditions import all_conditions, code_conditions, condition_names
-from claims_pipeline.generate.people.population import conditions_on, may_be_chosen, onsets_of, population
+from claims_pipeline.generate.people.population import conditions_on, onsets_of, population
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
 
@@ -76,9 +76,3 @@ def test_hypertension_with_kidney_disease_is_coded_by_its_stage() -> None:
     is_late = (kidney == "N18.5") | (kidney == "N18.6")
     assert set(pressure[both & is_late]) == {"I12.0", "I13.2"}
     assert set(pressure[both & ~is_late]) == {"I12.9", "I13.0"}
-
-
-@pytest.mark.parametrize("profile", read_table("people_profiles")["people"])
-def test_the_first_person_can_always_be_chosen(profile: str) -> None:
-    days = np.array([day_number(FEED.start_date) - 365, day_number(date(2050, 7, 1))])
-    assert may_be_chosen(FEED, profile, np.zeros(2, dtype=np.int64), days).all()

@@ -9,8 +9,9 @@ import pytest
 from claims_pipeline.generate.coding.coding_order import NONE
 from claims_pipeline.generate.numbers.days import ages_on, day_number
 from claims_pipeline.generate.numbers.draws import Draws, Integers
+from claims_pipeline.generate.people.choosing import choose_people
 from claims_pipeline.generate.people.conditions import are_coded
-from claims_pipeline.generate.people.population import choose_people, conditions_on, population
+from claims_pipeline.generate.people.population import conditions_on, population
 from claims_pipeline.generate.schedule.calendar import service_weights, stories
 from claims_pipeline.generate.schedule.reasons import reasons_of
 from claims_pipeline.generate.schedule.slots import Slots
