@@ -254,7 +254,7 @@ def load_settings(*, named: Callable[[str], str] = variable_name, **overrides: A
     given = {name: value for name, value in overrides.items() if value is not None}
     if empty := [name for name, value in given.items() if value == ""]:
         message = "; ".join(f"{named(name)}: empty" for name in empty)
-        raise ConfigError(message, fix="leave the option out to have the default")
+        raise ConfigError(message, fix="leave it out to have the default")
     try:
         return Settings(**given)
     except ValidationError as error:

@@ -164,7 +164,7 @@ async def _send(pipeline: Pipeline, letters: pl.DataFrame) -> None:
     """Send each letter after those that it refers to, and those that refer to each other in one transaction."""
     pipeline.total = letters.height
     for tier in _tiers(letters):
-        if pipeline.sender.stopped is not None:
+        if pipeline.ended_by is not None:
             return
         for (origin,), of_origin in tier.group_by("origin", maintain_order=True):
             await pipeline.load([of_origin.select(CHUNK_SCHEMA.names())], str(origin))

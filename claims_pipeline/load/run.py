@@ -1,7 +1,9 @@
 """`load_lake` and `load_files`: send to a FHIR server what it does not have yet."""
 
 import shutil
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from hashlib import sha256
 from os import PathLike, fspath
@@ -26,6 +28,8 @@ from claims_pipeline.load.sources.inputs import inputs
 from claims_pipeline.settings import Settings
 
 PATHS_SHOWN = 10
+DRY_RUN_SECONDS = 24 * 60 * 60
+"""A dry run that began earlier is no longer running."""
 
 
 def load_lake(
@@ -61,7 +65,7 @@ def load_lake(
         DataError: there is no lake.
         FeedMismatch: the ledger knows another feed, whose ids would collide with this one's.
         LedgerUnusable: the ledger's file cannot be used.
-        LoaderLocked: another loader writes with this ledger.
+        LoaderLocked: another loader writes with this ledger, and this is no dry run.
         LedgerMismatch: the server was wiped, restored or swapped since the last load.
         ServerUnavailable: the server did not answer in time.
         FhirError: the server denies access, or is not a FHIR R4 server.
@@ -72,7 +76,7 @@ def load_lake(
     if days is not None:
         require_days(lake, feed, days)
     session = Session(settings, ledger_path, full, wait, on_progress, options)
-    with session.exclusive_ledger(may_create=not options.is_dry_run) as ledger:
+    with session.ledger() as ledger:
         require_own_feed(ledger, feed, options)
 
         async def work(pipeline: Pipeline) -> None:
@@ -115,13 +119,13 @@ def load_files(
     names = [fspath(path) for path in paths]
     inputs(names)  # a missing path is an error before anything is waited for
     session = Session(settings, ledger_path, full, wait, on_progress, options)
-    with session.exclusive_ledger(may_create=not options.is_dry_run) as ledger:
+    with session.ledger() as ledger:
         session.check(ledger)  # before the files are read, which may take minutes
 
         def on_read(count: int) -> None:
             on_progress(Progress("reading", settled=count))
 
-        spool, base = _empty_spool(settings, ledger), settings.fhir_base_url
+        spool, base = _spool_folder(settings, ledger, options), settings.fhir_base_url
         with read_files(names, spool, on_read, server_base=base, options=options) as resources:
             more = f" ... ({len(names):,} paths)" if len(names) > PATHS_SHOWN else ""
             source = " ".join(names[:PATHS_SHOWN]) + more
@@ -134,10 +138,20 @@ load_lake_async = in_thread(load_lake)
 load_files_async = in_thread(load_files)
 
 
-def _empty_spool(settings: Settings, ledger: Ledger) -> Path:
-    """Return the spool folder, emptied of what a killed loader left; only the holder of the lock uses it."""
-    folder = settings.home / "spool" / sha256(str(ledger.path.absolute()).encode()).hexdigest()[:16]
-    shutil.rmtree(folder, ignore_errors=True)
+def _spool_folder(settings: Settings, ledger: Ledger, options: LoadOptions) -> Path:
+    """Return the folder to spool in, emptied of what a killed loader left: a load's own, or one of all dry runs.
+
+    A dry run may run beside a load and other dry runs, so it has another folder, and empties it of what is a day old.
+    """
+    name = sha256(str(ledger.path.absolute()).encode()).hexdigest()[:16]
+    if not options.is_dry_run:
+        shutil.rmtree(settings.home / "spool" / name, ignore_errors=True)
+        return settings.home / "spool" / name
+    folder = settings.home / "spool" / f"{name}-dry-run"
+    for left in folder.glob("*"):
+        with suppress(FileNotFoundError):  # that dry run has just ended
+            if left.stat().st_mtime < time.time() - DRY_RUN_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
     return folder
 
 

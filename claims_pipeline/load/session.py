@@ -3,21 +3,28 @@
 import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError, ServerUnavailable
 from claims_pipeline.load.event_loop import run_to_end, stopping_on_interrupt
 from claims_pipeline.load.ledger.dead_letters import DeadLetters
-from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.lock import holding_lock, is_held
 from claims_pipeline.load.ledger.store import Ledger, open_existing_ledger, open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
 from claims_pipeline.load.pipeline.pipeline import Pipeline
 from claims_pipeline.load.progress import OnProgress, Progress, reporting, silent
 from claims_pipeline.load.reconciling.compare import adopt, reset
-from claims_pipeline.load.reconciling.marker import mismatch, raise_generation, read_marker, takes_a_transaction
+from claims_pipeline.load.reconciling.marker import (
+    mismatch,
+    raise_generation,
+    read_marker,
+    require_belonging,
+    takes_a_transaction,
+)
 from claims_pipeline.load.report import Latency, LoadReport
 from claims_pipeline.load.sending.client import FhirClient, InFlightLimit, Traffic, connect
 from claims_pipeline.load.sending.send import Sender
@@ -52,6 +59,24 @@ class Session:
     began: float = field(default_factory=time.monotonic)
 
     @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """Yield the ledger: locked, or not for a dry run, unless it is to wait for other loaders.
+
+        Raises:
+            LedgerUnusable, LoaderLocked: as for `exclusive_ledger`.
+        """
+        if self.options.is_dry_run and not self.options.wait_for_lock:
+            with open_existing_ledger(self._path) as ledger:
+                yield ledger
+        else:
+            with self.exclusive_ledger(may_create=not self.options.is_dry_run) as ledger:
+                yield ledger
+
+    @property
+    def _path(self) -> Path:
+        return self.ledger_path or self.settings.ledger_path
+
+    @contextmanager
     def exclusive_ledger(self, *, may_create: bool) -> Iterator[Ledger]:
         """Yield the ledger, locked.
 
@@ -62,9 +87,8 @@ class Session:
             LedgerUnusable: its file cannot be used.
             LoaderLocked: another loader writes with it.
         """
-        path = self.ledger_path or self.settings.ledger_path
         with (
-            (open_ledger if may_create else open_existing_ledger)(path) as ledger,
+            (open_ledger if may_create else open_existing_ledger)(self._path) as ledger,
             holding_lock(ledger, wait=self.options.wait_for_lock, on_wait=self._report_waiting),
         ):
             yield ledger
@@ -96,26 +120,21 @@ class Session:
         async with connect(self.settings, self.traffic) as client:
             if not is_checked:
                 await self._require_belonging(ledger, client)
-            sender = sender_for(ledger, client, self.settings)
-            pipeline = Pipeline(
-                ledger,
-                sender,
-                Tally(),
-                DeadLetters(ledger),
-                self.on_progress,
-                is_full=self.full,
-                is_dry_run=self.options.is_dry_run,
-            )
-            try:
-                with stopping_on_interrupt(sender):
-                    await work(pipeline)
-            except ClaimsPipelineError as error:
-                sender.stop(error)
-            finally:
-                if not pipeline.is_dry_run:
-                    pipeline.remarks += pipeline.dead_letters.close()
-            await _close(pipeline)
-            return _report(pipeline, source, time.monotonic() - self.began)
+            with ledger.as_it_is_now() if self.options.is_dry_run else nullcontext(ledger) as known:
+                pipeline = Pipeline(
+                    known,
+                    sender_for(known, client, self.settings),
+                    Tally(),
+                    DeadLetters(known),
+                    self.on_progress,
+                    is_full=self.full,
+                    is_dry_run=self.options.is_dry_run,
+                )
+                if pipeline.is_dry_run and is_held(known):
+                    pipeline.remarks.append(_beside_a_load())
+                with stopping_on_interrupt(pipeline.sender):
+                    await _work_to_end(pipeline, work)
+                    return _report(pipeline, source, time.monotonic() - self.began)
 
     async def _require_belonging(self, ledger: Ledger, client: FhirClient) -> None:
         try:
@@ -133,8 +152,8 @@ class Session:
             case OnMismatch.RESET:
                 await reset(ledger, client, marker)
             case OnMismatch.REFUSE:
-                if problem := mismatch(ledger, marker, base_url=client.base_url):
-                    raise problem
+                if mismatch(ledger, marker, base_url=client.base_url):  # read again: a load may run beside a dry run
+                    await require_belonging(ledger, client, wait_seconds=0)
 
 
 def sender_for(ledger: Ledger, client: FhirClient, settings: Settings) -> Sender:
@@ -156,6 +175,24 @@ def _short_garbage_collections() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+async def _work_to_end(pipeline: Pipeline, work: Work) -> None:
+    """Do the work and what comes after it; an error of ours stops the sender, and is reported."""
+    try:
+        await work(pipeline)
+    except ClaimsPipelineError as error:
+        pipeline.is_cut_short = True
+        pipeline.sender.stop(error)
+    finally:
+        if not pipeline.is_dry_run:
+            pipeline.remarks += pipeline.dead_letters.close()
+    await _close(pipeline)
+
+
+def _beside_a_load() -> str:
+    now = datetime.now(UTC)
+    return f"another loader writes with this ledger: what it records after {now:%H:%M:%S} UTC still counts as to send"
 
 
 async def _close(pipeline: Pipeline) -> None:
@@ -188,6 +225,6 @@ def _report(pipeline: Pipeline, source: str, seconds: float) -> LoadReport:
         failures=pipeline.tally.failures,
         would_send=pipeline.tally.would_send,
         remarks=tuple(pipeline.remarks),
-        stopped=sender.stopped,
+        stopped=pipeline.ended_by,
         is_dry_run=pipeline.is_dry_run,
     )

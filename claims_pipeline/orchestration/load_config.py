@@ -33,7 +33,11 @@ class LoadConfig(dg.Config):
             ConfigError: an option is not valid.
         """
         return load_settings(
-            home=settings.home, fhir_base_url=self.fhir_base_url, batch_size=self.batch_size, workers=self.workers
+            named=str,  # in the launchpad, an option has the name of its setting
+            home=settings.home,
+            fhir_base_url=self.fhir_base_url,
+            batch_size=self.batch_size,
+            workers=self.workers,
         )
 
     def options(self) -> "LoadOptions":
@@ -46,5 +50,8 @@ class LoadConfig(dg.Config):
 
         ways = [way.value for way in Vanished]
         if self.vanished not in ways:
-            raise ConfigError(f"vanished is {self.vanished!r}", fix=f"choose one of {', '.join(ways)}")
+            raise ConfigError(
+                f"vanished: {self.vanished!r} is not one of {', '.join(ways)}",
+                fix="correct it, or leave it out to have the default",
+            )
         return LoadOptions(vanished=Vanished(self.vanished))

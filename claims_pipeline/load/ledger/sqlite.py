@@ -60,6 +60,16 @@ class Database:
                     connection.execute(f"PRAGMA {UNFLUSHED}")
                 self._idle.append(connection)
 
+    @contextmanager
+    def within(self, connection: Connection) -> Iterator[Connection]:
+        """Yield the connection of a transaction that goes on after the block.
+
+        Raises:
+            LedgerUnusable: the database reports an error.
+        """
+        with self._translated():
+            yield connection
+
     def make_private(self) -> None:
         """Create the file if it does not exist, and let only its owner read and write it.
 

@@ -92,18 +92,33 @@ class Ledger:
     Attributes:
         path: where the ledger is, or would be (see `open_existing_ledger`); for messages.
         database: the file that is open.
+        snapshot: the transaction in which all is read, and nothing written; None if each block has its own.
     """
 
     path: Path
     database: Database
+    snapshot: Connection | None = None
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a transaction that reads one state of the ledger."""
-        return self.database.transaction()
+        return self.database.transaction() if self.snapshot is None else self.database.within(self.snapshot)
 
     def writing(self, *, is_flushed: bool = False) -> AbstractContextManager[Connection]:
-        """Return a transaction that is the only one to write; flushed, it survives a power failure."""
+        """Return a transaction that is the only one to write; flushed, it survives a power failure.
+
+        Raises:
+            ValueError: this ledger is a snapshot.
+        """
+        if self.snapshot is not None:
+            raise ValueError("a snapshot of the ledger is not written")
         return self.database.transaction(is_writing=True, is_flushed=is_flushed)
+
+    @contextmanager
+    def as_it_is_now(self) -> Iterator["Ledger"]:
+        """Yield the ledger as it is now, to be read while others write: it takes no lock and sees nothing of it."""
+        with self.reading() as connection:
+            connection.execute("SELECT count(*) FROM info").fetchone()  # the first statement decides what is seen
+            yield replace(self, snapshot=connection)
 
     def info(self) -> dict[str, str]:
         """Return the facts about the ledger itself."""

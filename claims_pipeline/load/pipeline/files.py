@@ -43,7 +43,7 @@ async def load_read_files(
     chunks = (chunk.with_columns(as_of=pl.lit("")) for chunk in resources.chunks())
     for _, tier in groupby(chunks, key=lambda chunk: chunk["tier"][0]):
         await pipeline.load((chunk.select(CHUNK_SCHEMA.names()) for chunk in tier), FILES)
-        if pipeline.sender.stopped is not None:
+        if pipeline.ended_by is not None:
             return
     await settle_vanished_files(pipeline, resources, paths, options)
 

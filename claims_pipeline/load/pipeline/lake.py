@@ -69,7 +69,7 @@ class Vanishing:
         """
         if table.is_daily:
             await self._send_older_versions(table)
-        if self.pipeline.sender.stopped is not None or self.pipeline.is_dry_run:
+        if self.pipeline.ended_by is not None or self.pipeline.is_dry_run:
             return
         resource_type = RENDERINGS[table.name].resource_type
         gone = []
@@ -137,13 +137,13 @@ async def load_days(pipeline: Pipeline, lake: Lake, days: Sequence[date] | None,
     vanishing = Vanishing(pipeline, lake)
     for group in _every_version(changed) if options.has_every_version else _net_effect(changed):
         await _load_group(pipeline, group, digests, vanishing)
-        if pipeline.sender.stopped is not None:
+        if pipeline.ended_by is not None:
             return
     for table in DAILY if days is None else ():
         if not options.wants(RENDERINGS[table.name].resource_type):
             continue
         await vanishing.settle_lost_days(table)
-        if pipeline.sender.stopped is not None:
+        if pipeline.ended_by is not None:
             return
     for unmarked in filter(options.wants, TIERS):
         count(pipeline, unmarked, outcome_of(unmarked, options.vanished), vanishing.unsettled(unmarked))
@@ -189,10 +189,10 @@ async def _load_group(
     await pipeline.load(chunks, group[0].table.name)
     if chunks.rejected:
         pipeline.reject(chunks.rejected, group[0].table.name)
-    if pipeline.sender.stopped is not None:
+    if pipeline.ended_by is not None:
         return
     await vanishing.settle(group[0].table)
-    if pipeline.sender.stopped is not None or pipeline.is_dry_run:
+    if pipeline.ended_by is not None or pipeline.is_dry_run:
         return
     complete = [
         (partition.name, digests[partition.name], chunks.row_counts[partition.name])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from claims_pipeline.errors import ClaimsPipelineError, FhirError
+from claims_pipeline.errors import ClaimsPipelineError, FhirError, Interrupted
 from claims_pipeline.load.ledger.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.diff import Delta, Unknown, diff, unknown_targets
 from claims_pipeline.load.ledger.states import settle, touch
@@ -78,6 +78,7 @@ class Pipeline:
         released: "Type/id@day" that the partition of that day held when it was last loaded, and no longer holds.
         feed: feed of which the files that are loaded are an export, None if it is not known.
         remarks: notes for the user; nothing is lost.
+        is_cut_short: something of the source is left to send, or to withdraw.
         sending_since: when the first bundle was sent, None before.
         last_answer: when the last bundle was settled.
     """
@@ -93,6 +94,7 @@ class Pipeline:
     released: frozenset[str] = frozenset()
     feed: str | None = None
     remarks: list[str] = field(default_factory=list)
+    is_cut_short: bool = False
     sending_since: float | None = None
     last_answer: float = 0.0
     _underway: list[Underway] = field(default_factory=list)
@@ -106,6 +108,13 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         self._contents = ServerContents(self.ledger, self.sender.client)
+
+    @property
+    def ended_by(self) -> ClaimsPipelineError | None:
+        """What ends the load early; None for a signal that came when there was nothing left to send."""
+        reason = self.sender.stopped
+        is_something_left = self.is_cut_short or self.tally.failed or self.tally.vanished_failed
+        return None if isinstance(reason, Interrupted) and not is_something_left else reason
 
     async def load(self, chunks: Iterable[pl.DataFrame], origin: str) -> None:
         """Load chunks (columns of `resource.CHUNK_SCHEMA`) of resources that do not refer to later ones.
@@ -121,6 +130,7 @@ class Pipeline:
                 try:
                     await self._send_all(iter(chunks), origin, sending)
                 except ClaimsPipelineError as error:  # requests in flight may end
+                    self.is_cut_short = True
                     self.sender.stop(error)
         finally:
             reporting.cancel()
@@ -136,6 +146,7 @@ class Pipeline:
             following = asyncio.create_task(asyncio.to_thread(self._plan_next, chunks))
             await self._send(to_send, underway, origin, sending)
             plan = await following  # if the sender has stopped, this chunk is not counted as read, and nothing is lost
+        self.is_cut_short |= plan is not None
 
     def _plan_next(self, chunks: Iterator[pl.DataFrame]) -> Plan | None:
         chunk = next(chunks, None)

@@ -200,14 +200,15 @@ async def withdraw(pipeline: Pipeline, gone: Iterable[Sequence[Holding]], what: 
         await _delete(pipeline, gone)
     else:
         for rows in gone:
+            if pipeline.sender.stopped is not None:
+                pipeline.is_cut_short = True
+                return
             for resource_type, group in groupby(rows, key=lambda row: row.resource_type):
                 ids = [row.resource_id for row in group]
                 if resource_type in CAN_BE_ENTERED_IN_ERROR:
                     await _enter_in_error(pipeline, resource_type, ids)
                 else:
                     count(pipeline, resource_type, KEPT, len(ids))
-            if pipeline.sender.stopped is not None:
-                return
 
 
 def outcome_of(resource_type: str, what: Vanished) -> str:
@@ -228,9 +229,13 @@ async def _delete(pipeline: Pipeline, gone: Iterable[Sequence[Holding]]) -> None
     first = next(rows, None)
     if first is None:
         return
+    if pipeline.sender.stopped is not None:
+        pipeline.is_cut_short = True
+        return
     await pipeline.open()
     everything = (part for parts in ([first], rows) for part in parts)
     deleted = await delete(pipeline.ledger, pipeline.sender, everything, on_progress=pipeline.on_progress)
+    pipeline.is_cut_short |= pipeline.sender.stopped is not None
     for resource_type, number in deleted.done.items():
         count(pipeline, resource_type, DELETED, number)
     for resource_type, number in deleted.failed.items():

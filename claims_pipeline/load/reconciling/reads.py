@@ -178,5 +178,6 @@ async def unknown_types(ledger: Ledger, client: FhirClient, resource_types: Coll
         return frozenset()
     if not listed:
         return frozenset()
-    ledger.remember(resource_types=json.dumps({"server": client.base_url, "types": sorted(listed)}))
+    if ledger.snapshot is None:
+        ledger.remember(resource_types=json.dumps({"server": client.base_url, "types": sorted(listed)}))
     return frozenset(resource_types) - listed

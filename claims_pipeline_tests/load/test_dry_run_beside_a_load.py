@@ -1,0 +1,82 @@
+"""A dry run beside a load: it is not refused, it refuses none, and what it says was true at one moment."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from claims_pipeline.load import Counts, LoadOptions, Progress, load_files, load_lake
+from claims_pipeline.load.ledger.lock import holding_lock
+from claims_pipeline.load.ledger.store import open_ledger
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.lakes import Shape, tiny_lake
+from claims_pipeline_tests.load.fake_server import FakeServer
+from claims_pipeline_tests.load.sources.samples import ndjson, patient
+
+DRY = LoadOptions(is_dry_run=True)
+
+
+def in_another_thread(work: Callable[[], object]) -> None:
+    """Do some work to its end: this thread has an event loop, in which the loader is not called."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_a_dry_run_while_another_loader_holds_the_lock_says_what_would_be_sent(fake_target: Settings) -> None:
+    lake = tiny_lake(fake_target.lake_path, Shape("beside", days=1, claims_a_day=1))
+
+    with open_ledger(fake_target.ledger_path) as ledger, holding_lock(ledger):
+        report = load_lake(lake, fake_target, options=DRY)
+
+    assert report.by_type["Claim"] == Counts(read=1, to_send=1)
+    assert [remark.partition(": ")[0] for remark in report.remarks] == ["another loader writes with this ledger"]
+
+
+def test_a_dry_run_of_files_says_the_same_and_leaves_the_spool_of_the_load_alone(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "patients.ndjson").write_text(ndjson(patient("a"), patient("b")))
+    (tmp_path / "other.ndjson").write_text(ndjson(patient("c")))
+    dry = []
+
+    def on_progress(progress: Progress) -> None:
+        if progress.stage == "files" and not dry:
+            other = [str(tmp_path / "other.ndjson")]
+            in_another_thread(lambda: dry.append(load_files(other, fake_target, options=DRY)))
+
+    report = load_files([str(tmp_path / "patients.ndjson")], fake_target, on_progress=on_progress)
+
+    assert report.by_type["Patient"] == Counts(read=2, created=2)
+    assert dry[0].by_type["Patient"] == Counts(read=1, to_send=1)
+    assert fake_server.names() == ["Patient/a", "Patient/b"]
+    assert not (fake_target.home / "spool").exists()
+
+
+def test_a_load_that_runs_during_a_dry_run_changes_nothing_of_what_that_says(
+    fake_server: FakeServer, fake_target: Settings
+) -> None:
+    lake = tiny_lake(fake_target.lake_path, Shape("meanwhile", days=2, claims_a_day=1))
+    loaded = []
+
+    def on_progress(progress: Progress) -> None:
+        if progress.stage in {"organizations", "payers"} and not loaded:
+            in_another_thread(lambda: loaded.append(load_lake(lake, fake_target)))
+
+    report = load_lake(lake, fake_target, options=DRY, on_progress=on_progress)
+
+    assert loaded[0].by_type["Claim"] == Counts(read=2, created=2)
+    assert report.total.to_send == loaded[0].total.created
+    assert report.total.unchanged == 0
+    assert len(fake_server.names("Claim")) == 2
+
+
+def test_a_snapshot_of_the_ledger_sees_nothing_that_is_written_later_and_is_not_written(tmp_path: Path) -> None:
+    with open_ledger(tmp_path / "ledger.sqlite") as ledger, ledger.as_it_is_now() as then:
+        ledger.remember(server="elsewhere")
+
+        assert "server" not in then.info()
+        assert ledger.info()["server"] == "elsewhere"
+        with pytest.raises(ValueError, match="not written"):
+            then.remember(server="nowhere")
