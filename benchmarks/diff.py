@@ -12,7 +12,7 @@ import polars as pl
 
 from benchmarks.embedded import FIRST_YEAR, make_lake
 from claims_pipeline.load.ledger.diff import diff
-from claims_pipeline.load.ledger.states import settle
+from claims_pipeline.load.ledger.settling import settle
 from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.load.sources.lake import LakeChunks, partitions

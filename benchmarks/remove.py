@@ -10,9 +10,9 @@ from pathlib import Path
 
 from benchmarks.embedded import running_server
 from claims_pipeline.load import load_files, remove
-from claims_pipeline.load.ledger.dead_letters import DeadLetters
-from claims_pipeline.load.ledger.states import settle
+from claims_pipeline.load.ledger.settling import settle
 from claims_pipeline.load.ledger.store import open_ledger
+from claims_pipeline.load.pipeline.rejections import DeadLetters
 from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline_tests.load.clinical_set import write_clinical_set
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from claims_pipeline.errors import ConfigError
-from claims_pipeline.fhir_access.oauth import OAuth, OAuthClient
+from claims_pipeline.fhir_access.oauth import OAuth
+from claims_pipeline.fhir_access.token_request import OAuthClient
 from claims_pipeline.ports import LOOPBACK
 from claims_pipeline.settings import Settings
 

@@ -7,19 +7,14 @@ import polars as pl
 
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
-from claims_pipeline.load.ledger.dead_letters import (
-    UNREADABLE,
-    drop_letters,
-    is_in,
-    located,
-    open_letters,
-)
+from claims_pipeline.load.ledger.dead_letters import UNREADABLE, drop_letters, open_letters
 from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.states import settle_discarded
+from claims_pipeline.load.ledger.settling import settle_discarded
 from claims_pipeline.load.ledger.store import open_existing_ledger, require_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.ordering import insert, place, placing
 from claims_pipeline.load.pipeline.pipeline import Pipeline
+from claims_pipeline.load.pipeline.rejections import is_in, located
 from claims_pipeline.load.progress import OnProgress, silent
 from claims_pipeline.load.report import LoadReport
 from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, without_place

@@ -9,7 +9,7 @@ from claims_pipeline.load.event_loop import in_thread, require_no_event_loop, ru
 from claims_pipeline.load.ledger.holdings import count_by_type, forget_all, held
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.store import Ledger, open_existing_ledger, require_ledger
-from claims_pipeline.load.pipeline.withdrawal import delete
+from claims_pipeline.load.pipeline.deletion import delete
 from claims_pipeline.load.progress import OnProgress, silent
 from claims_pipeline.load.reconciling.marker import forget_marker, require_belonging
 from claims_pipeline.load.resource import Result

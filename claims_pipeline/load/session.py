@@ -11,11 +11,11 @@ from pathlib import Path
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError, ServerUnavailable
 from claims_pipeline.load.event_loop import run_to_end, stopping_on_interrupt
-from claims_pipeline.load.ledger.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.lock import holding_lock, is_held
 from claims_pipeline.load.ledger.store import Ledger, open_existing_ledger, open_ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions, OnMismatch
 from claims_pipeline.load.pipeline.pipeline import Pipeline
+from claims_pipeline.load.pipeline.rejections import DeadLetters
 from claims_pipeline.load.progress import OnProgress, Progress, reporting, silent
 from claims_pipeline.load.reconciling.compare import adopt, reset
 from claims_pipeline.load.reconciling.marker import (
@@ -26,7 +26,8 @@ from claims_pipeline.load.reconciling.marker import (
     takes_a_transaction,
 )
 from claims_pipeline.load.report import Latency, LoadReport
-from claims_pipeline.load.sending.client import FhirClient, InFlightLimit, Traffic, connect
+from claims_pipeline.load.sending.client import FhirClient, Traffic, connect
+from claims_pipeline.load.sending.in_flight import InFlightLimit
 from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.load.tally import Tally
 from claims_pipeline.settings import Settings

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from claims_pipeline.errors import ConfigError, FhirError
 from claims_pipeline.fhir_access import TokenUnavailable, client_options
-from claims_pipeline.fhir_access.oauth import SPARE_SECONDS
+from claims_pipeline.fhir_access.token_request import SPARE_SECONDS
 from claims_pipeline.settings import Settings, load_settings
 from claims_pipeline_tests.fhir_access.authorisation_server import AuthorisationServer, serving
 from claims_pipeline_tests.fhir_access.conftest import certified, write_pem

@@ -14,10 +14,10 @@ import pytest
 from claims_pipeline import load  # noqa: F401 - its modules are looked through for clocks
 from claims_pipeline.errors import LoaderLocked
 from claims_pipeline.load import list_dead_letters, load_lake, reconcile
-from claims_pipeline.load.ledger.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.states import settle
+from claims_pipeline.load.ledger.settling import settle
 from claims_pipeline.load.ledger.store import open_ledger
+from claims_pipeline.load.pipeline.rejections import DeadLetters
 from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.load.sending.answer import read_answer
 from claims_pipeline.settings import Settings

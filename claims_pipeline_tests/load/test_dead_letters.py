@@ -22,9 +22,10 @@ from claims_pipeline.load import (
     remove,
     retry_dead_letters,
 )
-from claims_pipeline.load.ledger.dead_letters import LIST_SCHEMA, SCHEMA, DeadLetters
-from claims_pipeline.load.ledger.states import settle
+from claims_pipeline.load.ledger.dead_letters import LIST_SCHEMA, SCHEMA
+from claims_pipeline.load.ledger.settling import settle
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
+from claims_pipeline.load.pipeline.rejections import DeadLetters
 from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, patient_of, rewrite, tiny_lake

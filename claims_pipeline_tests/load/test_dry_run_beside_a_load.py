@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from claims_pipeline.load import Counts, LoadOptions, Progress, load_files, load_lake
+from claims_pipeline.load import Counts, LoadOptions, LoadReport, Progress, load_files, load_lake
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.settings import Settings
@@ -39,7 +39,7 @@ def test_a_dry_run_of_files_says_the_same_and_leaves_the_spool_of_the_load_alone
 ) -> None:
     (tmp_path / "patients.ndjson").write_text(ndjson(patient("a"), patient("b")))
     (tmp_path / "other.ndjson").write_text(ndjson(patient("c")))
-    dry = []
+    dry: list[LoadReport] = []
 
     def on_progress(progress: Progress) -> None:
         if progress.stage == "files" and not dry:
@@ -58,7 +58,7 @@ def test_a_load_that_runs_during_a_dry_run_changes_nothing_of_what_that_says(
     fake_server: FakeServer, fake_target: Settings
 ) -> None:
     lake = tiny_lake(fake_target.lake_path, Shape("meanwhile", days=2, claims_a_day=1))
-    loaded = []
+    loaded: list[LoadReport] = []
 
     def on_progress(progress: Progress) -> None:
         if progress.stage in {"organizations", "payers"} and not loaded:

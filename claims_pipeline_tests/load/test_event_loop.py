@@ -24,7 +24,8 @@ from claims_pipeline.load.event_loop import (
 )
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.store import open_ledger
-from claims_pipeline.load.sending.client import InFlightLimit, connect
+from claims_pipeline.load.sending.client import connect
+from claims_pipeline.load.sending.in_flight import InFlightLimit
 from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.settings import Settings
 

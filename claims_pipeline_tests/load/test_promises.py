@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claims_pipeline.load.ledger.diff import diff
-from claims_pipeline.load.ledger.states import settle, touch
+from claims_pipeline.load.ledger.settling import settle, touch
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, Resource, Result
 from claims_pipeline.load.sending.bundles import bundles, halves

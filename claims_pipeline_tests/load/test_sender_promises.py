@@ -21,7 +21,8 @@ from claims_pipeline.errors import ClaimsPipelineError, ServerUnavailable
 from claims_pipeline.fhir_access import without_tls
 from claims_pipeline.load.resource import LOADED, Resource, Result
 from claims_pipeline.load.sending.bundles import bundles
-from claims_pipeline.load.sending.client import FhirClient, InFlightLimit
+from claims_pipeline.load.sending.client import FhirClient
+from claims_pipeline.load.sending.in_flight import InFlightLimit
 from claims_pipeline.load.sending.send import Sender
 
 BASE = "http://127.0.0.1/fhir"

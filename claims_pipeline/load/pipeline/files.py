@@ -11,7 +11,8 @@ from itertools import chain, groupby
 import polars as pl
 
 from claims_pipeline.load.ledger.holdings import Holding, held_among, under
-from claims_pipeline.load.ledger.states import Event, Key, State, before, settle_gone
+from claims_pipeline.load.ledger.settling import settle_gone
+from claims_pipeline.load.ledger.states import Event, Key, State, before
 from claims_pipeline.load.options import LoadOptions, Vanished
 from claims_pipeline.load.pipeline.ownership import feed_of_export, require_own_files
 from claims_pipeline.load.pipeline.pipeline import Pipeline

@@ -16,7 +16,8 @@ from claims_pipeline import schema
 from claims_pipeline.fhir import RENDERINGS, TIERS
 from claims_pipeline.lake import Lake, read_feed
 from claims_pipeline.load.ledger.holdings import lost_by_lake, recorded_days, recorded_ids
-from claims_pipeline.load.ledger.states import State, settle_gone
+from claims_pipeline.load.ledger.settling import settle_gone
+from claims_pipeline.load.ledger.states import State
 from claims_pipeline.load.options import LoadOptions, Vanished
 from claims_pipeline.load.pipeline.ownership import require_own_tables
 from claims_pipeline.load.pipeline.pipeline import Pipeline

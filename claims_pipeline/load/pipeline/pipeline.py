@@ -2,8 +2,6 @@
 
 While bundles are in flight, the next chunk is read and compared in a thread. A chunk holds one group of
 resources; what refers to them is in a later group, which starts when this one is settled.
-
-Longer than other modules: what is in flight (`Underway`) is read together with what sends it.
 """
 
 import asyncio
@@ -14,9 +12,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from claims_pipeline.errors import ClaimsPipelineError, FhirError, Interrupted
-from claims_pipeline.load.ledger.dead_letters import DeadLetters
 from claims_pipeline.load.ledger.diff import Delta, Unknown, diff, unknown_targets
-from claims_pipeline.load.ledger.states import settle, touch
+from claims_pipeline.load.ledger.settling import settle, touch
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.pipeline.missing import (
     ServerContents,
@@ -24,7 +21,9 @@ from claims_pipeline.load.pipeline.missing import (
     results_of_unknown_types,
     split_by_missing,
 )
+from claims_pipeline.load.pipeline.rejections import DeadLetters
 from claims_pipeline.load.pipeline.relabelling import Relabelling
+from claims_pipeline.load.pipeline.underway import Underway, keys_underway, unsettled
 from claims_pipeline.load.progress import REPORT_SECONDS, OnProgress, Pace, Progress
 from claims_pipeline.load.reconciling.marker import raise_generation
 from claims_pipeline.load.resource import CHUNK_SCHEMA, KEY, LOADED, Resource, Result, resources_of
@@ -33,7 +32,6 @@ from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.load.tally import Tally
 
 _CHUNK_COLUMNS = [name for name in Resource._fields if name in CHUNK_SCHEMA]
-KEYS_SCHEMA = pl.Schema({**dict.fromkeys(KEY, pl.String()), "content_hash": pl.String()})
 
 
 @dataclass(frozen=True)
@@ -49,24 +47,6 @@ class Plan:
     chunk: pl.DataFrame
     delta: Delta
     unknown: dict[str, Unknown]
-
-
-@dataclass
-class Underway:
-    """The resources of a chunk that were sent or are waiting to be sent.
-
-    Attributes:
-        keys: columns of `KEYS_SCHEMA`.
-        unsettled: how many of them have no result yet; all in a dry run.
-    """
-
-    keys: pl.DataFrame
-    unsettled: int
-
-    @classmethod
-    def of(cls, resources: pl.DataFrame) -> "Underway":
-        """Return a chunk (columns of `resource.CHUNK_SCHEMA`) of which nothing is settled yet."""
-        return cls(resources.select(KEYS_SCHEMA.names()), resources.height)
 
 
 @dataclass
@@ -142,7 +122,7 @@ class Pipeline:
         while plan is not None and self.sender.stopped is None:
             to_send = await self._account(plan, origin)
             underway = Underway.of(to_send)
-            self._underway = [*_unsettled(self._underway), underway]
+            self._underway = [*unsettled(self._underway), underway]
             following = asyncio.create_task(asyncio.to_thread(self._plan_next, chunks))
             await self._send(to_send, underway, origin, sending)
             plan = await following  # if the sender has stopped, this chunk is not counted as read, and nothing is lost
@@ -160,7 +140,7 @@ class Pipeline:
         return diff(
             self.ledger,
             chunk,
-            in_flight=_keys_underway(self._underway),
+            in_flight=keys_underway(self._underway),
             released=self.released,
             full=self.is_full,
             origin=origin,
@@ -274,13 +254,3 @@ class Pipeline:
             retries=self.sender.client.traffic.retries,
         )
         self.on_progress(progress)
-
-
-def _unsettled(chunks: Iterable[Underway]) -> list[Underway]:
-    """Return the chunks that are not settled yet; the ledger has all results of the others."""
-    return [chunk for chunk in chunks if chunk.unsettled]
-
-
-def _keys_underway(chunks: Iterable[Underway]) -> pl.DataFrame:
-    """Return the keys of those chunks (columns of `KEYS_SCHEMA`)."""
-    return pl.concat([KEYS_SCHEMA.to_frame(), *(chunk.keys for chunk in _unsettled(chunks))])

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from claims_pipeline.fhir.vocabulary import TEST_DATA
 from claims_pipeline.load.ledger.holdings import Holding, deleted, forget_all, held
-from claims_pipeline.load.ledger.states import Found, settle_found
+from claims_pipeline.load.ledger.settling import Found, settle_found
 from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.reconciling.marker import Marker, raise_generation
 from claims_pipeline.load.reconciling.reads import VERSIONS_ONLY, Stored, stored

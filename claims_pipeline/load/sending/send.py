@@ -27,7 +27,8 @@ from claims_pipeline.load.sending.answer import (
     read_error,
 )
 from claims_pipeline.load.sending.bundles import Encode, deletion, halves, size, transaction
-from claims_pipeline.load.sending.client import FhirClient, InFlightLimit
+from claims_pipeline.load.sending.client import FhirClient
+from claims_pipeline.load.sending.in_flight import InFlightLimit
 from claims_pipeline.load.sending.operation_outcome import missing_target
 
 SUSPECT_ATTEMPTS = 2

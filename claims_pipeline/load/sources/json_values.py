@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from claims_pipeline.fhir.canonical import Json, decode
-from claims_pipeline.load.sources.streams import BrokenStream
+from claims_pipeline.load.sources.unpacking import BrokenStream
 
 LARGEST_VALUE = 16 * 1024 * 1024
 """Characters of one resource. More than any resource has without an embedded file, and little for server and loader."""

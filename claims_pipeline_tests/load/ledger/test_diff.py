@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from claims_pipeline.load.ledger.diff import diff, unknown_targets
-from claims_pipeline.load.ledger.states import settle, settle_deleted, settle_gone
+from claims_pipeline.load.ledger.settling import settle, settle_deleted, settle_gone
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
 

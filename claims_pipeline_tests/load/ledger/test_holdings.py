@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from claims_pipeline.load.ledger.holdings import deleted, held, lost_by_lake, under
-from claims_pipeline.load.ledger.states import State, settle
+from claims_pipeline.load.ledger.settling import settle
+from claims_pipeline.load.ledger.states import State
 from claims_pipeline.load.ledger.store import open_ledger
 from claims_pipeline.load.resource import FILES, Resource, Result
 

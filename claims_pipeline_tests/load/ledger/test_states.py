@@ -6,12 +6,8 @@ import polars as pl
 import pytest
 
 from claims_pipeline.load.ledger.holdings import forget_all
-from claims_pipeline.load.ledger.states import (
-    TRANSITIONS,
-    Event,
+from claims_pipeline.load.ledger.settling import (
     Found,
-    State,
-    after,
     settle,
     settle_deleted,
     settle_discarded,
@@ -20,6 +16,7 @@ from claims_pipeline.load.ledger.states import (
     settle_gone,
     touch,
 )
+from claims_pipeline.load.ledger.states import TRANSITIONS, Event, State, after
 from claims_pipeline.load.ledger.store import Ledger, open_ledger
 from claims_pipeline.load.resource import CHUNK_SCHEMA, FILES, Resource, Result
 

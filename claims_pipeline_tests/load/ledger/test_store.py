@@ -11,7 +11,7 @@ from claims_pipeline.errors import ConfigError, LedgerUnusable, LoaderLocked
 from claims_pipeline.load.ledger.diff import diff
 from claims_pipeline.load.ledger.holdings import count_by_type
 from claims_pipeline.load.ledger.lock import holding_lock
-from claims_pipeline.load.ledger.states import settle
+from claims_pipeline.load.ledger.settling import settle
 from claims_pipeline.load.ledger.store import open_ledger, require_ledger
 from claims_pipeline.load.resource import CHUNK_SCHEMA, Resource, Result
 

@@ -16,8 +16,8 @@ from claims_pipeline.load import (
     remove,
 )
 from claims_pipeline.load.ledger import holdings
-from claims_pipeline.load.pipeline import withdrawal
-from claims_pipeline.load.pipeline.withdrawal import Deleted
+from claims_pipeline.load.pipeline import deletion
+from claims_pipeline.load.pipeline.deletion import Deleted
 from claims_pipeline.load.resource import Resource, Result
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import FakeServer, every_transaction, times
@@ -46,7 +46,7 @@ def test_what_was_deleted_and_cannot_be_recorded_counts_as_not_deleted(
         raise LedgerUnusable("no room for the ledger", fix="make room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(withdrawal, "settle_deleted", full)
+        patch.setattr(deletion, "settle_deleted", full)
         report = load(fake_target, file, Vanished.DELETE)
 
     assert report.vanished == {"Coverage not deleted": 3}
@@ -122,9 +122,9 @@ def test_a_removal_says_now_and_then_what_it_does(
         assert remove(fake_target, on_progress=progress.append).left == 0
         return progress
 
-    monkeypatch.setattr(withdrawal, "REPORT_SECONDS", 60.0)
+    monkeypatch.setattr(deletion, "REPORT_SECONDS", 60.0)
     seldom = told()
-    monkeypatch.setattr(withdrawal, "REPORT_SECONDS", 0.0)
+    monkeypatch.setattr(deletion, "REPORT_SECONDS", 0.0)
     fake_server.behave(times(1, every_transaction(502)))
     each = told()
 

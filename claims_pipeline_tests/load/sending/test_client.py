@@ -9,7 +9,8 @@ import pytest
 
 from claims_pipeline.errors import FhirError, ServerUnavailable
 from claims_pipeline.fhir_access import without_tls
-from claims_pipeline.load.sending.client import FhirClient, InFlightLimit, Traffic, connect, wait_until_ready
+from claims_pipeline.load.sending.client import FhirClient, Traffic, connect, wait_until_ready
+from claims_pipeline.load.sending.in_flight import InFlightLimit
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Response, everything, outcome, times
 

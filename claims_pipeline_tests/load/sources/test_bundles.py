@@ -221,7 +221,7 @@ def test_how_the_text_is_cut_into_pieces_does_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refill: int, sort_keys: bool
 ) -> None:
     monkeypatch.setattr(json_values, "_REFILL", refill)
-    monkeypatch.setattr("claims_pipeline.load.sources.streams.CHUNK_BYTES", refill)
+    monkeypatch.setattr("claims_pipeline.load.sources.unpacking.CHUNK_BYTES", refill)
     document = json.dumps(synthea_patient(), indent=2, sort_keys=sort_keys, ensure_ascii=False)
     lines = ndjson(patient("p1", name=[{"text": 'Zoë \U0001f600 \\ " é'}]), synthea_practitioners()) + "{bad\n"
 

@@ -14,7 +14,7 @@ import pytest
 
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.load import LoadOptions
-from claims_pipeline.load.sources import streams
+from claims_pipeline.load.sources import unpacking
 from claims_pipeline.load.sources.elements import require_known_types
 from claims_pipeline.load.sources.file_resources import FileResources
 from claims_pipeline.load.sources.files import read_files
@@ -137,8 +137,8 @@ def test_what_a_cut_archive_still_holds_is_read_and_the_cut_is_named(tmp_path: P
 def test_an_archive_that_expands_without_end_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, pack: Pack
 ) -> None:
-    monkeypatch.setattr(streams, "ALWAYS_EXPANDED", 100_000)
-    monkeypatch.setattr(streams, "LARGEST_EXPANSION", 10)
+    monkeypatch.setattr(unpacking, "ALWAYS_EXPANDED", 100_000)
+    monkeypatch.setattr(unpacking, "LARGEST_EXPANSION", 10)
     bomb = ndjson(patient("p1")).encode() + b" " * 30_000_000
     pack(tmp_path / name, {"a.ndjson": bomb})
 
@@ -151,7 +151,7 @@ def test_an_archive_that_expands_without_end_is_given_up(
 
 @pytest.mark.heavy
 def test_gzip_padded_with_more_zeros_than_are_read_at_once_is_read(tmp_path: Path) -> None:
-    padding = b"\0" * (3 * streams.CHUNK_BYTES + 7)
+    padding = b"\0" * (3 * unpacking.CHUNK_BYTES + 7)
     content = gzipped(ndjson(patient("p1"))) + padding + gzipped(ndjson(patient("p2"))) + padding
 
     with reading(tmp_path, a__ndjson__gz=content) as found:

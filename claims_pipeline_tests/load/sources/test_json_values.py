@@ -6,7 +6,7 @@ import pytest
 
 from claims_pipeline.load.sources import json_values
 from claims_pipeline.load.sources.json_values import JsonReader, Unreadable
-from claims_pipeline.load.sources.streams import BrokenStream
+from claims_pipeline.load.sources.unpacking import BrokenStream
 
 BAD = '{"a" is not JSON, and long enough not to be taken for the end of a piece}'
 

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from claims_pipeline.load.sources import streams
+from claims_pipeline.load.sources import unpacking
 from claims_pipeline.load.sources.inputs import Input, SkippedFiles
-from claims_pipeline.load.sources.streams import BrokenStream, Document, opened
+from claims_pipeline.load.sources.streams import Document, opened
+from claims_pipeline.load.sources.unpacking import BrokenStream
 
 PIECE = 1_000
 
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "CHUNK_BYTES", PIECE)
+    monkeypatch.setattr(unpacking, "CHUNK_BYTES", PIECE)
 
 
 def documents(path: Path, content: bytes, *, is_scanned: bool = False) -> Iterator[Document]:
@@ -45,8 +46,8 @@ def test_what_is_unpacked_is_whole_and_comes_in_pieces_of_a_largest_size(tmp_pat
 def test_the_limit_of_an_expansion_counts_everything_that_was_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, is_whole: bool
 ) -> None:
-    monkeypatch.setattr(streams, "ALWAYS_EXPANDED", 10 * PIECE)
-    monkeypatch.setattr(streams, "LARGEST_EXPANSION", 1)
+    monkeypatch.setattr(unpacking, "ALWAYS_EXPANDED", 10 * PIECE)
+    monkeypatch.setattr(unpacking, "LARGEST_EXPANSION", 1)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("a.ndjson", " " * (size // 2))
@@ -62,8 +63,8 @@ def test_a_large_file_may_expand_to_some_times_its_packed_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ratio: int, is_whole: bool
 ) -> None:
     content = bytes((n * n * 7919 % 251) % 61 + 33 for n in range(20 * PIECE))
-    monkeypatch.setattr(streams, "ALWAYS_EXPANDED", PIECE)
-    monkeypatch.setattr(streams, "LARGEST_EXPANSION", ratio)
+    monkeypatch.setattr(unpacking, "ALWAYS_EXPANDED", PIECE)
+    monkeypatch.setattr(unpacking, "LARGEST_EXPANSION", ratio)
     packed = gzip.compress(content, 0) if ratio == 2 else gzip.compress(content)
     assert len(packed) * ratio > len(content) if is_whole else len(packed) < len(content)
 

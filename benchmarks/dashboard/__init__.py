@@ -1,0 +1,1 @@
+"""Time and memory of the dashboard: `python -m benchmarks.dashboard --help`."""
