@@ -1,5 +1,9 @@
 """Measuring a lake: every figure of reference/data/calibration.csv."""
 
+from collections.abc import Callable, Mapping
+
+import polars as pl
+
 from claims_pipeline.fidelity.charges import charge_ratios, charge_trend, concentration
 from claims_pipeline.fidelity.children import births, family_members, well_child_visits
 from claims_pipeline.fidelity.estimate import Figures
@@ -22,7 +26,7 @@ from claims_pipeline.fidelity.movement import (
 )
 from claims_pipeline.fidelity.receipt import completeness, corrections, final_status
 from claims_pipeline.fidelity.report import FidelityReport, Measurement, is_large_enough, verdict_of
-from claims_pipeline.fidelity.sample import sample_of
+from claims_pipeline.fidelity.sample import Sample, sample_of
 from claims_pipeline.fidelity.screening import (
     colorectal_screening,
     hemoglobin_tests,
@@ -50,6 +54,53 @@ from claims_pipeline.fidelity.visits import (
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import read_table
 
+OF_SAMPLE: Mapping[int, Callable[[Sample], Figures]] = {
+    1: lambda sample: visit_levels(sample, "9921", range(1, 6)),
+    2: lambda sample: visit_levels(sample, "9920", range(2, 6)),
+    3: lines_per_claim,
+    4: seasons,
+    5: respiratory_infections,
+    6: holiday_weeks,
+    7: coverage,
+    8: medicare_by_age,
+    9: concentration,
+    11: charge_ratios,
+    12: cities,
+    13: weekends,
+    14: completeness,
+    15: final_status,
+    21: family_members,
+    22: births,
+    23: well_child_visits,
+    24: corrections,
+    25: asthma_seasons,
+    26: asthma_emergencies,
+    27: disabled_use,
+    28: colorectal_screening,
+    29: member_months,
+    30: telehealth,
+    31: cesareans,
+    32: births_with_delivery,
+    33: claims_a_member,
+    34: office_visits_a_member,
+    35: emergency_visits_by_payer,
+    36: new_patients,
+    37: mammograms,
+    38: hemoglobin_tests,
+    39: influenza_vaccinations,
+    40: charge_trend,
+}
+"""What measures each row of calibration.csv that is about a sample of the lake."""
+
+OF_MEMBERS: Mapping[int, Callable[[pl.DataFrame], Figures]] = {
+    16: turnover,
+    17: gaps,
+    18: deaths,
+    19: new_conditions,
+    20: dual_eligibles,
+}
+"""The same for rows about the members of the first day."""
+
 
 def measure(lake: Lake) -> FidelityReport:
     """Compare a lake with the public figures.
@@ -62,51 +113,12 @@ def measure(lake: Lake) -> FidelityReport:
     """
     sample = sample_of(lake)
     members = members_of_first_day(sample)
-    figures: dict[tuple[int, str], Figures] = {}
-    for row, found in (
-        (1, visit_levels(sample, "9921", range(1, 6))),
-        (2, visit_levels(sample, "9920", range(2, 6))),
-        (3, lines_per_claim(sample)),
-        (4, seasons(sample)),
-        (5, respiratory_infections(sample)),
-        (6, holiday_weeks(sample)),
-        (7, coverage(sample)),
-        (8, medicare_by_age(sample)),
-        (9, concentration(sample)),
-        (11, charge_ratios(sample)),
-        (12, cities(sample)),
-        (13, weekends(sample)),
-        (14, completeness(sample)),
-        (15, final_status(sample)),
-        (24, corrections(sample)),
-        (25, asthma_seasons(sample)),
-        (26, asthma_emergencies(sample)),
-        (27, disabled_use(sample)),
-        (28, colorectal_screening(sample)),
-        (29, member_months(sample)),
-        (16, turnover(members)),
-        (17, gaps(members)),
-        (18, deaths(members)),
-        (19, new_conditions(members)),
-        (30, telehealth(sample)),
-        (20, dual_eligibles(members)),
-        (21, family_members(sample)),
-        (22, births(sample)),
-        (23, well_child_visits(sample)),
-        (31, cesareans(sample)),
-        (32, births_with_delivery(sample)),
-        (33, claims_a_member(sample)),
-        (34, office_visits_a_member(sample)),
-        (35, emergency_visits_by_payer(sample)),
-        (36, new_patients(sample)),
-        (37, mammograms(sample)),
-        (38, hemoglobin_tests(sample)),
-        (39, influenza_vaccinations(sample)),
-        (40, charge_trend(sample)),
-    ):
-        figures[row, ""] = found
-    figures[10, "Conditions among those 65 and over"] = enrolled_conditions(sample)
-    figures[10, "Conditions coded on a claim within 12 months (65 and over)"] = coded_conditions(sample)
+    figures: dict[tuple[int, str], Figures] = {
+        **{(row, ""): figures_of(sample) for row, figures_of in OF_SAMPLE.items()},
+        **{(row, ""): figures_of(members) for row, figures_of in OF_MEMBERS.items()},
+        (10, "Conditions among those 65 and over"): enrolled_conditions(sample),
+        (10, "Conditions coded on a claim within 12 months (65 and over)"): coded_conditions(sample),
+    }
     large = is_large_enough(sample.start, sample.end, sample.claim_count)
     rows = read_table("calibration").join(read_table("calibration_sources"), on="row", maintain_order="left")
     return FidelityReport(

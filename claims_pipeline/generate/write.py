@@ -1,6 +1,7 @@
 """Writing the feed into a lake, table by table or all of a range at once; memory stays flat as the range grows."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -141,7 +142,6 @@ def generate_range(
     began = time.perf_counter()
     _bind(lake, feed)
     days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
-    rows = dict.fromkeys(("patients", "coverages", "claims"), 0)
     with lake.writer() as writer, ThreadPoolExecutor(jobs) as pool:
         for table in DIRECTORY:
             writer.add(table, directory(feed)[table.name])
@@ -150,14 +150,14 @@ def generate_range(
         enrolled = pool.submit(writer.add_frames, ENROLLMENT, members)  # while parts of the years need one core only
         add_visits(writer, feed, missing, is_whole=goes_on(lake, feed, end), jobs=jobs)
         forget_large()
-        chunks = list(_chunks(feed, days))
+        rows: Counter[str] = Counter()
         done = 0
-        work = zip(chunks, visits_of_chunks(writer, feed, chunks), strict=True)
         add_chunk = partial(_add_chunk, writer, feed, on_tables=on_tables)
+        chunks = list(_chunks(feed, days))
+        work = zip(chunks, visits_of_chunks(writer, feed, chunks), strict=True)
         for chunk, counts in zip(chunks, in_order(pool, add_chunk, work, jobs), strict=True):
+            rows.update(counts)
             done += len(chunk)
-            for name, count in counts.items():
-                rows[name] += count
             if on_progress:
                 on_progress(done, len(days))
         enrolled.result()

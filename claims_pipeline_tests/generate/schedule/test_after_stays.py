@@ -17,6 +17,7 @@ from claims_pipeline.generate.schedule.slots import Slots
 from claims_pipeline.generate.schedule.stays import LONGEST_STAY, stays_between
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
+from claims_pipeline_tests.generate.schedule.planned import frame_of
 
 pytestmark = pytest.mark.heavy
 
@@ -27,16 +28,11 @@ CODES = read_table("diagnoses")["diagnosis_code"].to_list()
 
 @pytest.fixture(scope="module")
 def visits() -> pl.DataFrame:
-    planned = visits_after_stays(FEED, START, END)
-    columns = {name: values for name, values in vars(planned).items() if name != "codes"}
-    return pl.DataFrame(columns).with_columns(
-        story=pl.Series(stories()).gather(planned.story),
-        codes=pl.Series([[CODES[code] for code in row if code != NONE] for row in planned.codes]),
-    )
+    return frame_of(visits_after_stays(FEED, START, END))
 
 
 def with_first(visits: pl.DataFrame, code: str) -> pl.DataFrame:
-    return visits.filter(pl.col("codes").list.first() == code)
+    return visits.filter(pl.col("code") == code)
 
 
 def test_each_visit_follows_a_discharge_of_the_patient(visits: pl.DataFrame) -> None:

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from claims_pipeline.generate.numbers.days import day_number
-from claims_pipeline.generate.schedule.calendar import stories
 from claims_pipeline.generate.schedule.cataracts import BETWEEN, BOTH_EYES, cataract_visits, eye_reasons
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
+from claims_pipeline_tests.generate.schedule.planned import frame_of
 
 FEED = Feed(seed=8, patients=8_000, claims=80_000, start_date=date(2024, 1, 1), end_date=date(2025, 12, 31))
 START, END = day_number(FEED.start_date), day_number(FEED.end_date)
@@ -19,11 +19,7 @@ CODES = read_table("diagnoses")["diagnosis_code"]
 
 @pytest.fixture(scope="module")
 def visits() -> pl.DataFrame:
-    planned = cataract_visits(FEED, START, END + 400)
-    columns = {name: values for name, values in vars(planned).items() if name != "codes"}
-    return pl.DataFrame(columns).with_columns(
-        story=pl.Series(stories()).gather(planned.story), code=CODES.gather(planned.codes[:, 0])
-    )
+    return frame_of(cataract_visits(FEED, START, END + 400))
 
 
 def test_the_second_eye_is_the_other_one_within_weeks(visits: pl.DataFrame) -> None:

@@ -17,6 +17,7 @@ from claims_pipeline.generate.schedule.lasting import add_lasting, visits_with_r
 from claims_pipeline.generate.schedule.slots import Slots
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
+from claims_pipeline_tests.generate.schedule.planned import frame_of
 
 FEED = Feed(seed=8, patients=40_000, claims=400_000, start_date=date(2023, 1, 1), end_date=date(2025, 12, 31))
 START, END = day_number(FEED.start_date), day_number(FEED.end_date)
@@ -25,12 +26,7 @@ CODES = read_table("diagnoses")["diagnosis_code"].to_list()
 
 @pytest.fixture(scope="module")
 def visits() -> pl.DataFrame:
-    planned = infusion_visits(FEED, START, END + 400)
-    columns = {name: values for name, values in vars(planned).items() if name != "codes"}
-    return pl.DataFrame(columns).with_columns(
-        story=pl.Series(stories()).gather(planned.story),
-        code=pl.Series(CODES).gather(planned.codes[:, 0]),
-    )
+    return frame_of(infusion_visits(FEED, START, END + 400))
 
 
 def of_story(visits: pl.DataFrame, story: str, code: str) -> pl.DataFrame:

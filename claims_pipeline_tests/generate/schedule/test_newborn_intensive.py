@@ -6,7 +6,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from claims_pipeline.generate.coding.coding_order import NONE
 from claims_pipeline.generate.numbers.days import day_number
 from claims_pipeline.generate.people.population import population
 from claims_pipeline.generate.people.pregnancies import pregnancies
@@ -14,22 +13,16 @@ from claims_pipeline.generate.schedule.calendar import stories
 from claims_pipeline.generate.schedule.maternity import maternity_visits
 from claims_pipeline.generate.schedule.newborn_intensive import are_in_intensive_care, newborn_intensive_visits
 from claims_pipeline.lake import Feed
-from claims_pipeline.reference import read_table
+from claims_pipeline_tests.generate.schedule.planned import frame_of
 
 FEED = Feed(seed=8, patients=40_000, claims=400_000, start_date=date(2024, 1, 1), end_date=date(2025, 12, 31))
 START, END = day_number(FEED.start_date), day_number(FEED.end_date)
-CODES = read_table("diagnoses")["diagnosis_code"].to_list()
 
 
 @pytest.fixture(scope="module")
 def visits() -> pl.DataFrame:
     planned = newborn_intensive_visits(FEED, START, END + 400)
-    columns = {name: values for name, values in vars(planned).items() if name != "codes"}
-    return pl.DataFrame(columns).with_columns(
-        story=pl.Series(stories()).gather(planned.story),
-        codes=pl.Series([[CODES[code] for code in row if code != NONE] for row in planned.codes]),
-        age=planned.service - population(FEED).birth_day[planned.person],
-    )
+    return frame_of(planned).with_columns(age=planned.service - population(FEED).birth_day[planned.person])
 
 
 def test_a_newborn_before_35_weeks_has_a_claim_of_each_day_from_birth_to_going_home(visits: pl.DataFrame) -> None:

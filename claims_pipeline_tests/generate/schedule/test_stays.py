@@ -18,6 +18,7 @@ from claims_pipeline.generate.years.history import History
 from claims_pipeline.generate.years.years import visits_of
 from claims_pipeline.lake import Feed
 from claims_pipeline.reference import read_table
+from claims_pipeline_tests.generate.schedule.planned import frame_of
 
 pytestmark = pytest.mark.heavy
 
@@ -27,9 +28,7 @@ START, END = day_number(FEED.start_date), day_number(FEED.end_date)
 
 @pytest.fixture(scope="module")
 def visits() -> pl.DataFrame:
-    planned = hospital_visits(FEED, START, END)
-    columns = {name: values for name, values in vars(planned).items() if name != "codes"}
-    return pl.DataFrame(columns).with_columns(story=pl.Series(stories()).gather(planned.story))
+    return frame_of(hospital_visits(FEED, START, END))
 
 
 def test_a_stay_begins_with_a_first_visit_and_ends_with_the_discharge(visits: pl.DataFrame) -> None:
