@@ -50,16 +50,8 @@ def write_ndjson(lake: Lake, folder: Path, compress: bool) -> int:
 
 def write_bundles(lake: Lake, folder: Path, compress: bool) -> int:
     """Write transaction bundles of PUT requests, one resource type each, to be sent in the order of their names."""
+    entry = _entry('{"request":{"method":"PUT","url":"', '"},"resource":')
     number = 0
-    entry = pl.concat_str(
-        pl.lit('{"request":{"method":"PUT","url":"'),
-        "resource_type",
-        pl.lit("/"),
-        "resource_id",
-        pl.lit('"},"resource":'),
-        "body",
-        pl.lit("}"),
-    )
     for number, (kind, entries) in enumerate(_bundles(lake, entry), start=1):
         path = folder / f"bundle-{number:06d}-{kind}.json{'.gz' if compress else ''}"
         with _opened(path, append=False, compress=compress) as file:
@@ -71,15 +63,7 @@ def write_bundles(lake: Lake, folder: Path, compress: bool) -> int:
 
 def write_collection(lake: Lake, path: Path, compress: bool) -> int:
     """Write one Bundle of type collection with all resources."""
-    entry = pl.concat_str(
-        pl.lit(f'{{"fullUrl":"{FULL_URL}'),
-        "resource_type",
-        pl.lit("/"),
-        "resource_id",
-        pl.lit('","resource":'),
-        "body",
-        pl.lit("}"),
-    )
+    entry = _entry(f'{{"fullUrl":"{FULL_URL}', '","resource":')
     with _opened(path, append=False, compress=compress) as file:
         file.write(b'{"resourceType":"Bundle","type":"collection","entry":[')
         for number, (_, entries) in enumerate(_bundles(lake, entry)):
@@ -97,6 +81,12 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
     }
 )
 """Formats by name. (`parquet`, the lake itself, needs no export.)"""
+
+
+def _entry(before_name: str, before_body: str) -> pl.Expr:
+    """Return the entry of a Bundle as text: `Type/id` and the resource, each after some JSON."""
+    name = ("resource_type", pl.lit("/"), "resource_id")
+    return pl.concat_str(pl.lit(before_name), *name, pl.lit(before_body), "body", pl.lit("}"))
 
 
 def _bundles(lake: Lake, entry: pl.Expr) -> Iterator[tuple[str, pl.Series]]:

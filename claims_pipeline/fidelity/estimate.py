@@ -39,6 +39,12 @@ def share_of(rows: pl.DataFrame, holds: pl.Expr) -> Estimate | None:
     return share(int(of or 0), int(count))
 
 
+def shares(frame: pl.DataFrame, column: str, parts: list[str]) -> Figures:
+    """Return the percentage of each part among the rows of `frame`, None if there are no rows."""
+    counts = dict(frame.group_by(column).len().iter_rows())
+    return {part: share(counts.get(part, 0), frame.height) for part in parts}
+
+
 def rate(events: float, base: float) -> Estimate | None:
     """Return events for a unit of what they are counted on, such as a member's year (Poisson error), or None."""
     return Estimate(events / base, sqrt(events) / base) if base else None

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from claims_pipeline.fidelity.estimate import Estimate, Figures, share_of
-from claims_pipeline.fidelity.sample import Sample, shares
+from claims_pipeline.fidelity.estimate import Estimate, Figures, share_of, shares
+from claims_pipeline.fidelity.sample import Sample
 
 KINDS = {
     "ppo": "employer",

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import polars as pl
 
-from claims_pipeline.fidelity.estimate import Figures, share_of
-from claims_pipeline.fidelity.sample import RUN_OUT_MONTHS, Sample, shares
+from claims_pipeline.fidelity.estimate import Figures, share_of, shares
+from claims_pipeline.fidelity.sample import RUN_OUT_MONTHS, Sample
 from claims_pipeline.schema import CLAIMS
 
 SETTLED_DAYS = 60

@@ -7,7 +7,6 @@ from functools import cached_property
 import polars as pl
 
 from claims_pipeline.errors import DataError
-from claims_pipeline.fidelity.estimate import Figures, share
 from claims_pipeline.lake import Feed, Lake, read_feed
 from claims_pipeline.schema import CLAIMS, ENROLLMENT, PLANS, PRACTITIONERS
 
@@ -144,12 +143,6 @@ def sample_of(lake: Lake) -> Sample:
     claims = first_versions.join(replaced.lazy(), on="claim_id", how="anti")
     days = lake.days(CLAIMS)
     return Sample(lake=lake, feed=feed, start=days[0], end=days[-1], first_versions=first_versions, claims=claims)
-
-
-def shares(frame: pl.DataFrame, column: str, parts: list[str]) -> Figures:
-    """Return the percentage of each part among the rows of `frame`, None if there are no rows."""
-    counts = dict(frame.group_by(column).len().iter_rows())
-    return {part: share(counts.get(part, 0), frame.height) for part in parts}
 
 
 def age_on(day: date) -> pl.Expr:

@@ -5,8 +5,17 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from claims_pipeline.fidelity.estimate import Estimate, Figures, exact, quotient, rank_correlation, share, share_of
-from claims_pipeline.fidelity.sample import EMERGENCY_VISIT, Sample, shares
+from claims_pipeline.fidelity.estimate import (
+    Estimate,
+    Figures,
+    exact,
+    quotient,
+    rank_correlation,
+    share,
+    share_of,
+    shares,
+)
+from claims_pipeline.fidelity.sample import EMERGENCY_VISIT, Sample
 from claims_pipeline.reference import read_table
 from claims_pipeline.reference.holidays import federal_holidays
 
