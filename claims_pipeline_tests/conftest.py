@@ -5,9 +5,10 @@ import gc
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from claims_pipeline import server
+from claims_pipeline import log_rotation, server
 from claims_pipeline.ports import free_port
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
@@ -29,6 +30,7 @@ SERVER_FIXTURES = {"fhir_server", "spare_server", "target", "profiles"}
 """Arguments by which a test, or a fixture of its module, shows that it uses the FHIR server."""
 LONG = {"server", "browser", "heavy", "slow"}
 """Marks of tests that take long; those that use the FHIR server take longest."""
+WRITER_SECONDS = 5
 RUN = "PYTEST_CLAIMS_RUN"
 """Environment variable with the pid of the process that started the run; the workers inherit it."""
 
@@ -136,6 +138,18 @@ def _nothing_waits_for_the_disk() -> Iterator[None]:
         patch.setattr(os, "fsync", lambda _: None)
         patch.setattr(os, "sync", lambda: None)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_process_is_reaped() -> Iterator[None]:
+    """Wait for the writers of logs at the end: each ends with its program, and is a ResourceWarning until it is asked.
+
+    Being the first fixture of the run, it ends after those that stop the programs.
+    """
+    yield
+    for _, writer in log_rotation._writers:
+        with suppress(subprocess.TimeoutExpired):  # its program goes on
+            writer.wait(WRITER_SECONDS)
 
 
 @pytest.fixture(scope="session")

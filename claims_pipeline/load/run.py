@@ -1,13 +1,14 @@
 """`load_lake` and `load_files`: send to a FHIR server what it does not have yet."""
 
+import os
 import shutil
-import time
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import date
 from hashlib import sha256
 from os import PathLike, fspath
 from pathlib import Path
+
+import psutil
 
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.fhir import TIERS
@@ -28,8 +29,6 @@ from claims_pipeline.load.sources.inputs import inputs
 from claims_pipeline.settings import Settings
 
 PATHS_SHOWN = 10
-DRY_RUN_SECONDS = 24 * 60 * 60
-"""A dry run that began earlier is no longer running."""
 
 
 def load_lake(
@@ -139,20 +138,18 @@ load_files_async = in_thread(load_files)
 
 
 def _spool_folder(settings: Settings, ledger: Ledger, options: LoadOptions) -> Path:
-    """Return the folder to spool in, emptied of what a killed loader left: a load's own, or one of all dry runs.
+    """Return the folder to spool in, emptied of what a killed loader left.
 
-    A dry run may run beside a load and other dry runs, so it has another folder, and empties it of what is a day old.
+    Only the holder of the lock uses that of a load; a dry run, which may run beside it, has one of its own.
     """
-    name = sha256(str(ledger.path.absolute()).encode()).hexdigest()[:16]
+    folder = settings.home / "spool" / sha256(str(ledger.path.absolute()).encode()).hexdigest()[:16]
     if not options.is_dry_run:
-        shutil.rmtree(settings.home / "spool" / name, ignore_errors=True)
-        return settings.home / "spool" / name
-    folder = settings.home / "spool" / f"{name}-dry-run"
-    for left in folder.glob("*"):
-        with suppress(FileNotFoundError):  # that dry run has just ended
-            if left.stat().st_mtime < time.time() - DRY_RUN_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
-    return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
+    for left in folder.parent.glob(f"{folder.name}-dry-run-*"):
+        if not psutil.pid_exists(int(left.name.rpartition("-")[2])):
+            shutil.rmtree(left, ignore_errors=True)
+    return folder.with_name(f"{folder.name}-dry-run-{os.getpid()}")
 
 
 def _require_options_of_a_lake(options: LoadOptions) -> None:

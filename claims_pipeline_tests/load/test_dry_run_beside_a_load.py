@@ -1,5 +1,8 @@
 """A dry run beside a load: it is not refused, it refuses none, and what it says was true at one moment."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +55,24 @@ def test_a_dry_run_of_files_says_the_same_and_leaves_the_spool_of_the_load_alone
     assert dry[0].by_type["Patient"] == Counts(read=1, to_send=1)
     assert fake_server.names() == ["Patient/a", "Patient/b"]
     assert not (fake_target.home / "spool").exists()
+
+
+def test_what_a_killed_dry_run_has_spooled_is_removed_by_the_next(fake_target: Settings, tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_text(ndjson(patient("a")))
+    folders: list[Path] = []
+
+    def on_progress(_: Progress) -> None:
+        folders.extend((fake_target.home / "spool").glob("*"))
+
+    load_files([str(tmp_path / "a.ndjson")], fake_target, options=DRY, on_progress=on_progress)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    killed = folders[-1].with_name(folders[-1].name.replace(str(os.getpid()), str(ended.pid)))
+    (killed / "spool-1").mkdir(parents=True)
+    load_files([str(tmp_path / "a.ndjson")], fake_target, options=DRY)
+
+    assert killed.name.endswith(f"-dry-run-{ended.pid}")
+    assert not killed.exists()
 
 
 def test_a_load_that_runs_during_a_dry_run_changes_nothing_of_what_that_says(
