@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from claims_pipeline.cli.app import JsonOption, app, err, finish
-from claims_pipeline.cli.days import day_progress
+from claims_pipeline.cli.day_progress import day_progress
 from claims_pipeline.cli.options import parsed_day, settings_with
 from claims_pipeline.errors import ConfigError
 

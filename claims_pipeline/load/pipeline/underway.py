@@ -34,5 +34,5 @@ def unsettled(chunks: Iterable[Underway]) -> list[Underway]:
 
 
 def keys_underway(chunks: Iterable[Underway]) -> pl.DataFrame:
-    """Return the keys of those chunks (columns of `KEYS_SCHEMA`)."""
+    """Return the keys of the resources of chunks that are not settled yet (columns of `KEYS_SCHEMA`)."""
     return pl.concat([KEYS_SCHEMA.to_frame(), *(chunk.keys for chunk in unsettled(chunks))])
