@@ -89,10 +89,14 @@ def _providers(view: View, text: str) -> list[Found]:
             kind="provider",
             value=row["practitioner_id"],
             label=row["name"],
-            note=f"{row['practitioner_id']}, {specialty_of(row['specialty'])}, {row['claim_count']:,} claims",
+            note=f"{row['practitioner_id']}, {specialty_of(row['specialty'])}, {_said(row['claim_count'])}",
         )
         for row in rows
     ]
+
+
+def _said(count: int) -> str:
+    return f"{count:,} claim{'' if count == 1 else 's'}"
 
 
 def _codes(text: str) -> list[Found]:

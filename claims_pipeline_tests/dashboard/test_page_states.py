@@ -1,19 +1,20 @@
 """The page when something is missing, wrong, away or small."""
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pydantic import SecretStr
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
-from claims_pipeline_tests.dashboard.pages import expect_claims, expect_ready, needs_chromium
+from claims_pipeline_tests.dashboard.pages import expect_claims, expect_ready, needs_chromium, offer_two_rows
 from claims_pipeline_tests.dashboard.running import running
 
 pytestmark = needs_chromium
@@ -122,6 +123,61 @@ def test_on_a_phone_no_number_of_a_table_is_cut(page: Page, query: str, place: s
     assert max(box["x"] + box["width"] for box in boxes) <= 390
     tables = page.locator(f"{place} .scroll, {place}.scroll")
     assert tables.evaluate_all("all => all.every((one) => one.scrollWidth <= one.clientWidth)")
+
+
+ADDITIVE = {"charge_amount", "claim_count", "patient_count", "member_count", "member_month_count"}
+
+
+def a_million_times(answer: object) -> object:
+    """Return an answer of the API with sums as large as those of millions of claims."""
+    if isinstance(answer, dict):
+        return {
+            name: value * 1_000_000 if name in ADDITIVE and value is not None else a_million_times(value)
+            for name, value in answer.items()
+        }
+    return [a_million_times(value) for value in answer] if isinstance(answer, list) else answer
+
+
+@pytest.mark.parametrize("width", [920, 1280, 1400, 1440, 1920])
+@pytest.mark.parametrize("tab", ["members", "providers"])
+def test_large_numbers_are_not_cut(page: Page, tab: str, width: int) -> None:
+    def enlarge(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json=a_million_times(answer.json()))
+
+    page.set_viewport_size({"width": width, "height": 900})
+    page.route(re.compile("/api/stats/by-"), enlarge)
+    page.goto(f"/?tab={tab}")
+    expect_ready(page)
+    tables = page.locator(f"[data-of={tab}] .scroll")
+    assert tables.count() > 1
+    assert tables.evaluate_all("all => all.every((one) => one.scrollWidth <= one.clientWidth)")
+
+
+def test_the_headings_of_the_claims_stay_in_sight_and_another_part_begins_at_its_top(page: Page) -> None:
+    offer_two_rows(page)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto("/?tab=claims&count=2")
+    expect(page.locator("#range")).to_have_text("1 to 2 of 5")
+    table = page.locator("#claims .scroll")
+    table.evaluate("one => { one.style.maxHeight = '80px'; one.scrollTop = 30; }")
+    outer, heading = table.bounding_box(), page.get_by_role("columnheader", name="Charge").bounding_box()
+    assert outer is not None
+    assert heading is not None
+    assert heading["y"] == outer["y"]
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#range")).to_have_text("3 to 4 of 5")
+    assert table.evaluate("one => one.scrollTop") == 0
+
+
+def test_a_day_that_has_the_focus_shows_it(page: Page) -> None:
+    page.goto("/")
+    expect_ready(page)
+    page.locator("#preset").focus()
+    page.keyboard.press("Tab")
+    day = page.get_by_label("Received from")
+    expect(day).to_be_focused()
+    assert day.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
 
 
 def test_specialties_and_providers_stand_side_by_side_on_a_wide_screen(page: Page) -> None:

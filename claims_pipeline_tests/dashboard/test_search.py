@@ -3,6 +3,9 @@
 import httpx
 import pytest
 
+from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.search import search
+
 
 @pytest.mark.parametrize(
     ("text", "kind", "value"),
@@ -23,6 +26,13 @@ import pytest
 def test_an_id_name_or_code_is_found(client: httpx.Client, text: str, kind: str, value: str) -> None:
     found = client.get("/api/search", params={"q": text}).json()
     assert (kind, value) in [(one["kind"], one["value"]) for one in found]
+
+
+def test_one_claim_of_a_provider_is_in_the_singular(view: View) -> None:
+    providers = [one for letter in "abcdefghij" for one in search(view, letter) if one.kind == "provider"]
+    counts = {one.note.rpartition(", ")[2] for one in providers}
+    assert "1 claim" in counts
+    assert "1 claims" not in counts
 
 
 def test_nothing_is_found_by_a_text_that_nothing_has(client: httpx.Client) -> None:

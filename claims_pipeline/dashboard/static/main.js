@@ -99,7 +99,10 @@ async function show(parameters, signal, everything) {
   for (const place of document.querySelectorAll(`[data-of=${tab}].waiting`)) place.classList.remove("waiting");
   for (const kind of ["csv", "parquet"]) document.getElementById(kind).href = `/api/export.${kind}?${filters}`;
   await showDetail(parameters, signal);
-  if (isPaging && tab === "claims" && answers) announce(`Claims ${rangeOf(answers)}, ${orderOf(sortOf(parameters))}`);
+  if (isPaging && tab === "claims" && answers) {
+    document.querySelector("#claims .scroll").scrollTop = 0;
+    announce(`Claims ${rangeOf(answers)}, ${orderOf(sortOf(parameters))}`);
+  }
   isPaging = false;
   main.classList.remove("stale");
   return async () => {
