@@ -94,10 +94,10 @@ async def _remove(ledger: Ledger, settings: Settings, on_progress: OnProgress) -
         sender = sender_for(ledger, client, settings)
         with stopping_on_interrupt(sender):
             failures = await _delete_all(ledger, sender, on_progress)
-        left = count_by_type(ledger)
-        if not left and sender.stopped is None:
-            await _forget(ledger, client)
-    if sender.stopped is not None:
+            left = count_by_type(ledger)
+            if not left:
+                await _forget(ledger, client)
+    if left and sender.stopped is not None:
         raise sender.stopped
     return RemoveReport(
         server=client.base_url,

@@ -1,4 +1,4 @@
-"""A signal in the last moments of a load: with nothing left to send, the load ends as if none had come."""
+"""A signal in the last moments of a load or a removal: with nothing left to do, it ends as if none had come."""
 
 import os
 import signal
@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 
 from claims_pipeline import schema
-from claims_pipeline.load import LoadOptions, Vanished, load_files, load_lake
+from claims_pipeline.errors import Interrupted
+from claims_pipeline.load import LoadOptions, Vanished, load_files, load_lake, remove
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import START, Shape, rewrite, tiny_lake, write
 from claims_pipeline_tests.load.fake_server import FakeServer, Request
-from claims_pipeline_tests.load.sources.samples import ndjson, patient
+from claims_pipeline_tests.load.sources.samples import coverage, ndjson, patient
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +88,29 @@ def test_a_signal_before_what_has_vanished_is_withdrawn_ends_the_load(
 
     assert (report.exit_code, report.by_type["Claim"].updated) == (130, 1)
     assert fake_server.names() == before
+
+
+def test_a_signal_while_the_last_deletion_is_in_flight(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "a.ndjson").write_text(ndjson(patient("a"), patient("b")))
+    load_files([str(tmp_path / "a.ndjson")], fake_target)
+    fake_server.behave(interrupted_at(lambda request: request.is_transaction))
+
+    report = remove(fake_target)
+
+    assert (report.by_type, report.left) == ({"Patient": 2}, 0)
+    assert not fake_server.held
+
+
+def test_a_signal_before_the_last_deletion_ends_the_removal(
+    fake_server: FakeServer, fake_target: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "a.ndjson").write_text(ndjson(patient("a"), coverage("c", "Patient/a")))
+    load_files([str(tmp_path / "a.ndjson")], fake_target)
+    fake_server.behave(interrupted_at(lambda request: request.is_transaction))
+
+    with pytest.raises(Interrupted):
+        remove(fake_target)
+
+    assert fake_server.names() == ["Patient/a"]
