@@ -241,11 +241,11 @@ def variable_name(field: str) -> str:
     return f"CLAIMS_{field.removeprefix('CLAIMS_').upper()}"
 
 
-def load_settings(*, named: Callable[[str], str] = variable_name, **overrides: Any) -> Settings:
+def load_settings(*, named: Callable[[str], str] = str, **overrides: Any) -> Settings:
     """Read the settings from the environment; `overrides` (None means "not given") win.
 
     Args:
-        named: returns the name under which a setting was overridden, for messages.
+        named: returns the name under which a setting was overridden, for messages; its own name by default.
         overrides: values of settings.
 
     Raises:

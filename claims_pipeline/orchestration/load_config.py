@@ -33,7 +33,6 @@ class LoadConfig(dg.Config):
             ConfigError: an option is not valid.
         """
         return load_settings(
-            named=str,  # in the launchpad, an option has the name of its setting
             home=settings.home,
             fhir_base_url=self.fhir_base_url,
             batch_size=self.batch_size,
