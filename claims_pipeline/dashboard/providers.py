@@ -18,18 +18,17 @@ FIGURES = {
 _FIGURES = """with panels as (
     select practitioner_id, count(*) as claim_count, count(distinct patient_number) as patient_count,
         coalesce(sum(total_charge_amount) filter (where claim_status = 'active'), 0)::decimal(18, 2) as charge_amount,
-        round(avg(total_charge_amount) filter (where claim_status = 'active'), 2)::decimal(18, 2)
-            as average_charge_amount,
-        round(count(*) / count(distinct patient_number), 2) as claims_a_patient
+        avg(total_charge_amount) filter (where claim_status = 'active') as average_charge_amount,
+        count(*) / count(distinct patient_number) as claims_a_patient
     from claims_current
     where specialty = (select any_value(specialty) from claims_current where practitioner_id = ?)
     group by practitioner_id
 )
-select figure, any_value(amount) filter (where practitioner_id = ?) as amount, round(median(amount), 2) as peer_median
+select figure, round(any_value(amount) filter (where practitioner_id = ?), 2) as amount,
+    round(median(amount), 2) as peer_median
 from (
     unpivot (select practitioner_id, claim_count::double as claim_count, patient_count::double as patient_count,
-        charge_amount::double as charge_amount, average_charge_amount::double as average_charge_amount,
-        claims_a_patient from panels)
+        charge_amount::double as charge_amount, average_charge_amount, claims_a_patient from panels)
     on columns(* exclude practitioner_id) into name figure value amount
 )
 group by figure"""
