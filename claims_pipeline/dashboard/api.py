@@ -102,9 +102,11 @@ def get_what_changed(view: CurrentView, query: Annotated[ChangeQuery, Query()]) 
     return what_changed(view, query)
 
 
-@router.get("/api/stats/cost-outliers", tags=["figures"], summary="Charges far from those of the peers")
+@router.get(
+    "/api/stats/cost-outliers", tags=["figures"], summary="Charges or levels of visits far from those of the peers"
+)
 def get_cost_outliers(view: CurrentView, query: Annotated[OutlierQuery, Query()]) -> Outliers:
-    """Return providers or claims whose charges are far from those of their specialty, the farthest first."""
+    """Return providers or claims whose charges, or levels of visits, are far from those of their specialty."""
     return cost_outliers(view, query)
 
 
@@ -177,7 +179,7 @@ def get_provider(request: Request, view: CurrentView, practitioner_id: str) -> P
 
 @router.get("/api/patients/{patient_id}", tags=["lists"], summary="One patient", responses=NO_SUCH)
 def get_patient(request: Request, view: CurrentView, patient_id: str) -> PatientDetail:
-    """Return a patient at the last known address, with the coverages that claims name."""
+    """Return a patient at the last known address, with the coverages that claims name and what pays second."""
     return patient_detail(view, patient_id, fhir_base_url=request.app.state.settings.fhir_base_url)
 
 

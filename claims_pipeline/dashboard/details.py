@@ -58,7 +58,7 @@ class ClaimDetail(Claim):
 
 
 class CoverageSpan(BaseModel):
-    """One coverage that a claim of the patient names."""
+    """One coverage that a claim of the patient names, or that pays second beside such a one."""
 
     coverage_id: str
     payer_name: str | None
@@ -69,7 +69,7 @@ class CoverageSpan(BaseModel):
 
 
 class PatientDetail(Patient):
-    """One patient with the coverages that claims name."""
+    """One patient with the coverages that claims name and what pays second beside them."""
 
     address_line: str
     zip_code: str
@@ -133,7 +133,7 @@ def claim_as_fhir(view: View, claim_id: str, lake: Lake) -> str:
 
 
 def patient_detail(view: View, patient_id: str, *, fhir_base_url: str) -> PatientDetail:
-    """Return a patient at the last known address, with the coverages that claims name.
+    """Return a patient at the last known address, with the coverages that claims name and what pays second.
 
     Raises:
         NotFound: the build has no claim of such a patient.

@@ -1,7 +1,7 @@
-"""Providers and claims whose charges are far from those of their specialty.
+"""Providers and claims whose charges, or levels of visits, are far from those of their specialty.
 
 The models provider_outliers and claim_outliers have those of all claims, and say what the score is. Under filters the
-statement of the model runs over the claims that the filters select.
+statement of the model runs over the claims that the filters select. Levels of visits have no model.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from claims_pipeline.aggregate import MODELS
+from claims_pipeline.aggregate.model import read_sql
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.dimensions import DIMENSIONS
 from claims_pipeline.dashboard.filters import Filters
@@ -18,14 +19,14 @@ from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 
 class Outlier(BaseModel):
-    """A provider or claim whose charges are far from those of the peers."""
+    """A provider or claim whose charges, or levels of visits, are far from those of the peers."""
 
     kind: Literal["provider", "claim"]
     value: str = Field(description="The id.")
     label: str
     specialty: str
-    amount: float = Field(description="Charges for one patient, or of the claim.")
-    claim_count: int = Field(description="Claims of the provider; 0 for a claim.")
+    amount: float = Field(description="Charges for one patient, or of the claim, or average level of the visits.")
+    claim_count: int = Field(description="Claims, or visits, of the provider; 0 for a claim.")
     peer_amount: float = Field(description="Median of the peers.")
     peer_count: int
     score: float = Field(description="Robust z of the logarithm.")
@@ -33,7 +34,7 @@ class Outlier(BaseModel):
 
 
 class Outliers(BaseModel):
-    """The providers or claims under the filters that charge far more or less than their peers."""
+    """The providers or claims under the filters that are far from their peers."""
 
     items: list[Outlier] = Field(description="The farthest first.")
     sql: str = Field(description=RUN_AS_IT_IS)
@@ -42,23 +43,26 @@ class Outliers(BaseModel):
 class OutlierQuery(Filters):
     """Filters, and what is compared with its peers."""
 
-    of: Literal["providers", "claims"] = Field(
-        default="providers", description="Charges of a provider for one patient, or of a claim, against the specialty."
+    of: Literal["providers", "claims", "visits"] = Field(
+        default="providers",
+        description="Charges of a provider for one patient, or of a claim, or the average level of a provider's "
+        "established office visits (1 of 99211 to 5 of 99215), against the specialty.",
     )
     count: int = Field(default=20, ge=1, le=1_000, description="Outliers in the answer, the farthest first.")
 
 
 def cost_outliers(view: View, query: OutlierQuery) -> Outliers:
-    """Return the providers or claims that charge far more or less than their peers."""
+    """Return the providers or claims that are far from their peers."""
     kind, columns = _KINDS[query.of]
     sql = (
         f"{_chosen_claims(query)}select {columns}, specialty, round(amount, 2) as amount, "
         f"round(peer_amount, 2) as peer_amount, peer_count, round(score, 1) as score\n"
-        f"from {_outliers(f'{kind}_outliers', query)}\norder by abs(outliers.score) desc, value\nlimit {query.count}"
+        f"from {_outliers(query)}\norder by abs(outliers.score) desc, value\nlimit {query.count}"
     )
     rows = view.select_remembered(sql, *query.parameters)
     return Outliers(
-        items=[Outlier(kind=kind, reason=_reason(row), **row) for row in rows], sql=shown_sql(sql, query.parameters)
+        items=[Outlier(kind=kind, reason=_reason(row, query.of), **row) for row in rows],
+        sql=shown_sql(sql, query.parameters),
     )
 
 
@@ -66,6 +70,7 @@ _KINDS: Mapping[str, tuple[Literal["provider", "claim"], str]] = MappingProxyTyp
     {
         "providers": ("provider", "practitioner_id as value, practitioner_name as label, claim_count"),
         "claims": ("claim", "claim_id as value, patient_name as label, 0 as claim_count"),
+        "visits": ("provider", "practitioner_id as value, practitioner_name as label, claim_count"),
     }
 )
 
@@ -81,19 +86,52 @@ def _chosen_claims(query: OutlierQuery) -> str:
     return f"with claims_current as (\nselect {columns} from main.claims_current\n{query.where}\n)\n"
 
 
-def _outliers(model: str, query: OutlierQuery) -> str:
-    return f"(\n{_STATEMENTS[model]}) as outliers" if query.where else f"{model} as outliers"
+def _outliers(query: OutlierQuery) -> str:
+    if query.of == "visits":
+        return f"(\n{_OF_VISITS}) as outliers"
+    model = _MODELS[query.of]
+    return f"(\n{model.sql}) as outliers" if query.where else f"{model.name} as outliers"
 
 
-_STATEMENTS = {model.name: model.sql for model in MODELS if model.name.endswith("_outliers")}
+_MODELS = {f"{model.name.removesuffix('_outliers')}s": model for model in MODELS if model.name.endswith("_outliers")}
+
+FEWEST_VISITS = 30
+"""One visit at another level than usual moves the average of fewer too far."""
+SMALLEST_RATIO = 1.25
+"""Averages of many visits are close together, so that a tenth of a level would be an outlier."""
+_OF_VISITS = f"""with compared as materialized (
+    select
+        practitioner_id,
+        any_value(practitioner_name) as practitioner_name,
+        any_value(specialty) as specialty,
+        avg(right(hcpcs_code, 1)::tinyint) as amount,
+        count(*) as claim_count
+    from claim_lines
+    join claims_current using (claim_number)
+    where claims_current.claim_status = 'active'
+        and hcpcs_code in ('99211', '99212', '99213', '99214', '99215')
+    group by practitioner_id
+    having count(*) >= {FEWEST_VISITS}
+),
+
+{read_sql("outlier_scores")}
+select practitioner_id, practitioner_name, specialty, amount, claim_count, peer_amount, peer_count, score
+from outliers
+where abs(ln(amount / peer_amount)) > ln({SMALLEST_RATIO})
+"""
 
 
-def _reason(row: dict[str, Any]) -> str:
+def _reason(row: dict[str, Any], of: str) -> str:
+    if of == "visits":
+        return (
+            f"{row['claim_count']:,} established office visits of level {row['amount']:.1f} on average, "
+            f"the median of {_peers(row)} is {row['peer_amount']:.1f} (1 is 99211, 5 is 99215)"
+        )
     times = row["amount"] / row["peer_amount"]
     compared = f"{times:.1f} times" if times >= 1 else f"{100 * times:.0f}% of"
     what = "for one patient" if row["claim_count"] else "on one claim"
-    specialty = DIMENSIONS["specialty"].labeller()(row["specialty"])
-    return (
-        f"${row['amount']:,.2f} {what}, {compared} the median of {row['peer_count']:,} peers in {specialty} "
-        f"(${row['peer_amount']:,.2f})"
-    )
+    return f"${row['amount']:,.2f} {what}, {compared} the median of {_peers(row)} (${row['peer_amount']:,.2f})"
+
+
+def _peers(row: dict[str, Any]) -> str:
+    return f"{row['peer_count']:,} peers in {DIMENSIONS['specialty'].labeller()(row['specialty'])}"

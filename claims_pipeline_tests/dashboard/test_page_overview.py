@@ -302,6 +302,20 @@ def test_a_day_that_no_holiday_explains_comes_before_the_holidays(page: Page) ->
     expect(page.locator("#look-sql pre:visible")).to_have_text("select 1")
 
 
+def test_providers_whose_visits_are_coded_unlike_those_of_peers_are_worth_a_look(page: Page) -> None:
+    unusual = {"kind": "provider", "value": "practitioner-0001", "label": "Ada Moss", "specialty": "family_medicine",
+               "amount": 4.7, "claim_count": 90, "peer_amount": 3.5, "peer_count": 40, "score": 6.5,
+               "reason": "90 established office visits of level 4.7 on average"}  # fmt: skip
+    answer = {"items": [unusual], "sql": "select 2"}
+    page.route("**/api/stats/cost-outliers*of=visits*", lambda route: route.fulfill(json=answer))
+    page.goto("/")
+    expect_claims(page, 5)
+    expect(page.locator("#look li")).to_have_text(["Ada Moss 90 established office visits of level 4.7 on average."])
+    expect(page.locator("#look-sql summary")).to_have_count(4)
+    page.goto("/?tab=providers")
+    expect(page.locator("#visit-outliers tbody tr")).to_have_text("Ada MossFamily medicine4.73.56.5")
+
+
 def test_each_card_with_a_change_shows_its_course(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)

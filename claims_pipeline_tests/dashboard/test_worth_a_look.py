@@ -149,6 +149,47 @@ def test_the_sql_of_the_anomalies_gives_them(uneven: Path, filters: Filters, mon
     assert rows_of(uneven, found.sql) == [one.model_dump(exclude={"holidays", "reason"}) for one in found.items]
 
 
+@pytest.fixture
+def visits(lake: Lake, tmp_path: Path) -> Path:
+    """Analytics of ten family doctors with 40 established visits each, whose levels are 3 and 4 but for three of them.
+
+    Visits of doctor 7 are of level 5, a few of 8 of level 5 too, and the 20 of 9.
+    """
+    path = Path(shutil.copy(lake.root.with_name(ANALYTICS), tmp_path))
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            "create or replace table claims_current as select i as claim_number, 'active' as claim_status, "
+            "date '2025-01-01' + (i % 40)::integer as received_date, 'doctor-' || i // 40 as practitioner_id, "
+            "'Doctor ' || i // 40 as practitioner_name, 'family_medicine' as specialty from range(380) as t(i)"
+        )
+        connection.execute(
+            "create or replace table claim_lines as select claim_number, received_date, claim_status, case "
+            "when practitioner_id in ('doctor-7', 'doctor-9') or practitioner_id = 'doctor-8' and n < 16 then '99215' "
+            "when n < 20 + claim_number // 40 then '99214' else '99213' end as hcpcs_code "
+            "from (select *, claim_number % 40 as n from claims_current)"
+        )
+    return path
+
+
+def test_a_provider_who_codes_all_visits_highest_is_found_and_who_codes_a_little_higher_is_not(visits: Path) -> None:
+    [found] = cost_outliers(View(visits), OutlierQuery(of="visits")).items
+    assert (found.value, found.amount, found.claim_count, found.peer_count) == ("doctor-7", 5, 40, 9)
+    assert found.reason == (
+        "40 established office visits of level 5.0 on average, "
+        "the median of 9 peers in Family medicine is 3.6 (1 is 99211, 5 is 99215)"
+    )
+    assert cost_outliers(View(visits), OutlierQuery(of="visits", status=["cancelled"])).items == []
+    fewer = OutlierQuery(of="visits", received_from=date(2025, 1, 11), received_to=date(2025, 2, 8))
+    assert cost_outliers(View(visits), fewer).items == [], "nobody has 30 visits on 29 days"
+
+
+def test_the_sql_of_unusual_visits_gives_them(visits: Path) -> None:
+    for query in ({}, {"received_from": date(2025, 1, 3)}):
+        found = cost_outliers(View(visits), OutlierQuery.model_validate({"of": "visits"} | query))
+        assert rows_of(visits, found.sql) == [one.model_dump(exclude={"kind", "reason"}) for one in found.items]
+        assert found.items
+
+
 @pytest.mark.parametrize("query", [{}, {"status": ["draft"]}, {"received_to": date(2025, 2, 10), "patient": "a'b?"}])
 @pytest.mark.parametrize("of", ["providers", "claims"])
 def test_the_sql_of_the_outliers_gives_them(

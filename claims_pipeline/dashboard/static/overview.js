@@ -133,8 +133,7 @@ export function showWorthALook(anomalies, providers, claims) {
   const people = providers.items.slice(0, SHOWN_OF_A_KIND).map((one) => [one.label, one.reason,
     { "data-practitioner": one.value }]);
   const singles = [...claims.items].sort((one, other) => other.score - one.score).slice(0, SHOWN_OF_A_KIND).map((one) => [one.value, one.reason, { "data-claim": one.value }]);
-  const rows = [...days, ...people, ...singles].map(([title, reason, target]) => element("li", {},
-    element("button", { type: "button", className: "link", "data-key": title, ...target }, title), ` ${reason}.`));
+  const rows = [...days, ...people, ...singles].map(toLookAt);
   const queries = [[anomalies, "days and weeks"], [providers, "providers"], [claims, "claims"]].map(([{ sql }, what]) =>
     sqlOf(sql, `the unusual ${what}`, `SQL of the ${what}`));
   const place = document.getElementById("look-sql");
@@ -142,3 +141,14 @@ export function showWorthALook(anomalies, providers, claims) {
   if (!rows.length) rows.push(element("li", { className: "note" }, "Nothing under these filters is far from what is usual."));
   keepingFocus(look, () => look.replaceChildren(...rows));
 }
+
+// Adds the providers whose visits are coded unlike those of their peers, which take longer to find than the others.
+export function showVisitsWorthALook(visits) {
+  const rows = visits.items.slice(0, SHOWN_OF_A_KIND).map((one) => toLookAt([one.label, one.reason, { "data-practitioner": one.value }]));
+  if (rows.length) look.querySelector(".note")?.remove();
+  look.append(...rows);
+  document.getElementById("look-sql").append(sqlOf(visits.sql, "the unusual visits", "SQL of the visits"));
+}
+
+const toLookAt = ([title, reason, target]) => element("li", {},
+  element("button", { type: "button", className: "link", "data-key": title, ...target }, title), ` ${reason}.`);

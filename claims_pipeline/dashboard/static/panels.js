@@ -1,6 +1,6 @@
 // The tabs Members and Providers: tables of figures by the values of a dimension. A click on a value filters by it.
 
-import { ask } from "./api.js";
+import { ask, withOthers } from "./api.js";
 import { element, keepingFocus, sqlOf, tableOf, takeAway, valueOf } from "./elements.js";
 import { formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, specialtyOf } from "./format.js";
 
@@ -53,17 +53,22 @@ export function showMembers(answers) {
 export function askForProviders(filters, signal) {
   return Promise.all([byDimension("by-specialty", PROVIDER_FIGURES, filters, signal),
     byDimension("by-provider", PROVIDER_FIGURES, filters, signal),
-    ask("/api/stats/cost-outliers", { parameters: filters, signal })]);
+    ...["providers", "visits"].map((of) => ask("/api/stats/cost-outliers", { parameters: withOthers(filters, { of }), signal }))]);
 }
 
-export function showProviders([specialties, providers, outliers]) {
+export function showProviders([specialties, providers, outliers, visits]) {
   showBreakdown("by-specialty", specialties, PROVIDER_FIGURES);
   showBreakdown("by-provider", providers, PROVIDER_FIGURES);
-  const rows = outliers.items.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
-    formatAmount(one.amount), formatAmount(one.peer_amount), formatDecimal(one.score, 1)]);
-  const head = ["Provider", "Specialty", "Charges for each patient", "Median of peers", "Robust z"];
-  fill("outliers", rows.length && [tableOf(head, rows, { isNumeric: true, textColumns: 2 }), sqlOf(outliers.sql, "the outliers")],
-    specialties.items.length ? NO_OUTLIERS : NO_CLAIMS);
+  const instead = specialties.items.length ? NO_OUTLIERS : NO_CLAIMS;
+  showOutliers("outliers", outliers, "Charges for each patient", formatAmount, instead);
+  showOutliers("visit-outliers", visits, "Average level", (level) => formatDecimal(level, 1), instead);
+}
+
+function showOutliers(place, { items, sql }, title, format, instead) {
+  const rows = items.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
+    format(one.amount), format(one.peer_amount), formatDecimal(one.score, 1)]);
+  const head = ["Provider", "Specialty", title, "Median of peers", "Robust z"];
+  fill(place, rows.length && [tableOf(head, rows, { isNumeric: true, textColumns: 2 }), sqlOf(sql, "the outliers")], instead);
 }
 
 function showBreakdown(place, answer, names) {

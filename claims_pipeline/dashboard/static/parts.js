@@ -4,7 +4,7 @@ import { ask, withOthers } from "./api.js";
 import { askForCharts, drawCharts } from "./charts.js";
 import { choices } from "./choices.js";
 import { askForDrivers, rankingOf, showDrivers } from "./drivers.js";
-import { showCards, showChanges, showCourse, showWorthALook } from "./overview.js";
+import { showCards, showChanges, showCourse, showVisitsWorthALook, showWorthALook } from "./overview.js";
 import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
 import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, listOf, sortOf } from "./state.js";
@@ -32,7 +32,10 @@ export const PARTS = {
       const course = isNewSubject ? ask("/api/stats/concentration/course", { parameters: filters, signal }) : null;
       course?.catch(() => {}); // awaited below, unless the drawing fails before
       await drawCharts(charts, hasClaims, signal);
-      if (course) showCourse("top_5_percent", (await course).items);
+      if (!course) return;
+      showCourse("top_5_percent", (await course).items);
+      const ofVisits = withOthers(filters, { of: "visits" });
+      showVisitsWorthALook(await ask("/api/stats/cost-outliers", { parameters: ofVisits, signal }));
     },
   },
   drivers: {

@@ -9,6 +9,7 @@ import { TAB_DEFAULTS } from "./tabs.js";
 export const DAYS = ["received_from", "received_to"];
 export const FIELDS = ["status", ...DAYS, "patient", "basis", "compare"]; // of the form
 export const FILTERS = [...FIELDS, ...FILTERING];
+const REPEATED = ["status", ...FILTERING];
 export const CHOICES = Object.keys(CHART_DEFAULTS); // what single charts draw
 export const PART = ["after", "before", "offset"]; // which part of the table
 export const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...CHART_DEFAULTS, ...DRIVER_DEFAULTS, ...TAB_DEFAULTS, ...TABLE_DEFAULTS };
@@ -25,12 +26,14 @@ export function onAddress(listener) {
   addEventListener("popstate", () => listener({ isNavigation: true }));
 }
 
-// What the address asks for. A parameter that the page does not know, such as utm_source, is somebody else's.
+// What the address asks for. A parameter that the page does not know, such as utm_source, is somebody else's. Of a parameter
+// with one value that a link has twice, the first counts.
 export function state() {
   const known = new URLSearchParams();
   for (const [name, value] of new URLSearchParams(location.search)) {
     const isKnown = [...FILTERS, ...LIST, ...VIEW].includes(name) && (name !== "count" || isRowCount(value));
-    if (isKnown && value.trim() && value !== DEFAULTS[name]) known.append(name, value.trim());
+    const isFirst = REPEATED.includes(name) || !known.has(name);
+    if (isKnown && isFirst && value.trim() && value !== DEFAULTS[name]) known.append(name, value.trim());
   }
   return known;
 }
