@@ -59,6 +59,12 @@ def test_days_in_the_wrong_order_are_told_at_the_field_and_the_figures_stay(brow
     page.close()
 
 
+def test_of_a_day_that_a_link_has_twice_the_first_counts(page: Page) -> None:
+    page.goto("/?received_from=2025-02-01&received_from=2025-01-01&status=active&status=draft")
+    expect_claims(page, 2)
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
 @pytest.mark.parametrize(
     "query", ["utm_source=x", "utm_source=x&fbclid=1", "sort=npi", "count=many", "offset=-1", "after=zzz"]
 )
