@@ -53,7 +53,7 @@ def comparison(view: View, filters: Filters) -> Comparison:
 
 def compared_days(view: View, compared: Comparison) -> ComparedDays:
     """Return the days that are compared, and why they are not if the lake does not have them."""
-    reason = "" if compared.is_covered else f"There is nothing to compare: {_lacking(view, compared)}."
+    reason = "" if compared.is_covered else f"There is nothing to compare with: {_lacking(view, compared)}."
     return ComparedDays(
         first_day=compared.first,
         last_day=compared.last,

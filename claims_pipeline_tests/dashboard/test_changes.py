@@ -119,7 +119,7 @@ def test_days_that_the_lake_does_not_have_are_no_comparison(
     assert answer.status_code == 200
     if route != "charts/cost-trend":
         reason = answer.json()["compared"]["reason"]
-        assert reason == "There is nothing to compare: the lake has claims from Jan 10, 2025 to Feb 3, 2025."
+        assert reason == "There is nothing to compare with: the lake has claims from Jan 10, 2025 to Feb 3, 2025."
 
 
 def test_the_change_under_a_search_for_patients_has_no_parts(client: httpx.Client) -> None:
