@@ -19,6 +19,7 @@ from claims_pipeline.dashboard.breakdown import Breakdown, BreakdownQuery, break
 from claims_pipeline.dashboard.cards import Cards, cards
 from claims_pipeline.dashboard.changes import ChangeQuery, WhatChanged, what_changed
 from claims_pipeline.dashboard.charts import CHARTS, Chart, ChartQuery
+from claims_pipeline.dashboard.charts.patient_timeline import patient_timeline
 from claims_pipeline.dashboard.concentration import Concentration, Course, concentration, concentration_course
 from claims_pipeline.dashboard.details import ClaimDetail, PatientDetail, claim_as_fhir, claim_detail, patient_detail
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, FILTERING, Dimension
@@ -181,6 +182,12 @@ def get_provider(request: Request, view: CurrentView, practitioner_id: str) -> P
 def get_patient(request: Request, view: CurrentView, patient_id: str) -> PatientDetail:
     """Return a patient at the last known address, with the coverages that claims name and what pays second."""
     return patient_detail(view, patient_id, fhir_base_url=request.app.state.settings.fhir_base_url)
+
+
+@router.get("/api/patients/{patient_id}/timeline", tags=["charts"], summary="One patient's timeline", responses=NO_SUCH)
+def get_patient_timeline(view: CurrentView, patient_id: str) -> dict[str, Any]:
+    """Return the claims as points and the coverages as spans: a Vega-Lite specification with its data."""
+    return patient_timeline(view, patient_id)
 
 
 @router.get("/api/export.csv", tags=["lists"], summary="Claims as CSV", response_class=StreamingResponse)

@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from claims_pipeline_tests.aggregate.example_lake import BEN
 from claims_pipeline_tests.dashboard.pages import expect_claims, expect_ready, needs_chromium
 
 pytestmark = needs_chromium
@@ -47,6 +48,14 @@ def test_a_claim_that_is_open_has_no_violation(page: Page, scheme: Literal["ligh
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.goto("/?claim=claim-20250110-000000")
     expect(page.get_by_role("dialog")).to_contain_text("Complete blood count")
+    assert violations(page) == ""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_patient_with_the_timeline_has_no_violation(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(f"/?tab=claims&person={BEN}")
+    expect(page.get_by_role("dialog").locator("svg")).to_be_visible()
     assert violations(page) == ""
 
 

@@ -105,7 +105,8 @@ def specification(
         values: the rows; `description` is what a screen reader says for the row's mark.
         encoding: channels of all marks; the tooltip's are also the columns of the page's table of figures.
         sql: the query of the figures, which gives the same on a copy of analytics.duckdb.
-        chooses: the dimension of the marks and the column with its value, by which a click on the page filters.
+        chooses: the dimension of the marks and the column with its value, by which a click on the page filters; or
+            `claim` and the column with the id, which a click opens.
         rest: mark or layer, and the height.
     """
     return {

@@ -3,12 +3,13 @@
 import { ask, Problem } from "./api.js";
 import { csvOf, element, keepingFocus, sqlOf } from "./elements.js";
 import { formatAs } from "./format.js";
+import { letWalk } from "./walk.js";
 
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
-const drawn = new Map(); // chart name -> { view, shape }
+const drawn = new Map(); // chart name -> { view, plot, shape }
 let choose = () => {};
 
-// Calls `listener` with the dimension and value of a mark that is clicked.
+// Calls `listener` with the dimension and value of a mark that is clicked; the dimension "claim" means to open it.
 export function onMark(listener) {
   choose = listener;
 }
@@ -68,12 +69,34 @@ export function drawCharts(specifications, hasClaims, signal) {
   return drawing;
 }
 
-async function drawCard(card, { title, ...specification }, hasClaims) {
-  card.subtitle.textContent = title.subtitle;
+async function drawCard(card, specification, hasClaims) {
+  card.subtitle.textContent = specification.title.subtitle;
   card.empty.hidden = hasClaims;
   card.plot.hidden = card.figures.hidden = !hasClaims;
-  if (!hasClaims) return;
-  await draw(card.name, card.plot, specification);
+  if (hasClaims) await drawInto(card, specification);
+}
+
+const AROUND_PLOT = 79; // pixels of a legend above and an axis below
+
+// Returns a frame for a chart that is not one of the overview. Once its `figure` is in the page, drawFrame fills it.
+export function frameOf(name, heading, { title, height }) {
+  const plot = element("div", { className: "plot" });
+  plot.style.minHeight = `${height + AROUND_PLOT}px`; // nothing moves when it is drawn
+  const figures = element("details", {}, element("summary", {}, "Figures"));
+  const tooltip = { id: `${name}-tooltip`, styleId: `${name}-tooltip-style` }; // Vega's own lies behind a dialog
+  const figure = element("figure", { "aria-label": heading }, element("figcaption", {}, element("h3", {}, heading),
+    element("p", { className: "note" }, title.subtitle)), plot, figures, element("div", { id: tooltip.id, className: "vg-tooltip" }));
+  return { name, figure, plot, figures, tooltip };
+}
+
+// Draws a frame after what is being drawn.
+export function drawFrame(frame, specification) {
+  drawing = drawing.catch(() => {}).then(() => drawInto(frame, specification));
+  return drawing;
+}
+
+async function drawInto(card, { title, ...specification }) {
+  await draw(card, specification);
   const table = figuresTable(specification);
   const sql = sqlOf(specification.usermeta.sql, card.name.replaceAll("-", " "));
   keepingFocus(card.figures, () => card.figures.replaceChildren(card.figures.firstElementChild, files(card.name, specification), table, sql));
@@ -91,13 +114,14 @@ function files(name, { encoding: { tooltip: columns }, data: { values } }) {
 }
 
 // Where only the rows differ from what is drawn, they are swapped: half the time, and no flicker.
-async function draw(name, plot, specification) {
+async function draw({ name, plot, tooltip }, specification) {
   const { data, description, usermeta: { chooses }, ...rest } = specification;
   const config = theme(chooses);
   const shape = JSON.stringify([chooses, rest, config]);
   const before = drawn.get(name);
-  if (before?.shape === shape) {
+  if (before?.shape === shape && before.plot === plot) {
     await before.view.description(description).data(data.name, data.values).runAsync();
+    letWalkIn(plot, chooses);
     return;
   }
   await loadVega();
@@ -106,9 +130,10 @@ async function draw(name, plot, specification) {
   drawn.delete(name);
   // ast: expressions are interpreted, because the page's policy forbids making code from text
   // `chooses`: which dimension the marks are of, and which column has its value
-  const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config, tooltip: { formatTooltip } });
+  const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config, tooltip: { formatTooltip, ...tooltip } });
   if (chooses) view.addEventListener("click", (event, item) => { if (item?.datum?.[chooses.column]) choose(chooses.dimension, valueOf(item, chooses)); });
-  drawn.set(name, { view, shape });
+  letWalkIn(plot, chooses);
+  drawn.set(name, { view, plot, shape });
 }
 
 // A figure that has no meaning is a dash in the tooltip, as in the tables; Vega says "null".
@@ -122,6 +147,11 @@ function formatTooltip(rows, sanitize) {
 function valueOf(item, { column }) {
   const value = item.datum[column];
   return typeof value === "string" ? value : new Date(value).toISOString().slice(0, 10);
+}
+
+// A claim's point is not in the list of a filter's values, so the keyboard reaches it where it is.
+function letWalkIn(plot, chooses) {
+  if (chooses?.dimension === "claim") letWalk(plot, chooses.column);
 }
 
 function theme(hasChoices) {
@@ -146,7 +176,8 @@ function figuresTable({ encoding: { tooltip: columns }, data: { values }, userme
     const label = formatAs(format, row[field]);
     const value = chooses && row[chooses.column];
     if (!value) return label;
-    return element("button", { type: "button", className: "link", "data-key": value, "aria-label": `Only claims of ${label}`,
+    const leads = chooses.dimension === "claim" ? "Open" : "Only claims of";
+    return element("button", { type: "button", className: "link", "data-key": value, "aria-label": `${leads} ${label}`,
       onclick: () => choose(chooses.dimension, value) }, label);
   };
   const cell = (column, index, row) => element("td", { className: column.type === "quantitative" ? "number" : "" },

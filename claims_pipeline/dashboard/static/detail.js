@@ -1,16 +1,17 @@
 // The dialog: one claim, one patient or one provider. Each links to the others.
 
 import { ask, isAborted } from "./api.js";
+import { drawFrame, frameOf } from "./charts.js";
 import { announce, element, keepingFocus, sqlOf, tableOf } from "./elements.js";
 import { capitalised, formatAmount, formatCount, formatDay, formatDays, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
 const SHOWN_CLAIMS = 100;
-let shown = {}; // what the dialog holds: its kind and id as `page`, and how it was made
+let shown = {}; // what the dialog holds: its kind and id as `page`, how it was made, and the frame of its chart
 
 const named = ({ code, label }) => (label ? `${code} ${label}` : code);
-// What each kind of page shows: its title, then its parts.
+// What each kind of page shows: its title, its parts, and a chart among them, if it has one, as its frame and specification.
 const PAGES = { claim: claimPage, person: patientPage, practitioner: providerPage };
 const NAMES = { claim: "claim", person: "patient", practitioner: "provider" };
 
@@ -19,18 +20,22 @@ export async function showDetail(parameters, signal) {
   const kind = Object.keys(PAGES).find((name) => parameters.get(name));
   if (!kind) {
     if (dialog.open) dialog.close();
+    shown = {};
     return;
   }
   const id = parameters.get(kind);
   const heading = document.getElementById("detail-title");
+  let specification;
   try {
-    const [title, ...parts] = await PAGES[kind](encodeURIComponent(id), signal);
+    const { title, parts, chart } = await PAGES[kind](encodeURIComponent(id), signal);
     heading.textContent = title;
+    const page = `${kind} ${id}`;
     const made = element("div", {}, ...parts).innerHTML;
-    const isSame = shown.page === `${kind} ${id}`;
-    if (!isSame) replaceByAnother(title, parts);
-    else if (made !== shown.made) replaceInPlace(parts);
-    shown = { page: `${kind} ${id}`, made };
+    const isNew = shown.page !== page || shown.made !== made;
+    if (shown.page !== page) replaceByAnother(title, parts);
+    else if (isNew) replaceInPlace(parts);
+    shown = { page, made, frame: isNew ? chart?.frame : shown.frame };
+    specification = chart?.specification;
   } catch (error) {
     if (isAborted(error)) return;
     heading.textContent = id;
@@ -39,6 +44,13 @@ export async function showDetail(parameters, signal) {
     content.replaceChildren(element("p", {}, `${message}.`));
   }
   if (!dialog.open) dialog.showModal();
+  if (specification) drawChart(shown.frame, specification); // nobody waits for it: all else is there
+}
+
+function drawChart(frame, specification) {
+  drawFrame(frame, specification).catch((error) => {
+    frame.plot.replaceChildren(element("p", { className: "note" }, `${capitalised(error.message)}.`));
+  });
 }
 
 // New data of what is open: a person stays where they read.
@@ -61,8 +73,7 @@ function replaceByAnother(title, parts) {
 
 async function claimPage(id, signal) {
   const claim = await ask(`/api/claims/${id}`, { signal });
-  return [
-    claim.claim_id,
+  const parts = [
     factsOf([
       ["Status", claim.claim_frequency_code === "8" ? `${claim.claim_status}, void` : claim.claim_status],
       ...relationsOf(claim),
@@ -86,6 +97,7 @@ async function claimPage(id, signal) {
     fhirOf(`/api/claims/${id}/fhir`),
     onServer(claim.fhir_url),
   ];
+  return { title: claim.claim_id, parts };
 }
 
 // The claims that this one replaces and that replaces it, as facts.
@@ -94,12 +106,13 @@ const relationsOf = (claim) => [["Replaces", claim.replaced_claim_id], ["Replace
 
 async function patientPage(id, signal) {
   const ofPatient = (more) => new URLSearchParams({ patient: decodeURIComponent(id), ...more });
-  const [patient, claims, conditions] = await Promise.all([
+  const [patient, timeline, claims, conditions] = await Promise.all([
     ask(`/api/patients/${id}`, { signal }),
+    ask(`/api/patients/${id}/timeline`, { signal }),
     ask("/api/claims", { parameters: ofPatient({ sort: "-claim_start_date", count: SHOWN_CLAIMS }), signal }),
     ask("/api/stats/by-diagnosis", { parameters: ofPatient({ measure: "claim_count" }), signal })]);
-  return [
-    `${patient.first_name} ${patient.last_name}`,
+  const frame = frameOf("timeline", "Timeline", timeline);
+  const parts = [
     factsOf([
       ["Patient", patient.patient_id],
       ["Born", `${formatDay(patient.birth_date)}, ${patient.gender}`],
@@ -108,6 +121,7 @@ async function patientPage(id, signal) {
       ["Charges", `${formatAmount(patient.active_charge_amount)} of active claims`],
     ]),
     filterBy("patient", patient.patient_id, "Only this patient's claims"),
+    frame.figure,
     element("h3", {}, "Coverages that claims name"),
     tableOf(["From", "To", "Plan", "Type", "Payer"], patient.coverages.map((one) => [
       formatDay(one.coverage_start_date), formatDay(one.coverage_end_date), one.plan_name, inWords(one.plan_type), one.payer_name ?? ""])),
@@ -120,6 +134,7 @@ async function patientPage(id, signal) {
       one.diagnoses.map(named).join("; "), formatAmount(one.total_charge_amount)]), { isNumeric: true, textColumns: 5 }),
     onServer(patient.fhir_url),
   ];
+  return { title: `${patient.first_name} ${patient.last_name}`, parts, chart: { frame, specification: timeline } };
 }
 
 async function providerPage(id, signal) {
@@ -127,8 +142,7 @@ async function providerPage(id, signal) {
   const figure = (name, value) => (value === null ? "–" : name.endsWith("charge_amount") ? formatAmount(value)
     : formatDecimal(value, name === "claims_a_patient" ? 2 : Number.isInteger(value) ? 0 : 1));
   const share = (value) => (value === null ? "–" : formatPercent(value / 100));
-  return [
-    provider.practitioner_name,
+  const parts = [
     factsOf([
       ["Provider", provider.practitioner_id],
       ["Specialty", specialtyOf(provider.specialty)],
@@ -146,6 +160,7 @@ async function providerPage(id, signal) {
     sqlOf(provider.mix_sql, "the mix of services"),
     onServer(provider.fhir_url),
   ];
+  return { title: provider.practitioner_name, parts };
 }
 
 const factsOf = (facts) => element("dl", { className: "facts" }, ...facts.flatMap(([name, ...values]) =>

@@ -204,7 +204,10 @@ for (const place of document.querySelectorAll("[data-of=overview], [data-of=driv
   });
 }
 
-onMark(choose);
+onMark((dimension, value) => {
+  if (OPEN.includes(dimension)) change({ ...NOTHING_OPEN, [dimension]: value });
+  else choose(dimension, value);
+});
 
 onChoice((changes) => change(changes));
 
