@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.charts.periods import complete_periods
 from claims_pipeline.dashboard.comparison import ComparedDays, Comparison, compared_days, comparison
-from claims_pipeline.dashboard.concentration import concentration, shares_sql
+from claims_pipeline.dashboard.concentration import top_share_sql
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, plain_number
 from claims_pipeline.dashboard.members import (
@@ -79,7 +79,6 @@ def cards(view: View, filters: Filters) -> Cards:
         )
         for name in SHOWN
     ]
-    top_sql = _top_sql(filters)
     items.append(
         Card(
             name="top_5_percent",
@@ -91,7 +90,7 @@ def cards(view: View, filters: Filters) -> Cards:
             current=chosen.get("top_5_percent"),
             before=before.get("top_5_percent"),
             course=[],
-            sql=shown_sql(top_sql, filters.parameters),
+            sql=shown_sql(top_share_sql(filters), filters.parameters),
         )
     )
     return Cards(items=items, compared=compared_days(view, compared))
@@ -114,8 +113,8 @@ def _figures(view: View, filters: Filters) -> Figures:
         *joined.parameters,
         *filters.parameters,
     )[0]
-    shares = {share.top_percent: share.charge_percent for share in concentration(view, filters).items}
-    return {name: plain_number(value) for name, value in row.items()} | {"top_5_percent": shares.get(5)}
+    top = view.select_remembered(top_share_sql(filters), *filters.parameters)[0]
+    return {name: plain_number(value) for name, value in (row | top).items()}
 
 
 def _sql(view: View, filters: Filters, name: str) -> str:
@@ -126,10 +125,6 @@ def _sql(view: View, filters: Filters, name: str) -> str:
         f"from claims_current\n{filters.where}"
     )
     return shown_sql(sql, [*joined.parameters, *filters.parameters])
-
-
-def _top_sql(filters: Filters) -> str:
-    return f"select (\nselect charge_percent from ({shares_sql(filters)})\nwhere top_percent = 5\n) as top_5_percent"
 
 
 def _course(view: View, filters: Filters) -> list[Figures]:

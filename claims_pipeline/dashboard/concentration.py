@@ -16,16 +16,31 @@ _SHARES = """with spent as (
 ranked as (
     select list_reverse_sort(list(amount)) as amounts, count(*) as patients, sum(amount) as total from spent
 )
-select top_percent, greatest(ceil(top_percent / 100.0 * patients), 1)::bigint as patient_count,
+select top_percent, (top_percent * patients + 99) // 100 as patient_count,
     list_sum(amounts[:patient_count])::decimal(18, 2) as charge_amount,
     round(100.0 * charge_amount / nullif(total, 0), 1) as charge_percent
 from ranked, (select unnest({percentiles}) as top_percent)
 where patients > 0
 order by top_percent"""
 
-
 TOP_PERCENT = 5
-"""Of the patients with charges, in the course."""
+"""Of the patients with charges, in the card and its course."""
+
+_TOP_SHARE = """with spent as materialized (
+    select sum(total_charge_amount)::decimal(18, 2) as amount from claims_current {where} group by patient_number
+),
+-- only amounts that may be among the highest are sorted: those of a few more patients than are added up
+highest as (
+    select quantile_disc(amount, {low}) as low, count(*) as patients, sum(amount) as total from spent
+),
+ranked as (
+    select list_reverse_sort(list(amount)) as amounts, any_value(patients) as patients, any_value(total) as total
+    from spent join highest on amount >= low
+)
+select round(
+    100.0 * list_sum(amounts[:({top} * patients + 99) // 100]) / nullif(total, 0), 1
+) as top_5_percent
+from ranked"""
 
 _COURSE = """with spent as (
     select date_trunc('{grain}', received_date)::date as first_day, sum(total_charge_amount)::decimal(18, 2) as amount
@@ -36,7 +51,7 @@ ranked as (
     from spent group by first_day
 )
 select first_day, round(
-    100.0 * list_sum(amounts[:greatest(ceil({top} / 100.0 * patients), 1)::bigint]) / nullif(total, 0), 1
+    100.0 * list_sum(amounts[:({top} * patients + 99) // 100]) / nullif(total, 0), 1
 ) as charge_percent
 from ranked
 order by first_day"""
@@ -83,5 +98,10 @@ def concentration_course(view: View, filters: Filters) -> Course:
 
 
 def shares_sql(filters: Filters) -> str:
-    """Return the query of the shares, one row for each of PERCENTILES."""
+    """Return the query of the shares, one row for each of PERCENTILES; none without charges."""
     return _SHARES.format(where=filters.where_charged(), percentiles=list(PERCENTILES))
+
+
+def top_share_sql(filters: Filters) -> str:
+    """Return the query of the share of the charges that the costliest 5% of the patients have, null without charges."""
+    return _TOP_SHARE.format(where=filters.where_charged(), low=1 - 1.2 * TOP_PERCENT / 100, top=TOP_PERCENT)
