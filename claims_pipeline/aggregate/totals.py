@@ -17,6 +17,7 @@ _MEMBER_MONTHS = Column("member_month_count", COUNT, "Members, once for each mon
 _PAYER_NAME = Column("payer_name", TEXT, "Name of the payer")
 _PLAN_NAME = Column("plan_name", TEXT, "Name of the plan")
 _PLAN_TYPE = Column("plan_type", TEXT, "As in plans")
+_CATEGORY = Column("procedure_category", TEXT, "Category of the procedure; other where we have none")
 _LABEL = Column("label", TEXT, "Our own short label; empty where we have none")
 _OF_PEERS = (
     Column("peer_amount", DOUBLE, "Median of the peers, by the logarithm", unit="USD"),
@@ -74,6 +75,7 @@ TOTALS: tuple[Model, ...] = (
             RECEIVED,
             STATUS,
             Column("hcpcs_code", TEXT, "Procedure, CPT or HCPCS"),
+            _CATEGORY,
             _LINE_COUNT,
             _UNIT_COUNT,
             _CHARGES,
@@ -86,7 +88,7 @@ TOTALS: tuple[Model, ...] = (
         (
             Column("hcpcs_code", TEXT, "Procedure, CPT or HCPCS"),
             _LABEL,
-            Column("procedure_category", TEXT, "Category of the procedure; other where we have none"),
+            _CATEGORY,
             _CLAIM_COUNT,
             _PATIENT_COUNT,
             _LINE_COUNT,

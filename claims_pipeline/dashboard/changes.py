@@ -150,13 +150,11 @@ order by abs(change) desc, value"""
 def _parts(filters: Filters, by: FilteringName) -> str:
     """Return the query of the charges and units of each value of a dimension."""
     dimension = DIMENSIONS[by]
-    table, amount = (
-        ("claim_lines", "charge_amount") if dimension.is_of_lines else ("claims_current", "total_charge_amount")
-    )
+    units = "line_count" if dimension.is_of_lines else "claim_count"
     return (
         f"select {dimension.column} as value, {dimension.label_column or 'null::varchar'} as label,\n"
-        f"    sum({amount})::decimal(18, 2) as amount, count(*) as units\n"
-        f"from {table}\n{filters.where_charged(is_of_lines=dimension.is_of_lines)}\ngroup by value"
+        f"    sum(charge_amount)::decimal(18, 2) as amount, sum({units}) as units\n"
+        f"from {filters.by_day(dimension)}\n{filters.where_charged(is_of_lines=dimension.is_of_lines)}\ngroup by value"
     )
 
 

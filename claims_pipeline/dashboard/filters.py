@@ -231,6 +231,12 @@ class Filters(_Dimensions):
         """The table that counts lines by day and procedure; if it lacks columns that the filters need, the lines."""
         return _LINES if self.patient or self.chosen else "procedures_by_day"
 
+    def by_day(self, dimension: Dimension) -> str:
+        """Return the table that counts claims, or lines, by day and the dimension; without one, a query over them."""
+        if dimension.is_of_lines:
+            return self.procedures_by_day
+        return self.claims_by_day if dimension.column in _COLUMNS_BY_DAY else _CLAIMS
+
 
 def _where(conditions: list[str]) -> str:
     return f"where {' and '.join(conditions)}" if conditions else ""

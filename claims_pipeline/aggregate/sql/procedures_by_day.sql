@@ -3,6 +3,7 @@ select
     received_date,
     claim_status,
     hcpcs_code,
+    procedure_category,
     count(*) as line_count,
     sum(unit_count)::bigint as unit_count,
     sum(charge_amount)::decimal(18, 2) as charge_amount
