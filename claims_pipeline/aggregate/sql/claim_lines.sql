@@ -32,4 +32,4 @@ select
     patient_number
 from lines
 left join reference.procedures as procedures on procedures.hcpcs_code = line.hcpcs_code
-order by received_date, claim_id, line.claim_line_number
+order by received_date, claim_number, line.claim_line_number

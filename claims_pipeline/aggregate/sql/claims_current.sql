@@ -102,4 +102,4 @@ left join coverages_current using (coverage_id)
 left join lake.practitioners as practitioners using (practitioner_id)
 left join lake.organizations as organizations on organizations.organization_id = versions.organization_id
 left join lake.locations as locations on locations.location_id = versions.location_id
-order by versions.received_date, versions.claim_id
+order by versions.received_date, claim_number
