@@ -277,6 +277,19 @@ def test_a_link_that_is_wrong_is_told_in_words_of_a_person(
     page.close()
 
 
+def test_a_link_that_is_wrong_in_several_ways_is_told_all_of_them(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto("/?tab=claims&status=denied&received_from=2025-13-01&sort=npi&after=zzz")
+    expect(page.locator("#wrong-status")).to_have_text(
+        'There is no status "denied": it does not count. '
+        "The table cannot be sorted as the link says: the latest received are first."
+    )
+    expect(page.locator("#wrong-received_from")).to_contain_text('"2025-13-01" is not a day')
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect_claims(page, 5)
+    page.close()
+
+
 def test_a_link_with_a_day_or_a_number_of_rows_that_there_is_not_leaves_the_fields_usable(
     browser: Browser, address: str
 ) -> None:

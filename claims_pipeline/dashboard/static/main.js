@@ -118,21 +118,27 @@ async function show(parameters, signal, everything) {
 }
 
 // A wrong field never blanks the page: it is said at the field, and the rest of the filters counts.
-async function showWithoutWrong(parameters, problemFound, signal) {
+// Another question may find another field wrong: `sayEarlier` says what was found before.
+async function showWithoutWrong(parameters, problemFound, signal, sayEarlier = () => {}) {
   const { parameters: wrong, message } = problemFound;
   const named = Object.keys(wrong).map((name) => name.split(".")[0]);
   const areReversed = !named.length && areDaysReversed(parameters);
   const isOfFilters = !named.length || named.some((name) => FILTERS.includes(name));
   const rest = without(parameters, [...(areReversed ? DAYS : named), ...(isOfFilters ? PART : [])]);
+  const say = () => {
+    sayEarlier();
+    if (areReversed) sayWrong("received_to", "The first day is later than the last: the days do not count.");
+    else if (!named.length) sayWrongLink(parameters, message);
+    sayAllWrong(wrong);
+  };
   try {
     if (rest.toString() === parameters.toString()) throw problemFound;
     const showMore = await show(rest, signal, false);
     problem.hidden = true;
-    if (areReversed) sayWrong("received_to", "The first day is later than the last: the days do not count.");
-    else if (!named.length) sayWrongLink(parameters, message);
-    sayAllWrong(wrong);
+    say();
     return showMore;
   } catch (error) {
+    if (error.status === 422 && error !== problemFound) return showWithoutWrong(rest, error, signal, say);
     if (!isAborted(error)) showProblem(error);
     return null;
   }

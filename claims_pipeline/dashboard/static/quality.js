@@ -11,7 +11,7 @@ export function showPipeline({ last_day, days_behind, steps, checks, held, dagst
     ? `The figures reach to ${formatDay(last_day)}: ${formatCount(days_behind)} ${days_behind === 1 ? "day" : "days"} behind yesterday.`
     : `The figures reach to ${formatDay(last_day)}; nothing is behind.`;
   const rows = steps.map(({ title, command, finished_at, state, summary, dagster_url }) => [
-    title, element("span", { className: `state ${state}` }, STATES[state]), finished_at ? formatMoment(finished_at) : "–", summary,
+    title, element("span", { className: `state ${state}` }, STATES[state]), finished_at ? formatMoment(finished_at) : "–", finished_at ? summary : "–",
     element("code", {}, command), element("a", { href: dagster_url, "aria-label": `Dagster: ${title}` }, "Dagster")]);
   const place = document.getElementById("steps");
   keepingFocus(place, () => place.replaceChildren(tableOf(["Step", "State", "Finished", "Result", "Command", "Also in"], rows)));
