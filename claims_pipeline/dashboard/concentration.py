@@ -1,4 +1,4 @@
-"""How the charges are spread over the patients: what share the costliest of them have."""
+"""How the charges are spread over the patients: what share the costliest of those with charges above 0 have."""
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +12,7 @@ PERCENTILES = (1, 5, 10, 20, 50, 100)
 
 _SHARES = """with spent as (
     select sum(total_charge_amount)::decimal(18, 2) as amount from claims_current {where} group by patient_number
+    having amount > 0
 ),
 ranked as (
     select list_reverse_sort(list(amount)) as amounts, count(*) as patients, sum(amount) as total from spent
@@ -28,6 +29,7 @@ TOP_PERCENT = 5
 
 _TOP_SHARE = """with spent as materialized (
     select sum(total_charge_amount)::decimal(18, 2) as amount from claims_current {where} group by patient_number
+    having amount > 0
 ),
 -- only amounts that may be among the highest are sorted: those of a few more patients than are added up
 highest as (
@@ -44,7 +46,7 @@ from ranked"""
 
 _COURSE = """with spent as (
     select date_trunc('{grain}', received_date)::date as first_day, sum(total_charge_amount)::decimal(18, 2) as amount
-    from claims_current {where} group by first_day, patient_number
+    from claims_current {where} group by first_day, patient_number having amount > 0
 ),
 ranked as (
     select first_day, list_reverse_sort(list(amount)) as amounts, count(*) as patients, sum(amount) as total

@@ -1,21 +1,26 @@
 """One provider, against the same counted from the lake's Parquet."""
 
+import shutil
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from typing import Any
 
+import duckdb
 import httpx
 import polars as pl
 import pytest
 
 from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.concentration import concentration
+from claims_pipeline.dashboard.cards import cards
+from claims_pipeline.dashboard.concentration import concentration, concentration_course
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.providers import provider_detail
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import read_table
+from claims_pipeline_tests.dashboard.conftest import ANALYTICS
 from claims_pipeline_tests.dashboard.generated_lake import latest
 
 TO_THE_CENT = 0.00501
@@ -95,6 +100,19 @@ def test_the_costliest_patients_have_the_share_that_their_charges_add_up_to(
         assert one.patient_count == count
         assert one.charge_amount == sum(ordered[:count])
     assert shares[100].charge_percent == 100
+
+
+def test_patients_whose_charges_are_not_above_0_have_no_share(lake: Lake, tmp_path: Path) -> None:
+    path = Path(shutil.copy(lake.root.with_name(ANALYTICS), tmp_path))
+    with duckdb.connect(path) as connection:
+        connection.execute("update claims_current set total_charge_amount = -patient_number % 3 - 1")
+        connection.execute("update claims_current set total_charge_amount = 10 where patient_number = 3")
+        connection.execute("update claims_current set total_charge_amount = 0 where patient_number = 4")
+    view = View(path)
+    assert {(one.patient_count, one.charge_percent) for one in concentration(view, Filters()).items} == {(1, 100)}
+    top = next(one for one in cards(view, Filters()).items if one.name == "top_5_percent")
+    assert top.value == 100
+    assert set(concentration_course(view, Filters()).items) == {100, None}
 
 
 def test_nobody_with_charges_gives_no_shares(view: View) -> None:
