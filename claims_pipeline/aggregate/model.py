@@ -13,8 +13,7 @@ _INCLUDE = re.compile(r"^-- include (\w+)\n", flags=re.MULTILINE)
 """A line that stands for a file of common table expressions, which more than one model has."""
 
 
-def read_sql(name: str) -> str:
-    """Return a file of `sql/`: a model's, or one that models include."""
+def _read_sql(name: str) -> str:
     return files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
@@ -40,7 +39,7 @@ class Model:
     @property
     def sql(self) -> str:
         """The SELECT statement, with what it includes."""
-        return _INCLUDE.sub(lambda match: read_sql(match[1]), read_sql(self.name))
+        return _INCLUDE.sub(lambda match: _read_sql(match[1]), _read_sql(self.name))
 
     @property
     def description(self) -> str:

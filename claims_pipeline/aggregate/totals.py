@@ -19,8 +19,8 @@ _PLAN_NAME = Column("plan_name", TEXT, "Name of the plan")
 _PLAN_TYPE = Column("plan_type", TEXT, "As in plans")
 _CATEGORY = Column("procedure_category", TEXT, "Category of the procedure; other where we have none")
 _LABEL = Column("label", TEXT, "Our own short label; empty where we have none")
+_PEER_AMOUNT = Column("peer_amount", DOUBLE, "Median of the peers, by the logarithm", unit="USD")
 _OF_PEERS = (
-    Column("peer_amount", DOUBLE, "Median of the peers, by the logarithm", unit="USD"),
     Column("peer_count", COUNT, "Peers in the specialty, this one included"),
     Column("score", DOUBLE, "Robust z of the logarithm"),
 )
@@ -180,6 +180,7 @@ TOTALS: tuple[Model, ...] = (
             Column("specialty", TEXT, "Specialty"),
             Column("amount", DOUBLE, "Charges for one patient", unit="USD"),
             Column("claim_count", COUNT, "Active claims"),
+            _PEER_AMOUNT,
             *_OF_PEERS,
         ),
         models=("claims_current", "providers"),
@@ -192,8 +193,23 @@ TOTALS: tuple[Model, ...] = (
             Column("patient_name", TEXT, "Name of the patient"),
             Column("specialty", TEXT, "Specialty of the rendering provider"),
             Column("amount", DOUBLE, "Charges of the claim", unit="USD"),
+            _PEER_AMOUNT,
             *_OF_PEERS,
         ),
         models=("claims_current",),
+    ),
+    Model(
+        "visit_outliers",
+        ("practitioner_id",),
+        (
+            Column("practitioner_id", TEXT, "Rendering provider"),
+            Column("practitioner_name", TEXT, "Name; unknown where the directory has none"),
+            Column("specialty", TEXT, "Specialty"),
+            Column("amount", DOUBLE, "Average level of the visits"),
+            Column("claim_count", COUNT, "Established office visits of active claims"),
+            Column("peer_amount", DOUBLE, "Median of the peers, by the logarithm"),
+            *_OF_PEERS,
+        ),
+        models=("claim_lines", "claims_current"),
     ),
 )

@@ -1,7 +1,7 @@
 """Providers and claims whose charges, or levels of visits, are far from those of their specialty.
 
-The models provider_outliers and claim_outliers have those of all claims, and say what the score is. Under filters the
-statement of the model runs over the claims that the filters select. Levels of visits have no model.
+The models provider_outliers, claim_outliers and visit_outliers have those of all claims, and say what the score is.
+Under filters the statement of the model runs over the claims that the filters select.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from claims_pipeline.aggregate import MODELS
-from claims_pipeline.aggregate.model import read_sql
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.dimensions import DIMENSIONS
 from claims_pipeline.dashboard.filters import Filters
@@ -87,38 +86,11 @@ def _chosen_claims(query: OutlierQuery) -> str:
 
 
 def _outliers(query: OutlierQuery) -> str:
-    if query.of == "visits":
-        return f"(\n{_OF_VISITS}) as outliers"
     model = _MODELS[query.of]
     return f"(\n{model.sql}) as outliers" if query.where else f"{model.name} as outliers"
 
 
 _MODELS = {f"{model.name.removesuffix('_outliers')}s": model for model in MODELS if model.name.endswith("_outliers")}
-
-FEWEST_VISITS = 30
-"""One visit at another level than usual moves the average of fewer too far."""
-SMALLEST_RATIO = 1.25
-"""Averages of many visits are close together, so that a tenth of a level would be an outlier."""
-_OF_VISITS = f"""with compared as materialized (
-    select
-        practitioner_id,
-        any_value(practitioner_name) as practitioner_name,
-        any_value(specialty) as specialty,
-        avg(right(hcpcs_code, 1)::tinyint) as amount,
-        count(*) as claim_count
-    from claim_lines
-    join claims_current using (claim_number)
-    where claims_current.claim_status = 'active'
-        and hcpcs_code in ('99211', '99212', '99213', '99214', '99215')
-    group by practitioner_id
-    having count(*) >= {FEWEST_VISITS}
-),
-
-{read_sql("outlier_scores")}
-select practitioner_id, practitioner_name, specialty, amount, claim_count, peer_amount, peer_count, score
-from outliers
-where abs(ln(amount / peer_amount)) > ln({SMALLEST_RATIO})
-"""
 
 
 def _reason(row: dict[str, Any], of: str) -> str:

@@ -56,6 +56,7 @@ def test_the_report_counts_the_rows_of_each_model(tmp_path: Path) -> None:
         "run_out": 2,
         "provider_outliers": 0,
         "claim_outliers": 0,
+        "visit_outliers": 0,
     }
     assert (report.day_count, report.first_day, report.last_day) == (3, JAN_10, FEB_3)
     assert "claims_current                5" in report.render()

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from claims_pipeline import schema
+from claims_pipeline.aggregate import MODELS
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.anomalies import Anomaly, anomalies, anomalies_sql, anomaly
 from claims_pipeline.dashboard.filters import Filters
@@ -168,6 +169,8 @@ def visits(lake: Lake, tmp_path: Path) -> Path:
             "when n < 20 + claim_number // 40 then '99214' else '99213' end as hcpcs_code "
             "from (select *, claim_number % 40 as n from claims_current)"
         )
+        [model] = [one for one in MODELS if one.name == "visit_outliers"]
+        connection.execute(f"create or replace table visit_outliers as {model.sql}")
     return path
 
 
