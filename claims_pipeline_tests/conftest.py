@@ -17,7 +17,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from claims_pipeline import log_rotation, server
+from claims_pipeline import log_rotation, processes, server
 from claims_pipeline.ports import free_port
 from claims_pipeline.server.postgres import Postgres
 from claims_pipeline.settings import Settings
@@ -30,7 +30,7 @@ SERVER_FIXTURES = {"fhir_server", "spare_server", "target", "profiles"}
 """Arguments by which a test, or a fixture of its module, shows that it uses the FHIR server."""
 LONG = {"server", "browser", "heavy", "slow"}
 """Marks of tests that take long; those that use the FHIR server take longest."""
-WRITER_SECONDS = 5
+END_SECONDS = 5
 RUN = "PYTEST_CLAIMS_RUN"
 """Environment variable with the pid of the process that started the run; the workers inherit it."""
 
@@ -142,14 +142,15 @@ def _nothing_waits_for_the_disk() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _every_process_is_reaped() -> Iterator[None]:
-    """Wait for the writers of logs at the end: each ends with its program, and is a ResourceWarning until it is asked.
+    """Collect at the end the exit codes of what was started here and ended elsewhere: each else is a ResourceWarning.
 
-    Being the first fixture of the run, it ends after those that stop the programs.
+    Services that another command stopped, and the writers of logs, which end with their programs. Being the first
+    fixture of the run, it ends after those that stop programs.
     """
     yield
-    for _, writer in log_rotation._writers:
-        with suppress(subprocess.TimeoutExpired):  # its program goes on
-            writer.wait(WRITER_SECONDS)
+    for process in (*processes._children, *(writer for _, writer in log_rotation._writers)):
+        with suppress(subprocess.TimeoutExpired):  # it still runs, and the warning is right
+            process.wait(END_SECONDS)
 
 
 @pytest.fixture(scope="session")
