@@ -78,15 +78,16 @@ async function drawCard(card, specification, hasClaims) {
 
 const AROUND_PLOT = 79; // pixels of a legend above and an axis below
 
-// Returns a frame for a chart that is not one of the overview. Once its `figure` is in the page, drawFrame fills it.
+const IN_DIALOG = { id: "detail-tooltip", styleId: "detail-tooltip-style" }; // Vega's own would lie behind the dialog
+
+// Returns a frame for a chart of the dialog. Once its `figure` is in the page, drawFrame fills it.
 export function frameOf(name, heading, { title, height }) {
   const plot = element("div", { className: "plot" });
   plot.style.minHeight = `${height + AROUND_PLOT}px`; // nothing moves when it is drawn
   const figures = element("details", {}, element("summary", {}, "Figures"));
-  const tooltip = { id: `${name}-tooltip`, styleId: `${name}-tooltip-style` }; // Vega's own lies behind a dialog
   const figure = element("figure", { "aria-label": heading }, element("figcaption", {}, element("h3", {}, heading),
-    element("p", { className: "note" }, title.subtitle)), plot, figures, element("div", { id: tooltip.id, className: "vg-tooltip" }));
-  return { name, figure, plot, figures, tooltip };
+    element("p", { className: "note" }, title.subtitle)), plot, figures);
+  return { name, figure, plot, figures, tooltip: IN_DIALOG };
 }
 
 // Draws a frame after what is being drawn.
@@ -180,7 +181,7 @@ function figuresTable({ encoding: { tooltip: columns }, data: { values }, userme
     return element("button", { type: "button", className: "link", "data-key": value, "aria-label": `${leads} ${label}`,
       onclick: () => choose(chooses.dimension, value) }, label);
   };
-  const cell = (column, index, row) => element("td", { className: column.type === "quantitative" ? "number" : "" },
+  const cell = (column, index, row) => element("td", { className: column.type === "quantitative" ? "number" : "", "data-title": column.title },
     index ? formatAs(column.format, row[column.field]) : first(column, row));
   const table = element("table", {},
     element("thead", {}, element("tr", {}, ...columns.map(({ title }) => element("th", { scope: "col" }, title)))),

@@ -57,18 +57,23 @@ function drawChart(frame, specification) {
 function replaceInPlace(parts) {
   const top = dialog.scrollTop;
   const opened = [...content.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
-  keepingFocus(content, () => content.replaceChildren(...parts));
+  keepingFocus(content, () => replaceContent(parts));
   for (const summary of content.querySelectorAll("details > summary")) summary.parentElement.open = opened.includes(summary.textContent);
   dialog.scrollTop = top;
 }
 
 function replaceByAnother(title, parts) {
   const hadFocus = content.contains(document.activeElement);
-  content.replaceChildren(...parts);
+  replaceContent(parts);
   dialog.scrollTop = 0;
   if (!hadFocus) return;
   dialog.querySelector("[data-close]").focus(); // what had the focus is gone
   announce(title);
+}
+
+function replaceContent(parts) {
+  content.replaceChildren(...parts);
+  document.getElementById("detail-tooltip").classList.remove("visible"); // its mark is gone
 }
 
 async function claimPage(id, signal) {
