@@ -73,6 +73,12 @@ def test_days_that_have_a_name_are_called_by_it(page: Page) -> None:
     expect(page.locator("#chips")).to_be_hidden()
 
 
+def test_a_day_that_is_clicked_is_named_once(page: Page) -> None:
+    page.goto("/?tab=drivers&by=day")
+    page.locator("#bars").get_by_role("button", name="Feb 3, 2025").click()
+    expect(page.locator("#chips button")).to_have_accessible_name("Remove Received: Feb 3, 2025")
+
+
 def test_the_focus_goes_to_the_next_chip_then_to_the_one_before_then_to_what_clears(page: Page) -> None:
     page.goto("/?status=active&state=TX&gender=female")
     page.get_by_role("button", name="Remove State: TX").focus()

@@ -27,6 +27,7 @@ def test_a_click_on_a_point_opens_the_claim_and_back_leads_to_the_drawing(page: 
     expect(page.locator("#detail-title")).to_have_text("Ben Brown")
     expect(point).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(r"/$"))
     page.go_back()
     expect(point).to_be_visible()
 

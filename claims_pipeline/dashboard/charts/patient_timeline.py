@@ -24,7 +24,7 @@ PIXELS_A_TICK = 70
 
 
 def patient_timeline(view: View, patient_id: str) -> Spec:
-    """Return the drawing of a patient's claims by first day of service, and of the coverages that claims name.
+    """Return the drawing of a patient's claims by first day of service, and of the coverages.
 
     It spans the days of the lake and of the patient's claims; a coverage that goes beyond them is cut there.
 
@@ -41,7 +41,7 @@ def patient_timeline(view: View, patient_id: str) -> Spec:
     first = min(view.built_from.first_day, claims[0]["claim_start_date"])
     last = max(view.built_from.last_day, claims[-1]["claim_start_date"])
     coverages = _coverages(view, patient_id, first, last)
-    spans = "the bars are the coverages that claims name" if coverages else "no coverage is known"
+    spans = "the bars are coverages" if coverages else "no coverage is known"
     return specification(
         "Timeline",
         f"Claims by first day of service, the higher the larger their charges; {spans}",

@@ -2,7 +2,7 @@
 
 import { FILTERING, titleOf } from "./dimensions.js";
 import { element } from "./elements.js";
-import { formatDay } from "./format.js";
+import { formatDay, formatDays } from "./format.js";
 import { DAYS, go, PART, state, without } from "./state.js";
 
 const ALL = "All claims";
@@ -36,7 +36,7 @@ function filtersIn(parameters) {
 
 function daysInWords(from, to) {
   if (!from) return `until ${formatDay(to)}`;
-  return to ? `${formatDay(from)} to ${formatDay(to)}` : `from ${formatDay(from)}`;
+  return to ? formatDays(from, to) : `from ${formatDay(from)}`;
 }
 
 function chipOf({ names, value, title, words }, preset) {
