@@ -1,7 +1,7 @@
 """The published analytics file as the dashboard reads it: read-only, and swapped when a new build is published.
 
-DuckDB may use `MEMORY_LIMIT` for all queries together and spills to disk beyond it; `QUERIES_AT_ONCE` run at the same
-time and the others wait, so that many readers make the answers late and not wrong.
+DuckDB may use `MEMORY_LIMIT` for all queries together and spills to disk beyond it. Queries take turns, so that many
+readers make the answers late and not wrong.
 """
 
 import os
@@ -18,10 +18,9 @@ from typing import IO, Any
 import duckdb
 import psutil
 
-from claims_pipeline.aggregate.built_from import BuiltFrom, attach_read_only, select_built_from
-from claims_pipeline.aggregate.models import models_digest
+from claims_pipeline.dashboard.published import attach, identity_of, unreadable
 from claims_pipeline.dashboard.rows_file import write_rows
-from claims_pipeline.errors import DataError
+from claims_pipeline.dashboard.turns import FILES_AT_ONCE, Turns, no_room
 
 MEMORY_LIMIT = "1GB"
 BITS_OF_PATIENT_NUMBERS = 20
@@ -30,57 +29,8 @@ BITS_OF_PATIENT_NUMBERS = 20
 An array does not spill to disk: one of a million sums is 24 MB for each thread.
 """
 ANSWERS_REMEMBERED = 256
-QUERIES_AT_ONCE = 4
-FILES_AT_ONCE = 2
-PATIENCE_SECONDS = 20.0
-"""A query that has waited this long for its turn is refused: its client has gone or asks again."""
-RETRY_AFTER_SECONDS = 5
 
 Rows = list[dict[str, Any]]
-
-
-class NotBuilt(DataError):
-    """There is no analytics file that this version can read."""
-
-
-class TooBusy(DataError):
-    """More was asked at once than this machine can answer; the same question may be asked again."""
-
-
-class Turns:
-    """Turns at the database: `at_once` queries run, the others wait for at most `patience` seconds."""
-
-    def __init__(self, at_once: int = QUERIES_AT_ONCE, patience: float = PATIENCE_SECONDS) -> None:
-        self._places = threading.BoundedSemaphore(at_once)
-        self._patience = patience
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a place and hold it.
-
-        Raises:
-            TooBusy: there was none in time, or DuckDB has no memory left for the query.
-        """
-        if not self._places.acquire(timeout=self._patience):
-            raise _too_busy("too many questions at once")
-        try:
-            yield
-        except duckdb.OutOfMemoryException as error:
-            raise _too_busy("there is not enough memory for this question now") from error
-        finally:
-            self._places.release()
-
-
-def _too_busy(message: str) -> TooBusy:
-    return TooBusy(message, where="dashboard", fix=f"ask again in {RETRY_AFTER_SECONDS} seconds, or narrow the filters")
-
-
-def _no_room(folder: str, cause: str = "perhaps because the disk is full") -> TooBusy:
-    return TooBusy(
-        f"a file of the dashboard's own cannot be written: {cause}",
-        where=folder,
-        fix="make room on its disk, or narrow the filters; then ask again",
-    )
 
 
 class View:
@@ -110,7 +60,7 @@ class View:
                 "perfect_ht_threshold": BITS_OF_PATIENT_NUMBERS,
             }
         )
-        self.built_from = _attach(self._connection, path)
+        self.built_from = attach(self._connection, path)
         self._connection.execute("set enable_external_access = false")
         # over the connection, not over self: without a cycle, a view that was swapped is closed at once
         self._answer = partial(_answer, self._connection, turns)
@@ -149,8 +99,8 @@ class View:
         """
         with self._reading(), self._turns_at_files.turn():
             Path(self._spill).mkdir(mode=0o700, exist_ok=True)  # what empties folders for temporary files may remove it
-            attach = partial(_attach, path=self._path)
-            return write_rows(attach, sql, parameters, folder=self._spill, options=options, has_left=has_left)
+            attach_latest = partial(attach, path=self._path)
+            return write_rows(attach_latest, sql, parameters, folder=self._spill, options=options, has_left=has_left)
 
     def select_remembered(self, sql: str, *parameters: Any) -> Rows:
         """Return the rows of a query whose answer is small, from memory if it was asked before.
@@ -173,13 +123,13 @@ class View:
             yield
         except OSError as error:
             if str(error.filename).startswith(self._spill):
-                raise _no_room(self._spill, str(error.strerror)) from error
+                raise no_room(self._spill, str(error.strerror)) from error
             raise
         except duckdb.Error as error:
             if isinstance(error, duckdb.IOException) and self._spill in str(error):
-                raise _no_room(self._spill) from error
+                raise no_room(self._spill) from error
             if isinstance(error, duckdb.IOException) or str(error).startswith("Corrupt database file"):
-                raise _unreadable(self._path, error) from error
+                raise unreadable(self._path, error) from error
             raise
 
 
@@ -193,7 +143,7 @@ def _spill_folder(path: Path) -> str:
     try:
         return tempfile.mkdtemp(prefix=f".{path.name}.spill-{os.getpid()}-", dir=parent)
     except OSError as error:
-        raise _no_room(str(parent), str(error.strerror)) from error
+        raise no_room(str(parent), str(error.strerror)) from error
 
 
 def _remove_spill_of_killed(path: Path) -> None:
@@ -232,59 +182,7 @@ class Analytics:
             TooBusy: there is no memory or room to open it.
         """
         with self._lock:
-            identity = _identity(self._path)
+            identity = identity_of(self._path)
             if self._view is None or identity != self._identity:
                 self._view, self._identity = View(self._path, self._turns, self._turns_at_files), identity
             return self._view
-
-
-HELD_BACK = {
-    "Permission denied": "let the user who runs the dashboard read it",
-    "Could not set lock on file": "end the program that has it open for writing; to look into it, open it read only",
-    "Too many open files": "raise the limit of open files (ulimit -n), or ask less at once",
-}
-"""What to do about a file that may be sound but cannot be opened, by a part of DuckDB's error."""
-
-
-def _unreadable(path: Path, error: duckdb.Error | PermissionError) -> NotBuilt:
-    message = str(error).splitlines()[0]
-    fixes = (fix for cause, fix in HELD_BACK.items() if cause in message)
-    return NotBuilt(
-        f"the analytics file cannot be read: {message}",
-        where=str(path),
-        fix=next(fixes, "remove it, then: claims aggregate"),
-    )
-
-
-def _identity(path: Path) -> tuple[int, int, int]:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        raise NotBuilt("the analytics are not built yet", where=str(path), fix="claims aggregate") from None
-    except PermissionError as error:
-        raise _unreadable(path, error) from error
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> BuiltFrom:
-    """Attach the analytics file at `path`, and return what it was built from.
-
-    Raises:
-        NotBuilt: there is none, or it cannot be read, or another version built it.
-        TooBusy: there is no memory for it.
-    """
-    _identity(path)  # says of a missing file that the analytics are not built yet
-    try:
-        attach_read_only(connection, path)
-        built_from = select_built_from(connection)
-    except duckdb.OutOfMemoryException as error:
-        raise _too_busy("there is not enough memory to open the analytics") from error
-    except duckdb.Error as error:
-        raise _unreadable(path, error) from error
-    if built_from is None or built_from.models_digest != models_digest():
-        raise NotBuilt(
-            "the analytics were built by another version",
-            where=str(path),
-            fix="restart the dashboard, which an upgrade may have left behind; if that does not help: claims aggregate",
-        )
-    return built_from

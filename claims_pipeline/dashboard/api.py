@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 
 from claims_pipeline import __version__
-from claims_pipeline.dashboard.analytics import NotBuilt, View
+from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.anomalies import Anomalies, anomalies
 from claims_pipeline.dashboard.answers import ChartLink, Health, Problem
 from claims_pipeline.dashboard.breakdown import Breakdown, BreakdownQuery, breakdown
@@ -29,6 +29,7 @@ from claims_pipeline.dashboard.lists import ClaimPage, ClaimQuery, PatientPage, 
 from claims_pipeline.dashboard.outliers import OutlierQuery, Outliers, cost_outliers
 from claims_pipeline.dashboard.pipeline import CheckResult, Pipeline, model_checks, pipeline
 from claims_pipeline.dashboard.providers import ProviderDetail, provider_detail
+from claims_pipeline.dashboard.published import NotBuilt
 from claims_pipeline.dashboard.search import Found, SearchQuery, search
 from claims_pipeline.dashboard.stats import Stats, build_of, stats
 from claims_pipeline.lake import Lake

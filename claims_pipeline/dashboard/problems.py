@@ -8,10 +8,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from claims_pipeline.dashboard.analytics import RETRY_AFTER_SECONDS, NotBuilt, TooBusy
 from claims_pipeline.dashboard.answers import Problem
 from claims_pipeline.dashboard.breakdown import NoSuchFigure
 from claims_pipeline.dashboard.details import NotFound
+from claims_pipeline.dashboard.published import NotBuilt
+from claims_pipeline.dashboard.turns import RETRY_AFTER_SECONDS, TooBusy
 from claims_pipeline.errors import ClaimsPipelineError
 
 

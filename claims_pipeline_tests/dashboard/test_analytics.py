@@ -21,8 +21,10 @@ import pytest
 from claims_pipeline import aggregate
 from claims_pipeline.aggregate.built_from import BuiltFrom
 from claims_pipeline.dashboard import analytics
-from claims_pipeline.dashboard.analytics import Analytics, NotBuilt, TooBusy, Turns, View
+from claims_pipeline.dashboard.analytics import Analytics, View
+from claims_pipeline.dashboard.published import NotBuilt, attach
 from claims_pipeline.dashboard.rows_file import ClientLeft
+from claims_pipeline.dashboard.turns import TooBusy, Turns
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import BEN, FEB_3, claim, write_day, write_example_lake
 
@@ -211,7 +213,7 @@ def test_a_query_whose_spill_the_disk_does_not_hold_is_refused_for_now(published
 def test_a_file_that_became_shorter_while_it_was_read_is_said_to_be_unreadable(
     published: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view, attach = View(published), analytics._attach
+    view = View(published)
 
     def attach_and_cut(connection: duckdb.DuckDBPyConnection, path: Path) -> BuiltFrom:
         built_from = attach(connection, path)
@@ -219,7 +221,7 @@ def test_a_file_that_became_shorter_while_it_was_read_is_said_to_be_unreadable(
             file.truncate(HEADER_BYTES)
         return built_from
 
-    monkeypatch.setattr(analytics, "_attach", attach_and_cut)
+    monkeypatch.setattr(analytics, "attach", attach_and_cut)
     with pytest.raises(NotBuilt, match="cannot be read"):
         view.write("select claim_id, total_charge_amount from claims_current", options="format csv")
     for ask in (view.select, view.select_remembered):

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from claims_pipeline.dashboard import create_app
-from claims_pipeline.dashboard.analytics import Turns
 from claims_pipeline.dashboard.charts import CHARTS
+from claims_pipeline.dashboard.turns import Turns
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.dashboard.conftest import Start
 
