@@ -171,6 +171,15 @@ def test_the_headings_of_the_claims_stay_in_sight_and_another_part_begins_at_its
     assert table.evaluate("one => one.scrollTop") == 0
 
 
+@pytest.mark.parametrize("tab", ["members", "providers"])
+def test_the_tables_of_a_tab_have_names_of_their_own(page: Page, tab: str) -> None:
+    page.goto(f"/?tab={tab}")
+    expect_ready(page)
+    names = page.locator(f"[data-of={tab}] .scroll").evaluate_all("all => all.map((one) => one.ariaLabel)")
+    assert len(names) > 1
+    assert len(set(names)) == len(names)
+
+
 def test_a_day_that_has_the_focus_shows_it(page: Page) -> None:
     page.goto("/")
     expect_ready(page)

@@ -47,7 +47,7 @@ export function showMembers(answers) {
   const rows = spread.items.map((one) => [
     one.top_percent === 100 ? "All patients" : `Costliest ${one.top_percent}%`, formatCount(one.patient_count),
     formatAmount(one.charge_amount), one.charge_percent === null ? "–" : formatPercent(one.charge_percent / 100)]);
-  fill("concentration", rows.length && [tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true }), sqlOf(spread.sql, "the spread of charges")]);
+  fill("concentration", rows.length && [tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true, label: headingOf("concentration") }), sqlOf(spread.sql, "the spread of charges")]);
 }
 
 export function askForProviders(filters, signal) {
@@ -68,7 +68,7 @@ function showOutliers(place, { items, sql }, title, format, instead) {
   const rows = items.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
     format(one.amount), format(one.peer_amount), formatDecimal(one.score, 1)]);
   const head = ["Provider", "Specialty", title, "Median of peers", "Robust z"];
-  fill(place, rows.length && [tableOf(head, rows, { isNumeric: true, textColumns: 2 }), sqlOf(sql, "the outliers")], instead);
+  fill(place, rows.length && [tableOf(head, rows, { isNumeric: true, textColumns: 2, label: headingOf(place) }), sqlOf(sql, "the outliers")], instead);
 }
 
 function showBreakdown(place, answer, names) {
@@ -78,8 +78,10 @@ function showBreakdown(place, answer, names) {
     valueOf(dimension, value, label),
     ...names.map((name) => formatFigure(figures[name], measures.get(name)))]);
   const more = value_count > items.length ? element("p", { className: "note" }, `The first ${items.length} of ${formatCount(value_count)}`) : "";
-  fill(place, rows.length && [element("div", {}, tableOf(head, rows, { isNumeric: true }), more), takeAway(answer, place.replaceAll("-", " "))]);
+  fill(place, rows.length && [element("div", {}, tableOf(head, rows, { isNumeric: true, label: headingOf(place) }), more), takeAway(answer, place.replaceAll("-", " "))]);
 }
+
+const headingOf = (place) => document.getElementById(place).closest("section").querySelector("h2").textContent;
 
 // Fills a panel with what it has, else says why it has nothing.
 function fill(place, contents, instead = NO_CLAIMS) {
