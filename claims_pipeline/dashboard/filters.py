@@ -32,7 +32,19 @@ def _without_control_characters(text: str) -> str:
 
 _Printable = AfterValidator(_without_control_characters)
 
-PatientText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), _Printable]
+
+def _more_than_a_comma(text: str) -> str:
+    if not text.strip(", "):  # no last name and no first name would match everybody
+        raise ValueError("should be an id, a name, or 'Last, First'")
+    return text
+
+
+PatientText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    _Printable,
+    AfterValidator(_more_than_a_comma),
+]
 
 _Value = Annotated[str, StringConstraints(min_length=1, max_length=200), _Printable]
 
