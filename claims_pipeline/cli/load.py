@@ -156,7 +156,10 @@ def load(
         )
     finish(report, settings, as_json=as_json)
     if lake is not None and not no_aggregate and not dry_run and report.stopped is None:
-        _aggregate(lake, settings, is_silent=as_json)
+        if report.interrupted is None:
+            _aggregate(lake, settings, is_silent=as_json)
+        else:
+            typer.echo(f"{report.interrupted.message}: not aggregated\ntry: claims aggregate", err=True)
     raise typer.Exit(report.exit_code)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
-from claims_pipeline.errors import ClaimsPipelineError
+from claims_pipeline.errors import ClaimsPipelineError, Interrupted
 from claims_pipeline.load.tally import Counts, Failure, Pending
 from claims_pipeline.reports import aligned, table
 
@@ -69,6 +69,8 @@ class LoadReport:
         would_send: the first resources that a dry run would have sent.
         remarks: notes for the user; nothing is lost.
         stopped: why the load ended early, None if it did not.
+        interrupted: the signal that came while the load ran, None if none did. It is not `stopped` if nothing was left
+            to do; what follows the load is then still not to begin.
         is_dry_run: nothing was sent; what would be sent counts as `to_send`.
 
     Raises ValueError if something is still to be sent though this was no dry run.
@@ -95,6 +97,7 @@ class LoadReport:
     would_send: Sequence[Pending] = ()
     remarks: Sequence[str] = ()
     stopped: ClaimsPipelineError | None = None
+    interrupted: Interrupted | None = None
     is_dry_run: bool = False
 
     def __post_init__(self) -> None:
@@ -141,7 +144,7 @@ class LoadReport:
     def to_json(self) -> dict[str, Any]:
         """Return the same facts as JSON values."""
         rates = {"claims_per_second": self.claims_per_second, "resources_per_second": self.resources_per_second}
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "stopped"}
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in {"stopped", "interrupted"}}
         return (
             values
             | rates

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from claims_pipeline.errors import ClaimsPipelineError, FhirError, ServerUnavailable
+from claims_pipeline.errors import ClaimsPipelineError, FhirError, Interrupted, ServerUnavailable
 from claims_pipeline.load.event_loop import run_to_end, stopping_on_interrupt
 from claims_pipeline.load.ledger.lock import holding_lock, is_held
 from claims_pipeline.load.ledger.store import Ledger, open_existing_ledger, open_ledger
@@ -227,5 +227,6 @@ def _report(pipeline: Pipeline, source: str, seconds: float) -> LoadReport:
         would_send=pipeline.tally.would_send,
         remarks=tuple(pipeline.remarks),
         stopped=pipeline.ended_by,
+        interrupted=sender.stopped if isinstance(sender.stopped, Interrupted) else None,
         is_dry_run=pipeline.is_dry_run,
     )

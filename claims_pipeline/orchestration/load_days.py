@@ -30,6 +30,7 @@ def load_days(
     """Load the days without faults; attach numbers to each that is finished, and yield it if not all will be.
 
     Raises:
+        Interrupted: a signal came, be it in the last bundle of all: a run that is to end does not go on.
         ClaimsPipelineError: a day is not loaded; the days that are finished have been yielded before.
     """
     load_turn = partial(_load_turn, context, lake, settings, config.options(), is_full=config.is_full)
@@ -43,8 +44,8 @@ def load_days(
         of_turn = {day: rows[day] for day in turn}
         waiting = _numbers(report, finished_days(report, of_turn), of_turn)
         _attach(context, waiting)
-        if report.stopped is not None:
-            problems = [report.stopped]
+        if ending := report.stopped or report.interrupted:
+            problems = [ending]
             break
         if report.exit_code:
             problems.append(_left_over(report, settings))

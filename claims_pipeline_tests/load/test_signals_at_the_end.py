@@ -7,8 +7,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from claims_pipeline import schema
+from claims_pipeline.cli.app import app
 from claims_pipeline.errors import Interrupted
 from claims_pipeline.load import LoadOptions, Vanished, load_files, load_lake, remove
 from claims_pipeline.settings import Settings
@@ -48,7 +50,23 @@ def test_a_signal_while_the_last_bundle_of_a_lake_is_in_flight(fake_server: Fake
     report = load_lake(lake, fake_target)
 
     assert (report.exit_code, report.stopped, report.by_type["Claim"].loaded) == (0, None, 2)
+    assert isinstance(report.interrupted, Interrupted)
     assert load_lake(lake, fake_target).total.unchanged == report.total.read
+
+
+def test_after_such_a_signal_the_command_does_not_go_on_to_aggregate(
+    fake_server: FakeServer, fake_target: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_lake(fake_target.lake_path, Shape("command", days=1, claims_a_day=2))
+    fake_server.behave(interrupted_at(is_of_claims))
+    monkeypatch.setenv("CLAIMS_HOME", str(fake_target.home))
+    monkeypatch.setenv("CLAIMS_FHIR_BASE_URL", fake_target.fhir_base_url)
+
+    done = CliRunner().invoke(app, ["load"])
+
+    assert done.exit_code == 0, done.output
+    assert "interrupted by SIGTERM: not aggregated\ntry: claims aggregate\n" in done.stderr
+    assert not fake_target.analytics_path.exists()
 
 
 def test_a_signal_while_the_marker_is_raised_at_the_end(

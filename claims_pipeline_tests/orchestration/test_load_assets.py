@@ -1,6 +1,8 @@
 """The load of a range on the real server: what is recorded when the server goes, a day is faulty, a loader is there."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -29,6 +31,7 @@ from claims_pipeline.ports import free_port
 from claims_pipeline.processes import wait_until
 from claims_pipeline.schema import CLAIMS, USD
 from claims_pipeline.settings import Settings
+from claims_pipeline.signals import handlers_restored
 from claims_pipeline_tests.load.fake_server import BASE, FakeServer, Request, Rule
 from claims_pipeline_tests.server_state import forget_marker
 
@@ -92,6 +95,20 @@ def gone_after(claim_bundles: int) -> Rule:
         nonlocal taken
         taken += request.is_transaction and request.names[0].startswith("Claim/")
         return httpx.ConnectError("gone") if taken > claim_bundles else None
+
+    return rule
+
+
+def interrupted_in(claim_bundle: int) -> Rule:
+    """A server that interrupts the load while the bundle of claims of that number is in flight."""
+    taken = 0
+
+    def rule(request: Request) -> None:
+        nonlocal taken
+        if request.is_transaction and request.names[0].startswith("Claim/"):
+            taken += 1
+            if taken == claim_bundle:
+                os.kill(os.getpid(), signal.SIGTERM)
 
     return rule
 
@@ -187,6 +204,27 @@ def test_days_are_recorded_turn_after_turn(
 
     assert loaded_days(instance) == set(KEYS[-3:])
     assert len(list((home / "runs").glob("*-load-*.json"))) == 4
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize(("claim_bundles", "recorded"), [(1, KEYS[-1:]), (len(KEYS), KEYS)])
+def test_a_signal_in_the_last_bundle_of_a_turn_ends_the_run(
+    fake_server: FakeServer,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    claim_bundles: int,
+    recorded: list[str],
+) -> None:
+    monkeypatch.setattr(load_turns, "ROWS_A_TURN", 1)
+    fake_server.behave(interrupted_in(claim_bundles))
+
+    with handlers_restored():
+        ended = run(instance)
+
+    failures = [event.step_failure_data for event in ended.events if event.is_step_failure]
+    assert "interrupted by SIGTERM" in str(failures[0].user_failure_data)
+    assert loaded_days(instance) == set(recorded)
+    assert len([one for one in fake_server.transactions if one.names[0].startswith("Claim/")]) == claim_bundles
 
 
 def is_logged(instance: dg.DagsterInstance, text: str) -> bool:
