@@ -61,17 +61,22 @@ class Session:
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
-        """Yield the ledger: locked, or not for a dry run, unless it is to wait for other loaders.
+        """Yield the ledger, locked unless this is a dry run.
+
+        A dry run that is to wait for other loaders does so first, and then refuses none.
 
         Raises:
             LedgerUnusable, LoaderLocked: as for `exclusive_ledger`.
         """
-        if self.options.is_dry_run and not self.options.wait_for_lock:
-            with open_existing_ledger(self._path) as ledger:
+        if not self.options.is_dry_run:
+            with self.exclusive_ledger(may_create=True) as ledger:
                 yield ledger
-        else:
-            with self.exclusive_ledger(may_create=not self.options.is_dry_run) as ledger:
-                yield ledger
+            return
+        if self.options.wait_for_lock:
+            with self.exclusive_ledger(may_create=False):
+                pass
+        with open_existing_ledger(self._path) as ledger:
+            yield ledger
 
     @property
     def _path(self) -> Path:

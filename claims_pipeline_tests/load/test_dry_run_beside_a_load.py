@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,25 @@ def test_a_dry_run_while_another_loader_holds_the_lock_says_what_would_be_sent(f
 
     assert report.by_type["Claim"] == Counts(read=1, to_send=1)
     assert [remark.partition(": ")[0] for remark in report.remarks] == ["another loader writes with this ledger"]
+
+
+def test_a_dry_run_that_waits_for_a_load_then_reads_beside_others(fake_target: Settings) -> None:
+    lake = tiny_lake(fake_target.lake_path, Shape("waits", days=1, claims_a_day=1))
+    loaded: list[LoadReport] = []
+    holding = ExitStack()
+    holding.enter_context(holding_lock(holding.enter_context(open_ledger(fake_target.ledger_path))))
+
+    def on_progress(progress: Progress) -> None:
+        if progress.stage == "waiting for another loader to end":
+            holding.close()
+        elif progress.stage in {"organizations", "payers"} and not loaded:
+            in_another_thread(lambda: loaded.append(load_lake(lake, fake_target)))
+
+    dry = LoadOptions(is_dry_run=True, wait_for_lock=True)
+    report = load_lake(lake, fake_target, options=dry, on_progress=on_progress)
+
+    assert (report.by_type["Claim"].to_send, report.remarks) == (1, ())
+    assert loaded[0].by_type["Claim"].created == 1
 
 
 def test_a_dry_run_of_files_says_the_same_and_leaves_the_spool_of_the_load_alone(
