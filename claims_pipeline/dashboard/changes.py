@@ -20,7 +20,7 @@ from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.members import members
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
-OF_PATIENTS = "A search for patients chooses no members, so its change has no parts."
+OF_PATIENTS = "A search for patients chooses no members, so its change is not split: clear it to see what changed."
 
 
 class Effects(BaseModel):

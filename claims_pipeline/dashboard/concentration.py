@@ -10,10 +10,14 @@ from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 PERCENTILES = (1, 5, 10, 20, 50, 100)
 
-_SHARES = """with spent as (
+_SPENT = """with spent as materialized (
     select sum(total_charge_amount)::decimal(18, 2) as amount from claims_current {where} group by patient_number
     having amount > 0
-),
+),"""
+
+_SHARES = (
+    _SPENT
+    + """
 ranked as (
     select list_reverse_sort(list(amount)) as amounts, count(*) as patients, sum(amount) as total from spent
 )
@@ -23,14 +27,14 @@ select top_percent, (top_percent * patients + 99) // 100 as patient_count,
 from ranked, (select unnest({percentiles}) as top_percent)
 where patients > 0
 order by top_percent"""
+)
 
 TOP_PERCENT = 5
 """Of the patients with charges, in the card and its course."""
 
-_TOP_SHARE = """with spent as materialized (
-    select sum(total_charge_amount)::decimal(18, 2) as amount from claims_current {where} group by patient_number
-    having amount > 0
-),
+_TOP_SHARE = (
+    _SPENT
+    + """
 -- only amounts that may be among the highest are sorted: those of a few more patients than are added up
 highest as (
     select quantile_disc(amount, {low}) as low, count(*) as patients, sum(amount) as total from spent
@@ -43,6 +47,7 @@ select round(
     100.0 * list_sum(amounts[:({top} * patients + 99) // 100]) / nullif(total, 0), 1
 ) as top_5_percent
 from ranked"""
+)
 
 _COURSE = """with spent as (
     select date_trunc('{grain}', received_date)::date as first_day, sum(total_charge_amount)::decimal(18, 2) as amount

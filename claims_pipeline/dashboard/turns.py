@@ -1,4 +1,4 @@
-"""Turns at the database: so many queries run at the same time, the others wait, and who waits too long is refused."""
+"""A limit on how many queries run at the same time: the others wait, and one that waits too long is refused."""
 
 import threading
 from collections.abc import Iterator
@@ -53,5 +53,5 @@ def no_room(folder: str, cause: str = "perhaps because the disk is full") -> Too
     return TooBusy(
         f"a file of the dashboard's own cannot be written: {cause}",
         where=folder,
-        fix="make room on its disk, or narrow the filters; then ask again",
+        fix="make room on its disk, or let the dashboard write there; then ask again",
     )

@@ -124,5 +124,5 @@ def test_days_that_the_lake_does_not_have_are_no_comparison(
 
 def test_the_change_under_a_search_for_patients_has_no_parts(client: httpx.Client) -> None:
     answer = client.get("/api/what-changed?received_from=2025-01-23&received_to=2025-02-03&patient=brown").json()
-    assert "has no parts" in answer["compared"]["reason"]
+    assert "is not split" in answer["compared"]["reason"]
     assert answer["items"] == []

@@ -28,21 +28,21 @@ def of_patients(charges: list[Decimal]) -> duckdb.DuckDBPyConnection:
 @example(charges=[Decimal(0)])
 @settings(max_examples=25)
 @given(charges=st.lists(st.decimals(0, 10**7, places=2), min_size=1, max_size=300))
-def test_the_costliest_patients_are_the_share_of_the_patients_rounded_up(charges: list[Decimal]) -> None:
-    ordered, total = sorted(charges, reverse=True), sum(charges)
-    counts = [-(-percent * len(charges) // 100) for percent in PERCENTILES]
+def test_the_costliest_patients_are_the_share_of_those_with_charges_rounded_up(charges: list[Decimal]) -> None:
+    ordered, total = sorted((one for one in charges if one > 0), reverse=True), sum(charges)
+    counts = [-(-percent * len(ordered) // 100) for percent in PERCENTILES]
 
     with of_patients(charges) as connection:
         shares = connection.execute(shares_sql(ALL)).fetchall()
         top_share = connection.execute(top_share_sql(ALL)).fetchall()
 
+    if not ordered:
+        assert (shares, top_share) == ([], [(None,)])
+        return
     assert [row[1:3] for row in shares] == [(count, sum(ordered[:count])) for count in counts]
     of_5_percent = shares[PERCENTILES.index(5)]
     assert top_share == [(of_5_percent[3],)]
-    if total:
-        assert of_5_percent[3] == pytest.approx(float(100 * of_5_percent[2] / total), abs=0.051)
-    else:
-        assert of_5_percent[3] is None
+    assert of_5_percent[3] == pytest.approx(float(100 * of_5_percent[2] / total), abs=0.051)
 
 
 def test_without_patients_there_is_no_share() -> None:

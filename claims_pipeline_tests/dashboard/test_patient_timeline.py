@@ -57,7 +57,7 @@ def test_the_claims_are_those_of_the_list_and_of_the_sql(client: httpx.Client, e
 
 def test_a_coverage_is_cut_at_the_days_of_the_lake_and_said_whole(client: httpx.Client) -> None:
     first, second = coverages_of(timeline(client, BEN))
-    assert (first["begin"], first["end"]) == ("2025-01-10", "2025-01-15")
+    assert (first["begin"], first["end"]) == ("2025-01-10", "2025-01-16")  # to the end of the last day
     assert first["description"] == "Plan: Jan 1, 2024 to Jan 15, 2025"
     assert (second["begin"], second["end"]) == ("2025-01-16", "2025-02-03")
 

@@ -1,4 +1,4 @@
--- One row per coverage that a claim names, as it was on the greatest day.
+-- One row per coverage that a claim names, or that pays second beside such a one, as it was on the greatest day.
 with latest as (
     select coverage_id, max(day) as day from lake.coverages group by coverage_id
 )

@@ -1,7 +1,7 @@
 -- One row per provider whose established office visits are of other levels than those of the specialty.
 -- The amount is the average level, 1 of 99211 to 5 of 99215, of the active claims. The score and its limits are those of
 -- provider_outliers. Left out are providers with fewer than 30 such visits, whose average one visit moves far, and
--- averages less than a quarter from the median: those of many visits are close together.
+-- averages from 0.8 to 1.25 times the median: those of many visits are close together.
 with compared as materialized (
     select
         practitioner_id,

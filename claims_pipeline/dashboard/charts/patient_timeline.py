@@ -1,6 +1,6 @@
 """One patient's time as a drawing: coverages as spans, claims as points."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from claims_pipeline.dashboard.analytics import Rows, View
@@ -89,7 +89,7 @@ def _coverages(view: View, patient_id: str, first: date, last: date) -> Rows:
             "lane": lane,
             "plan": row["plan_name"],
             "begin": (begin := max(row["coverage_start_date"], first)).isoformat(),
-            "end": (end := min(row["coverage_end_date"], last)).isoformat(),
+            "end": (end := min(row["coverage_end_date"] + timedelta(days=1), last)).isoformat(),
             "is_late": begin > middle,
             "name_at": (end if begin > middle else begin).isoformat(),
             "days": (
