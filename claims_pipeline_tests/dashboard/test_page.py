@@ -89,7 +89,7 @@ def test_the_name_in_a_row_opens_the_patient_whose_claims_are_one_click_farther(
     page.goto("/?tab=claims&received_from=2025-02-01")
     expect_claims(page, 2)
     page.get_by_role("button", name="Ben Brown").click()
-    expect(page.get_by_role("dialog")).to_contain_text("Coverages that claims name")
+    expect(page.get_by_role("dialog")).to_contain_text("Coverages")
     assert page.url.endswith("&person=patient-000002")
     page.get_by_role("button", name="Only this patient's claims").click()
     expect_claims(page, 1)

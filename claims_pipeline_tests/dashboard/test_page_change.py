@@ -1,7 +1,7 @@
 """Cost drivers ranked by the change in charges: from $150.00 of Texas to $150.50 of California."""
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from claims_pipeline.dashboard.dimensions import FILTERING
 from claims_pipeline_tests.dashboard.pages import SHIFTS, expect_claims, expect_ready, needs_chromium
@@ -42,6 +42,20 @@ def test_a_link_opens_the_change_and_a_click_on_a_row_shows_only_its_claims(page
     expect(page.locator("#bars button").first).to_contain_text("50.0%")
     page.go_back()
     expect(page.locator("#bars button").first).to_contain_text("new")
+
+
+def test_a_value_without_charges_before_and_after_is_not_new(page: Page) -> None:
+    def without_charges(route: Route) -> None:
+        answer = route.fetch().json()
+        for one in answer["items"]:
+            one["before_amount"] = one["after_amount"] = 0
+        route.fulfill(json=answer)
+
+    page.route("**/api/what-changed*", without_charges)
+    page.goto(f"/?tab=drivers&by=state&measure=change&{COMPARED}")
+    expect_ready(page)
+    expect(page.locator("#bars button")).to_have_count(2)
+    expect(page.locator("#bars")).not_to_contain_text("new")
 
 
 def test_the_change_is_taken_away_as_the_other_measures_are(page: Page) -> None:

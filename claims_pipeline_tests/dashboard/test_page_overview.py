@@ -302,18 +302,64 @@ def test_a_day_that_no_holiday_explains_comes_before_the_holidays(page: Page) ->
     expect(page.locator("#look-sql pre:visible")).to_have_text("select 1")
 
 
+BUSY: dict[str, object] = {"message": "too much is asked at once", "where": None, "fix": None, "parameters": {}}
+UNUSUAL_VISIT = {"kind": "provider", "value": "practitioner-0001", "label": "Ada Moss", "specialty": "family_medicine",
+                 "amount": 4.7, "claim_count": 90, "peer_amount": 3.5, "peer_count": 40, "score": 6.5,
+                 "reason": "90 established office visits of level 4.7 on average"}  # fmt: skip
+UNUSUAL_VISITS = {"items": [UNUSUAL_VISIT], "sql": "select 2"}
+OF_VISITS = "**/api/stats/cost-outliers*of=visits*"
+NOTHING = "Nothing under these filters is far from what is usual."
+
+
+def test_visits_that_cannot_be_asked_leave_the_charts(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
+    page.route(OF_VISITS, lambda route: route.fulfill(status=503, json=BUSY))
+    page.goto("/")
+    expect(page.locator("#look")).to_have_text("The visits are missing here. Too much is asked at once.")
+    expect(page.locator("#charts")).to_be_visible()
+    expect(page.locator("#problem")).to_be_hidden()
+    page.goto("/?tab=providers")
+    expect(page.locator("#visit-outliers")).to_have_text("Too much is asked at once.")
+    expect(page.locator("#by-provider tbody tr")).not_to_have_count(0)
+    expect(page.locator("#problem")).to_be_hidden()
+    page.close()
+
+
+def test_that_nothing_is_worth_a_look_is_said_when_the_visits_are_known(page: Page) -> None:
+    held: list[Route] = []
+    page.route(OF_VISITS, lambda route: held.append(route))
+    with page.expect_request(OF_VISITS):
+        page.goto("/")
+    expect(page.locator("#look-sql summary")).to_have_count(3)
+    expect(page.locator("#look")).to_be_empty()
+    held[0].continue_()
+    expect(page.locator("#look")).to_have_text(NOTHING)
+
+
+@pytest.mark.parametrize("place", ["#look button", "#look-sql summary >> text=SQL of the visits"])
+def test_new_data_keep_the_focus_on_the_visits(page: Page, place: str) -> None:
+    page.clock.install()
+    page.route(OF_VISITS, lambda route: route.fulfill(json=UNUSUAL_VISITS))
+    page.goto("/")
+    expect_ready(page)
+    page.locator(place).focus()
+    page.route("**/health", lambda route: route.fulfill(json={"status": "ok", "built_at": "2030-01-01T00:00:00Z"}))
+    with page.expect_response(OF_VISITS):
+        page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
+    expect_ready(page)
+    expect(page.locator("#look-sql summary")).to_have_count(4)
+    expect(page.locator(place)).to_be_focused()
+
+
 def test_providers_whose_visits_are_coded_unlike_those_of_peers_are_worth_a_look(page: Page) -> None:
-    unusual = {"kind": "provider", "value": "practitioner-0001", "label": "Ada Moss", "specialty": "family_medicine",
-               "amount": 4.7, "claim_count": 90, "peer_amount": 3.5, "peer_count": 40, "score": 6.5,
-               "reason": "90 established office visits of level 4.7 on average"}  # fmt: skip
-    answer = {"items": [unusual], "sql": "select 2"}
-    page.route("**/api/stats/cost-outliers*of=visits*", lambda route: route.fulfill(json=answer))
+    page.route(OF_VISITS, lambda route: route.fulfill(json=UNUSUAL_VISITS))
     page.goto("/")
     expect_claims(page, 5)
     expect(page.locator("#look li")).to_have_text(["Ada Moss 90 established office visits of level 4.7 on average."])
     expect(page.locator("#look-sql summary")).to_have_count(4)
     page.goto("/?tab=providers")
     expect(page.locator("#visit-outliers tbody tr")).to_have_text("Ada MossFamily medicine4.73.56.5")
+    expect(page.get_by_label("SQL of Visits coded unlike those of peers")).to_have_text("SQL")
 
 
 def test_each_card_with_a_change_shows_its_course(page: Page) -> None:

@@ -19,7 +19,7 @@ def test_what_is_open_is_printed_whole_and_alone(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 300})
     page.goto(f"/?person={ANA}")
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Coverages that claims name")
+    expect(dialog).to_contain_text("Coverages")
     assert dialog.evaluate("one => one.scrollHeight > one.clientHeight")
     page.emulate_media(media="print")
     assert dialog.evaluate("one => one.scrollHeight <= one.clientHeight")

@@ -299,6 +299,23 @@ def test_a_link_that_is_wrong_in_several_ways_is_told_all_of_them(browser: Brows
     page.close()
 
 
+def test_a_text_that_is_said_again_leaves_what_was_said_before(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)
+    page.goto("/?tab=claims&count=7&status=denied&status=refused")
+    expect(page.locator("#wrong-status")).to_have_text(
+        "The table cannot have as many rows as the link says: it has 50. "
+        'There is no status "denied": it does not count.'
+    )
+    expect_claims(page, 5)
+    page.close()
+
+
+def test_of_a_choice_that_a_link_has_twice_the_first_counts_also_if_it_is_the_default(page: Page) -> None:
+    page.goto("/?compare=before&compare=year")
+    expect_claims(page, 5)
+    expect(page.get_by_label("Against")).to_have_value("before")
+
+
 def test_a_link_with_a_day_or_a_number_of_rows_that_there_is_not_leaves_the_fields_usable(
     browser: Browser, address: str
 ) -> None:
@@ -401,4 +418,28 @@ def test_the_page_comes_back_with_the_dashboard(browser: Browser, app: FastAPI) 
         page.clock.fast_forward("00:11")
         expect_claims(page, 1)
         expect(page.get_by_role("alert")).to_be_hidden()
+        page.close()
+
+
+def test_a_wrong_link_is_not_asked_for_again_once_the_dashboard_is_back(browser: Browser, app: FastAPI) -> None:
+    page = browser.new_page()
+    page.clock.install()
+    with running(app) as address:
+        page.goto(f"{address}/?status=denied")
+        expect_claims(page, 5)
+    page.get_by_role("checkbox", name="Draft").check()
+    expect(page.get_by_role("alert")).to_contain_text("The dashboard does not answer")
+    page.evaluate("history.back()")
+    expect(page).to_have_url(re.compile("status=denied$"))
+    with running(app, port=int(address.rpartition(":")[2])):
+        page.clock.fast_forward("00:11")
+        expect(page.get_by_role("alert")).to_be_hidden()
+        expect_claims(page, 5)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.extend(request.url.split("/api/")[1:]))
+        with page.expect_response("**/health"):
+            page.clock.fast_forward("00:11")
+        expect_claims(page, 5)
+        page.wait_for_timeout(200)
+        assert asked == []
         page.close()

@@ -145,7 +145,7 @@ def test_a_claim_leads_to_its_patient_and_the_patient_to_another_claim(page: Pag
     page.goto("/?tab=claims&claim=claim-20250110-000000")
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Ana Alvarez").click()
-    expect(dialog).to_contain_text("Coverages that claims name")
+    expect(dialog).to_contain_text("Coverages")
     assert page.url.endswith(f"/?tab=claims&person={ANA}")
     expect(dialog.get_by_role("cell", name="claim-20250111-000000")).to_have_class("")  # it is not wrapped
     dialog.get_by_role("button", name="claim-20250111-000000").click()

@@ -114,3 +114,14 @@ def test_a_drawing_that_fails_leaves_the_rest_of_the_page(browser: Browser, addr
     expect(dialog.locator("figure")).to_contain_text("The script that draws the charts did not load.")
     expect(dialog.get_by_role("button", name=FIRST)).to_be_visible()
     page.close()
+
+
+def test_a_drawing_that_cannot_be_asked_leaves_the_rest_of_the_page(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
+    busy: dict[str, object] = {"message": "too much is asked at once", "where": None, "fix": None, "parameters": {}}
+    page.route("**/timeline", lambda route: route.fulfill(status=503, json=busy))
+    page.goto(f"/?tab=claims&person={BEN}")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("figure")).to_have_text("TimelineToo much is asked at once.")
+    expect(dialog.get_by_role("button", name=FIRST)).to_be_visible()
+    page.close()

@@ -41,4 +41,10 @@ export function withOthers(parameters, others) {
   return all;
 }
 
+// Returns the answer, or the Problem with it: where one answer is missing, the others are shown.
+export const orProblem = (asked) => asked.catch((error) => {
+  if (error instanceof Problem) return error;
+  throw error;
+});
+
 export const isAborted = (error) => error.name === "AbortError";

@@ -1,6 +1,6 @@
 // The dialog: one claim, one patient or one provider. Each links to the others.
 
-import { ask, isAborted } from "./api.js";
+import { ask, isAborted, orProblem } from "./api.js";
 import { drawFrame, frameOf } from "./charts.js";
 import { announce, element, keepingFocus, sqlOf, tableOf } from "./elements.js";
 import { capitalised, formatAmount, formatCount, formatDay, formatDays, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
@@ -113,10 +113,10 @@ async function patientPage(id, signal) {
   const ofPatient = (more) => new URLSearchParams({ patient: decodeURIComponent(id), ...more });
   const [patient, timeline, claims, conditions] = await Promise.all([
     ask(`/api/patients/${id}`, { signal }),
-    ask(`/api/patients/${id}/timeline`, { signal }),
+    orProblem(ask(`/api/patients/${id}/timeline`, { signal })),
     ask("/api/claims", { parameters: ofPatient({ sort: "-claim_start_date", count: SHOWN_CLAIMS }), signal }),
     ask("/api/stats/by-diagnosis", { parameters: ofPatient({ measure: "claim_count" }), signal })]);
-  const frame = frameOf("timeline", "Timeline", timeline);
+  const chart = timeline instanceof Error ? null : { frame: frameOf("timeline", "Timeline", timeline), specification: timeline };
   const parts = [
     factsOf([
       ["Patient", patient.patient_id],
@@ -126,8 +126,9 @@ async function patientPage(id, signal) {
       ["Charges", `${formatAmount(patient.active_charge_amount)} of active claims`],
     ]),
     filterBy("patient", patient.patient_id, "Only this patient's claims"),
-    frame.figure,
-    element("h3", {}, "Coverages that claims name"),
+    chart ? chart.frame.figure : element("figure", { "aria-label": "Timeline" }, element("figcaption", {}, element("h3", {}, "Timeline"),
+      element("p", { className: "note" }, `${capitalised(timeline.message)}.`))),
+    element("h3", {}, "Coverages"),
     tableOf(["From", "To", "Plan", "Type", "Payer"], patient.coverages.map((one) => [
       formatDay(one.coverage_start_date), formatDay(one.coverage_end_date), one.plan_name, inWords(one.plan_type), one.payer_name ?? ""])),
     element("h3", {}, "Principal diagnoses"),
@@ -139,7 +140,7 @@ async function patientPage(id, signal) {
       one.diagnoses.map(named).join("; "), formatAmount(one.total_charge_amount)]), { isNumeric: true, textColumns: 5 }),
     onServer(patient.fhir_url),
   ];
-  return { title: `${patient.first_name} ${patient.last_name}`, parts, chart: { frame, specification: timeline } };
+  return { title: `${patient.first_name} ${patient.last_name}`, parts, chart };
 }
 
 async function providerPage(id, signal) {

@@ -83,9 +83,9 @@ function withChange({ value, label, before_amount, after_amount }) {
   return { value, label, figures: { before_amount, after_amount, change_amount, change_percent } };
 }
 
-function changeInWords({ before_amount, change_amount, change_percent }) {
+function changeInWords({ before_amount, after_amount, change_amount, change_percent }) {
   const relative = change_percent === null ? "" : ` · ${formatSignedPercent(change_percent / 100)}`;
-  return `${formatSignedAmount(change_amount)}${before_amount === 0 ? " · new" : relative}`;
+  return `${formatSignedAmount(change_amount)}${before_amount === 0 && after_amount > 0 ? " · new" : relative}`;
 }
 
 // A bar from the line at zero, to the right for more and to the left for less.

@@ -100,8 +100,8 @@ export function sayWrongLink(parameters, message) {
 
 export function sayWrong(name, text) {
   const place = document.getElementById(`wrong-${name}`) ?? document.getElementById("wrong-status");
-  const earlier = place.hidden || place.textContent.includes(text) ? "" : `${place.textContent} `; // of another field without a place
-  place.textContent = earlier + text;
+  if (place.hidden) place.textContent = text;
+  else if (!place.textContent.includes(text)) place.textContent += ` ${text}`; // after that of another field without a place
   place.hidden = false;
   const field = form.elements[name];
   if (field instanceof Element) field.setAttribute("aria-invalid", "true");

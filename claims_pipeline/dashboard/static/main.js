@@ -134,6 +134,7 @@ async function showWithoutWrong(parameters, problemFound, signal, sayEarlier = (
   try {
     if (rest.toString() === parameters.toString()) throw problemFound;
     const showMore = await show(rest, signal, false);
+    isAway = false;
     problem.hidden = true;
     say();
     return showMore;

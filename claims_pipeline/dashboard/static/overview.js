@@ -2,10 +2,11 @@
 
 import { titleOf } from "./dimensions.js";
 import { element, keepingFocus, sqlOf, valueOf } from "./elements.js";
-import { formatAmount, formatCount, formatDay, formatDays, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
+import { capitalised, formatAmount, formatCount, formatDay, formatDays, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
 
 const cards = document.getElementById("cards");
 const look = document.getElementById("look");
+const lookSql = document.getElementById("look-sql");
 const EFFECTS = [
   ["members", "Members", "more or fewer member months"], ["use", "Use", "more or fewer services for each member month"],
   ["mix", "Mix", "other services, and such as are new or gone"], ["price", "Price", "other charges for one service"],
@@ -123,8 +124,10 @@ function steps({ before_amount, after_amount, effects }) {
   });
 }
 
-// Days and weeks that no holiday explains come first.
-export function showWorthALook(anomalies, providers, claims) {
+let filtersOfVisits = null; // under which the visits that are worth a look are shown
+
+// Days and weeks that no holiday explains come first. The visits come later: until then those of an earlier build stay.
+export function showWorthALook(anomalies, providers, claims, filters) {
   const isFirstOfItsDays = (one, index, all) => index === all.findIndex((other) => other.grain === one.grain && other.first_day === one.first_day);
   const unexplainedFirst = [...anomalies.items].sort((one, other) => Boolean(one.holidays.length) - Boolean(other.holidays.length));
   const days = unexplainedFirst.filter(isFirstOfItsDays).slice(0, SHOWN_OF_A_KIND).map((one) => [
@@ -136,19 +139,32 @@ export function showWorthALook(anomalies, providers, claims) {
   const rows = [...days, ...people, ...singles].map(toLookAt);
   const queries = [[anomalies, "days and weeks"], [providers, "providers"], [claims, "claims"]].map(([{ sql }, what]) =>
     sqlOf(sql, `the unusual ${what}`, `SQL of the ${what}`));
-  const place = document.getElementById("look-sql");
-  keepingFocus(place, () => place.replaceChildren(...queries));
-  if (!rows.length) rows.push(element("li", { className: "note" }, "Nothing under these filters is far from what is usual."));
-  keepingFocus(look, () => look.replaceChildren(...rows));
+  const ofVisits = (place) => (filters === filtersOfVisits ? place.querySelectorAll(":scope > [data-part=visits]:not(.note)") : []);
+  keepingFocus(look, () => look.replaceChildren(...rows, ...ofVisits(look)));
+  keepingFocus(lookSql, () => lookSql.replaceChildren(...queries, ...ofVisits(lookSql)));
 }
 
 // Adds the providers whose visits are coded unlike those of their peers, which take longer to find than the others.
-export function showVisitsWorthALook(visits) {
-  const rows = visits.items.slice(0, SHOWN_OF_A_KIND).map((one) => toLookAt([one.label, one.reason, { "data-practitioner": one.value }]));
-  if (rows.length) look.querySelector(".note")?.remove();
-  look.append(...rows);
-  document.getElementById("look-sql").append(sqlOf(visits.sql, "the unusual visits", "SQL of the visits"));
+export function showVisitsWorthALook(visits, filters) {
+  const isMissing = visits instanceof Error;
+  const rows = isMissing ? [noteOf(`The visits are missing here. ${capitalised(visits.message)}.`)]
+    : visits.items.slice(0, SHOWN_OF_A_KIND).map((one) => toLookAt([one.label, one.reason,
+      { "data-practitioner": one.value, "data-key": `visits ${one.value}` }])); // a provider may be among those above too
+  if (!rows.length && !look.querySelector(":scope > :not([data-part=visits])")) rows.push(noteOf("Nothing under these filters is far from what is usual."));
+  showPartOfVisits(look, rows);
+  showPartOfVisits(lookSql, isMissing ? [] : [sqlOf(visits.sql, "the unusual visits", "SQL of the visits")]);
+  filtersOfVisits = filters;
 }
+
+function showPartOfVisits(place, parts) {
+  for (const part of parts) part.dataset.part = "visits";
+  keepingFocus(place, () => {
+    for (const earlier of place.querySelectorAll(":scope > [data-part=visits]")) earlier.remove();
+    place.append(...parts);
+  });
+}
+
+const noteOf = (text) => element("li", { className: "note" }, text);
 
 const toLookAt = ([title, reason, target]) => element("li", {},
   element("button", { type: "button", className: "link", "data-key": title, ...target }, title), ` ${reason}.`);

@@ -1,8 +1,8 @@
 // The tabs Members and Providers: tables of figures by the values of a dimension. A click on a value filters by it.
 
-import { ask, withOthers } from "./api.js";
+import { ask, orProblem, withOthers } from "./api.js";
 import { element, keepingFocus, sqlOf, tableOf, takeAway, valueOf } from "./elements.js";
-import { formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, specialtyOf } from "./format.js";
+import { capitalised, formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, specialtyOf } from "./format.js";
 
 const measures = new Map([...document.getElementById("measure").options].map((option) =>
   [option.value, { title: option.textContent, ...option.dataset }]));
@@ -53,7 +53,7 @@ export function showMembers(answers) {
 export function askForProviders(filters, signal) {
   return Promise.all([byDimension("by-specialty", PROVIDER_FIGURES, filters, signal),
     byDimension("by-provider", PROVIDER_FIGURES, filters, signal),
-    ...["providers", "visits"].map((of) => ask("/api/stats/cost-outliers", { parameters: withOthers(filters, { of }), signal }))]);
+    ...["providers", "visits"].map((of) => orProblem(ask("/api/stats/cost-outliers", { parameters: withOthers(filters, { of }), signal })))]);
 }
 
 export function showProviders([specialties, providers, outliers, visits]) {
@@ -64,11 +64,13 @@ export function showProviders([specialties, providers, outliers, visits]) {
   showOutliers("visit-outliers", visits, "Average level", (level) => formatDecimal(level, 1), instead);
 }
 
-function showOutliers(place, { items, sql }, title, format, instead) {
+function showOutliers(place, answer, title, format, instead) {
+  if (answer instanceof Error) return fill(place, null, `${capitalised(answer.message)}.`);
+  const { items, sql } = answer;
   const rows = items.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
     format(one.amount), format(one.peer_amount), formatDecimal(one.score, 1)]);
   const head = ["Provider", "Specialty", title, "Median of peers", "Robust z"];
-  fill(place, rows.length && [tableOf(head, rows, { isNumeric: true, textColumns: 2, label: headingOf(place) }), sqlOf(sql, "the outliers")], instead);
+  return fill(place, rows.length && [tableOf(head, rows, { isNumeric: true, textColumns: 2, label: headingOf(place) }), sqlOf(sql, headingOf(place))], instead);
 }
 
 function showBreakdown(place, answer, names) {

@@ -1,13 +1,13 @@
 // What each tab asks the API, and how it shows the answers.
 
-import { ask, withOthers } from "./api.js";
+import { ask, orProblem, withOthers } from "./api.js";
 import { askForCharts, drawCharts } from "./charts.js";
 import { choices } from "./choices.js";
 import { askForDrivers, rankingOf, showDrivers } from "./drivers.js";
 import { showCards, showChanges, showCourse, showVisitsWorthALook, showWorthALook } from "./overview.js";
 import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
 import { showPipeline } from "./quality.js";
-import { claimsOf, DAYS, listOf, sortOf } from "./state.js";
+import { claimsOf, DAYS, filtersOf, listOf, sortOf } from "./state.js";
 import { showClaims, showColumns } from "./table.js";
 
 // By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `askMore` and `showMore` are for
@@ -24,7 +24,7 @@ export const PARTS = {
     show: ([cards, changes, anomalies, providers, claims], parameters) => {
       showCards(cards, DAYS.some((name) => parameters.has(name)));
       showChanges(changes);
-      showWorthALook(anomalies, providers, claims);
+      showWorthALook(anomalies, providers, claims, filtersOf(parameters).toString());
     },
     subjectOfMore: () => choices(),
     askMore: (filters, signal, isNewSubject) => askForCharts(filters, choices(), signal, { onlyChoices: !isNewSubject }),
@@ -35,7 +35,7 @@ export const PARTS = {
       if (!course) return;
       showCourse("top_5_percent", (await course).items);
       const ofVisits = withOthers(filters, { of: "visits" });
-      showVisitsWorthALook(await ask("/api/stats/cost-outliers", { parameters: ofVisits, signal }));
+      showVisitsWorthALook(await orProblem(ask("/api/stats/cost-outliers", { parameters: ofVisits, signal })), filters.toString());
     },
   },
   drivers: {

@@ -30,10 +30,12 @@ export function onAddress(listener) {
 // with one value that a link has twice, the first counts.
 export function state() {
   const known = new URLSearchParams();
+  const seen = new Set(); // the default of a parameter counts too, though it is left out
   for (const [name, value] of new URLSearchParams(location.search)) {
     const isKnown = [...FILTERS, ...LIST, ...VIEW].includes(name) && (name !== "count" || isRowCount(value));
-    const isFirst = REPEATED.includes(name) || !known.has(name);
-    if (isKnown && isFirst && value.trim() && value !== DEFAULTS[name]) known.append(name, value.trim());
+    if (!isKnown || !value.trim() || (seen.has(name) && !REPEATED.includes(name))) continue;
+    seen.add(name);
+    if (value !== DEFAULTS[name]) known.append(name, value.trim());
   }
   return known;
 }
