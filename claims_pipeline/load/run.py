@@ -1,20 +1,14 @@
 """`load_lake` and `load_files`: send to a FHIR server what it does not have yet."""
 
-import os
-import shutil
 from collections.abc import Sequence
 from datetime import date
-from hashlib import sha256
 from os import PathLike, fspath
 from pathlib import Path
-
-import psutil
 
 from claims_pipeline.errors import ConfigError, DataError
 from claims_pipeline.fhir import TIERS
 from claims_pipeline.lake import Feed, Lake, read_feed, require_days
 from claims_pipeline.load.event_loop import in_thread, require_no_event_loop
-from claims_pipeline.load.ledger.store import Ledger
 from claims_pipeline.load.options import DEFAULTS, LoadOptions
 from claims_pipeline.load.pipeline.files import load_read_files
 from claims_pipeline.load.pipeline.lake import load_days
@@ -26,6 +20,7 @@ from claims_pipeline.load.session import Session
 from claims_pipeline.load.sources.elements import require_known_types
 from claims_pipeline.load.sources.files import read_files
 from claims_pipeline.load.sources.inputs import inputs
+from claims_pipeline.load.spool_folder import spool_folder
 from claims_pipeline.settings import Settings
 
 PATHS_SHOWN = 10
@@ -124,8 +119,11 @@ def load_files(
         def on_read(count: int) -> None:
             on_progress(Progress("reading", settled=count))
 
-        spool, base = _spool_folder(settings, ledger, options), settings.fhir_base_url
-        with read_files(names, spool, on_read, server_base=base, options=options) as resources:
+        base = settings.fhir_base_url
+        with (
+            spool_folder(settings.home, ledger.path, is_dry_run=options.is_dry_run) as spool,
+            read_files(names, spool, on_read, server_base=base, options=options) as resources,
+        ):
             more = f" ... ({len(names):,} paths)" if len(names) > PATHS_SHOWN else ""
             source = " ".join(names[:PATHS_SHOWN]) + more
             return session.run(
@@ -135,21 +133,6 @@ def load_files(
 
 load_lake_async = in_thread(load_lake)
 load_files_async = in_thread(load_files)
-
-
-def _spool_folder(settings: Settings, ledger: Ledger, options: LoadOptions) -> Path:
-    """Return the folder to spool in, emptied of what a killed loader left.
-
-    Only the holder of the lock uses that of a load; a dry run, which may run beside it, has one of its own.
-    """
-    folder = settings.home / "spool" / sha256(str(ledger.path.absolute()).encode()).hexdigest()[:16]
-    if not options.is_dry_run:
-        shutil.rmtree(folder, ignore_errors=True)
-        return folder
-    for left in folder.parent.glob(f"{folder.name}-dry-run-*"):
-        if not psutil.pid_exists(int(left.name.rpartition("-")[2])):
-            shutil.rmtree(left, ignore_errors=True)
-    return folder.with_name(f"{folder.name}-dry-run-{os.getpid()}")
 
 
 def _require_options_of_a_lake(options: LoadOptions) -> None:

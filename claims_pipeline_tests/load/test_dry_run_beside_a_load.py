@@ -1,6 +1,5 @@
 """A dry run beside a load: it is not refused, it refuses none, and what it says was true at one moment."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -13,6 +12,8 @@ import pytest
 from claims_pipeline.load import Counts, LoadOptions, LoadReport, Progress, load_files, load_lake
 from claims_pipeline.load.ledger.lock import holding_lock
 from claims_pipeline.load.ledger.store import open_ledger
+from claims_pipeline.load.options import DEFAULTS
+from claims_pipeline.load.spool_folder import spool_folder
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.lakes import Shape, tiny_lake
 from claims_pipeline_tests.load.fake_server import FakeServer
@@ -73,26 +74,48 @@ def test_a_dry_run_of_files_says_the_same_and_leaves_the_spool_of_the_load_alone
 
     assert report.by_type["Patient"] == Counts(read=2, created=2)
     assert dry[0].by_type["Patient"] == Counts(read=1, to_send=1)
+    assert [remark.partition(": ")[0] for remark in dry[0].remarks] == ["another loader writes with this ledger"]
     assert fake_server.names() == ["Patient/a", "Patient/b"]
     assert not (fake_target.home / "spool").exists()
 
 
-def test_what_a_killed_dry_run_has_spooled_is_removed_by_the_next(fake_target: Settings, tmp_path: Path) -> None:
+KILLED_WHILE_IT_READS = """
+import os, signal, sys
+from pathlib import Path
+from claims_pipeline.load.spool_folder import spool_folder
+
+with spool_folder(Path(sys.argv[1]), Path(sys.argv[2]), is_dry_run=True) as folder:
+    (folder / "spool-1").mkdir()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("options", [DEFAULTS, DRY])
+def test_what_a_killed_dry_run_has_spooled_is_removed_by_the_next_load_or_dry_run(
+    fake_target: Settings, tmp_path: Path, options: LoadOptions
+) -> None:
     (tmp_path / "a.ndjson").write_text(ndjson(patient("a")))
-    folders: list[Path] = []
+    spool = fake_target.home / "spool"
+    paths = [str(fake_target.home), str(fake_target.ledger_path)]
+    subprocess.run([sys.executable, "-c", KILLED_WHILE_IT_READS, *paths], check=False)
+    (killed,) = spool.iterdir()
+    killed.with_name(f"{killed.name}-copy").mkdir()
 
-    def on_progress(_: Progress) -> None:
-        folders.extend((fake_target.home / "spool").glob("*"))
+    load_files([str(tmp_path / "a.ndjson")], fake_target, options=options)
 
-    load_files([str(tmp_path / "a.ndjson")], fake_target, options=DRY, on_progress=on_progress)
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        pass
-    killed = folders[-1].with_name(folders[-1].name.replace(str(os.getpid()), str(ended.pid)))
-    (killed / "spool-1").mkdir(parents=True)
-    load_files([str(tmp_path / "a.ndjson")], fake_target, options=DRY)
+    assert not spool.exists()
 
-    assert killed.name.endswith(f"-dry-run-{ended.pid}")
-    assert not killed.exists()
+
+def test_what_a_dry_run_spools_is_left_alone_by_loads_and_dry_runs(fake_target: Settings, tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_text(ndjson(patient("a")))
+    with spool_folder(fake_target.home, fake_target.ledger_path, is_dry_run=True) as folder:
+        (folder / "spool-1").mkdir()
+
+        for options in (DRY, DEFAULTS):
+            load_files([str(tmp_path / "a.ndjson")], fake_target, options=options)
+
+        assert (folder / "spool-1").exists()
+    assert not (fake_target.home / "spool").exists()
 
 
 def test_a_load_that_runs_during_a_dry_run_changes_nothing_of_what_that_says(

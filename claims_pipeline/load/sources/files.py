@@ -80,7 +80,8 @@ def read_files(
 
     Args:
         paths: files, archives, folders of files, or "-" for standard input.
-        spool_folder: where a temporary folder is made, closed to others; both are removed when the block ends.
+        spool_folder: where a temporary folder is made, closed to others; it is removed when the block ends, and so is
+            `spool_folder` if it is empty then.
         on_read: called repeatedly with the number of resources read so far.
         server_base: address of the server that the resources are meant for: absolute references to it become relative.
         options: the prefix of ids, and the resource types that are wanted.
@@ -119,6 +120,15 @@ def read_files(
         )
 
 
+def not_spoolable(folder: Path, error: OSError) -> DataError:
+    """Return the error of a folder that cannot be made, or written to, to spool in."""
+    return DataError(
+        f"what is read cannot be spooled: {error.strerror}",
+        where=str(folder),
+        fix="make the folder writable, or set CLAIMS_HOME to another",
+    )
+
+
 @contextmanager
 def _temporary_folder(parent: Path) -> Iterator[Path]:
     """Make a folder in `parent`; remove it at the end, and those above it that are empty then, up to two."""
@@ -126,11 +136,7 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         temporary = TemporaryDirectory(dir=parent, prefix="spool-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise DataError(
-            f"what is read cannot be spooled: {error.strerror}",
-            where=str(parent),
-            fix="make the folder writable, or set CLAIMS_HOME to another",
-        ) from error
+        raise not_spoolable(parent, error) from error
     try:
         with temporary as folder:
             yield Path(folder)
