@@ -39,7 +39,7 @@ class ByteStream(io.RawIOBase):
         self._rest = b""
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True: it can be read."""
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
