@@ -125,3 +125,27 @@ def test_a_drawing_that_cannot_be_asked_leaves_the_rest_of_the_page(browser: Bro
     expect(dialog.locator("figure")).to_have_text("TimelineToo much is asked at once.")
     expect(dialog.get_by_role("button", name=FIRST)).to_be_visible()
     page.close()
+
+
+@pytest.mark.parametrize("is_drawn_anew", [True, False])
+def test_a_point_keeps_the_focus_when_the_drawing_is_renewed(page: Page, is_drawn_anew: bool) -> None:
+    page.clock.install()
+    page.goto(f"/?tab=claims&person={BEN}")
+    dialog = page.get_by_role("dialog")
+    first, second = (dialog.locator("svg").get_by_label(f": {name}") for name in (FIRST, SECOND))
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(second).to_be_focused()
+    if is_drawn_anew:
+        page.emulate_media(color_scheme="dark")
+        expect(dialog.locator(".plot")).to_have_attribute("data-scheme", "dark")
+    else:
+        page.route("**/health", lambda route: route.fulfill(json={"status": "ok", "built_at": "2030-01-01T00:00:00Z"}))
+        page.evaluate(
+            "document.querySelector('#detail figure details').replaceChildren(document.createElement('summary'))"
+        )
+        page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
+    expect(dialog.locator("figure pre")).to_have_count(1)
+    expect(second).to_be_focused()
+    expect(second).to_have_attribute("tabindex", "0")
+    expect(first).to_have_attribute("tabindex", "-1")

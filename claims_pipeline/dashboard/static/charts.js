@@ -3,7 +3,7 @@
 import { ask, Problem } from "./api.js";
 import { csvOf, element, keepingFocus, sqlOf } from "./elements.js";
 import { formatAs } from "./format.js";
-import { letWalk } from "./walk.js";
+import { letWalk, walkedTo } from "./walk.js";
 
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 const drawn = new Map(); // chart name -> { view, plot, shape }
@@ -120,9 +120,10 @@ async function draw({ name, plot, tooltip }, specification) {
   const config = theme(chooses);
   const shape = JSON.stringify([chooses, rest, config]);
   const before = drawn.get(name);
+  const focused = before && chooses ? walkedTo(before.plot, chooses.column) : undefined;
   if (before?.shape === shape && before.plot === plot) {
     await before.view.description(description).data(data.name, data.values).runAsync();
-    letWalkIn(plot, chooses);
+    letWalkIn(plot, chooses, focused);
     return;
   }
   await loadVega();
@@ -133,7 +134,7 @@ async function draw({ name, plot, tooltip }, specification) {
   // `chooses`: which dimension the marks are of, and which column has its value
   const { view } = await vegaEmbed(plot, specification, { ast: true, actions: false, renderer: "svg", config, tooltip: { formatTooltip, ...tooltip } });
   if (chooses) view.addEventListener("click", (event, item) => { if (item?.datum?.[chooses.column]) choose(chooses.dimension, valueOf(item, chooses)); });
-  letWalkIn(plot, chooses);
+  letWalkIn(plot, chooses, focused);
   drawn.set(name, { view, plot, shape });
 }
 
@@ -151,8 +152,8 @@ function valueOf(item, { column }) {
 }
 
 // A claim's point is not in the list of a filter's values, so the keyboard reaches it where it is.
-function letWalkIn(plot, chooses) {
-  if (chooses?.dimension === "claim") letWalk(plot, chooses.column);
+function letWalkIn(plot, chooses, focused) {
+  if (chooses?.dimension === "claim") letWalk(plot, chooses.column, focused);
 }
 
 function theme(hasChoices) {

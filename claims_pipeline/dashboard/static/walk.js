@@ -2,12 +2,20 @@
 
 const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity };
 
-// Makes the marks that have a value in the column reachable, in the order of their rows. Vega keeps a mark's row in __data__.
-export function letWalk(plot, column) {
-  const marks = [...plot.querySelectorAll("[aria-roledescription]")].filter((mark) => mark.__data__?.datum?.[column]);
+// Vega keeps a mark's row in __data__.
+const valueIn = (mark, column) => mark.__data__?.datum?.[column];
+
+// Returns the value of the mark that has the focus, if one of the plot has it.
+export const walkedTo = (plot, column) => (plot.contains(document.activeElement) ? valueIn(document.activeElement, column) : undefined);
+
+// Makes the marks that have a value in the column reachable, in the order of their rows. `focused` is the value of the
+// mark that had the focus before the marks were drawn anew: it is the stop, and has the focus again.
+export function letWalk(plot, column, focused) {
+  const marks = [...plot.querySelectorAll("[aria-roledescription]")].filter((mark) => valueIn(mark, column));
+  const stop = Math.max(marks.findIndex((mark) => valueIn(mark, column) === focused), 0);
   for (const [index, mark] of marks.entries()) {
     mark.setAttribute("role", "button");
-    mark.setAttribute("tabindex", index ? -1 : 0);
+    mark.setAttribute("tabindex", index === stop ? 0 : -1);
     mark.onfocus = () => pointAt(mark, "pointermove");
     mark.onblur = () => pointAt(mark, "pointerout");
   }
@@ -19,6 +27,7 @@ export function letWalk(plot, column) {
     else return;
     event.preventDefault();
   };
+  if (focused && document.activeElement === document.body) marks[stop]?.focus({ preventScroll: true });
 }
 
 function goTo(from, to) {
