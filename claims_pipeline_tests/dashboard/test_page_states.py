@@ -299,17 +299,6 @@ def test_a_link_that_is_wrong_in_several_ways_is_told_all_of_them(browser: Brows
     page.close()
 
 
-def test_a_text_that_is_said_again_leaves_what_was_said_before(browser: Browser, address: str) -> None:
-    page = browser.new_page(base_url=address)
-    page.goto("/?tab=claims&count=7&status=denied&status=refused")
-    expect(page.locator("#wrong-status")).to_have_text(
-        "The table cannot have as many rows as the link says: it has 50. "
-        'There is no status "denied": it does not count.'
-    )
-    expect_claims(page, 5)
-    page.close()
-
-
 def test_of_a_choice_that_a_link_has_twice_the_first_counts_also_if_it_is_the_default(page: Page) -> None:
     page.goto("/?compare=before&compare=year")
     expect_claims(page, 5)
