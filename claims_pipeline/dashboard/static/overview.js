@@ -140,6 +140,7 @@ export function showWorthALook(anomalies, providers, claims, filters) {
   const queries = [[anomalies, "days and weeks"], [providers, "providers"], [claims, "claims"]].map(([{ sql }, what]) =>
     sqlOf(sql, `the unusual ${what}`, `SQL of the ${what}`));
   const ofVisits = (place) => (filters === filtersOfVisits ? place.querySelectorAll(":scope > [data-part=visits]:not(.note)") : []);
+  if (!rows.length && !ofVisits(look).length) rows.push(ofPart(noteOf("Looking at the visits.")));
   keepingFocus(look, () => look.replaceChildren(...rows, ...ofVisits(look)));
   keepingFocus(lookSql, () => lookSql.replaceChildren(...queries, ...ofVisits(lookSql)));
 }
@@ -157,11 +158,16 @@ export function showVisitsWorthALook(visits, filters) {
 }
 
 function showPartOfVisits(place, parts) {
-  for (const part of parts) part.dataset.part = "visits";
+  parts.forEach(ofPart);
   keepingFocus(place, () => {
     for (const earlier of place.querySelectorAll(":scope > [data-part=visits]")) earlier.remove();
     place.append(...parts);
   });
+}
+
+function ofPart(part) {
+  part.dataset.part = "visits";
+  return part;
 }
 
 const noteOf = (text) => element("li", { className: "note" }, text);
