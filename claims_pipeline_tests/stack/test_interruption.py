@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpcore  # noqa: F401 - httpx imports it at its first request; a signal meanwhile leaves a file of Python's open
 import pytest
 
 from claims_pipeline.errors import ConfigError, Interrupted, ServiceError
