@@ -19,6 +19,11 @@ _PLAN_NAME = Column("plan_name", TEXT, "Name of the plan")
 _PLAN_TYPE = Column("plan_type", TEXT, "As in plans")
 _CATEGORY = Column("procedure_category", TEXT, "Category of the procedure; other where we have none")
 _LABEL = Column("label", TEXT, "Our own short label; empty where we have none")
+_PROVIDER = (
+    Column("practitioner_id", TEXT, "Rendering provider"),
+    Column("practitioner_name", TEXT, "Name; unknown where the directory has none"),
+    Column("specialty", TEXT, "Specialty"),
+)
 _PEER_AMOUNT = Column("peer_amount", DOUBLE, "Median of the peers, by the logarithm", unit="USD")
 _OF_PEERS = (
     Column("peer_count", COUNT, "Peers in the specialty, this one included"),
@@ -116,9 +121,7 @@ TOTALS: tuple[Model, ...] = (
         "providers",
         ("practitioner_id",),
         (
-            Column("practitioner_id", TEXT, "Rendering provider"),
-            Column("practitioner_name", TEXT, "Name; unknown where the directory has none"),
-            Column("specialty", TEXT, "Specialty"),
+            *_PROVIDER,
             _CLAIM_COUNT,
             _PATIENT_COUNT,
             _ACTIVE_CHARGES,
@@ -175,9 +178,7 @@ TOTALS: tuple[Model, ...] = (
         "provider_outliers",
         ("practitioner_id",),
         (
-            Column("practitioner_id", TEXT, "Rendering provider"),
-            Column("practitioner_name", TEXT, "Name; unknown where the directory has none"),
-            Column("specialty", TEXT, "Specialty"),
+            *_PROVIDER,
             Column("amount", DOUBLE, "Charges for one patient", unit="USD"),
             Column("claim_count", COUNT, "Active claims"),
             _PEER_AMOUNT,
@@ -202,9 +203,7 @@ TOTALS: tuple[Model, ...] = (
         "visit_outliers",
         ("practitioner_id",),
         (
-            Column("practitioner_id", TEXT, "Rendering provider"),
-            Column("practitioner_name", TEXT, "Name; unknown where the directory has none"),
-            Column("specialty", TEXT, "Specialty"),
+            *_PROVIDER,
             Column("amount", DOUBLE, "Average level of the visits"),
             Column("claim_count", COUNT, "Established office visits of active claims"),
             Column("peer_amount", DOUBLE, "Median of the peers, by the logarithm"),

@@ -65,6 +65,6 @@ def _chosen(filters: Filters) -> str:
 def _harmless(column: str) -> str:
     """Return SQL that puts an apostrophe before texts that a spreadsheet would take for a formula.
 
-    It compares the number of the first character: a regular expression takes three times as long.
+    It compares the number of the first character, which takes less time than a regular expression.
     """
     return f"case when ascii({column}) in ({_BEGINS_A_FORMULA}) then chr(39) || {column} else {column} end"
