@@ -8,15 +8,16 @@ from benchmarks.embedded import FIRST_YEAR
 STATES = ("TX", "CA", "FL", "NY", "PA", "IL", "OH", "GA")
 NAMES = ("smith", "johnson", "maria", "garcia", "lee", "brown, j", "000123", "patient-00004")
 SEARCHES = (("/api/stats", "patient"), ("/api/claims", "patient"), ("/api/patients", "patient"), ("/api/search", "q"))
-OVERVIEW = (
-    "/api/stats",
-    "/api/cards",
-    "/api/what-changed",
+OVERVIEW = ("/api/stats", "/api/cards", "/api/what-changed")
+"""What the first tab of the page asks for its first screen; then it asks for the charts."""
+LATER = (
+    "/api/cards/courses",
     "/api/anomalies",
-    "/api/stats/cost-outliers",
+    "/api/stats/cost-outliers?of=providers",
     "/api/stats/cost-outliers?of=claims",
+    "/api/stats/cost-outliers?of=visits",
 )
-"""What the first tab of the page asks, besides the charts."""
+"""What it asks for after the charts."""
 OF_MEMBERS = (
     "measure=member_month_count&figures=member_count&figures=patient_count&figures=claims_per_1000"
     "&figures=charge_pmpm&figures=charge_amount"

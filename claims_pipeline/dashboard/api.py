@@ -20,7 +20,8 @@ from claims_pipeline.dashboard.cards import Cards, cards
 from claims_pipeline.dashboard.changes import ChangeQuery, WhatChanged, what_changed
 from claims_pipeline.dashboard.charts import CHARTS, Chart, ChartQuery
 from claims_pipeline.dashboard.charts.patient_timeline import patient_timeline
-from claims_pipeline.dashboard.concentration import Concentration, Course, concentration, concentration_course
+from claims_pipeline.dashboard.concentration import Concentration, concentration
+from claims_pipeline.dashboard.courses import Courses, courses
 from claims_pipeline.dashboard.details import ClaimDetail, PatientDetail, claim_as_fhir, claim_detail, patient_detail
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, FILTERING, Dimension
 from claims_pipeline.dashboard.download import claims_csv, claims_parquet
@@ -94,8 +95,14 @@ def get_stats(view: CurrentView, filters: Annotated[Filters, Query()]) -> Stats:
 
 @router.get("/api/cards", tags=["figures"], summary="Headline figures with their changes")
 def get_cards(view: CurrentView, filters: Annotated[Filters, Query()]) -> Cards:
-    """Return each figure under the filters, its change against the days before, and its course over time."""
+    """Return each figure under the filters, and its change against the days before."""
     return cards(view, filters)
+
+
+@router.get("/api/cards/courses", tags=["figures"], summary="Headline figures over time")
+def get_courses(view: CurrentView, filters: Annotated[Filters, Query()]) -> Courses:
+    """Return each figure by day, or complete week or month, of receipt."""
+    return courses(view, filters)
 
 
 @router.get("/api/what-changed", tags=["figures"], summary="Why charges changed")
@@ -116,12 +123,6 @@ def get_cost_outliers(view: CurrentView, query: Annotated[OutlierQuery, Query()]
 def get_concentration(view: CurrentView, filters: Annotated[Filters, Query()]) -> Concentration:
     """Return the share of the charges that the costliest 1, 5, 10, 20 and 50% of the patients have."""
     return concentration(view, filters)
-
-
-@router.get("/api/stats/concentration/course", tags=["figures"], summary="Charges of the costliest patients over time")
-def get_concentration_course(view: CurrentView, filters: Annotated[Filters, Query()]) -> Course:
-    """Return the share of the charges that the costliest 5% of the patients of each day, week or month have."""
-    return concentration_course(view, filters)
 
 
 @router.get("/api/pipeline", tags=["service"], summary="What the pipeline did last")

@@ -1,23 +1,15 @@
-"""The headline cards: a figure under the filters, its change, and its course over time."""
+"""The headline cards: a figure under the filters, and its change."""
 
 from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.charts.periods import complete_periods
 from claims_pipeline.dashboard.comparison import ComparedDays, Comparison, compared_days, comparison
 from claims_pipeline.dashboard.concentration import top_share_sql
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, plain_number
-from claims_pipeline.dashboard.members import (
-    NOT_JOINED,
-    Bucket,
-    days_chosen,
-    members,
-    members_by_bucket,
-    values_with_members,
-)
+from claims_pipeline.dashboard.members import NOT_JOINED, days_chosen, members
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 SHOWN: tuple[str, ...] = (
@@ -45,10 +37,6 @@ class Card(BaseModel):
     value: float | int | None = Field(description="Under the filters.")
     current: float | int | None = Field(description="Of the days that are compared.")
     before: float | int | None = Field(description="Of the days before.")
-    course: list[float | int | None] = Field(
-        description="By day, or complete week or month of receipt; null where there is none. "
-        "That of top_5_percent takes longer: /api/stats/concentration/course has it."
-    )
     sql: str = Field(description=RUN_AS_IT_IS)
 
 
@@ -62,7 +50,7 @@ class Cards(BaseModel):
 def cards(view: View, filters: Filters) -> Cards:
     """Return the headline cards; the change is that from the days before to the days compared."""
     compared = comparison(view, filters)
-    now, course = _figures(view, filters), _course(view, filters)
+    now = _figures(view, filters)
     chosen, before = _compared(view, filters, compared, now)
     items = [
         Card(
@@ -74,7 +62,6 @@ def cards(view: View, filters: Filters) -> Cards:
             value=now[name],
             current=chosen.get(name),
             before=before.get(name),
-            course=[row.get(name) for row in course],
             sql=_sql(view, filters, name),
         )
         for name in SHOWN
@@ -89,7 +76,6 @@ def cards(view: View, filters: Filters) -> Cards:
             value=now["top_5_percent"],
             current=chosen.get("top_5_percent"),
             before=before.get("top_5_percent"),
-            course=[],
             sql=shown_sql(top_share_sql(filters), filters.parameters),
         )
     )
@@ -125,30 +111,3 @@ def _sql(view: View, filters: Filters, name: str) -> str:
         f"from claims_current\n{filters.where}"
     )
     return shown_sql(sql, [*joined.parameters, *filters.parameters])
-
-
-def _course(view: View, filters: Filters) -> list[Figures]:
-    """Return the figures by day, week or month of receipt, a row for each that is complete, also without claims."""
-    shown = complete_periods(view, filters)
-    if not shown:
-        return []
-    start = f"date_trunc('{shown[0].grain}', received_date)::date"
-    joined = members_by_bucket(filters, [Bucket(one.first, one.first, one.last) for one in shown], start)
-    figures = ", ".join(f"{MEASURES[name].of_values(filters.charged)} as {name}" for name in SHOWN)
-    rows = view.select_remembered(
-        f"{joined.with_clause} select {start} as bucket, {figures} from claims_current {joined.join} "
-        f"{filters.where} group by all",
-        *joined.parameters,
-        *filters.parameters,
-    )
-    found = {row["bucket"]: {name: plain_number(row[name]) for name in SHOWN} for row in rows}
-    has_members = values_with_members(view, joined)
-    return [found.get(one.first) or _without_claims(has_members=one.first in has_members) for one in shown]
-
-
-def _without_claims(*, has_members: bool) -> Figures:
-    """Return the figures of days without claims: nothing for each member, if there are members."""
-    return {
-        name: 0 if MEASURES[name].is_additive or (MEASURES[name].is_per_member and has_members) else None
-        for name in SHOWN
-    }

@@ -4,8 +4,8 @@ from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import Amount
-from claims_pipeline.dashboard.charts.periods import complete_periods
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.grains import Grain
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 PERCENTILES = (1, 5, 10, 20, 50, 100)
@@ -59,7 +59,7 @@ ranked as (
 )
 select first_day, round(
     100.0 * list_sum(amounts[:({top} * patients + 99) // 100]) / nullif(total, 0), 1
-) as charge_percent
+) as top_5_percent
 from ranked
 order by first_day"""
 
@@ -80,28 +80,11 @@ class Concentration(BaseModel):
     sql: str = Field(description=RUN_AS_IT_IS)
 
 
-class Course(BaseModel):
-    """A share by day, or complete week or month of receipt."""
-
-    items: list[float | None] = Field(description="In order of time; null where there are no charges.")
-    sql: str = Field(description=f"With the days, weeks or months that are not complete. {RUN_AS_IT_IS}")
-
-
 def concentration(view: View, filters: Filters) -> Concentration:
     """Return the shares of the charges that the costliest patients have, from the top 1% to all of them."""
     sql = shares_sql(filters)
     rows = view.select_remembered(sql, *filters.parameters)
     return Concentration(items=[TopShare.model_validate(row) for row in rows], sql=shown_sql(sql, filters.parameters))
-
-
-def concentration_course(view: View, filters: Filters) -> Course:
-    """Return the share of the charges that the costliest 5% of the patients of each day, week or month have."""
-    shown = complete_periods(view, filters)
-    grain = shown[0].grain if shown else "day"
-    sql = _COURSE.format(where=filters.where_charged(), grain=grain, top=TOP_PERCENT)
-    rows = view.select_remembered(sql, *filters.parameters) if shown else []
-    shares = {row["first_day"]: row["charge_percent"] for row in rows}
-    return Course(items=[shares.get(one.first) for one in shown], sql=shown_sql(sql, filters.parameters))
 
 
 def shares_sql(filters: Filters) -> str:
@@ -112,3 +95,8 @@ def shares_sql(filters: Filters) -> str:
 def top_share_sql(filters: Filters) -> str:
     """Return the query of the share of the charges that the costliest 5% of the patients have, null without charges."""
     return _TOP_SHARE.format(where=filters.where_charged(), low=1 - 1.2 * TOP_PERCENT / 100, top=TOP_PERCENT)
+
+
+def top_share_course_sql(filters: Filters, grain: Grain) -> str:
+    """Return the query of that share by day, week or month of receipt, a row for each with charges."""
+    return _COURSE.format(where=filters.where_charged(), grain=grain, top=TOP_PERCENT)

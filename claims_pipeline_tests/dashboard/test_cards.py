@@ -11,13 +11,11 @@ import pytest
 
 from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.cards import cards
-from claims_pipeline.dashboard.concentration import concentration_course
+from claims_pipeline.dashboard.courses import Courses, courses
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.lake import Lake
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.dashboard.conftest import ANALYTICS
 from claims_pipeline_tests.dashboard.generated_lake import latest
 
 pytestmark = pytest.mark.heavy  # a generated lake
@@ -45,6 +43,11 @@ def card(client: httpx.Client, name: str, query: str = "") -> dict[str, Any]:
     return found
 
 
+def course(client: httpx.Client, name: str, query: str = "") -> list[float | int | None]:
+    found = Courses.model_validate_json(client.get(f"/api/cards/courses?{query}").content)
+    return next(one.values for one in found.items if one.name == name)
+
+
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_sql_of_a_card_gives_its_figure(client: httpx.Client, example_settings: Settings, query: str) -> None:
     for item in client.get(f"/api/cards?{query}").json()["items"]:
@@ -52,12 +55,29 @@ def test_the_sql_of_a_card_gives_its_figure(client: httpx.Client, example_settin
         assert (None if value is None else float(value)) == item["value"], item["name"]
 
 
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_sql_of_a_course_gives_its_figures(client: httpx.Client, example_settings: Settings, query: str) -> None:
+    found = Courses.model_validate_json(client.get(f"/api/cards/courses?{query}").content)
+    without_claims = (0, None)
+    for one in found.items:
+        rows = {first: None if value is None else float(value) for first, value in run(example_settings, one.sql)}
+        expected = zip(found.first_days, one.values, strict=True)
+        assert all(rows[day] == value if day in rows else value in without_claims for day, value in expected), one.name
+
+
+def test_there_is_a_course_for_each_card(client: httpx.Client) -> None:
+    of_cards, of_courses = client.get("/api/cards").json(), client.get("/api/cards/courses").json()
+    assert [one["name"] for one in of_cards["items"]] == [one["name"] for one in of_courses["items"]]
+
+
 def test_where_no_claim_counts_members_have_no_charges(client: httpx.Client) -> None:
     """They are 0 for each member, not unknown; of a search for patients, who are no members, they are unknown."""
-    found = card(client, "charge_pmpm", "chapter=Ear&received_from=2025-01-23&received_to=2025-02-03")
-    assert (found["value"], found["current"], found["before"], set(found["course"])) == (0, 0, 0, {0})
-    of_patients = card(client, "charge_pmpm", "chapter=Ear&patient=ben&received_from=2025-01-23&received_to=2025-02-03")
-    assert (of_patients["value"], set(of_patients["course"])) == (None, {None})
+    query = "chapter=Ear&received_from=2025-01-23&received_to=2025-02-03"
+    found = card(client, "charge_pmpm", query)
+    assert (found["value"], found["current"], found["before"]) == (0, 0, 0)
+    assert set(course(client, "charge_pmpm", query)) == {0}
+    query += "&patient=ben"
+    assert (card(client, "charge_pmpm", query)["value"], set(course(client, "charge_pmpm", query))) == (None, {None})
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -148,23 +168,27 @@ def test_the_course_of_the_costliest_patients_has_their_share_of_each_month(view
     ):
         amounts = sorted(week["total_charge_amount"], reverse=True)
         expected.append(round(float(100 * sum(amounts[: max(ceil(0.05 * len(amounts)), 1)]) / sum(amounts)), 1))
-    found = concentration_course(view, filters)
-    assert len(found.items) == 7
-    assert found.items == pytest.approx(expected, abs=0.05)
-    with duckdb.connect(lake.root.with_name(ANALYTICS), read_only=True) as connection:
-        assert [share for _, share in connection.execute(found.sql).fetchall()] == found.items
+    found = courses(view, filters).items[-1].values
+    assert len(found) == 7
+    assert found == pytest.approx(expected, abs=0.05)
 
 
 def test_a_course_has_a_figure_for_each_day_and_adds_up(client: httpx.Client) -> None:
-    course = card(client, "claim_count")["course"]
-    assert (len(course), sum(one or 0 for one in course)) == (25, 5)
+    claims = course(client, "claim_count")
+    assert (len(claims), sum(one or 0 for one in claims)) == (25, 5)
 
 
 def test_a_course_leaves_out_weeks_that_the_lake_has_only_in_part(view: View) -> None:
     assert (view.built_from.first_day, view.built_from.last_day) == (date(2025, 1, 1), date(2025, 2, 28))
-    course = next(one.course for one in cards(view, Filters()).items if one.name == "claim_count")
+    found = courses(view, Filters())
+    claims = next(one.values for one in found.items if one.name == "claim_count")
     whole_weeks = stats(view, Filters(received_from=date(2025, 1, 6), received_to=date(2025, 2, 23)))
-    assert (len(course), sum(one or 0 for one in course)) == (7, whole_weeks.claim_count)
+    assert (found.first_days[0], found.first_days[-1]) == (date(2025, 1, 6), date(2025, 2, 17))
+    assert (len(claims), sum(one or 0 for one in claims)) == (7, whole_weeks.claim_count)
+
+
+def test_days_without_a_whole_week_have_no_course(view: View) -> None:
+    assert courses(view, Filters(received_from=date(2025, 3, 5))) == Courses(first_days=[], items=[])
 
 
 def test_per_member_has_no_meaning_for_a_search_for_patients(client: httpx.Client) -> None:

@@ -178,10 +178,10 @@ def test_the_cost_trend_shows_charges_that_are_chosen_again_while_another_measur
     expect(chart.locator(".note").first).not_to_contain_text("for each member and month")
 
 
-def test_the_course_of_a_card_is_asked_for_again_after_a_change_that_interrupted_it(page: Page) -> None:
+def test_the_courses_of_the_cards_are_asked_for_again_after_a_change_that_interrupted_them(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/concentration/course*", lambda route: held.append(route), times=1)
-    with page.expect_request("**/concentration/course*"):
+    page.route("**/api/cards/courses*", lambda route: held.append(route), times=1)
+    with page.expect_request("**/api/cards/courses*"):
         page.goto("/")
     expect(page.locator("#cards")).to_contain_text("Charges PMPM")
     page.get_by_label("What Cost trend shows").select_option("charge_pmpm")
@@ -308,6 +308,7 @@ UNUSUAL_VISIT = {"kind": "provider", "value": "practitioner-0001", "label": "Ada
                  "reason": "90 established office visits of level 4.7 on average"}  # fmt: skip
 UNUSUAL_VISITS = {"items": [UNUSUAL_VISIT], "sql": "select 2"}
 OF_VISITS = "**/api/stats/cost-outliers*of=visits*"
+COMPARING = "Comparing days, providers, claims and visits with what is usual."
 NOTHING = "Nothing under these filters is far from what is usual."
 
 
@@ -325,13 +326,29 @@ def test_visits_that_cannot_be_asked_leave_the_charts(browser: Browser, address:
     page.close()
 
 
-def test_that_nothing_is_worth_a_look_is_said_when_the_visits_are_known(page: Page) -> None:
+def test_the_figures_do_not_wait_for_what_is_worth_a_look(page: Page) -> None:
     held: list[Route] = []
     page.route(OF_VISITS, lambda route: held.append(route))
     with page.expect_request(OF_VISITS):
         page.goto("/")
-    expect(page.locator("#look-sql summary")).to_have_count(3)
-    expect(page.locator("#look")).to_have_text("Looking at the visits.")
+    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    expect(page.locator("#cards")).to_contain_text("Charges PMPM")
+    expect(page.locator("#look")).to_have_text(COMPARING)
+    expect(page.locator("#look-sql summary")).to_have_count(0)
+    held[0].continue_()
+    expect(page.locator("#look")).to_have_text(NOTHING)
+    expect(page.locator("#look-sql summary")).to_have_count(4)
+
+
+def test_what_is_worth_a_look_under_other_filters_is_not_shown(page: Page) -> None:
+    page.route(OF_VISITS, lambda route: route.fulfill(json=UNUSUAL_VISITS))
+    page.goto("/")
+    expect(page.locator("#look")).to_contain_text("Ada Moss")
+    held: list[Route] = []
+    page.route(OF_VISITS, lambda route: held.append(route))
+    with page.expect_request(OF_VISITS):
+        page.get_by_role("checkbox", name="Active").check()
+    expect(page.locator("#look")).to_have_text(COMPARING)
     held[0].continue_()
     expect(page.locator("#look")).to_have_text(NOTHING)
 

@@ -82,10 +82,7 @@ async function show(parameters, signal, everything) {
   const isNewSubject = shownSubjects.get(tab) !== subject;
   const askedStats = isNewCount ? ask("/api/stats", { parameters: filters, signal }) : null;
   const asked = isNewSubject ? part.ask(parameters, filters, signal) : null;
-  const subjectOfMore = part.subjectOfMore?.().toString();
-  const isNewMore = isNewSubject || shownSubjectsOfMore.get(tab) !== subjectOfMore;
-  const askedMore = isNewMore ? part.askMore?.(filters, signal, isNewSubject) : null;
-  for (const one of [asked, askedMore]) one?.catch(() => {}); // awaited below, unless the figures fail before
+  asked?.catch(() => {}); // awaited below, unless the figures fail before
   const stats = await askedStats;
   if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
   if (stats) showStats(stats, filters); // they come first: what the tab asks takes longer
@@ -106,10 +103,10 @@ async function show(parameters, signal, everything) {
   isPaging = false;
   main.classList.remove("stale");
   return async () => {
-    if (askedMore) {
-      const more = await askedMore;
+    const subjectOfMore = part.subjectOfMore?.().toString();
+    if (isNewSubject || shownSubjectsOfMore.get(tab) !== subjectOfMore) {
       shownSubjectsOfMore.delete(tab); // as above: a chart that is being drawn is finished although it is aborted
-      await part.showMore(more, claimCount > 0, filters, signal, isNewSubject);
+      await part.showMore?.(claimCount > 0, filters, signal, isNewSubject);
     }
     signal.throwIfAborted();
     shownSubjects.set(tab, subject);

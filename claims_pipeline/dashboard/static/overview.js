@@ -1,12 +1,10 @@
-// What changed: the cards with their changes, the split of the change in charges, and what is worth a look.
+// What changed: the cards with their changes, and the split of the change in charges.
 
 import { titleOf } from "./dimensions.js";
 import { element, keepingFocus, sqlOf, valueOf } from "./elements.js";
-import { capitalised, formatAmount, formatCount, formatDay, formatDays, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
+import { formatAmount, formatCount, formatDays, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
 
 const cards = document.getElementById("cards");
-const look = document.getElementById("look");
-const lookSql = document.getElementById("look-sql");
 const EFFECTS = [
   ["members", "Members", "more or fewer member months"], ["use", "Use", "more or fewer services for each member month"],
   ["mix", "Mix", "other services, and such as are new or gone"], ["price", "Price", "other charges for one service"],
@@ -14,7 +12,6 @@ const EFFECTS = [
 const NO_COMPARISON = "no comparison";
 const NO_CHARGES = "There are no charges, neither in these days nor in those that they are compared with.";
 const SHOWN_VALUES = 12;
-const SHOWN_OF_A_KIND = 4;
 const HEADLINE = ["claim_count", "charge_amount", "average_charge_amount"]; // their changes stand in the headline figures
 
 function changeOf({ current, before, unit }) {
@@ -36,14 +33,14 @@ export function showCards({ items, compared }, hasDays) {
     element("div", { className: "card", "data-card": one.name },
       element("dt", { title: one.meaning }, one.title),
       element("dd", { className: "figure" }, formatFigure(one.value, one)),
-      element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.course)),
+      element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.name, [])),
       element("dd", {}, sqlOf(one.sql, one.title))))));
   for (const one of ofHeadline) {
     const place = document.querySelector(`#figures [data-change="${one.title}"]`);
     const days = (Date.parse(compared.last_day) - Date.parse(compared.first_day)) / 86_400_000 + 1;
     const change = changeOf(one);
     const of = hasDays || compared.reason || change === NO_COMPARISON ? "" : ` in the last ${formatCount(days)} days`;
-    place?.replaceChildren(element("span", {}, change + of), sparkline(one.course));
+    place?.replaceChildren(element("span", {}, change + of), sparkline(one.name, []));
   }
 }
 
@@ -51,12 +48,13 @@ const SVG = "http://www.w3.org/2000/svg";
 
 const LEAST_SPAN = 0.2; // of the largest value: a course that hardly changes stays nearly flat
 
-function sparkline(course) {
+function sparkline(name, course) {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("viewBox", "0 0 100 24");
   drawing.setAttribute("preserveAspectRatio", "none");
   drawing.setAttribute("class", "sparkline");
   drawing.setAttribute("aria-hidden", "true");
+  drawing.dataset.course = name;
   const known = course.flatMap((value, index) => (value === null ? [] : [[index, value]]));
   if (known.length < 2) return drawing;
   const most = Math.max(...known.map(([, value]) => value));
@@ -68,11 +66,12 @@ function sparkline(course) {
   return drawing;
 }
 
-// Draws the course of a card that is shown without it, because it takes longer than the others.
-export function showCourse(name, course) {
-  cards.querySelector(`[data-card="${name}"] .sparkline`)?.replaceWith(sparkline(course));
+// Draws the courses of the cards that are shown, which take longer than their figures.
+export function showCourses({ items }) {
+  for (const { name, values } of items) {
+    document.querySelector(`[data-course="${name}"]`)?.replaceWith(sparkline(name, values));
+  }
 }
-
 
 export function showChanges(changes) {
   const { total, compared } = changes;
@@ -123,54 +122,3 @@ function steps({ before_amount, after_amount, effects }) {
       element("span", { className: "number" }, said));
   });
 }
-
-let filtersOfVisits = null; // under which the visits that are worth a look are shown
-
-// Days and weeks that no holiday explains come first. The visits come later: until then those of an earlier build stay.
-export function showWorthALook(anomalies, providers, claims, filters) {
-  const isFirstOfItsDays = (one, index, all) => index === all.findIndex((other) => other.grain === one.grain && other.first_day === one.first_day);
-  const unexplainedFirst = [...anomalies.items].sort((one, other) => Boolean(one.holidays.length) - Boolean(other.holidays.length));
-  const days = unexplainedFirst.filter(isFirstOfItsDays).slice(0, SHOWN_OF_A_KIND).map((one) => [
-    one.grain === "day" ? formatDay(one.first_day) : `Week from ${formatDay(one.first_day)}`, one.reason,
-    { "data-from": one.first_day, "data-to": one.last_day }]);
-  const people = providers.items.slice(0, SHOWN_OF_A_KIND).map((one) => [one.label, one.reason,
-    { "data-practitioner": one.value }]);
-  const singles = [...claims.items].sort((one, other) => other.score - one.score).slice(0, SHOWN_OF_A_KIND).map((one) => [one.value, one.reason, { "data-claim": one.value }]);
-  const rows = [...days, ...people, ...singles].map(toLookAt);
-  const queries = [[anomalies, "days and weeks"], [providers, "providers"], [claims, "claims"]].map(([{ sql }, what]) =>
-    sqlOf(sql, `the unusual ${what}`, `SQL of the ${what}`));
-  const ofVisits = (place) => (filters === filtersOfVisits ? place.querySelectorAll(":scope > [data-part=visits]:not(.note)") : []);
-  if (!rows.length && !ofVisits(look).length) rows.push(ofPart(noteOf("Looking at the visits.")));
-  keepingFocus(look, () => look.replaceChildren(...rows, ...ofVisits(look)));
-  keepingFocus(lookSql, () => lookSql.replaceChildren(...queries, ...ofVisits(lookSql)));
-}
-
-// Adds the providers whose visits are coded unlike those of their peers, which take longer to find than the others.
-export function showVisitsWorthALook(visits, filters) {
-  const isMissing = visits instanceof Error;
-  const rows = isMissing ? [noteOf(`The visits are missing here. ${capitalised(visits.message)}.`)]
-    : visits.items.slice(0, SHOWN_OF_A_KIND).map((one) => toLookAt([one.label, one.reason,
-      { "data-practitioner": one.value, "data-key": `visits ${one.value}` }])); // a provider may be among those above too
-  if (!rows.length && !look.querySelector(":scope > :not([data-part=visits])")) rows.push(noteOf("Nothing under these filters is far from what is usual."));
-  showPartOfVisits(look, rows);
-  showPartOfVisits(lookSql, isMissing ? [] : [sqlOf(visits.sql, "the unusual visits", "SQL of the visits")]);
-  filtersOfVisits = filters;
-}
-
-function showPartOfVisits(place, parts) {
-  parts.forEach(ofPart);
-  keepingFocus(place, () => {
-    for (const earlier of place.querySelectorAll(":scope > [data-part=visits]")) earlier.remove();
-    place.append(...parts);
-  });
-}
-
-function ofPart(part) {
-  part.dataset.part = "visits";
-  return part;
-}
-
-const noteOf = (text) => element("li", { className: "note" }, text);
-
-const toLookAt = ([title, reason, target]) => element("li", {},
-  element("button", { type: "button", className: "link", "data-key": title, ...target }, title), ` ${reason}.`);

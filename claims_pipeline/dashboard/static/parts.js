@@ -1,41 +1,36 @@
 // What each tab asks the API, and how it shows the answers.
 
-import { ask, orProblem, withOthers } from "./api.js";
+import { ask } from "./api.js";
 import { askForCharts, drawCharts } from "./charts.js";
 import { choices } from "./choices.js";
 import { askForDrivers, rankingOf, showDrivers } from "./drivers.js";
-import { showCards, showChanges, showCourse, showVisitsWorthALook, showWorthALook } from "./overview.js";
+import { askForLook, awaitLook, showLook } from "./look.js";
+import { showCards, showChanges, showCourses } from "./overview.js";
 import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
 import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, filtersOf, listOf, sortOf } from "./state.js";
 import { showClaims, showColumns } from "./table.js";
 
-// By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `askMore` and `showMore` are for
-// what lies below the first screen: its answers are asked for at the same time, and shown when all else is there. They
-// depend on `subjectOfMore` too, and are the only ones that are asked for if that changes.
+// By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `showMore` asks for what lies below
+// the first screen when that is shown, because two cores answer one question after the other, and shows it. What it shows
+// depends on `subjectOfMore` too; if that changes, nothing else is asked for.
 export const PARTS = {
   overview: {
     subject: (parameters, filters) => filters,
-    ask: (parameters, filters, signal) => {
-      const ofClaims = withOthers(filters, { of: "claims" });
-      return Promise.all([...["/api/cards", "/api/what-changed", "/api/anomalies", "/api/stats/cost-outliers"].map((path) =>
-        ask(path, { parameters: filters, signal })), ask("/api/stats/cost-outliers", { parameters: ofClaims, signal })]);
-    },
-    show: ([cards, changes, anomalies, providers, claims], parameters) => {
+    ask: (parameters, filters, signal) => Promise.all(["/api/cards", "/api/what-changed"].map((path) =>
+      ask(path, { parameters: filters, signal }))),
+    show: ([cards, changes], parameters) => {
       showCards(cards, DAYS.some((name) => parameters.has(name)));
       showChanges(changes);
-      showWorthALook(anomalies, providers, claims, filtersOf(parameters).toString());
+      awaitLook(filtersOf(parameters));
     },
     subjectOfMore: () => choices(),
-    askMore: (filters, signal, isNewSubject) => askForCharts(filters, choices(), signal, { onlyChoices: !isNewSubject }),
-    showMore: async (charts, hasClaims, filters, signal, isNewSubject) => {
-      const course = isNewSubject ? ask("/api/stats/concentration/course", { parameters: filters, signal }) : null;
-      course?.catch(() => {}); // awaited below, unless the drawing fails before
+    showMore: async (hasClaims, filters, signal, isNewSubject) => {
+      const charts = await askForCharts(filters, choices(), signal, { onlyChoices: !isNewSubject });
+      const later = isNewSubject ? askForLater(filters, signal) : null; // while the charts are drawn
+      later?.catch(() => {}); // awaited below, unless the drawing fails before
       await drawCharts(charts, hasClaims, signal);
-      if (!course) return;
-      showCourse("top_5_percent", (await course).items);
-      const ofVisits = withOthers(filters, { of: "visits" });
-      showVisitsWorthALook(await orProblem(ask("/api/stats/cost-outliers", { parameters: ofVisits, signal })), filters.toString());
+      await later;
     },
   },
   drivers: {
@@ -67,3 +62,10 @@ export const PARTS = {
     },
   },
 };
+
+// Asks for what takes longer than the figures and the charts, and shows each when it is there.
+function askForLater(filters, signal) {
+  return Promise.all([
+    ask("/api/cards/courses", { parameters: filters, signal }).then(showCourses),
+    askForLook(filters, signal).then((answers) => showLook(answers, filters))]);
+}

@@ -1,0 +1,70 @@
+// Worth a look: days, providers, claims and visits that are far from what is usual, with the reason in words.
+
+import { ask, orProblem, withOthers } from "./api.js";
+import { element, keepingFocus, sqlOf } from "./elements.js";
+import { capitalised, formatDay } from "./format.js";
+
+const look = document.getElementById("look");
+const lookSql = document.getElementById("look-sql");
+const SHOWN_OF_A_KIND = 4;
+const NOTHING = "Nothing under these filters is far from what is usual.";
+let shownFilters = null;
+
+// By what the people call it: what the API calls it, and `rows` of an answer, each a title, a reason and what a click opens.
+const KINDS = {
+  "days and weeks": { path: "/api/anomalies", rows: rowsOfDays },
+  providers: { of: "providers", rows: rowsOfProviders },
+  claims: { of: "claims", rows: rowsOfClaims },
+  visits: { of: "visits", rows: rowsOfVisits },
+};
+
+// Asks for all kinds; one whose answer is missing is a Problem.
+export function askForLook(filters, signal) {
+  return Promise.all(Object.values(KINDS).map(({ path = "/api/stats/cost-outliers", of }) =>
+    orProblem(ask(path, { parameters: of ? withOthers(filters, { of }) : filters, signal }))));
+}
+
+// What is worth a look is known after the figures. Until then that of an earlier build stays, but not that of other filters.
+export function awaitLook(filters) {
+  if (filters.toString() === shownFilters) return;
+  shownFilters = null;
+  look.replaceChildren(element("li", { className: "note looking" }, "Comparing days, providers, claims and visits with what is usual."));
+  lookSql.replaceChildren();
+}
+
+export function showLook(answers, filters) {
+  const kinds = Object.entries(KINDS).map(([name, { rows }], index) => ({ name, rows, answer: answers[index] }));
+  const rows = kinds.flatMap(({ name, rows: rowsOf, answer }) => (answer instanceof Error
+    ? [noteOf(`The ${name} are missing here. ${capitalised(answer.message)}.`)]
+    : rowsOf(answer.items).slice(0, SHOWN_OF_A_KIND).map(toLookAt)));
+  const queries = kinds.filter(({ answer }) => answer.sql).map(({ name, answer }) => sqlOf(answer.sql, `the unusual ${name}`, `SQL of the ${name}`));
+  keepingFocus(look, () => look.replaceChildren(...(rows.length ? rows : [noteOf(NOTHING)])));
+  keepingFocus(lookSql, () => lookSql.replaceChildren(...queries));
+  shownFilters = filters.toString();
+}
+
+// Days and weeks that no holiday explains come first; one that is unusual in several measures comes once.
+function rowsOfDays(items) {
+  const isFirstOfItsDays = (one, index, all) => index === all.findIndex((other) => other.grain === one.grain && other.first_day === one.first_day);
+  return [...items].sort((one, other) => Boolean(one.holidays.length) - Boolean(other.holidays.length)).filter(isFirstOfItsDays)
+    .map(({ grain, first_day, last_day, reason }) => [grain === "day" ? formatDay(first_day) : `Week from ${formatDay(first_day)}`, reason,
+      { "data-from": first_day, "data-to": last_day }]);
+}
+
+function rowsOfProviders(items) {
+  return items.map(({ label, value, reason }) => [label, reason, { "data-practitioner": value }]);
+}
+
+function rowsOfClaims(items) {
+  return [...items].sort((one, other) => other.score - one.score).map(({ value, reason }) => [value, reason, { "data-claim": value }]);
+}
+
+// A provider may be among those of unusual charges too, so the key of the focus is another.
+function rowsOfVisits(items) {
+  return items.map(({ label, value, reason }) => [label, reason, { "data-practitioner": value, "data-key": `visits ${value}` }]);
+}
+
+const noteOf = (text) => element("li", { className: "note" }, text);
+
+const toLookAt = ([title, reason, target]) => element("li", {},
+  element("button", { type: "button", className: "link", "data-key": title, ...target }, title), ` ${reason}.`);
