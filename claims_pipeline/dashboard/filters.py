@@ -68,16 +68,18 @@ _ID_MATCHES = "contains(lower(patient_id), ?)"
 def patient_condition(text: str) -> tuple[str, list[str]]:
     """Return the SQL condition over patients_current for a search text, and the values of its placeholders.
 
-    The text is an id or a part of one (with a digit in it), a part of "First Last", or parts of "Last, First"; upper
-    and lower case are the same.
+    The text is an id or a part of one (with a digit in it), parts of the names in any order, or parts of "Last, First";
+    upper and lower case are the same.
     """
-    text = " ".join(text.lower().split())
+    words = text.lower().split()
+    text = " ".join(words)
     last, comma, first = (part.strip() for part in text.partition(","))
     if comma:
         return _LAST_AND_FIRST_NAME_MATCH, [last, first]
+    names_match = " and ".join([_NAME_MATCHES] * len(words))
     if any(character.isdigit() for character in text):  # "patient" alone is no id, but might be part of a name
-        return f"({_ID_MATCHES} or {_NAME_MATCHES})", [text, text]
-    return _NAME_MATCHES, [text]
+        return f"({_ID_MATCHES} or {names_match})", [text, *words]
+    return names_match, words
 
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ class Filters(_Dimensions):
         description="Last day of receipt. The older name created_to means the same.",
     )
     patient: PatientText | None = Field(
-        default=None, description="A patient's id or a part of it, a part of the name, or 'Last, First'."
+        default=None, description="A patient's id or a part of it, parts of the names, or 'Last, First'."
     )
     basis: Basis = Field(
         default="received",

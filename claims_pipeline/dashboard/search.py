@@ -74,14 +74,14 @@ def _patients(view: View, text: str) -> list[Found]:
 
 
 def _providers(view: View, text: str) -> list[Found]:
-    last, comma, first = (part.strip() for part in text.partition(","))
-    name = f"{first} {last}".strip() if comma else text
+    words = text.replace(",", " ").split()
+    name_matches = " and ".join(["contains(lower(practitioner_name), ?)"] * len(words))
     specialty_of = DIMENSIONS["specialty"].labeller()
     rows = view.select(
         "select practitioner_id, practitioner_name as name, specialty, claim_count from providers "
-        "where contains(lower(practitioner_name), ?) or contains(lower(practitioner_id), ?) "
+        f"where {name_matches} or contains(lower(practitioner_id), ?) "
         f"order by name, practitioner_id limit {FOUND_OF_A_KIND}",
-        name,
+        *words,
         text,
     )
     return [
@@ -100,13 +100,14 @@ def _said(count: int) -> str:
 
 
 def _codes(text: str) -> list[Found]:
+    words = text.split()
     tables = (("procedure", procedure_labels()), ("diagnosis", diagnosis_labels()))
     found: list[Found] = []
     for kind, labels in tables:
         matching = [
             Found.model_validate({"kind": kind, "value": code, "label": f"{code} {label}", "note": kind})
             for code, label in sorted(labels.items())
-            if code.lower().startswith(text.replace(".", "")) or code.lower().startswith(text) or text in label.lower()
+            if code.lower().startswith(text.replace(".", "")) or code.lower().startswith(text) or all(word in label.lower() for word in words)
         ]
         found += matching[:FOUND_OF_A_KIND]
     return found

@@ -69,6 +69,8 @@ def test_the_values_that_are_filtered_by_have_their_labels(client: httpx.Client)
         ("patient=Brown, Ben", 2, 1, 350.50),
         ("patient=bro,b", 2, 1, 350.50),
         ("patient=brown,", 2, 1, 350.50),
+        ("patient=brown ben", 2, 1, 350.50),
+        ("patient=brown 2", 0, 0, 0.0),
         ("patient=brown, ana", 0, 0, 0.0),
         ("patient=000002", 2, 1, 350.50),
         ("patient=PATIENT-000002", 2, 1, 350.50),

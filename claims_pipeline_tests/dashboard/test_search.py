@@ -12,14 +12,17 @@ from claims_pipeline.dashboard.search import search
     [
         ("Brown, Ben", "patient", "patient-000002"),
         ("BEN br", "patient", "patient-000002"),
+        ("brown ben", "patient", "patient-000002"),
         ("000003", "patient", "patient-000003"),
         ("0203-000001", "claim", "claim-20250203-000001"),
         ("CLAIM-20250203-000001", "claim", "claim-20250203-000001"),
         ("i10", "diagnosis", "I10"),
         ("hypertension", "diagnosis", "I10"),
+        ("hypertension essential", "diagnosis", "I10"),
         ("99213", "procedure", "99213"),
         ("diaz", "provider", "practitioner-0001"),
         ("Diaz, Dora", "provider", "practitioner-0001"),
+        ("diaz dora", "provider", "practitioner-0001"),
         ("  practitioner-0001 ", "provider", "practitioner-0001"),
     ],
 )
