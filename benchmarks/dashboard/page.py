@@ -11,6 +11,28 @@ from benchmarks.dashboard.questions import TABS, new_days
 from claims_pipeline_tests.dashboard.chromium import HOW_TO_GET_IT, chromium_path
 from claims_pipeline_tests.dashboard.pages import SHIFTS
 
+CHOOSE_FIRST_DAY = """day => new Promise((resolve) => {
+  const main = document.querySelector("main"), charts = document.getElementById("charts");
+  const field = document.querySelector("[name=received_from]");
+  let firstScreen = 0;
+  const observer = new MutationObserver(() => {
+    const passed = performance.now() - began;
+    if (!firstScreen && !main.hasAttribute("aria-busy")) firstScreen = passed;
+    if (!firstScreen || charts.hasAttribute("aria-busy")) return;
+    observer.disconnect();
+    resolve([firstScreen, passed]);
+  });
+  field.focus();
+  field.value = day;
+  const began = performance.now();
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+  observer.observe(document.body, { subtree: true, attributeFilter: ["aria-busy"] });
+})"""
+"""A script that chooses a first day, and returns the milliseconds until the first screen and until all is shown.
+
+The page measures itself: waiting from outside takes about 100 ms more.
+"""
+
 
 def measure_page(dashboard: Dashboard, rounds: int) -> None:
     """Print the time until each tab has its figures, opened and after other days are chosen, and its layout shift."""
@@ -49,12 +71,11 @@ def _choose_days(browser: Browser, address: str, numbers: Sequence[int]) -> list
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(address)
     _wait_for_all(page, time.perf_counter())
-    seconds = []
+    seconds: list[tuple[float, float]] = []
     for number in numbers:
         page.wait_for_load_state("networkidle")
-        began = time.perf_counter()
-        page.get_by_label("Received from").fill(str(new_days(number)["received_from"]))
-        seconds.append(_wait_for_all(page, began))
+        first_screen, with_all = page.evaluate(CHOOSE_FIRST_DAY, str(new_days(number)["received_from"]))
+        seconds.append((first_screen / 1000, with_all / 1000))
     page.close()
     return seconds
 
