@@ -108,7 +108,9 @@ class PatientQuery(ListQuery):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    patient: PatientText | None = Field(default=None, description="A part of an id, parts of the names, or 'Last, First'.")
+    patient: PatientText | None = Field(
+        default=None, description="A part of an id, parts of the names, or 'Last, First'."
+    )
     sort: PatientSort = Field(default="patient_id", description="Column to sort by; with a minus, descending.")
 
 

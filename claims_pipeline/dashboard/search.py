@@ -107,7 +107,9 @@ def _codes(text: str) -> list[Found]:
         matching = [
             Found.model_validate({"kind": kind, "value": code, "label": f"{code} {label}", "note": kind})
             for code, label in sorted(labels.items())
-            if code.lower().startswith(text.replace(".", "")) or code.lower().startswith(text) or all(word in label.lower() for word in words)
+            if code.lower().startswith(text.replace(".", ""))
+            or code.lower().startswith(text)
+            or all(word in label.lower() for word in words)
         ]
         found += matching[:FOUND_OF_A_KIND]
     return found
