@@ -41,7 +41,8 @@ TABS = {
         "/api/stats",
         f"/api/stats/by-specialty?{OF_PROVIDERS}",
         f"/api/stats/by-provider?{OF_PROVIDERS}",
-        "/api/stats/cost-outliers",
+        "/api/stats/cost-outliers?of=providers",
+        "/api/stats/cost-outliers?of=visits",
     ),
     "claims": ("/api/stats", "/api/claims"),
 }

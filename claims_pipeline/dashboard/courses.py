@@ -20,14 +20,16 @@ class Course(BaseModel):
 
     name: str = Field(description="Of the card.")
     values: list[float | int | None] = Field(description="In the order of first_days; null where there is none.")
-    sql: str = Field(description=f"With the days, weeks or months that are not complete. {RUN_AS_IT_IS}")
+    sql: str = Field(
+        description=f"Also of weeks or months that are not complete, not of those without claims. {RUN_AS_IT_IS}"
+    )
 
 
 class Courses(BaseModel):
     """The figures of the cards over time."""
 
     first_days: list[date] = Field(description="The first of each day, or complete week or month, of receipt.")
-    items: list[Course] = Field(description="One for each card; none where no week or month is complete.")
+    items: list[Course] = Field(description="One for each card; none where the lake has none of the days.")
 
 
 def courses(view: View, filters: Filters) -> Courses:

@@ -12,6 +12,9 @@ needs_chromium = [
     pytest.mark.skipif(chromium_path() is None, reason=HOW_TO_GET_IT),
 ]
 
+BUSY: dict[str, object] = {"message": "too much is asked at once", "where": None, "fix": None, "parameters": {}}
+"""The body of a 503."""
+
 SHIFTS = """
 window.shift = 0;
 new PerformanceObserver((list) => {

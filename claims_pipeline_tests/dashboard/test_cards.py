@@ -13,9 +13,11 @@ from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.courses import Courses, courses
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.measures import plain_number
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.lake import Lake
 from claims_pipeline.settings import Settings
+from claims_pipeline_tests.dashboard.conftest import ANALYTICS
 from claims_pipeline_tests.dashboard.generated_lake import latest
 
 pytestmark = pytest.mark.heavy  # a generated lake
@@ -187,7 +189,15 @@ def test_a_course_leaves_out_weeks_that_the_lake_has_only_in_part(view: View) ->
     assert (len(claims), sum(one or 0 for one in claims)) == (7, whole_weeks.claim_count)
 
 
-def test_days_without_a_whole_week_have_no_course(view: View) -> None:
+def test_the_sql_of_a_course_gives_its_figures_by_week(view: View, lake: Lake) -> None:
+    found = courses(view, Filters.model_validate({"gender": ["female"]}))
+    with duckdb.connect(lake.root.with_name(ANALYTICS), read_only=True) as connection:
+        for one in found.items:
+            shown = {day: plain_number(value) for day, value in connection.execute(one.sql).fetchall()}
+            assert [shown[day] for day in found.first_days] == one.values, one.name
+
+
+def test_days_that_the_lake_does_not_have_have_no_course(view: View) -> None:
     assert courses(view, Filters(received_from=date(2025, 3, 5))) == Courses(first_days=[], items=[])
 
 

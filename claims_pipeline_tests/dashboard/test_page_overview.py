@@ -1,11 +1,11 @@
-"""The overview in a real browser: search, changes, what is worth a look."""
+"""The overview in a real browser: search, changes, charts, cards."""
 
 import re
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from claims_pipeline_tests.dashboard.pages import expect_claims, expect_ready, needs_chromium
+from claims_pipeline_tests.dashboard.pages import BUSY, expect_claims, expect_ready, needs_chromium
 
 pytestmark = needs_chromium
 
@@ -218,6 +218,20 @@ def open_without_vega(page: Page) -> list[Route]:
     return held
 
 
+def test_what_lies_below_is_asked_for_when_the_first_screen_is_there(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    held: list[Route] = []
+    page.route("**/api/what-changed*", lambda route: held.append(route))
+    with page.expect_response("**/api/cards"):
+        page.goto("/")
+    below = re.compile(r"/api/(charts|anomalies|cards/courses|stats/)")
+    assert not [url for url in asked if below.search(url)]
+    held[0].continue_()
+    expect_claims(page, 5)
+    assert len([url for url in asked if below.search(url)]) == 6 + 5  # the charts; courses and what is worth a look
+
+
 def test_the_first_screen_does_not_wait_for_the_charts_below_it(page: Page) -> None:
     held = open_without_vega(page)
     expect(page.locator("main:not([aria-busy])")).to_be_visible()
@@ -267,20 +281,27 @@ def test_a_script_that_does_not_load_leaves_the_first_screen_and_is_fetched_agai
     page.close()
 
 
+def test_courses_that_the_server_cannot_answer_leave_the_charts(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
+    page.route("**/api/cards/courses*", lambda route: route.fulfill(status=503, json=BUSY))
+    page.goto("/")
+    expect_claims(page, 5)
+    expect(page.locator("#charts svg.marks")).to_have_count(6)
+    expect(page.locator("#charts")).to_be_visible()
+    expect(page.locator("#problem")).to_be_hidden()
+    page.close()
+
+
 def test_a_chart_that_the_server_cannot_answer_leaves_the_first_screen(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address)  # its console has the failed request
-    busy = {
-        "message": "too much is asked at once",
-        "where": "GET /api/charts/status",
-        "fix": "ask again",
-        "parameters": {},
-    }
-    page.route("**/api/charts/status*", lambda route: route.fulfill(status=503, json=busy))
+    page.route("**/api/charts/status*", lambda route: route.fulfill(status=503, json=BUSY))
     page.goto("/")
     expect(page.locator("#problem")).to_contain_text("Too much is asked at once.")
     expect(page.locator("#cards")).to_contain_text("Charges PMPM")
     expect(page.locator("#cards")).to_be_visible()
     expect(page.locator("#charts")).to_be_hidden()
+    expect(page.locator("#look")).to_contain_text("Nothing under these filters")
+    expect(page.locator("#cards .sparkline polyline")).to_have_count(6)
     page.unroute("**/api/charts/status*")
     page.get_by_role("checkbox", name="Draft").check()
     expect_claims(page, 1)
@@ -288,102 +309,12 @@ def test_a_chart_that_the_server_cannot_answer_leaves_the_first_screen(browser: 
     page.close()
 
 
-def test_a_day_that_no_holiday_explains_comes_before_the_holidays(page: Page) -> None:
-    unusual = [
-        {"grain": "day", "first_day": day, "last_day": day, "measured": "claims", "value": 1, "usual": 9, "score": -4,
-         "holidays": holidays, "reason": "1 claims received"}
-        for day, holidays in [("2025-12-25", ["Christmas Day"])] * 5 + [("2025-03-12", [])]
-    ]  # fmt: skip
-    page.route("**/api/anomalies*", lambda route: route.fulfill(json={"items": unusual, "sql": "select 1"}))
-    page.goto("/")
-    expect_claims(page, 5)
-    expect(page.locator("#look li button")).to_have_text(["Mar 12, 2025", "Dec 25, 2025"])
-    page.locator("#look-sql summary", has_text="SQL of the days and weeks").click()
-    expect(page.locator("#look-sql pre:visible")).to_have_text("select 1")
-
-
-BUSY: dict[str, object] = {"message": "too much is asked at once", "where": None, "fix": None, "parameters": {}}
-UNUSUAL_VISIT = {"kind": "provider", "value": "practitioner-0001", "label": "Ada Moss", "specialty": "family_medicine",
-                 "amount": 4.7, "claim_count": 90, "peer_amount": 3.5, "peer_count": 40, "score": 6.5,
-                 "reason": "90 established office visits of level 4.7 on average"}  # fmt: skip
-UNUSUAL_VISITS = {"items": [UNUSUAL_VISIT], "sql": "select 2"}
-OF_VISITS = "**/api/stats/cost-outliers*of=visits*"
-COMPARING = "Comparing days, providers, claims and visits with what is usual."
-NOTHING = "Nothing under these filters is far from what is usual."
-
-
-def test_visits_that_cannot_be_asked_leave_the_charts(browser: Browser, address: str) -> None:
-    page = browser.new_page(base_url=address)  # its console has the failed request
-    page.route(OF_VISITS, lambda route: route.fulfill(status=503, json=BUSY))
-    page.goto("/")
-    expect(page.locator("#look")).to_have_text("The visits are missing here. Too much is asked at once.")
-    expect(page.locator("#charts")).to_be_visible()
-    expect(page.locator("#problem")).to_be_hidden()
-    page.goto("/?tab=providers")
-    expect(page.locator("#visit-outliers")).to_have_text("Too much is asked at once.")
-    expect(page.locator("#by-provider tbody tr")).not_to_have_count(0)
-    expect(page.locator("#problem")).to_be_hidden()
-    page.close()
-
-
-def test_the_figures_do_not_wait_for_what_is_worth_a_look(page: Page) -> None:
-    held: list[Route] = []
-    page.route(OF_VISITS, lambda route: held.append(route))
-    with page.expect_request(OF_VISITS):
-        page.goto("/")
-    expect(page.locator("main:not([aria-busy])")).to_be_visible()
-    expect(page.locator("#cards")).to_contain_text("Charges PMPM")
-    expect(page.locator("#look")).to_have_text(COMPARING)
-    expect(page.locator("#look-sql summary")).to_have_count(0)
-    held[0].continue_()
-    expect(page.locator("#look")).to_have_text(NOTHING)
-    expect(page.locator("#look-sql summary")).to_have_count(4)
-
-
-def test_what_is_worth_a_look_under_other_filters_is_not_shown(page: Page) -> None:
-    page.route(OF_VISITS, lambda route: route.fulfill(json=UNUSUAL_VISITS))
-    page.goto("/")
-    expect(page.locator("#look")).to_contain_text("Ada Moss")
-    held: list[Route] = []
-    page.route(OF_VISITS, lambda route: held.append(route))
-    with page.expect_request(OF_VISITS):
-        page.get_by_role("checkbox", name="Active").check()
-    expect(page.locator("#look")).to_have_text(COMPARING)
-    held[0].continue_()
-    expect(page.locator("#look")).to_have_text(NOTHING)
-
-
-@pytest.mark.parametrize("place", ["#look button", "#look-sql summary >> text=SQL of the visits"])
-def test_new_data_keep_the_focus_on_the_visits(page: Page, place: str) -> None:
-    page.clock.install()
-    page.route(OF_VISITS, lambda route: route.fulfill(json=UNUSUAL_VISITS))
-    page.goto("/")
-    expect_ready(page)
-    page.locator(place).focus()
-    page.route("**/health", lambda route: route.fulfill(json={"status": "ok", "built_at": "2030-01-01T00:00:00Z"}))
-    with page.expect_response(OF_VISITS):
-        page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
-    expect_ready(page)
-    expect(page.locator("#look-sql summary")).to_have_count(4)
-    expect(page.locator(place)).to_be_focused()
-
-
-def test_providers_whose_visits_are_coded_unlike_those_of_peers_are_worth_a_look(page: Page) -> None:
-    page.route(OF_VISITS, lambda route: route.fulfill(json=UNUSUAL_VISITS))
-    page.goto("/")
-    expect_claims(page, 5)
-    expect(page.locator("#look li")).to_have_text(["Ada Moss 90 established office visits of level 4.7 on average."])
-    expect(page.locator("#look-sql summary")).to_have_count(4)
-    page.goto("/?tab=providers")
-    expect(page.locator("#visit-outliers tbody tr")).to_have_text("Ada MossFamily medicine4.73.56.5")
-    expect(page.get_by_label("SQL of Visits coded unlike those of peers")).to_have_text("SQL")
-
-
 def test_each_card_with_a_change_shows_its_course(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)
     expect(page.locator("#cards .card")).to_have_count(6)
     expect(page.locator("#cards .sparkline polyline")).to_have_count(6)
+    expect(page.locator("#figures .sparkline polyline")).to_have_count(3)
     page.get_by_role("checkbox", name="Active").check()
     expect_claims(page, 3)
     expect(page.locator("#cards .sparkline polyline")).to_have_count(6)

@@ -14,7 +14,8 @@ export function onMark(listener) {
   choose = listener;
 }
 
-const cards = [...document.querySelectorAll("#charts [data-chart]")].map((card) => ({
+const place = document.getElementById("charts");
+const cards = [...place.querySelectorAll("[data-chart]")].map((card) => ({
   name: card.dataset.chart,
   href: `/api/charts/${card.dataset.chart}`,
   subtitle: card.querySelector("figcaption .note"),
@@ -65,6 +66,7 @@ export function drawCharts(specifications, hasClaims, signal) {
       signal.throwIfAborted();
       await drawCard(card, specifications[index], hasClaims);
     }
+    place.classList.remove("earlier");
   })();
   return drawing;
 }

@@ -10,7 +10,7 @@ const SHOWN_OF_A_KIND = 4;
 const NOTHING = "Nothing under these filters is far from what is usual.";
 let shownFilters = null;
 
-// By what the people call it: what the API calls it, and `rows` of an answer, each a title, a reason and what a click opens.
+// By what people call it: what the API calls it, and `rows` of an answer, each a title, a reason and what a click opens.
 const KINDS = {
   "days and weeks": { path: "/api/anomalies", rows: rowsOfDays },
   providers: { of: "providers", rows: rowsOfProviders },
@@ -28,10 +28,12 @@ export function askForLook(filters, signal) {
 export function awaitLook(filters) {
   if (filters.toString() === shownFilters) return;
   shownFilters = null;
-  look.replaceChildren(element("li", { className: "note looking" }, "Comparing days, providers, claims and visits with what is usual."));
-  lookSql.replaceChildren();
+  const note = element("li", { className: "note looking" }, "Comparing days, providers, claims and visits with what is usual.");
+  keepingFocus(look, () => look.replaceChildren(note));
+  keepingFocus(lookSql, () => lookSql.replaceChildren());
 }
 
+// Shows what is worth a look, and returns whether no answer is missing.
 export function showLook(answers, filters) {
   const kinds = Object.entries(KINDS).map(([name, { rows }], index) => ({ name, rows, answer: answers[index] }));
   const rows = kinds.flatMap(({ name, rows: rowsOf, answer }) => (answer instanceof Error
@@ -41,6 +43,7 @@ export function showLook(answers, filters) {
   keepingFocus(look, () => look.replaceChildren(...(rows.length ? rows : [noteOf(NOTHING)])));
   keepingFocus(lookSql, () => lookSql.replaceChildren(...queries));
   shownFilters = filters.toString();
+  return !answers.some((answer) => answer instanceof Error);
 }
 
 // Days and weeks that no holiday explains come first; one that is unusual in several measures comes once.

@@ -30,7 +30,7 @@ let shownTab = null;
 let shownBuild = null;
 let claimCount = 0;
 let isPaging = false; // the person asked for another part or order of the table
-let isAway = false; // the dashboard, or its figures: worth asking again, unlike a wrong filter
+let isAway = false; // the dashboard, or some of its figures: worth asking again, unlike a wrong filter
 
 async function refresh({ everything = false, isNavigation = false } = {}) {
   running.abort();
@@ -46,6 +46,7 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
   showTabOf(parameters);
   main.setAttribute("aria-busy", "true");
   charts.setAttribute("aria-busy", "true");
+  charts.classList.add("earlier");
   try {
     outside = await daysWithoutData(parameters, signal, everything);
     if (outside.length) parameters = without(parameters, [...outside, ...PART]);
@@ -69,6 +70,7 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
     tellProblem(error);
   }
   charts.removeAttribute("aria-busy");
+  charts.classList.remove("earlier");
 }
 
 // Shows what the filters and the tab ask for, and returns what shows the rest of it.
@@ -106,7 +108,8 @@ async function show(parameters, signal, everything) {
     const subjectOfMore = part.subjectOfMore?.().toString();
     if (isNewSubject || shownSubjectsOfMore.get(tab) !== subjectOfMore) {
       shownSubjectsOfMore.delete(tab); // as above: a chart that is being drawn is finished although it is aborted
-      await part.showMore?.(claimCount > 0, filters, signal, isNewSubject);
+      isAway = await part.showMore?.(claimCount > 0, filters, signal, isNewSubject) === false;
+      if (isAway) return; // it is asked for again
     }
     signal.throwIfAborted();
     shownSubjects.set(tab, subject);

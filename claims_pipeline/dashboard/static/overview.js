@@ -30,7 +30,7 @@ export function showCards({ items, compared }, hasDays) {
   const ofHeadline = items.filter(({ name }) => HEADLINE.includes(name));
   document.getElementById("compared").textContent = comparedDays(compared);
   keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => !ofHeadline.includes(one)).map((one) =>
-    element("div", { className: "card", "data-card": one.name },
+    element("div", { className: "card" },
       element("dt", { title: one.meaning }, one.title),
       element("dd", { className: "figure" }, formatFigure(one.value, one)),
       element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.name, [])),
@@ -66,11 +66,13 @@ function sparkline(name, course) {
   return drawing;
 }
 
-// Draws the courses of the cards that are shown, which take longer than their figures.
-export function showCourses({ items }) {
-  for (const { name, values } of items) {
+// Draws the courses of the cards that are shown, which take longer than their figures; returns whether they are there.
+export function showCourses(courses) {
+  if (courses instanceof Error) return false;
+  for (const { name, values } of courses.items) {
     document.querySelector(`[data-course="${name}"]`)?.replaceWith(sparkline(name, values));
   }
+  return true;
 }
 
 export function showChanges(changes) {

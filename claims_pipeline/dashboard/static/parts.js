@@ -1,6 +1,6 @@
 // What each tab asks the API, and how it shows the answers.
 
-import { ask } from "./api.js";
+import { ask, orProblem } from "./api.js";
 import { askForCharts, drawCharts } from "./charts.js";
 import { choices } from "./choices.js";
 import { askForDrivers, rankingOf, showDrivers } from "./drivers.js";
@@ -11,9 +11,9 @@ import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, filtersOf, listOf, sortOf } from "./state.js";
 import { showClaims, showColumns } from "./table.js";
 
-// By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `showMore` asks for what lies below
-// the first screen when that is shown, because two cores answer one question after the other, and shows it. What it shows
-// depends on `subjectOfMore` too; if that changes, nothing else is asked for.
+// By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `showMore` asks for the rest when the
+// first screen is shown, which would wait for it if all were asked for at once, shows it, and returns whether none of it is
+// missing. The rest depends on `subjectOfMore` too; if that changes, nothing else is asked for.
 export const PARTS = {
   overview: {
     subject: (parameters, filters) => filters,
@@ -26,11 +26,11 @@ export const PARTS = {
     },
     subjectOfMore: () => choices(),
     showMore: async (hasClaims, filters, signal, isNewSubject) => {
-      const charts = await askForCharts(filters, choices(), signal, { onlyChoices: !isNewSubject });
-      const later = isNewSubject ? askForLater(filters, signal) : null; // while the charts are drawn
-      later?.catch(() => {}); // awaited below, unless the drawing fails before
-      await drawCharts(charts, hasClaims, signal);
-      await later;
+      const charts = askForCharts(filters, choices(), signal, { onlyChoices: !isNewSubject });
+      const later = isNewSubject ? charts.catch(() => {}).then(() => showLater(filters, signal)) : true; // while they are drawn
+      Promise.resolve(later).catch(() => {}); // awaited below, unless the charts fail before
+      await drawCharts(await charts, hasClaims, signal);
+      return later;
     },
   },
   drivers: {
@@ -63,9 +63,10 @@ export const PARTS = {
   },
 };
 
-// Asks for what takes longer than the figures and the charts, and shows each when it is there.
-function askForLater(filters, signal) {
-  return Promise.all([
-    ask("/api/cards/courses", { parameters: filters, signal }).then(showCourses),
+// Asks for what takes longer than the figures and the charts, shows each when it is there, and returns whether all is.
+async function showLater(filters, signal) {
+  const isThere = await Promise.all([
+    orProblem(ask("/api/cards/courses", { parameters: filters, signal })).then(showCourses),
     askForLook(filters, signal).then((answers) => showLook(answers, filters))]);
+  return isThere.every(Boolean);
 }
