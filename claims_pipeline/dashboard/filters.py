@@ -34,7 +34,7 @@ _Printable = AfterValidator(_without_control_characters)
 
 
 def _more_than_a_comma(text: str) -> str:
-    if not text.strip(", "):  # no last name and no first name would match everybody
+    if not text.replace(",", " ").split():  # no last name and no first name would match everybody
         raise ValueError("should be an id, a name, or 'Last, First'")
     return text
 

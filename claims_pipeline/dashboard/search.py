@@ -26,11 +26,14 @@ class SearchQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    q: PatientText = Field(description="An id, name, code or label, or a part of one; also 'Last, First'.")
+    q: PatientText = Field(description="An id or code or a part of one, parts of a name or label, or 'Last, First'.")
 
 
 def search(view: View, text: str) -> list[Found]:
-    """Return what a text may mean, a few of each kind: an id or a part of it, a name, a code or its label."""
+    """Return what a text may mean, a few of each kind: an id, a name, a code or its label, or parts of them.
+
+    Words are found in any order; what has all of the text as it stands comes first.
+    """
     text = " ".join(text.lower().split())
     return [*_patients(view, text), *_providers(view, text), *_claims(view, text), *_codes(text)]
 
@@ -59,8 +62,9 @@ def _patients(view: View, text: str) -> list[Found]:
     rows = view.select(
         f"select patient_id, first_name, last_name, birth_date, city, state "
         f"from patients_current semi join patient_totals using (patient_number) where {condition} "
-        f"order by last_name, first_name, patient_id limit {FOUND_OF_A_KIND}",
+        f"order by not contains(search_name, ?), last_name, first_name, patient_id limit {FOUND_OF_A_KIND}",
         *parameters,
+        text,
     )
     return [
         Found(
@@ -80,8 +84,10 @@ def _providers(view: View, text: str) -> list[Found]:
     rows = view.select(
         "select practitioner_id, practitioner_name as name, specialty, claim_count from providers "
         f"where {name_matches} or contains(lower(practitioner_id), ?) "
-        f"order by name, practitioner_id limit {FOUND_OF_A_KIND}",
+        "order by not contains(lower(practitioner_name), ?), name, practitioner_id "
+        f"limit {FOUND_OF_A_KIND}",
         *words,
+        text,
         text,
     )
     return [
@@ -100,16 +106,17 @@ def _said(count: int) -> str:
 
 
 def _codes(text: str) -> list[Found]:
-    words = text.split()
+    words = text.replace(",", " ").split()
     tables = (("procedure", procedure_labels()), ("diagnosis", diagnosis_labels()))
     found: list[Found] = []
     for kind, labels in tables:
         matching = [
             Found.model_validate({"kind": kind, "value": code, "label": f"{code} {label}", "note": kind})
-            for code, label in sorted(labels.items())
+            for code, label in labels.items()
             if code.lower().startswith(text.replace(".", ""))
             or code.lower().startswith(text)
             or all(word in label.lower() for word in words)
         ]
+        matching.sort(key=lambda one: (text not in one.label.lower(), one.value))
         found += matching[:FOUND_OF_A_KIND]
     return found

@@ -20,7 +20,7 @@ NUMBERS = st.one_of(
 )
 VALUES = st.one_of(
     NUMBERS.map(str),
-    st.text("aZ09é 中-,.%?;:'\"\n", max_size=12),
+    st.text("aZ09é 中-,.%?;:'\"\n\N{NO-BREAK SPACE}", max_size=12),
     st.sampled_from(
         ["", "0", "-1", "1e9", "2025-01-10", "2025-02-30", "9999-12-31", "0001-01-01", "active", "'", "?", "%", "TX",
          "year", "service", "claims", "charge_pmpm", "-received_date", "end", "a, b", "patient-000001"]

@@ -188,6 +188,7 @@ def test_a_place_of_another_order_is_refused(client: httpx.Client, query: str) -
         ("city=%00", "city should be a text without control characters"),
         ("patient=a%07b", "patient should be a text without control characters"),
         ("patient=+%2C", "patient should be an id, a name, or 'Last, First'"),
+        ("patient=%2C%C2%A0%2C", "patient should be an id, a name, or 'Last, First'"),
         ("gender=m", "gender should be 'male', 'female', 'other' or 'unknown'"),
     ],
 )

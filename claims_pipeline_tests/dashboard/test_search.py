@@ -18,7 +18,7 @@ from claims_pipeline.dashboard.search import search
         ("CLAIM-20250203-000001", "claim", "claim-20250203-000001"),
         ("i10", "diagnosis", "I10"),
         ("hypertension", "diagnosis", "I10"),
-        ("hypertension essential", "diagnosis", "I10"),
+        ("hypertension, essential", "diagnosis", "I10"),
         ("99213", "procedure", "99213"),
         ("diaz", "provider", "practitioner-0001"),
         ("Diaz, Dora", "provider", "practitioner-0001"),
@@ -29,6 +29,11 @@ from claims_pipeline.dashboard.search import search
 def test_an_id_name_or_code_is_found(client: httpx.Client, text: str, kind: str, value: str) -> None:
     found = client.get("/api/search", params={"q": text}).json()
     assert (kind, value) in [(one["kind"], one["value"]) for one in found]
+
+
+def test_what_has_the_text_as_it_stands_comes_before_what_has_its_words(view: View) -> None:
+    found = [one.value for one in search(view, "normal, first") if one.kind == "diagnosis"]
+    assert found == ["Z34.01", "Z34.81", "Z34.02", "Z34.03"]
 
 
 def test_one_claim_of_a_provider_is_in_the_singular(view: View) -> None:
