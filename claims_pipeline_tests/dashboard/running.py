@@ -34,4 +34,4 @@ def client_of(app: FastAPI, *, host: str = "") -> Iterator[httpx.Client]:
 
 
 def _client(address: str, host: str) -> httpx.Client:
-    return httpx.Client(base_url=address, headers={"Host": host} if host else {}, verify=without_tls())
+    return httpx.Client(base_url=address, headers={"Host": host} if host else {}, verify=without_tls(), timeout=60)
