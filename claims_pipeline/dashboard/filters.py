@@ -1,6 +1,5 @@
 """Filters of claims: the same parameters in the page's address, the API and the charts."""
 
-import unicodedata
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -17,36 +16,14 @@ from pydantic import (
 
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.dashboard.dimensions import FILTERING, Dimension
+from claims_pipeline.dashboard.texts import PatientText, Printable, patient_condition
 from claims_pipeline.days import Day
 
 ClaimStatus = Literal["active", "cancelled", "draft"]
 Basis = Literal["received", "service"]
 Compare = Literal["before", "year"]
 
-
-def _without_control_characters(text: str) -> str:
-    if any(unicodedata.category(character) == "Cc" for character in text):
-        raise ValueError("should be a text without control characters")
-    return text
-
-
-_Printable = AfterValidator(_without_control_characters)
-
-
-def _more_than_a_comma(text: str) -> str:
-    if not text.replace(",", " ").split():  # no last name and no first name would match everybody
-        raise ValueError("should be an id, a name, or 'Last, First'")
-    return text
-
-
-PatientText = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    _Printable,
-    AfterValidator(_more_than_a_comma),
-]
-
-_Value = Annotated[str, StringConstraints(min_length=1, max_length=200), _Printable]
+_Value = Annotated[str, StringConstraints(min_length=1, max_length=200), Printable]
 
 
 def _value_of(dimension: Dimension) -> Any:
@@ -58,28 +35,6 @@ def _value_of(dimension: Dimension) -> Any:
         return text
 
     return Annotated[_Value, AfterValidator(require_value)]
-
-
-_NAME_MATCHES = "contains(search_name, ?)"
-_LAST_AND_FIRST_NAME_MATCH = "contains(lower(last_name), ?) and contains(lower(first_name), ?)"
-_ID_MATCHES = "contains(lower(patient_id), ?)"
-
-
-def patient_condition(text: str) -> tuple[str, list[str]]:
-    """Return the SQL condition over patients_current for a search text, and the values of its placeholders.
-
-    The text is an id or a part of one (with a digit in it), parts of the names in any order, or parts of "Last, First";
-    upper and lower case are the same.
-    """
-    words = text.lower().split()
-    text = " ".join(words)
-    last, comma, first = (part.strip() for part in text.partition(","))
-    if comma:
-        return _LAST_AND_FIRST_NAME_MATCH, [last, first]
-    names_match = " and ".join([_NAME_MATCHES] * len(words))
-    if any(character.isdigit() for character in text):  # "patient" alone is no id, but might be part of a name
-        return f"({_ID_MATCHES} or {names_match})", [text, *words]
-    return names_match, words
 
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.answers import Amount
-from claims_pipeline.dashboard.filters import ClaimStatus, Filters, PatientText, patient_condition
+from claims_pipeline.dashboard.filters import ClaimStatus, Filters
 from claims_pipeline.dashboard.parts import ListQuery, Page, paging, part_of
+from claims_pipeline.dashboard.texts import PatientText, patient_condition
 from claims_pipeline.reference import diagnosis_labels, place_of_service_labels, procedure_labels
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.dimensions import DIMENSIONS
-from claims_pipeline.dashboard.filters import PatientText, patient_condition
+from claims_pipeline.dashboard.texts import PatientText, patient_condition, words_of
 from claims_pipeline.reference import diagnosis_labels, procedure_labels
 
 FOUND_OF_A_KIND = 6
@@ -78,7 +78,7 @@ def _patients(view: View, text: str) -> list[Found]:
 
 
 def _providers(view: View, text: str) -> list[Found]:
-    words = text.replace(",", " ").split()
+    words = words_of(text)
     name_matches = " and ".join(["contains(lower(practitioner_name), ?)"] * len(words))
     specialty_of = DIMENSIONS["specialty"].labeller()
     rows = view.select(
@@ -106,15 +106,15 @@ def _said(count: int) -> str:
 
 
 def _codes(text: str) -> list[Found]:
-    words = text.replace(",", " ").split()
+    words = words_of(text)
+    start = text.replace(".", "")  # people leave the dot of a diagnosis out
     tables = (("procedure", procedure_labels()), ("diagnosis", diagnosis_labels()))
     found: list[Found] = []
     for kind, labels in tables:
         matching = [
             Found.model_validate({"kind": kind, "value": code, "label": f"{code} {label}", "note": kind})
             for code, label in labels.items()
-            if code.lower().startswith(text.replace(".", ""))
-            or code.lower().startswith(text)
+            if (start and code.lower().replace(".", "").startswith(start))
             or all(word in label.lower() for word in words)
         ]
         matching.sort(key=lambda one: (text not in one.label.lower(), one.value))

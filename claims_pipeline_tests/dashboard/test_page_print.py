@@ -1,6 +1,6 @@
 """The page as a report on paper."""
 
-from playwright.sync_api import Locator, Page, ViewportSize, expect
+from playwright.sync_api import Locator, Page, Route, ViewportSize, expect
 
 from claims_pipeline_tests.aggregate.example_lake import ANA
 from claims_pipeline_tests.dashboard.pages import expect_ready, needs_chromium
@@ -54,3 +54,23 @@ def test_a_table_is_as_wide_as_the_paper_and_its_numbers_are_whole(page: Page) -
     page.goto("/?tab=members")
     expect_ready(page)
     assert style_of(page.locator("td.number").first, "whiteSpace") == "nowrap"
+
+
+def test_what_is_not_there_yet_is_not_printed(page: Page) -> None:
+    page.goto("/")
+    expect_ready(page)
+    charts, look = page.locator("#charts figure"), page.get_by_role("heading", name="Worth a look")
+    page.emulate_media(media="print")
+    expect(charts.filter(visible=True)).to_have_count(6)
+    expect(look).to_be_visible()
+    page.emulate_media(media="screen")
+    held: list[Route] = []
+    page.route("**/api/charts/status*", lambda route: held.append(route))
+    page.route("**/api/anomalies*", lambda route: held.append(route))
+    with page.expect_request("**/api/charts/status*"):
+        page.get_by_role("checkbox", name="Active").check()
+    page.emulate_media(media="print")
+    expect(charts.filter(visible=True)).to_have_count(0)
+    expect(look).to_be_hidden()
+    held.pop().continue_()
+    expect(charts.filter(visible=True)).to_have_count(6)

@@ -17,6 +17,7 @@ from claims_pipeline.dashboard.search import search
         ("0203-000001", "claim", "claim-20250203-000001"),
         ("CLAIM-20250203-000001", "claim", "claim-20250203-000001"),
         ("i10", "diagnosis", "I10"),
+        ("i110", "diagnosis", "I11.0"),
         ("hypertension", "diagnosis", "I10"),
         ("hypertension, essential", "diagnosis", "I10"),
         ("99213", "procedure", "99213"),
@@ -36,6 +37,14 @@ def test_what_has_the_text_as_it_stands_comes_before_what_has_its_words(view: Vi
     assert found == ["Z34.01", "Z34.81", "Z34.02", "Z34.03"]
 
 
+@pytest.mark.parametrize("kind", ["patient", "provider"])
+def test_a_name_with_the_text_as_it_stands_comes_before_one_with_its_letters(view: View, kind: str) -> None:
+    has_text = ["a c" in one.label.lower() for one in search(view, "a c") if one.kind == kind]
+    assert True in has_text
+    assert False in has_text
+    assert has_text == sorted(has_text, reverse=True)
+
+
 def test_one_claim_of_a_provider_is_in_the_singular(view: View) -> None:
     providers = [one for letter in "abcdefghij" for one in search(view, letter) if one.kind == "provider"]
     counts = {one.note.rpartition(", ")[2] for one in providers}
@@ -43,8 +52,9 @@ def test_one_claim_of_a_provider_is_in_the_singular(view: View) -> None:
     assert "1 claims" not in counts
 
 
-def test_nothing_is_found_by_a_text_that_nothing_has(client: httpx.Client) -> None:
-    assert client.get("/api/search", params={"q": "'; drop table x --"}).json() == []
+@pytest.mark.parametrize("text", ["'; drop table x --", ".."])
+def test_nothing_is_found_by_a_text_that_nothing_has(client: httpx.Client, text: str) -> None:
+    assert client.get("/api/search", params={"q": text}).json() == []
 
 
 @pytest.mark.parametrize("query", ["", "q=", "q=%20", f"q={'x' * 101}"])

@@ -86,11 +86,11 @@ async function show(parameters, signal, everything) {
   const asked = isNewSubject ? part.ask(parameters, filters, signal) : null;
   asked?.catch(() => {}); // awaited below, unless the figures fail before
   const stats = await askedStats;
-  if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
+  signal.throwIfAborted();
   if (stats) showStats(stats, filters); // they come first: what the tab asks takes longer
   showChips(parameters, showDays(parameters, stats?.build));
   const answers = await asked;
-  if (signal.aborted) throw new DOMException("a newer question was asked", "AbortError");
+  signal.throwIfAborted();
   if (answers) {
     shownSubjects.delete(tab); // aborted from here on, the tab may show the new answers: they are asked for again
     await part.show(answers, parameters, claimCount);
@@ -108,8 +108,10 @@ async function show(parameters, signal, everything) {
     const subjectOfMore = part.subjectOfMore?.().toString();
     if (isNewSubject || shownSubjectsOfMore.get(tab) !== subjectOfMore) {
       shownSubjectsOfMore.delete(tab); // as above: a chart that is being drawn is finished although it is aborted
-      isAway = await part.showMore?.(claimCount > 0, filters, signal, isNewSubject) === false;
-      if (isAway) return; // it is asked for again
+      const isWhole = await part.showMore?.(claimCount > 0, filters, signal, isNewSubject) ?? true;
+      signal.throwIfAborted();
+      isAway = !isWhole;
+      if (isAway) return; // what is missing is asked for again
     }
     signal.throwIfAborted();
     shownSubjects.set(tab, subject);
