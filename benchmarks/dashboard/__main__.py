@@ -2,10 +2,10 @@
 
 Generates a year of claims, builds the analytics, starts `claims dashboard` and asks as the page does. `new` asks under
 filters that no one has asked for before, `again` the same question a second time; "other days" and "other state" are
-all that a tab of the page asks after a filter change, over six connections as a browser does. Prints a Markdown table:
-medians, and the slowest, over the rounds. Then, in Chromium if there is one: the time until a tab has all of its first
-screen, with an empty cache of the browser and with a full one, then also what lies below it, how much moves meanwhile
-(cumulative layout shift), and both times after another first day was chosen.
+what a tab of the page asks after a filter change, for its first screen or in all, over six connections as a browser
+does. Prints a Markdown table: medians, and the slowest, over the rounds. Then, in Chromium if there is one: the time
+until a tab has all of its first screen, with an empty cache of the browser and with a full one, then also what lies
+below it, how much moves meanwhile (cumulative layout shift), and both times after another first day was chosen.
 
 With `--readers`, that many clients ask at the same time for `--seconds` while the file is published `--publishes`
 times; the exit code is 1 if an answer was a server error. `--home` keeps the lake for another time.

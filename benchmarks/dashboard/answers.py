@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 
 from benchmarks.dashboard.installation import Dashboard
 from benchmarks.dashboard.questions import (
+    FIRST_SCREEN,
     LATER,
-    OVERVIEW,
     SEARCHES,
-    TABS,
     NewFilters,
     filtered,
     new_days,
@@ -22,7 +21,9 @@ from benchmarks.dashboard.questions import (
 
 def measure(dashboard: Dashboard, rounds: int) -> None:
     """Print the time and the memory of each question."""
-    tabs = {"first screen of overview": OVERVIEW, "overview": (*OVERVIEW, *dashboard.charts, *LATER), **TABS}
+    tabs = {f"first screen of {tab}": addresses for tab, addresses in FIRST_SCREEN.items()}
+    tabs |= {f"all of {tab}": (*FIRST_SCREEN[tab], *later) for tab, later in LATER.items()}
+    tabs["all of overview"] += tuple(dashboard.charts)
     numbers = itertools.count()
 
     def row(name: str, ask: Callable[[], object]) -> None:

@@ -6,7 +6,7 @@ import time
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from benchmarks.dashboard.installation import Dashboard
-from benchmarks.dashboard.questions import TABS, new_days
+from benchmarks.dashboard.questions import FIRST_SCREEN, new_days
 from benchmarks.embedded import FIRST_YEAR
 from claims_pipeline_tests.dashboard.chromium import HOW_TO_GET_IT, chromium_path
 from claims_pipeline_tests.dashboard.pages import SHIFTS
@@ -43,7 +43,7 @@ def measure_page(dashboard: Dashboard, rounds: int) -> None:
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
-        for index, tab in enumerate(("overview", *TABS, "quality")):
+        for index, tab in enumerate((*FIRST_SCREEN, "quality")):
             address = f"{dashboard.client.base_url}/?tab={tab}".replace("//?", "/?")
             cold, warm, drawn, shifts = [], [], [], {}
             until = f"&received_to={FIRST_YEAR}-12-{30 - index}"  # so that no tab asks for days of another

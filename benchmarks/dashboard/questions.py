@@ -8,16 +8,6 @@ from benchmarks.embedded import FIRST_YEAR
 STATES = ("TX", "CA", "FL", "NY", "PA", "IL", "OH", "GA")
 NAMES = ("smith", "johnson", "maria", "garcia", "lee", "brown, j", "000123", "patient-00004")
 SEARCHES = (("/api/stats", "patient"), ("/api/claims", "patient"), ("/api/patients", "patient"), ("/api/search", "q"))
-OVERVIEW = ("/api/stats", "/api/cards", "/api/what-changed")
-"""What the first tab of the page asks for its first screen; then it asks for the charts."""
-LATER = (
-    "/api/cards/courses",
-    "/api/anomalies",
-    "/api/stats/cost-outliers?of=providers",
-    "/api/stats/cost-outliers?of=claims",
-    "/api/stats/cost-outliers?of=visits",
-)
-"""What it asks for after the charts."""
 OF_MEMBERS = (
     "measure=member_month_count&figures=member_count&figures=patient_count&figures=claims_per_1000"
     "&figures=charge_pmpm&figures=charge_amount"
@@ -27,26 +17,35 @@ OF_PROVIDERS = (
     "measure=charge_amount&figures=claim_count&figures=patient_count&figures=average_charge_amount"
     "&figures=median_charge_amount"
 )
-TABS = {
+FIRST_SCREEN = {
+    "overview": ("/api/stats", "/api/cards", "/api/what-changed"),
     "drivers": ("/api/stats", "/api/stats/by-specialty?figures=charge_amount", "/api/what-changed?by=specialty"),
     "members": (
         "/api/stats",
         f"/api/stats/by-plan?{OF_MEMBERS}",
         f"/api/stats/by-age-band?{OF_MEMBERS}",
         f"/api/stats/by-gender?{OF_MEMBERS}",
-        f"/api/stats/by-diagnosis?{OF_CONDITIONS}",
-        "/api/stats/concentration",
     ),
     "providers": (
         "/api/stats",
         f"/api/stats/by-specialty?{OF_PROVIDERS}",
         f"/api/stats/by-provider?{OF_PROVIDERS}",
-        "/api/stats/cost-outliers?of=providers",
-        "/api/stats/cost-outliers?of=visits",
     ),
     "claims": ("/api/stats", "/api/claims"),
 }
-"""What other tabs ask."""
+"""What each tab asks for its first screen."""
+LATER = {
+    "overview": (
+        "/api/cards/courses",
+        "/api/anomalies",
+        "/api/stats/cost-outliers?of=providers",
+        "/api/stats/cost-outliers?of=claims",
+        "/api/stats/cost-outliers?of=visits",
+    ),
+    "members": (f"/api/stats/by-diagnosis?{OF_CONDITIONS}", "/api/stats/concentration"),
+    "providers": ("/api/stats/cost-outliers?of=providers", "/api/stats/cost-outliers?of=visits"),
+}
+"""What a tab asks when that is there; the overview asks for its charts too."""
 
 
 NewFilters = Callable[[int], dict[str, object]]

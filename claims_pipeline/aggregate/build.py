@@ -16,7 +16,7 @@ from claims_pipeline.aggregate.built_from import (
     read_built_from,
     write_built_from,
 )
-from claims_pipeline.aggregate.models import MODELS, models_digest
+from claims_pipeline.aggregate.models import COUNT_PATIENTS, MODELS, models_digest
 from claims_pipeline.aggregate.report import AggregateReport
 from claims_pipeline.aggregate.source import LakeState, attach_lake, attach_reference, lake_state, unreadable
 from claims_pipeline.errors import DataError
@@ -99,6 +99,8 @@ def _build_file(lake: Lake, state: LakeState, file: Path, on_progress: OnStep | 
                 if on_progress:
                     on_progress(model.name)
                 connection.execute(f"create table {model.name} as {model.sql}")
+            patients = connection.execute("select count(*) from patient_numbers").fetchone()
+            connection.execute(COUNT_PATIENTS.format(patient_count=max(1, patients[0] if patients else 0)))
         except duckdb.Error as error:
             if "Could not write file" in str(error):
                 raise

@@ -61,16 +61,18 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
     measure, measures = _measures(dimension, query)
     is_of_lines = dimension.is_of_lines
     table, where = ("claim_lines", query.where_of_lines) if is_of_lines else ("claims_current", query.where)
-    figures = ", ".join(f"{one.of_values(query.charged, is_of_lines=is_of_lines)} as {one.name}" for one in measures)
+    in_table = {"is_of_lines": is_of_lines, "has_few_values": dimension.has_few_values}
+    figures = ", ".join(f"{one.of_values(query.charged, **in_table)} as {one.name}" for one in measures)
     of_all = ", ".join(f"{one.of_all(query.charged, is_of_lines=is_of_lines)} as {one.name}" for one in measures)
     order = "value desc" if dimension.grain else f"{measure} desc nulls last, value"
     by_value, overall = NOT_JOINED, NOT_JOINED
     if any(one.is_per_member for one in measures):
         by_value, overall = members(view, query, dimension), members(view, query)
+    value = f"any_value({dimension.column})" if dimension.number_column else dimension.column
     sql = (
         f"{by_value.with_clause}\n"
-        f"select {dimension.column} as value, {dimension.label_column or 'null'} as label, {figures}\n"
-        f"from {table} {by_value.join}\n{where}\ngroup by value order by {order}"
+        f"select {value} as value, {dimension.label_column or 'null'} as label, {figures}\n"
+        f"from {table} {by_value.join}\n{where}\ngroup by {dimension.number_column or 'value'} order by {order}"
     )
     rows = view.select_remembered(sql, *by_value.parameters, *query.parameters)
     total = view.select_remembered(

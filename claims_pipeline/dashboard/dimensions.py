@@ -55,6 +55,8 @@ class Dimension:
         column: SQL over `claims_current`, or over `claim_lines` if it divides lines.
         labels: labels of its values, by value; a value without one is its own label.
         label_column: SQL for the label of a value, where the data have it.
+        number_column: a column of numbers with one value for each of `column`'s, which are grouped by faster.
+        has_few_values: it has some dozens of values at most, so each may take memory for all patients.
         is_of_lines: it divides service lines: a claim counts under each of its values.
         is_of_members: it divides members too, by the column of the same name in `member_months`.
         grain: it divides days of receipt, each value is the first day of such a period.
@@ -69,6 +71,8 @@ class Dimension:
     column: str
     labels: Callable[[], dict[str, str]] = _no_labels
     label_column: str = ""
+    number_column: str = ""
+    has_few_values: bool = False
     is_of_lines: bool = False
     is_of_members: bool = False
     grain: Grain | None = None
@@ -113,13 +117,16 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
     {
         dimension.name: dimension
         for dimension in (
-            Dimension("payer", "Payer", "Payer of the coverage.", "payer_name", is_of_members=True),
-            Dimension("plan", "Plan", "Plan of the coverage.", "plan_name", is_of_members=True),
+            Dimension(
+                "payer", "Payer", "Payer of the coverage.", "payer_name", has_few_values=True, is_of_members=True
+            ),
+            Dimension("plan", "Plan", "Plan of the coverage.", "plan_name", has_few_values=True, is_of_members=True),
             Dimension(
                 "plan_type",
                 "Plan type",
                 "Type of the plan, such as ppo or medicaid.",
                 "plan_type",
+                has_few_values=True,
                 is_of_members=True,
             ),
             Dimension(
@@ -128,8 +135,16 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "Rendering practitioner.",
                 "practitioner_id",
                 label_column="any_value(practitioner_name)",
+                number_column="practitioner_number",
             ),
-            Dimension("specialty", "Specialty", "Specialty of the practitioner.", "specialty", specialty_labels),
+            Dimension(
+                "specialty",
+                "Specialty",
+                "Specialty of the practitioner.",
+                "specialty",
+                specialty_labels,
+                has_few_values=True,
+            ),
             Dimension(
                 "organization",
                 "Organization",
@@ -145,7 +160,13 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "principal_diagnosis_code",
                 diagnosis_labels,
             ),
-            Dimension("chapter", "Chapter", "Chapter of ICD-10-CM of the principal diagnosis.", "diagnosis_chapter"),
+            Dimension(
+                "chapter",
+                "Chapter",
+                "Chapter of ICD-10-CM of the principal diagnosis.",
+                "diagnosis_chapter",
+                has_few_values=True,
+            ),
             Dimension(
                 "procedure",
                 "Procedure",
@@ -155,10 +176,21 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 is_of_lines=True,
             ),
             Dimension(
-                "category", "Category", "Category of a line's procedure.", "procedure_category", is_of_lines=True
+                "category",
+                "Category",
+                "Category of a line's procedure.",
+                "procedure_category",
+                has_few_values=True,
+                is_of_lines=True,
             ),
             Dimension(
-                "state", "State", "State of the site of care.", "facility_state", is_value=_is_state, should_be=A_STATE
+                "state",
+                "State",
+                "State of the site of care.",
+                "facility_state",
+                has_few_values=True,
+                is_value=_is_state,
+                should_be=A_STATE,
             ),
             Dimension("city", "City", "City of the site of care.", "facility_city || ', ' || facility_state"),
             Dimension(
@@ -167,15 +199,22 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "CMS place of service of the claim.",
                 "place_of_service_code",
                 place_of_service_labels,
+                has_few_values=True,
             ),
             Dimension(
-                "age_band", "Age", "Age of the patient on the first day of service.", "age_band", is_of_members=True
+                "age_band",
+                "Age",
+                "Age of the patient on the first day of service.",
+                "age_band",
+                has_few_values=True,
+                is_of_members=True,
             ),
             Dimension(
                 "gender",
                 "Gender",
                 "Gender of the patient.",
                 "gender",
+                has_few_values=True,
                 is_of_members=True,
                 is_value=GENDERS.__contains__,
                 should_be="should be 'male', 'female', 'other' or 'unknown'",
@@ -185,11 +224,19 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "Patient's state",
                 "State of the patient now; of a member whom no claim names, at the start of the coverage.",
                 "patient_state",
+                has_few_values=True,
                 is_of_members=True,
                 is_value=_is_state_or_unknown,
                 should_be=f"{A_STATE}, or '{UNKNOWN}'",
             ),
-            Dimension("status", "Status", "Current status of the claim.", "claim_status", filtered_by="status"),
+            Dimension(
+                "status",
+                "Status",
+                "Current status of the claim.",
+                "claim_status",
+                has_few_values=True,
+                filtered_by="status",
+            ),
             _of_time("month", "Month of receipt, by its first day; the latest first."),
             _of_time("week", "Week of receipt, by its Monday; the latest first."),
             _of_time("day", "Day of receipt; the latest first."),

@@ -22,8 +22,8 @@ class Measure:
         unit: of the figure.
         meaning: one sentence for the documentation.
         sql: over `claims_current`; `{charged}` is the filter that selects the claims whose charges count,
-            `{member_months}` the member months of the days and members that are chosen, `{months_chosen}` how many
-            months the days are.
+            `{patients}` the number of different patients, `{member_months}` the member months of the days and members
+            that are chosen, `{months_chosen}` how many months the days are.
         sql_of_lines: the same over `claim_lines`, for a breakdown of lines; empty if it has no meaning there.
         why_not_additive: why the figures of the values of a dimension of claims do not add up to the figure of all;
             empty if they do.
@@ -49,18 +49,22 @@ class Measure:
         """Whether it is divided by members, or counts them."""
         return "{member_months}" in self.sql
 
-    def of_values(self, charged: str, *, is_of_lines: bool = False) -> str:
+    def of_values(self, charged: str, *, is_of_lines: bool = False, has_few_values: bool = False) -> str:
         """Return its SQL for a query with GROUP BY over the claims, or lines, that are joined to `members`."""
         sql = self.sql_of_lines if is_of_lines else self.sql
         months = {name: f"any_value({name})" for name in _OF_MEMBERS_TABLE}
-        return sql.format(charged=f"where {charged}", **months)
+        patients = PATIENTS_OF_FEW_GROUPS if has_few_values else "count(distinct patient_number)"
+        return sql.format(charged=f"where {charged}", patients=patients, **months)
 
     def of_all(self, charged: str, *, is_of_lines: bool = False) -> str:
         """Return its SQL for one row over all claims, or lines; `members` is there too, also without a claim."""
         sql = self.sql_of_lines if is_of_lines else self.sql
         months = {name: f"(select {name} from members)" for name in _OF_MEMBERS_TABLE}
-        return sql.format(charged=f"where {charged}", **months)
+        return sql.format(charged=f"where {charged}", patients=PATIENTS_OF_FEW_GROUPS, **months)
 
+
+PATIENTS_OF_FEW_GROUPS = "count_patients(patient_number)"
+"""Faster than `count(distinct patient_number)`; each group takes memory for all patients."""
 
 _OF_MEMBERS_TABLE = ("member_months", "months_chosen")
 
@@ -123,8 +127,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Patients",
                 "patients",
                 "Persons with at least one of the claims.",
-                "count(distinct patient_number)::bigint",
-                "count(distinct patient_number)::bigint",
+                "{patients}",
+                "{patients}",
                 why_not_additive="A patient may have claims of several values.",
             ),
             Measure(

@@ -116,7 +116,7 @@ _HEADLINE = ("claim_count", "charge_amount", "charged_claim_count", "average_cha
 
 def _patient_count(view: View, filters: Filters) -> int:
     count: int = view.select_remembered(
-        f"select count(distinct patient_number) as n from claims_current {filters.where}",
+        f"select {MEASURES['patient_count'].of_all(filters.charged)} as n from claims_current {filters.where}",
         *filters.parameters,
     )[0]["n"]
     return count

@@ -152,6 +152,14 @@ def test_totals_of_a_patient_have_the_patients_number(select: Select) -> None:
     assert select(f"select count(*) {joined}") == select("select count(*) from patient_totals")
 
 
+def test_count_patients_counts_different_patients(select: Select) -> None:
+    assert select(
+        "select claim_status, count_patients(patient_number) from claims_current group by rollup (claim_status)"
+        " order by claim_status"
+    ) == [("active", 2), ("cancelled", 1), ("draft", 1), (None, 3)]
+    assert select("select count_patients(patient_number) from claims_current where false") == [(0,)]
+
+
 def test_a_patients_charges_leave_out_claims_that_are_not_active(select: Select) -> None:
     assert select("select * exclude (patient_number) from patient_totals") == [
         (ANA, 2, Decimal("150.00"), JAN_10, JAN_11),

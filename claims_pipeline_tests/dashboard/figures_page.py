@@ -46,12 +46,16 @@ def _of_lines(measure: Measure) -> str:
 
 
 def _measure_sql() -> str:
-    rows = ((f"`{one.name}`", f"`{one.sql.format(charged=CHARGED, **MONTHS)}`") for one in MEASURES.values())
+    rows = ((f"`{one.name}`", f"`{one.sql.format(**PLACEHOLDERS)}`") for one in MEASURES.values())
     return _table(("name", "SQL over `claims_current`"), rows)
 
 
-CHARGED = "where claim_status = 'active'"
-MONTHS = {"member_months": "member_months", "months_chosen": "months_chosen"}
+PLACEHOLDERS = {
+    "charged": "where claim_status = 'active'",
+    "patients": "count(distinct patient_number)",
+    "member_months": "member_months",
+    "months_chosen": "months_chosen",
+}
 
 
 def _dimensions() -> str:

@@ -59,6 +59,45 @@ def test_the_figures_do_not_wait_for_what_is_worth_a_look(page: Page) -> None:
     expect(page.locator("#look-sql summary")).to_have_count(4)
 
 
+@pytest.mark.parametrize(
+    ("tab", "first", "later"),
+    [
+        ("members", "#by-plan", {"#by-diagnosis": "**/api/stats/by-diagnosis*", "#concentration": "**/concentration*"}),
+        ("providers", "#by-provider", {"#outliers": "**/cost-outliers*of=providers*", "#visit-outliers": OF_VISITS}),
+    ],
+)
+def test_the_first_tables_of_a_tab_do_not_wait_for_those_below(
+    page: Page, tab: str, first: str, later: dict[str, str]
+) -> None:
+    held: list[Route] = []
+    for address in later.values():
+        page.route(address, lambda route: held.append(route))
+    with page.expect_request([*later.values()][-1]):
+        page.goto(f"/?tab={tab}")
+    expect(page.locator(f"{first} tbody tr")).not_to_have_count(0)
+    expect(page.locator("main:not([aria-busy])")).to_be_visible()
+    for place in later:
+        expect(page.locator(place)).to_have_text("Counting…")
+    for route in held:
+        route.continue_()
+    expect_ready(page)
+    for place in later:
+        expect(page.locator(place)).not_to_contain_text("Counting…")
+
+
+def test_a_table_that_is_missing_is_asked_for_again(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
+    page.clock.install()
+    page.route("**/api/stats/by-diagnosis*", lambda route: route.fulfill(status=503, json=BUSY), times=1)
+    page.goto("/?tab=members")
+    expect(page.locator("#by-diagnosis")).to_have_text("Too much is asked at once.")
+    expect(page.locator("#concentration tbody tr")).not_to_have_count(0)
+    expect_ready(page)
+    page.clock.fast_forward("00:11")  # the page looks every ten seconds whether there is something new
+    expect(page.locator("#by-diagnosis tbody tr")).not_to_have_count(0)
+    page.close()
+
+
 def test_what_is_worth_a_look_under_other_filters_is_not_shown(page: Page) -> None:
     page.route(OF_VISITS, lambda route: route.fulfill(json=UNUSUAL_VISITS))
     page.goto("/")

@@ -9,6 +9,7 @@ const measures = new Map([...document.getElementById("measure").options].map((op
 const SHOWN_VALUES = 15;
 const NO_CLAIMS = "No claims match the filters: clear them, or choose other days.";
 const NO_OUTLIERS = "No provider under these filters is far from the peers.";
+const COUNTING = "Counting…";
 
 // The same figures in each, so that those of all claims are counted once.
 const MEMBER_FIGURES = ["member_count", "member_month_count", "patient_count", "claims_per_1000", "charge_pmpm", "charge_amount"];
@@ -30,10 +31,7 @@ function byDimension(path, figures, filters, signal, measure = figures[0]) {
 }
 
 export function askForMembers(filters, signal) {
-  return Promise.all([
-    ...MEMBER_PANELS.map(({ place }) => byDimension(place, MEMBER_FIGURES, filters, signal, "member_month_count")),
-    byDimension("by-diagnosis", CONDITION_FIGURES, filters, signal),
-    ask("/api/stats/concentration", { parameters: filters, signal })]);
+  return Promise.all(MEMBER_PANELS.map(({ place }) => byDimension(place, MEMBER_FIGURES, filters, signal, "member_month_count")));
 }
 
 export function showMembers(answers) {
@@ -42,31 +40,66 @@ export function showMembers(answers) {
     if (isByValue) answer.items.sort((one, other) => (one.value < other.value ? -1 : 1));
     showBreakdown(place, answer, MEMBER_FIGURES);
   });
-  const [conditions, spread] = answers.slice(MEMBER_PANELS.length);
-  showBreakdown("by-diagnosis", conditions, CONDITION_FIGURES);
-  const rows = spread.items.map((one) => [
+  awaitPanels("by-diagnosis", "concentration");
+}
+
+// Shows what lies below the first screen; returns whether none of it is missing.
+export function showMoreOfMembers(hasClaims, filters, signal) {
+  return showLater({
+    "by-diagnosis": [byDimension("by-diagnosis", CONDITION_FIGURES, filters, signal),
+      (answer) => showBreakdown("by-diagnosis", answer, CONDITION_FIGURES)],
+    concentration: [ask("/api/stats/concentration", { parameters: filters, signal }), showSpread],
+  });
+}
+
+function showSpread({ items, sql }) {
+  const rows = items.map((one) => [
     one.top_percent === 100 ? "All patients" : `Costliest ${one.top_percent}%`, formatCount(one.patient_count),
     formatAmount(one.charge_amount), one.charge_percent === null ? "–" : formatPercent(one.charge_percent / 100)]);
-  fill("concentration", rows.length && [tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true, label: headingOf("concentration") }), sqlOf(spread.sql, "the spread of charges")]);
+  fill("concentration", rows.length && [tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true, label: headingOf("concentration") }), sqlOf(sql, "the spread of charges")]);
 }
 
 export function askForProviders(filters, signal) {
-  return Promise.all([byDimension("by-specialty", PROVIDER_FIGURES, filters, signal),
-    byDimension("by-provider", PROVIDER_FIGURES, filters, signal),
-    ...["providers", "visits"].map((of) => orProblem(ask("/api/stats/cost-outliers", { parameters: withOthers(filters, { of }), signal })))]);
+  return Promise.all(["by-specialty", "by-provider"].map((path) => byDimension(path, PROVIDER_FIGURES, filters, signal)));
 }
 
-export function showProviders([specialties, providers, outliers, visits]) {
+export function showProviders([specialties, providers]) {
   showBreakdown("by-specialty", specialties, PROVIDER_FIGURES);
   showBreakdown("by-provider", providers, PROVIDER_FIGURES);
-  const instead = specialties.items.length ? NO_OUTLIERS : NO_CLAIMS;
-  showOutliers("outliers", outliers, "Charges for each patient", formatAmount, instead);
-  showOutliers("visit-outliers", visits, "Average level", (level) => formatDecimal(level, 1), instead);
+  awaitPanels("outliers", "visit-outliers");
 }
 
-function showOutliers(place, answer, title, format, instead) {
-  if (answer instanceof Error) return fill(place, null, `${capitalised(answer.message)}.`);
-  const { items, sql } = answer;
+// Shows what lies below the first screen; returns whether none of it is missing.
+export function showMoreOfProviders(hasClaims, filters, signal) {
+  const outliersOf = (of) => ask("/api/stats/cost-outliers", { parameters: withOthers(filters, { of }), signal });
+  const instead = hasClaims ? NO_OUTLIERS : NO_CLAIMS;
+  return showLater({
+    outliers: [outliersOf("providers"), (answer) => showOutliers("outliers", answer, "Charges for each patient", formatAmount, instead)],
+    "visit-outliers": [outliersOf("visits"),
+      (answer) => showOutliers("visit-outliers", answer, "Average level", (level) => formatDecimal(level, 1), instead)],
+  });
+}
+
+// Until the answers of panels are there, each has those to the question before, if any.
+function awaitPanels(...places) {
+  for (const panel of places.map((place) => document.getElementById(place))) {
+    if (!panel.children.length) panel.append(element("p", { className: "empty" }, COUNTING));
+    panel.classList.add("earlier");
+  }
+}
+
+// Shows each panel when its answer is there, or why it is not; returns whether all are.
+async function showLater(panels) {
+  const areThere = await Promise.all(Object.entries(panels).map(async ([place, [asked, show]]) => {
+    const answer = await orProblem(asked);
+    if (answer instanceof Error) fill(place, null, `${capitalised(answer.message)}.`);
+    else show(answer);
+    return !(answer instanceof Error);
+  }));
+  return areThere.every(Boolean);
+}
+
+function showOutliers(place, { items, sql }, title, format, instead) {
   const rows = items.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
     format(one.amount), format(one.peer_amount), formatDecimal(one.score, 1)]);
   const head = ["Provider", "Specialty", title, "Median of peers", "Robust z"];
@@ -88,5 +121,6 @@ const headingOf = (place) => document.getElementById(place).closest("section").q
 // Fills a panel with what it has, else says why it has nothing.
 function fill(place, contents, instead = NO_CLAIMS) {
   const panel = document.getElementById(place);
+  panel.classList.remove("earlier");
   keepingFocus(panel, () => panel.replaceChildren(...(contents || [element("p", { className: "empty" }, instead)])));
 }

@@ -6,7 +6,7 @@ import { choices } from "./choices.js";
 import { askForDrivers, rankingOf, showDrivers } from "./drivers.js";
 import { askForLook, awaitLook, showLook } from "./look.js";
 import { showCards, showChanges, showCourses } from "./overview.js";
-import { askForMembers, askForProviders, showMembers, showProviders } from "./panels.js";
+import { askForMembers, askForProviders, showMembers, showMoreOfMembers, showMoreOfProviders, showProviders } from "./panels.js";
 import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, filtersOf, listOf, sortOf } from "./state.js";
 import { showClaims, showColumns } from "./table.js";
@@ -42,11 +42,13 @@ export const PARTS = {
     subject: (parameters, filters) => filters,
     ask: (parameters, filters, signal) => askForMembers(filters, signal),
     show: showMembers,
+    showMore: showMoreOfMembers,
   },
   providers: {
     subject: (parameters, filters) => filters,
     ask: (parameters, filters, signal) => askForProviders(filters, signal),
     show: showProviders,
+    showMore: showMoreOfProviders,
   },
   quality: {
     subject: () => Date.now(), // what the pipeline did last is asked each time
