@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from claims_pipeline_tests.dashboard.pages import BUSY, expect_claims, expect_ready, needs_chromium
@@ -57,56 +56,50 @@ def test_the_change_in_charges_is_split_to_the_cent_and_follows_the_comparison(p
     expect(page.locator("#waterfall li")).to_have_count(0)
 
 
-@pytest.mark.parametrize(
-    ("chart", "mark", "query", "count"),
-    [
+def test_a_click_on_a_mark_of_a_chart_shows_only_its_claims(page: Page) -> None:
+    page.goto("/")
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    for chart, mark, query, count in [
         ("claims-timeline", "Jan 11, 2025: 1 active claims", "received_from=2025-01-11&received_to=2025-01-11", 1),
         ("status", "Cancelled: 1 claims, 20.0%", "status=cancelled", 1),
         ("cost-trend", "Feb 3, 2025: $150.50, 1 claims", "received_from=2025-02-03&received_to=2025-02-03", 2),
         ("gender", "Male: 2 claims, 40.0%", "gender=male", 2),
         ("top-procedures", "85025 Complete blood count", "procedure=85025", 2),
         ("geography", "CA: 2 claims", "patient_state=CA", 2),
-    ],
-)
-def test_a_click_on_a_mark_of_a_chart_shows_only_its_claims(
-    page: Page, chart: str, mark: str, query: str, count: int
-) -> None:
+    ]:
+        page.locator(f"[data-chart={chart}] svg").get_by_label(mark).first.click(force=True)  # a label may lie over it
+        expect(page, chart).to_have_url(re.compile(re.escape(f"/?{query}") + "$"))
+        expect_claims(page, count)
+        page.go_back()
+        expect(page, chart).to_have_url(re.compile("/$"))
+        expect_claims(page, 5)
+        expect_ready(page)  # the charts too have followed
+
+
+def test_the_values_of_a_chart_are_chosen_from_the_keyboard(page: Page) -> None:
     page.goto("/")
-    expect(page.locator("#charts figure svg")).to_have_count(6)
-    page.locator(f"[data-chart={chart}] svg").get_by_label(mark).first.click(force=True)  # a label may lie over it
-    expect_claims(page, count)
-    assert page.url.endswith(f"/?{query}")
-    page.go_back()
     expect_claims(page, 5)
-
-
-@pytest.mark.parametrize(
-    ("chart", "value", "query", "count"),
-    [
+    page.locator("#changed").focus()
+    for chart, value, query, count in [
         ("claims-timeline", "Feb 3, 2025", "received_from=2025-02-03&received_to=2025-02-03", 2),
         ("status", "Cancelled", "status=cancelled", 1),
         ("cost-trend", "Feb 3, 2025", "received_from=2025-02-03&received_to=2025-02-03", 2),
         ("gender", "Male", "gender=male", 2),
         ("top-procedures", "85025", "procedure=85025", 2),
         ("geography", "CA", "patient_state=CA", 2),
-    ],
-)
-def test_the_values_of_a_chart_are_chosen_from_the_keyboard(
-    page: Page, chart: str, value: str, query: str, count: int
-) -> None:
-    page.goto("/")
-    expect_claims(page, 5)
-    figures = page.locator(f"[data-chart={chart}] details")
-    page.locator("#changed").focus()
-    _tab_to(page, figures.locator("summary").first)
-    page.keyboard.press("Enter")
-    _tab_to(page, figures.get_by_role("button", name=f"Only claims of {value}").first)
-    page.keyboard.press("Enter")
-    expect_claims(page, count)
-    assert page.url.endswith(f"/?{query}")
-    expect(figures.locator(":focus")).to_have_count(1)  # the next Tab goes on from there
-    page.go_back()
-    expect_claims(page, 5)
+    ]:
+        figures = page.locator(f"[data-chart={chart}] details")
+        _tab_to(page, figures.locator("summary").first)
+        page.keyboard.press("Enter")
+        _tab_to(page, figures.get_by_role("button", name=f"Only claims of {value}").first)
+        page.keyboard.press("Enter")
+        expect(page, chart).to_have_url(re.compile(re.escape(f"/?{query}") + "$"))
+        expect_claims(page, count)
+        expect(figures.locator(":focus"), chart).to_have_count(1)  # the next Tab goes on from there
+        page.go_back()
+        expect(page, chart).to_have_url(re.compile("/$"))
+        expect_claims(page, 5)
+        expect_ready(page)  # the charts too have followed
 
 
 def _tab_to(page: Page, place: Locator) -> None:
@@ -114,7 +107,7 @@ def _tab_to(page: Page, place: Locator) -> None:
         page.keyboard.press("Tab")
         if place.evaluate("one => one === document.activeElement"):
             return
-    raise AssertionError("the place is not reached by the Tab key")
+    raise AssertionError(f"the Tab key does not reach {place}")
 
 
 def test_the_cost_trend_shows_charges_pmpm_when_a_person_chooses_them(page: Page) -> None:
