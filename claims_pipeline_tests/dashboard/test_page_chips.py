@@ -80,7 +80,7 @@ def test_a_day_that_is_clicked_is_named_once(page: Page) -> None:
 
 
 def test_the_focus_goes_to_the_next_chip_then_to_the_one_before_then_to_what_clears(page: Page) -> None:
-    page.goto("/?status=active&state=TX&gender=female")
+    page.goto("/?tab=claims&status=active&state=TX&gender=female")
     page.get_by_role("button", name="Remove State: TX").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Remove Gender: female")).to_be_focused()
@@ -123,7 +123,7 @@ def test_the_page_does_not_move_when_the_first_chip_appears(browser: Browser, ad
 
 def test_a_filter_that_does_not_count_is_no_chip(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address)
-    page.goto("/?status=denied&received_from=2031-01-01&gender=female")
+    page.goto("/?tab=claims&status=denied&received_from=2031-01-01&gender=female")
     expect_claims(page, 3)
     expect(page.locator("#chips button")).to_contain_text(["Gender: female"])
     page.get_by_role("button", name="Remove Gender: female").click()

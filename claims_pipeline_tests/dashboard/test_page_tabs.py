@@ -197,12 +197,12 @@ def test_a_browser_that_does_not_let_the_page_copy_says_so(page: Page) -> None:
 
 
 def test_days_are_chosen_by_name_and_shown_so_again(page: Page) -> None:
-    page.goto("/")
+    page.goto("/?tab=claims")
     expect_claims(page, 5)
     days = page.locator("#preset")
     days.select_option("last full month")
     expect_claims(page, 3)
-    assert page.url.endswith("/?received_from=2025-01-01&received_to=2025-01-31")
+    assert page.url.endswith("/?tab=claims&received_from=2025-01-01&received_to=2025-01-31")
     page.get_by_label("Received from").press_sequentially("01112025")
     page.keyboard.press("Enter")
     expect_claims(page, 1)

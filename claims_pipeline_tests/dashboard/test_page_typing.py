@@ -24,7 +24,7 @@ def test_a_day_can_be_typed_digit_by_digit(page: Page) -> None:
 
 
 def test_a_day_of_a_year_without_data_is_named_and_does_not_count(page: Page) -> None:
-    page.goto("/")
+    page.goto("/?tab=claims")
     expect_claims(page, 5)
     page.get_by_label("Received from").focus()
     page.keyboard.type("02012031", delay=20)
@@ -60,7 +60,7 @@ def test_days_in_the_wrong_order_are_told_at_the_field_and_the_figures_stay(brow
 
 
 def test_of_a_day_that_a_link_has_twice_the_first_counts(page: Page) -> None:
-    page.goto("/?received_from=2025-02-01&received_from=2025-01-01&status=active&status=draft")
+    page.goto("/?tab=claims&received_from=2025-02-01&received_from=2025-01-01&status=active&status=draft")
     expect_claims(page, 2)
     expect(page.get_by_role("alert")).to_be_hidden()
 
@@ -72,7 +72,7 @@ def test_a_parameter_that_is_wrong_or_somebody_elses_changes_nothing(
     browser: Browser, address: str, query: str
 ) -> None:
     page = browser.new_page(base_url=address)
-    page.goto(f"/?{query}")
+    page.goto(f"/?tab=drivers&{query}")
     expect_claims(page, 5)
     expect(page.get_by_role("alert")).to_be_hidden()
     page.close()
