@@ -132,8 +132,3 @@ def test_the_figures_behind_a_chart_are_a_table(page: Page) -> None:
 def test_no_day_moves_west_of_greenwich(page: Page) -> None:
     page.goto("/?tab=claims&sort=claim_id&count=25")
     expect(page.locator("#claims tbody tr").first).to_contain_text("Jan 10, 2025")
-
-
-def test_the_documentation_needs_no_network(page: Page) -> None:
-    page.goto("/docs")
-    expect(page.get_by_text("Claims in their current version")).to_be_visible()

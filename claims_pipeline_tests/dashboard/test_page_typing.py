@@ -215,7 +215,7 @@ def test_the_charts_over_time_can_count_by_day_of_service(page: Page) -> None:
     expect(page.locator("[data-chart=claims-timeline] figcaption")).to_contain_text("of receipt")
 
 
-def test_the_documentation_can_be_read_in_the_dark(page: Page) -> None:
+def test_the_documentation_needs_no_network_and_can_be_read_in_the_dark(page: Page) -> None:
     page.emulate_media(color_scheme="dark")
     page.goto("/docs")
     expect(page.get_by_text("Claims in their current version")).to_be_visible()
