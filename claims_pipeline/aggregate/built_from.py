@@ -74,7 +74,7 @@ def read_built_from(analytics_path: Path) -> BuiltFrom | None:
 
 
 def attach_read_only(connection: duckdb.DuckDBPyConnection, analytics_path: Path) -> None:
-    """Attach an analytics file read-only to an in-memory database, and return the connection.
+    """Attach an analytics file read-only to an in-memory database, as the catalog `analytics`, and use that.
 
     `duckdb.connect(path)` would read a file that was replaced, as long as another connection of the same process still
     has the old one open.

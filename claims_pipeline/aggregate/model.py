@@ -23,7 +23,8 @@ class Model:
 
     Attributes:
         name: of the table and of its SQL file.
-        key: columns that identify a row; the rows are sorted by the first of them.
+        key: columns that identify a row.
+        columns: in the order of the table.
         tables: lake tables that it reads.
         models: models that it reads, all of them earlier in MODELS.
         references: tables of `claims_pipeline.reference` that it reads.

@@ -1,8 +1,9 @@
 """Days and weeks of receipt with far more or fewer claims or charges than usual.
 
 A day is compared with the same weekday of the eight weeks before, a week with the eight weeks before it. The score is
-the robust z of ln(value / median of those): 0.6745 (x - median) / MAD over all days or weeks; beyond 3.5 it is an
-anomaly. The first four weeks have nothing to compare with, and a first or last week counts only if it is complete.
+the robust z of ln((value + 1) / (median of those + 1)): 0.6745 (x - median) / MAD over all days or weeks. Beyond 3.5 it
+is an anomaly, if it is also far from that median (SMALLEST_RATIO) and not of too few claims (FEWEST_CLAIMS). The first
+four weeks have nothing to compare with, and a first or last week counts only if it is complete.
 """
 
 from datetime import date
@@ -99,12 +100,12 @@ logs as (
     select *, ln((greatest(value, 0) + 1) / (greatest(usual, 0) + 1)) as log_ratio  -- a negative sum counts as none
     from measured where period_count >= {FEWEST_BEFORE}
 ),
-centred as (
+centered as (
     select *, log_ratio - median(log_ratio) over (partition by grain, measured) as deviation from logs
 ),
 scored as (
     select *, 0.6745 * deviation / nullif(median(abs(deviation)) over (partition by grain, measured), 0) as score
-    from centred
+    from centered
 )
 select grain, first_day, last_day, measured, value, usual, round(score, 1) as score
 from scored

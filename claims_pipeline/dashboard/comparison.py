@@ -11,6 +11,9 @@ from claims_pipeline.dashboard.filters import Compare, Filters
 from claims_pipeline.dashboard.grains import name_of
 from claims_pipeline.dashboard.members import days_chosen
 
+CHANGES_FOR_DAYS = 60
+"""A claim gets its last status at most this many days after its receipt (the feed's life cycle)."""
+
 DEFAULT_DAYS = 84
 """Without days chosen, the last twelve weeks are compared, or half of the days of a shorter lake."""
 
@@ -23,6 +26,10 @@ class ComparedDays(BaseModel):
     before_first_day: date
     before_last_day: date
     reason: str = Field(description="Why there is no comparison; empty where there is one.")
+    changing_day_count: int = Field(
+        description=f"Of the days from first_day to last_day, those in the last {CHANGES_FOR_DAYS} days of the data: "
+        "their claims may still get another status."
+    )
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,13 @@ def compared_days(view: View, compared: Comparison) -> ComparedDays:
         before_first_day=compared.before_first,
         before_last_day=compared.before_last,
         reason=reason,
+        changing_day_count=_changing_day_count(view, compared),
     )
+
+
+def _changing_day_count(view: View, compared: Comparison) -> int:
+    first = max(compared.first, view.built_from.last_day - timedelta(days=CHANGES_FOR_DAYS - 1))
+    return max(0, (compared.last - first).days + 1)
 
 
 def _lacking(view: View, compared: Comparison) -> str:

@@ -80,7 +80,7 @@ class PatientDetail(Patient):
 
 
 class NotFound(DataError):
-    """There is no claim or patient with this id."""
+    """There is no claim, patient or provider with this id."""
 
 
 def claim_detail(view: View, claim_id: str, *, fhir_base_url: str) -> ClaimDetail:

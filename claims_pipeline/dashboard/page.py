@@ -11,7 +11,7 @@ from claims_pipeline.dashboard.measures import MEASURES, Measure
 from claims_pipeline.reference import specialty_labels
 
 FIRST_DIMENSION, FIRST_MEASURE = "specialty", "charge_amount"
-"""Dimension of the ranking until another one is chosen."""
+"""Dimension and measure of the ranking until others are chosen."""
 
 
 def render_page(template: str) -> str:

@@ -84,7 +84,7 @@ def _models() -> str:
 
 def _limits() -> str:
     rows = (
-        ("days of receipt after which a claim no longer changes", f"{periods.CHANGES_FOR_DAYS}"),
+        ("days of receipt after which a claim no longer changes", f"{comparison.CHANGES_FOR_DAYS}"),
         ("share of claims that have arrived where the shade by day of service begins", f"{periods.ARRIVED_SHARE:.0%}"),
         ("longest range by day, in days", f"{periods.LONGEST_BY_DAY}"),
         ("longest range by week, in days", f"{periods.LONGEST_BY_WEEK}"),

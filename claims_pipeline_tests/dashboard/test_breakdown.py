@@ -52,7 +52,7 @@ def _age_band(claim: dict[str, Any]) -> str:
 BANDS = ((17, "0-17"), (34, "18-34"), (49, "35-49"), (64, "50-64"), (74, "65-74"))
 CHAPTERS = {
     "C": "Neoplasms", "O": "Pregnancy and childbirth",
-    "A": "Infections", "B": "Infections", "E": "Endocrine and metabolic", "F": "Mental and behavioural",
+    "A": "Infections", "B": "Infections", "E": "Endocrine and metabolic", "F": "Mental and behavioral",
     "G": "Nervous system", "I": "Circulatory system", "J": "Respiratory system", "K": "Digestive system",
     "L": "Skin", "M": "Musculoskeletal system", "N": "Genitourinary system", "R": "Symptoms and findings",
     "S": "Injury and poisoning", "T": "Injury and poisoning", "U": "Special purposes", "Z": "Health status and contact",
@@ -183,7 +183,9 @@ def test_each_measure_of_each_value_is_that_of_the_lake(
         own = rows.filter(pl.col("value").cast(pl.String) == item.value)
         members = _member_months(member_months, dimension, item.value)
         expected = _figures(own, *members, is_of_lines=dimension.is_of_lines)
-        assert item.figures == pytest.approx(expected, abs=0.051)
+        for name, figure in item.figures.items():
+            precision = 0.0051 if MEASURES[name].unit == "USD" else 0.051  # half of what it is rounded to
+            assert figure == pytest.approx(expected[name], abs=precision), name
         assert item.label
 
 

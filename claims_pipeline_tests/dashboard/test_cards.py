@@ -11,6 +11,7 @@ import pytest
 
 from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.cards import cards
 from claims_pipeline.dashboard.courses import Courses, courses
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import plain_number
@@ -48,6 +49,18 @@ def card(client: httpx.Client, name: str, query: str = "") -> dict[str, Any]:
 def course(client: httpx.Client, name: str, query: str = "") -> list[float | int | None]:
     found = Courses.model_validate_json(client.get(f"/api/cards/courses?{query}").content)
     return next(one.values for one in found.items if one.name == name)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "count"),
+    [(date(2025, 1, 1), date(2025, 1, 31), 0), (date(2025, 2, 10), date(2025, 2, 20), 2), (None, None, 10)],
+)
+def test_the_cards_say_how_many_of_the_days_may_still_change(
+    view: View, monkeypatch: pytest.MonkeyPatch, first: date | None, last: date | None, count: int
+) -> None:
+    monkeypatch.setattr("claims_pipeline.dashboard.comparison.CHANGES_FOR_DAYS", 10)  # the lake ends on February 28
+    compared = cards(view, Filters(received_from=first, received_to=last)).compared
+    assert compared.changing_day_count == count
 
 
 @pytest.mark.parametrize("query", QUERIES)

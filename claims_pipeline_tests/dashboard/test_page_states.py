@@ -52,7 +52,10 @@ def test_one_day_is_a_narrow_bar_beside_the_day_before(page: Page) -> None:
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto("/?received_from=2025-01-11&received_to=2025-01-11")
     expect_claims(page, 1)
-    expect(page.locator("#compared")).to_have_text("Changes: Jan 11, 2025 against Jan 10, 2025.")
+    expect(page.locator("#compared")).to_have_text(
+        "Changes: Jan 11, 2025 against Jan 10, 2025. "
+        "1 of these days is recent: the status of their claims may still change."
+    )
     bar = page.locator("[data-chart=claims-timeline] svg").get_by_label("Jan 11, 2025: 1 active claims")
     box = bar.bounding_box()
     assert box is not None
@@ -273,6 +276,10 @@ def test_a_link_to_no_part_of_the_table_says_so_and_shows_the_first(
         ("basis=day", "The charts cannot count by what the link says: they count by receipt."),
         ("compare=day", "The days cannot be compared as the link says: they are compared with the days before."),
         ("trend=median", "The cost trend cannot draw what the link says."),
+        (
+            "state=ZZ",
+            'State "ZZ" should be a state of the United States in two letters, such as CA: it does not count.',
+        ),
         (f"patient={'x' * 101}", "The text should have at most 100 characters: it does not count."),
     ],
 )

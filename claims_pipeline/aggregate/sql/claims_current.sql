@@ -68,7 +68,7 @@ select
         when versions.diagnosis_codes[1] < 'D50' then 'Neoplasms'
         when versions.diagnosis_codes[1] < 'E' then 'Blood and immunity'
         when versions.diagnosis_codes[1] < 'F' then 'Endocrine and metabolic'
-        when versions.diagnosis_codes[1] < 'G' then 'Mental and behavioural'
+        when versions.diagnosis_codes[1] < 'G' then 'Mental and behavioral'
         when versions.diagnosis_codes[1] < 'H' then 'Nervous system'
         when versions.diagnosis_codes[1] < 'H60' then 'Eye'
         when versions.diagnosis_codes[1] < 'I' then 'Ear'

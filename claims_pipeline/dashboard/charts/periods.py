@@ -6,15 +6,13 @@ from datetime import date, timedelta
 from typing import Any
 
 from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.comparison import CHANGES_FOR_DAYS
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import Grain, calendar, name_of
 from claims_pipeline.dashboard.members import days_chosen
 
 LONGEST_BY_DAY, LONGEST_BY_WEEK = 45, 200
 """Days that a chart shows day by day, and week by week; a longer range is shown month by month."""
-
-CHANGES_FOR_DAYS = 60
-"""A claim gets its last status at most this many days after its receipt (the feed's life cycle)."""
 
 ARRIVED_SHARE = 0.95
 """Claims for a day of service count as arrived when this share of all claims takes no longer to arrive."""

@@ -1,7 +1,7 @@
 // The form of filters: what it shows, what a person does with it, and what is wrong with a field.
 
 import { ask } from "./api.js";
-import { filterOf } from "./dimensions.js";
+import { FILTERING, filterOf, titleOf } from "./dimensions.js";
 import { announce, element } from "./elements.js";
 import { capitalised, formatDay } from "./format.js";
 import { daysOf, onPreset, showPreset } from "./presets.js";
@@ -88,6 +88,10 @@ function inWords(name, reason) {
   if (name.startsWith("status")) {
     const status = state().getAll("status").find((one) => !STATUSES.includes(one));
     return `there is no status ${JSON.stringify(status)}: it does not count`;
+  }
+  const [dimension, index] = name.split(".");
+  if (FILTERING.includes(dimension)) {
+    return `${titleOf(dimension)} ${JSON.stringify(state().getAll(dimension)[index ?? 0])} ${reason}: it does not count`;
   }
   if (name.startsWith("received")) return `${JSON.stringify(state().get(name))} is not a day, such as 2025-01-31: it does not count`;
   return FROM_A_LINK[name] ?? `${reason.replace(/^string should/i, "the text should")}: it does not count`;

@@ -22,8 +22,14 @@ function changeOf({ current, before, unit }) {
 }
 
 // Says which days are compared, or why none are.
-export const comparedDays = (compared) => compared.reason
-  || `Changes: ${formatDays(compared.first_day, compared.last_day)} against ${formatDays(compared.before_first_day, compared.before_last_day)}.`;
+export function comparedDays(compared) {
+  if (compared.reason) return compared.reason;
+  const days = formatDays(compared.first_day, compared.last_day);
+  const before = formatDays(compared.before_first_day, compared.before_last_day);
+  const changing = compared.changing_day_count;
+  const recent = changing ? ` ${formatCount(changing)} of these days ${changing === 1 ? "is" : "are"} recent: the status of their claims may still change.` : "";
+  return `Changes: ${days} against ${before}.${recent}`;
+}
 
 // `hasDays`: days are chosen, so that the changes are those of the figures above them.
 export function showCards({ items, compared }, hasDays) {
