@@ -13,7 +13,8 @@ COUNT_PATIENTS = """create macro count_patients(patient_numbers) as
     coalesce(bit_count(bitstring_agg(patient_numbers, 1, {patient_count})), 0)::bigint"""
 """A function of the analytics file: `count(distinct patient_number)`, by a bit for each patient of the file.
 
-It takes a third of the time of a hash table, and memory for all patients in each group: it is for few groups.
+It takes a third of the time of a hash table, and memory for all patients in each group and thread, so it is for few
+groups.
 """
 
 

@@ -61,8 +61,11 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
     measure, measures = _measures(dimension, query)
     is_of_lines = dimension.is_of_lines
     table, where = ("claim_lines", query.where_of_lines) if is_of_lines else ("claims_current", query.where)
-    in_table = {"is_of_lines": is_of_lines, "has_few_values": dimension.has_few_values}
-    figures = ", ".join(f"{one.of_values(query.charged, **in_table)} as {one.name}" for one in measures)
+    has_few_values = dimension.has_few_values
+    figures = ", ".join(
+        f"{one.of_values(query.charged, is_of_lines=is_of_lines, has_few_values=has_few_values)} as {one.name}"
+        for one in measures
+    )
     of_all = ", ".join(f"{one.of_all(query.charged, is_of_lines=is_of_lines)} as {one.name}" for one in measures)
     order = "value desc" if dimension.grain else f"{measure} desc nulls last, value"
     by_value, overall = NOT_JOINED, NOT_JOINED

@@ -55,7 +55,7 @@ class Dimension:
         column: SQL over `claims_current`, or over `claim_lines` if it divides lines.
         labels: labels of its values, by value; a value without one is its own label.
         label_column: SQL for the label of a value, where the data have it.
-        number_column: a column of numbers with one value for each of `column`'s, which are grouped by faster.
+        number_column: a column of integers, one for each value of `column`: grouping by it is faster.
         has_few_values: it has some dozens of values at most, so each may take memory for all patients.
         is_of_lines: it divides service lines: a claim counts under each of its values.
         is_of_members: it divides members too, by the column of the same name in `member_months`.

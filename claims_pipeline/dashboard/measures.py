@@ -64,7 +64,7 @@ class Measure:
 
 
 PATIENTS_OF_FEW_GROUPS = "count_patients(patient_number)"
-"""Faster than `count(distinct patient_number)`; each group takes memory for all patients."""
+"""Faster than `count(distinct patient_number)`; each group takes memory for all patients, in each thread."""
 
 _OF_MEMBERS_TABLE = ("member_months", "months_chosen")
 

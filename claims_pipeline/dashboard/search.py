@@ -87,7 +87,7 @@ def _providers(view: View, text: str) -> list[Found]:
         "order by not contains(lower(practitioner_name), ?), name, practitioner_id "
         f"limit {FOUND_OF_A_KIND}",
         *words,
-        text,
+        " ".join(words),
         text,
     )
     return [
@@ -107,7 +107,7 @@ def _said(count: int) -> str:
 
 def _codes(text: str) -> list[Found]:
     words = words_of(text)
-    start = text.replace(".", "")  # people leave the dot of a diagnosis out
+    start = text.replace(".", "")  # people leave the dot of a diagnosis out, so no dot counts
     tables = (("procedure", procedure_labels()), ("diagnosis", diagnosis_labels()))
     found: list[Found] = []
     for kind, labels in tables:
@@ -115,7 +115,7 @@ def _codes(text: str) -> list[Found]:
             Found.model_validate({"kind": kind, "value": code, "label": f"{code} {label}", "note": kind})
             for code, label in labels.items()
             if (start and code.lower().replace(".", "").startswith(start))
-            or all(word in label.lower() for word in words)
+            or all(code.lower().startswith(word) or word in label.lower() for word in words)
         ]
         matching.sort(key=lambda one: (text not in one.label.lower(), one.value))
         found += matching[:FOUND_OF_A_KIND]

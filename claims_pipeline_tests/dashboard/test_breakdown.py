@@ -189,6 +189,12 @@ def test_each_measure_of_each_value_is_that_of_the_lake(
         assert item.label
 
 
+def test_patients_are_counted_by_bits_only_where_a_dimension_has_few_values(view: View) -> None:
+    few = {name for name, one in DIMENSIONS.items() if "count_patients" in breakdown(view, one, BreakdownQuery()).sql}
+    assert {"plan", "specialty", "age_band", "gender", "category"} <= few
+    assert not few & {"provider", "organization", "location", "city", "diagnosis", "procedure", "day"}
+
+
 @every_dimension
 def test_the_values_of_a_dimension_of_claims_add_up_to_all(view: View, dimension: Dimension) -> None:
     answer = breakdown(view, dimension, BreakdownQuery(count=1000))

@@ -74,3 +74,18 @@ def test_what_is_not_there_yet_is_not_printed(page: Page) -> None:
     expect(look).to_be_hidden()
     held.pop().continue_()
     expect(charts.filter(visible=True)).to_have_count(6)
+
+
+def test_a_table_of_other_filters_is_not_printed(page: Page) -> None:
+    page.goto("/?tab=members")
+    expect_ready(page)
+    held: list[Route] = []
+    page.route("**/api/stats/by-diagnosis*", lambda route: held.append(route))
+    with page.expect_request("**/api/stats/by-diagnosis*"):
+        page.get_by_role("checkbox", name="Active").check()
+    conditions = page.get_by_role("heading", name="Conditions")
+    expect(page.locator("#by-diagnosis")).to_have_attribute("aria-busy", "true")
+    page.emulate_media(media="print")
+    expect(conditions).to_be_hidden()
+    held.pop().continue_()
+    expect(conditions).to_be_visible()

@@ -20,11 +20,12 @@ from claims_pipeline.dashboard.search import search
         ("i110", "diagnosis", "I11.0"),
         ("hypertension", "diagnosis", "I10"),
         ("hypertension, essential", "diagnosis", "I10"),
+        ("i10, hypertension", "diagnosis", "I10"),
         ("99213", "procedure", "99213"),
         ("diaz", "provider", "practitioner-0001"),
         ("Diaz, Dora", "provider", "practitioner-0001"),
         ("diaz dora", "provider", "practitioner-0001"),
-        ("  practitioner-0001 ", "provider", "practitioner-0001"),
+        ("  practitioner-0001, ", "provider", "practitioner-0001"),
     ],
 )
 def test_an_id_name_or_code_is_found(client: httpx.Client, text: str, kind: str, value: str) -> None:

@@ -279,7 +279,8 @@ setInterval(async () => {
   if (document.hidden) return;
   const health = await ask("/health").catch(() => null); // the next question of the person says what is wrong
   document.getElementById("upgraded").hidden = !health?.version || health.version === document.documentElement.dataset.version;
-  if (health?.built_at && (isAway || health.built_at !== shownBuild)) refresh({ everything: true });
+  const isMissing = isAway && !charts.hasAttribute("aria-busy"); // a question that still runs may bring it
+  if (health?.built_at && (isMissing || health.built_at !== shownBuild)) refresh({ everything: true });
 }, LOOK_FOR_A_NEW_BUILD_MS);
 
 refresh();

@@ -84,7 +84,7 @@ export function showMoreOfProviders(hasClaims, filters, signal) {
 function awaitPanels(...places) {
   for (const panel of places.map((place) => document.getElementById(place))) {
     if (!panel.children.length) panel.append(element("p", { className: "empty" }, COUNTING));
-    panel.classList.add("earlier");
+    panel.setAttribute("aria-busy", "true");
   }
 }
 
@@ -121,6 +121,6 @@ const headingOf = (place) => document.getElementById(place).closest("section").q
 // Fills a panel with what it has, else says why it has nothing.
 function fill(place, contents, instead = NO_CLAIMS) {
   const panel = document.getElementById(place);
-  panel.classList.remove("earlier");
+  panel.removeAttribute("aria-busy");
   keepingFocus(panel, () => panel.replaceChildren(...(contents || [element("p", { className: "empty" }, instead)])));
 }
