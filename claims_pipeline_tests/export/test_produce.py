@@ -21,6 +21,7 @@ from claims_pipeline.lake import Feed, Lake, require_feed
 from claims_pipeline.schema import CLAIMS, COVERAGES, PATIENTS, PRACTITIONERS
 
 FEED = Feed(seed=9, patients=60, claims=300, start_date=date(2025, 11, 17), end_date=date(2025, 12, 31))
+OF_THREE_DAYS = Feed(seed=9, patients=60, claims=60, start_date=date(2025, 1, 2), end_date=date(2025, 1, 4))
 OF_A_DAY = Feed(seed=9, patients=20, claims=20, start_date=date(2025, 1, 2), end_date=date(2025, 1, 2))
 
 
@@ -121,11 +122,12 @@ def test_one_file_is_a_collection_of_everything(lake: Lake, files: Path) -> None
 def test_the_same_feed_gives_the_same_bytes_also_over_an_earlier_larger_output(
     tmp_path: Path, form: str, name: str
 ) -> None:
-    produce(FEED, tmp_path / name, form=form, compress=True)
+    produce(OF_THREE_DAYS, tmp_path / name, form=form, compress=True)
+    larger = contents(tmp_path / name)
     produce(OF_A_DAY, tmp_path / name, form=form, compress=True)
     (tmp_path / "again").mkdir()
     produce(OF_A_DAY, tmp_path / "again" / name, form=form, compress=True)
-    assert contents(tmp_path / name) == contents(tmp_path / "again" / name)
+    assert larger != contents(tmp_path / name) == contents(tmp_path / "again" / name)
 
 
 def contents(output: Path) -> dict[str, bytes]:
