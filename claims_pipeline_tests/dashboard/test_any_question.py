@@ -38,7 +38,7 @@ def _operations(client: httpx.Client) -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.heavy
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_question_is_answered_with_a_server_error(client: httpx.Client, data: st.DataObject) -> None:
     path, names = data.draw(st.sampled_from(_operations(client)))
@@ -65,7 +65,7 @@ def place(*parts: object) -> str:
 
 
 @pytest.mark.heavy
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), value=PLACES, key=st.just("claim-20250110-000001") | PLACES)
 def test_any_place_in_a_list_is_answered_or_refused(
     client: httpx.Client, data: st.DataObject, value: object, key: object

@@ -3,7 +3,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claims_pipeline.fhir import decode, encode, without_volatile_meta
@@ -59,6 +59,7 @@ def read(text: str) -> Any:
 
 
 @pytest.mark.heavy
+@settings(max_examples=40)
 @given(resource=st.dictionaries(WORDS, VALUES, min_size=1, max_size=4), indent=st.booleans())
 def test_nothing_is_lost_and_numbers_stay_as_written(resource: dict[str, Any], indent: bool) -> None:
     resource.pop("meta", None)
@@ -72,6 +73,7 @@ def _as_integer(text: str) -> Written:
 
 
 @pytest.mark.heavy
+@settings(max_examples=40)
 @given(resource=st.dictionaries(WORDS, VALUES, min_size=2, max_size=4), data=st.data())
 def test_the_order_of_keys_and_white_space_do_not_matter(resource: dict[str, Any], data: st.DataObject) -> None:
     shuffled = dict(data.draw(st.permutations(list(resource.items()))))

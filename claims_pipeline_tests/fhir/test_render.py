@@ -59,7 +59,7 @@ CLAIM: dict[str, Any] = {
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("table", RENDERED, ids=lambda table: table.name)
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_rendering_by_columns_equals_a_dict_a_row(table: schema.Table, data: st.DataObject) -> None:
     drawn = data.draw(rows(table))

@@ -18,7 +18,7 @@ from claims_pipeline.schema import CLAIMS, DAILY
 
 pytestmark = pytest.mark.heavy
 
-QUICK = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

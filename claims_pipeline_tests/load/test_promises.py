@@ -45,7 +45,7 @@ def settle_all(ledger: Ledger, known: list[tuple[str, str, str, bool]]) -> None:
 
 
 @pytest.mark.heavy
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(known=st.lists(results, max_size=6), found=st.lists(rows, max_size=12), full=st.booleans())
 def test_each_row_has_exactly_one_end(
     tmp_path_factory: pytest.TempPathFactory,
@@ -65,7 +65,7 @@ def test_each_row_has_exactly_one_end(
 
 
 @pytest.mark.heavy
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(rows, min_size=1, max_size=12), cuts=st.lists(st.integers(0, 12), max_size=3))
 def test_loading_in_any_portions_leaves_the_newest_version_of_each_id(
     tmp_path_factory: pytest.TempPathFactory, found: list[tuple[str, str, str]], cuts: list[int]
