@@ -20,7 +20,8 @@ def test_the_largest_changes_are_ranked_with_bars_to_both_sides_of_zero(page: Pa
     expect(rows).to_have_text(["CA+$150.50 · new", "TX−$150.00 · −100.0%"])  # noqa: RUF001 - the minus of figures
     expect(page.get_by_label("Measure")).to_be_focused()
     expect(page.locator("#drivers-note")).to_contain_text(
-        "against Jan 11, 2025 to Jan 22, 2025. 12 of these days are recent: the status of their claims may still change. "
+        "against Jan 11, 2025 to Jan 22, 2025. "
+        "12 of these days are recent: the status of their claims may still change. "
         "Charges went from $150.00 to $150.50."
     )
     from_zero = """(bar) => [bar.getBoundingClientRect(), bar.parentElement.getBoundingClientRect()]
