@@ -98,6 +98,26 @@ def test_a_table_that_is_missing_is_asked_for_again(browser: Browser, address: s
     page.close()
 
 
+def test_what_is_missing_is_not_asked_for_while_a_slow_question_still_runs(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
+    page.clock.install()
+    page.route("**/api/stats/by-diagnosis*", lambda route: route.fulfill(status=503, json=BUSY), times=1)
+    page.goto("/?tab=members")
+    expect(page.locator("#by-diagnosis")).to_have_text("Too much is asked at once.")
+    expect_ready(page)
+    held: list[Route] = []
+    page.route("**/api/stats/by-plan*", lambda route: held.append(route))
+    with page.expect_request("**/api/stats/by-plan*"):
+        page.clock.fast_forward("00:11")  # the page looks every ten seconds whether there is something new
+    with page.expect_response("**/health"):
+        page.clock.fast_forward("00:11")
+    held[0].continue_()
+    expect(page.locator("#by-diagnosis tbody tr")).not_to_have_count(0)
+    expect_ready(page)
+    assert len(held) == 1
+    page.close()
+
+
 def test_what_is_worth_a_look_under_other_filters_is_not_shown(page: Page) -> None:
     page.route(OF_VISITS, lambda route: route.fulfill(json=UNUSUAL_VISITS))
     page.goto("/")
