@@ -280,6 +280,7 @@ def test_a_link_to_no_part_of_the_table_says_so_and_shows_the_first(
             "state=ZZ",
             'State "ZZ" should be a state of the United States in two letters, such as CA: it does not count.',
         ),
+        ("gender=male&gender=m", "Gender should be 'male', 'female', 'other' or 'unknown': it does not count."),
         (f"patient={'x' * 101}", "The text should have at most 100 characters: it does not count."),
     ],
 )

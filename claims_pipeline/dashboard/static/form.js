@@ -89,9 +89,10 @@ function inWords(name, reason) {
     const status = state().getAll("status").find((one) => !STATUSES.includes(one));
     return `there is no status ${JSON.stringify(status)}: it does not count`;
   }
-  const [dimension, index] = name.split(".");
-  if (FILTERING.includes(dimension)) {
-    return `${titleOf(dimension)} ${JSON.stringify(state().getAll(dimension)[index ?? 0])} ${reason}: it does not count`;
+  if (FILTERING.includes(name)) {
+    const values = state().getAll(name);
+    const value = values.length === 1 ? ` ${JSON.stringify(values[0])}` : ""; // of several the API does not say which is wrong
+    return `${titleOf(name)}${value} ${reason}: it does not count`;
   }
   if (name.startsWith("received")) return `${JSON.stringify(state().get(name))} is not a day, such as 2025-01-31: it does not count`;
   return FROM_A_LINK[name] ?? `${reason.replace(/^string should/i, "the text should")}: it does not count`;
