@@ -149,11 +149,14 @@ def test_the_open_dashboard_is_set_here_and_nowhere_else() -> None:
     assert not Settings.model_fields["dashboard_open"].default
 
 
-def test_the_links_of_the_dashboard_lead_to_the_ports_that_are_published() -> None:
+def test_the_links_of_the_pages_lead_to_the_ports_that_are_published() -> None:
     environment = SERVICES["webapp"]["environment"]
     [fhir], [dagster] = SERVICES["hapi-fhir"]["ports"], SERVICES["dagster-webserver"]["ports"]
     assert environment["CLAIMS_FHIR_BASE_URL"] == f"http://{fhir.removesuffix(':8080')}/fhir"
     assert dagster == f"127.0.0.1:{environment['CLAIMS_DAGSTER_PORT']}:3000"
+    [dashboard] = SERVICES["webapp"]["ports"]
+    for service in ("dagster-webserver", "dagster-daemon"):
+        assert dashboard == f"127.0.0.1:{SERVICES[service]['environment']['CLAIMS_DASHBOARD_PORT']}:5000"
 
 
 def test_the_servers_settings_are_those_of_the_embedded_one() -> None:
