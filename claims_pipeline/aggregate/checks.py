@@ -1,4 +1,4 @@
-"""Checks of a published file: keys are unique, sums agree between models, and each id refers to a row that exists."""
+"""Checks of a published file: keys are unique, sums agree with the lake and between models, each id has its row."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,6 +86,35 @@ def _sums() -> Iterator[Check]:
         )
 
 
+_OF_LAKE: dict[str, tuple[str, str, str]] = {
+    "claims_current": (
+        "claims",
+        "Its claims and their charges are those that the lake's files add up to.",
+        "select count(*), coalesce(sum(total_charge_amount), 0) from claims_current",
+    ),
+    "patients_current": (
+        "patients",
+        "It has as many patients as the lake's files.",
+        "select count(*), null from patients_current",
+    ),
+    "coverages_current": (
+        "coverages",
+        "It has as many coverages as the lake's files.",
+        "select count(*), null from coverages_current",
+    ),
+}
+"""By model: the table of the lake that it is made of, what is compared, and the model's own totals.
+
+The other models agree with these three by `_SUMS`.
+"""
+
+
+def _agreement_with_lake() -> Iterator[Check]:
+    for model, (table, meaning, totals) in _OF_LAKE.items():
+        of_lake = f"select id_count, charge_amount from lake_totals where table_name = '{table}'"
+        yield Check(f"{model}_agrees_with_the_lake", model, meaning, f"{totals} except {of_lake}")
+
+
 _PARENTS: dict[str, tuple[tuple[str, str], ...]] = {
     "claims_current": (("patient_id", "patients_current"), ("coverage_id", "coverages_current")),
     "claim_lines": (("claim_number", "claims_current"), ("hcpcs_code", "procedures")),
@@ -107,7 +136,7 @@ def _no_orphans() -> Iterator[Check]:
             )
 
 
-CHECKS: tuple[Check, ...] = (*_unique_keys(), *_sums(), *_no_orphans())
+CHECKS: tuple[Check, ...] = (*_unique_keys(), *_agreement_with_lake(), *_sums(), *_no_orphans())
 
 
 def violations(analytics_path: Path) -> dict[Check, int]:

@@ -48,6 +48,7 @@ def attach_lake(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         DataError: a file is not Parquet, or has other columns or types than declared.
     """
     connection.execute("attach ':memory:' as lake")
+    connection.execute("set parquet_metadata_cache = true")  # several models read the same thousands of files
     for table in LAKE_TABLES:
         require_partitions(table, _files(lake, table))
         try:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from claims_pipeline import schema
 from claims_pipeline.aggregate.detail import COUNT, DATE, PATIENT_NUMBER, PRACTITIONER_NUMBER, RECEIVED, STATUS, TEXT
 from claims_pipeline.aggregate.model import Model
 from claims_pipeline.schema import Column
@@ -210,5 +211,23 @@ TOTALS: tuple[Model, ...] = (
             *_OF_PEERS,
         ),
         models=("claim_lines", "claims_current"),
+    ),
+    Model(
+        "lake_totals",
+        ("table_name",),
+        (
+            Column("table_name", TEXT, "Table of the lake"),
+            Column("id_count", COUNT, "Different ids"),
+            Column("charge_amount", TOTAL_USD, "Charges of the claims; null for other tables", unit="USD"),
+        ),
+        tables=(
+            schema.CLAIMS,
+            schema.COVERAGES,
+            schema.PATIENTS,
+            schema.PRACTITIONERS,
+            schema.LOCATIONS,
+            schema.ORGANIZATIONS,
+            schema.PAYERS,
+        ),
     ),
 )

@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,13 @@ from claims_pipeline import aggregate
 from claims_pipeline.aggregate import CHECKS, MODELS, violations
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
-from claims_pipeline_tests.aggregate.example_lake import JAN_10, write_day, write_directory, write_example_lake
+from claims_pipeline_tests.aggregate.example_lake import (
+    JAN_10,
+    rows,
+    write_day,
+    write_directory,
+    write_example_lake,
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +61,35 @@ def test_a_row_that_is_there_twice_is_found_in_every_model(published: Path) -> N
     found = faults(published, after="; ".join(map(inserted_twice, MODELS)))
 
     assert {f"{model.name}_has_unique_keys" for model in MODELS} <= found
+
+
+LOST_OR_CHANGED = {
+    "delete from claims_current where claim_id = 'claim-20250203-000000'": "claims_current_agrees_with_the_lake",
+    "update claims_current set total_charge_amount = total_charge_amount + 0.01 where claim_status = 'draft'": (
+        "claims_current_agrees_with_the_lake"
+    ),
+    "delete from patients_current where patient_id = 'patient-000001'": "patients_current_agrees_with_the_lake",
+    "delete from coverages_current where payer_id = 'payer-02'": "coverages_current_agrees_with_the_lake",
+}
+
+
+@pytest.mark.parametrize("fault", LOST_OR_CHANGED)
+def test_what_is_lost_or_changed_on_the_way_from_the_lake_is_found(published: Path, fault: str) -> None:
+    found = {name for name in faults(published, after=fault) if name.endswith("_agrees_with_the_lake")}
+
+    assert found == {LOST_OR_CHANGED[fault]}
+
+
+def test_the_totals_of_the_lake_count_each_id_once(built: Path) -> None:
+    assert dict(rows(built, "select table_name, (id_count, charge_amount) from lake_totals")) == {
+        "claims": (5, Decimal("811.00")),
+        "coverages": (4, None),
+        "patients": (3, None),
+        "practitioners": (1, None),
+        "locations": (1, None),
+        "organizations": (1, None),
+        "payers": (2, None),
+    }
 
 
 SUMMED = [check.model for check in CHECKS if check.name.endswith("_adds_up")]
