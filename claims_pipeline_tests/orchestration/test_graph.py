@@ -4,13 +4,16 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pytest
 
+from claims_pipeline.aggregate import MODELS, models
 from claims_pipeline.definitions import defs
+from claims_pipeline.orchestration import analytics_assets
 from claims_pipeline.orchestration.lineage import lineage
 
 FILE = Path(__file__).with_name("graph.json")
@@ -49,12 +52,23 @@ def test_columns_of_the_aggregates_lead_back_to_the_lake() -> None:
     assert [dep.asset_key.to_user_string() for dep in current.deps_by_column["facility_state"]] == ["claims"]
 
 
-def test_another_sql_is_another_code_version() -> None:
-    versions = {
-        key.to_user_string(): defs.resolve_asset_graph().get(key).code_version
-        for key in defs.resolve_asset_graph().get_all_asset_keys()
-    }
+def code_versions(keys: Iterable[str]) -> dict[str, str | None]:
+    graph = defs.resolve_asset_graph()
+    return {key: graph.get(dg.AssetKey(key)).code_version for key in keys}
+
+
+def test_every_asset_has_a_code_version() -> None:
+    versions = code_versions(key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys())
 
     assert all(versions.values())
-    assert versions["claims_by_day"] != versions["procedures_by_day"]
-    assert versions["claims"] == versions["patients"]
+    assert versions["claims_by_day"] != versions["claims"] == versions["patients"]
+
+
+def test_the_tables_of_the_analytics_have_one_code_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are built together: a change of one, or of the macro that none of them reads, builds all anew."""
+    names = [model.name for model in MODELS]
+    (version,) = set(code_versions(names).values())
+
+    monkeypatch.setattr(models, "COUNT_PATIENTS", models.COUNT_PATIENTS + " ")
+
+    assert {analytics_assets.specification(model).code_version for model in MODELS}.isdisjoint({version})
