@@ -75,6 +75,7 @@ DETAIL: tuple[Model, ...] = (
             *_columns_of(schema.CLAIMS, "lines", after="diagnosis_codes"),
             Column("line_count", COUNT, "Service lines"),
             Column("hcpcs_codes", pl.List(pl.String()), "Procedures of the lines, in order"),
+            Column("first_hcpcs_code", TEXT, "The first of hcpcs_codes"),
             _CLAIM_NUMBER,
             PATIENT_NUMBER,
             PRACTITIONER_NUMBER,

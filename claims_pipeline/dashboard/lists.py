@@ -76,9 +76,12 @@ ClaimSort = Literal[
     "received_date", "-received_date",
     "claim_start_date", "-claim_start_date",
     "patient_name", "-patient_name",
+    "payer_name", "-payer_name",
+    "plan_name", "-plan_name",
     "practitioner_name", "-practitioner_name",
     "specialty", "-specialty",
     "principal_diagnosis_code", "-principal_diagnosis_code",
+    "first_hcpcs_code", "-first_hcpcs_code",
     "facility_state", "-facility_state",
     "total_charge_amount", "-total_charge_amount",
 ]  # fmt: skip
@@ -94,7 +97,9 @@ PatientSort = Literal[
 
 _CODES = {"diagnoses": "diagnosis_codes", "procedures": "hcpcs_codes", "place_of_service": "place_of_service_code"}
 """The columns with the codes that get labels."""
-_COLUMNS = ", ".join([*(_CODES.get(name, name) for name in Claim.model_fields), "principal_diagnosis_code"])
+_COLUMNS = ", ".join(
+    [*(_CODES.get(name, name) for name in Claim.model_fields), "principal_diagnosis_code", "first_hcpcs_code"]
+)
 """What the list of claims returns or is sorted by. The rows of a page lie all over the file, so columns cost time."""
 
 
@@ -121,7 +126,7 @@ def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
         f"select coalesce(sum(claim_count), 0)::bigint as n from {query.claims_by_day} {query.where}",
         *query.parameters,
     )[0]["n"]
-    part = part_of(query, key="claim_id", total=total)
+    part = part_of(query, key="claim_id", number="claim_number", total=total)
     where = " and ".join(filter(None, [query.where.removeprefix("where "), part.condition]))
     rows = view.select(  # finding the page's rows first makes a deep page five times as fast as sorting whole rows
         f"""
@@ -147,7 +152,7 @@ def patient_page(view: View, query: PatientQuery) -> PatientPage:
         f"{condition and f'where {condition}'}",
         *parameters,
     )[0]["n"]
-    part = part_of(query, key="patient_id", total=total)
+    part = part_of(query, key="patient_id", number="patient_number", total=total)
     where = " and ".join(filter(None, [condition, part.condition]))
     rows = view.select(
         f"select * exclude (first_received_date, address_line, zip_code, as_of_date) "

@@ -26,8 +26,17 @@ def current(lake: Lake) -> pl.DataFrame:
     practitioners = lake.read(schema.PRACTITIONERS).select(
         "practitioner_id", "specialty", practitioner_name=pl.format("{} {}", "first_name", "last_name")
     )
+    payers = lake.read(schema.PAYERS).select("payer_id", "payer_name")
+    plans = latest(lake, schema.COVERAGES).select("coverage_id", "plan_name")
     claims = latest(lake, schema.CLAIMS).join(practitioners, on="practitioner_id")
-    return claims.with_columns(principal_diagnosis_code=pl.col("diagnosis_codes").list.first())
+    return (
+        claims.join(payers, on="payer_id")
+        .join(plans, on="coverage_id")
+        .with_columns(
+            principal_diagnosis_code=pl.col("diagnosis_codes").list.first(),
+            first_hcpcs_code=pl.col("lines").list.first().struct.field("hcpcs_code"),
+        )
+    )
 
 
 def days() -> st.SearchStrategy[date | None]:

@@ -4,6 +4,7 @@ import json
 import re
 import time
 
+import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from claims_pipeline.aggregate import CHECKS
@@ -291,6 +292,40 @@ def test_the_columns_of_the_table_are_chosen_and_kept_in_the_address(page: Page)
     expect(page.get_by_role("columnheader", name="Diagnoses")).to_have_attribute("aria-sort", "ascending")
     page.locator("#claims").get_by_role("button", name="Dora Diaz").first.click()
     expect(page.get_by_role("dialog")).to_contain_text("Median of the specialty")
+
+
+COLUMNS = ("Claim", "Status", "Received", "Service", "Patient", "Charge", "Procedures", "Diagnoses", "Site of care",
+           "Provider", "Specialty", "Plan", "Payer")  # fmt: skip
+
+
+def test_every_column_of_the_table_sorts_from_the_keyboard_and_says_so(page: Page) -> None:
+    page.goto("/?tab=claims&columns=" + "+".join(title.lower().replace(" ", "-") for title in COLUMNS))
+    expect_claims(page, 5)
+    expect(page.locator("#claims thead th")).to_have_text(COLUMNS)
+    for title in COLUMNS:
+        header = page.get_by_role("columnheader", name=title, exact=True)
+        for direction in ("ascending", "descending"):
+            header.get_by_role("button").press("Enter")
+            expect(header).to_have_attribute("aria-sort", direction)
+            expect(page.locator("#announcement")).to_have_text(f"Claims 1 to 5 of 5, sorted by {title}, {direction}")
+            expect(header.get_by_role("button")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("sort", "column", "values"),
+    [
+        ("payer_name", "Payer", ["Blue", "CMS"]),
+        ("-payer_name", "Payer", ["CMS", "Blue"]),
+        ("first_hcpcs_code", "Procedures", ["99213", "99214"]),
+    ],
+)
+def test_a_link_opens_the_table_sorted_by_what_a_column_shows(
+    page: Page, sort: str, column: str, values: list[str]
+) -> None:
+    page.goto(f"/?tab=claims&columns=claim+procedures+plan+payer&sort={sort}")
+    expect_claims(page, 5)
+    shown = page.locator(f'#claims td[data-title="{column}"]').all_inner_texts()
+    assert list(dict.fromkeys(text.split()[0] for text in shown)) == values
 
 
 def test_the_pipeline_says_how_far_the_figures_reach_and_what_was_never_done(page: Page) -> None:

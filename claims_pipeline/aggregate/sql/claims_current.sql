@@ -90,6 +90,7 @@ select
     versions.total_charge_amount,
     len(versions.lines) as line_count,
     list_transform(versions.lines, lambda line: line.hcpcs_code) as hcpcs_codes,
+    coalesce(versions.lines[1].hcpcs_code, 'none') as first_hcpcs_code,
     claim_number,
     patient_numbers.patient_number,
     practitioner_number,

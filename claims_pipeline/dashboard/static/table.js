@@ -26,7 +26,7 @@ const COLUMNS = [
     show: (claim) => [element("button", { type: "button", className: "link", "data-person": claim.patient_id,
       "data-key": `patient ${claim.claim_id}`, title: "Open the patient" }, claim.patient_name)] },
   { title: "Charge", sort: "total_charge_amount", show: (claim) => [formatAmount(claim.total_charge_amount)], kind: "number" },
-  { title: "Procedures", show: (claim) => codes(claim.procedures), kind: "code" },
+  { title: "Procedures", sort: "first_hcpcs_code", show: (claim) => codes(claim.procedures), kind: "code" },
   { title: "Diagnoses", sort: "principal_diagnosis_code", show: (claim) => codes(claim.diagnoses), kind: "code" },
   { title: "Site of care", sort: "facility_state",
     show: (claim) => [element("span", { title: named(claim.place_of_service) }, `${claim.facility_city}, ${claim.facility_state}`)] },
@@ -34,8 +34,8 @@ const COLUMNS = [
     show: (claim) => [element("button", { type: "button", className: "link", "data-practitioner": claim.practitioner_id,
       "data-key": `provider ${claim.claim_id}`, title: "Open the provider" }, claim.practitioner_name)] },
   { title: "Specialty", sort: "specialty", isExtra: true, show: (claim) => [specialtyOf(claim.specialty)] },
-  { title: "Plan", isExtra: true, show: (claim) => [claim.plan_name ?? "–"] },
-  { title: "Payer", isExtra: true, show: (claim) => [claim.payer_name ?? "–"] },
+  { title: "Plan", sort: "plan_name", isExtra: true, show: (claim) => [claim.plan_name ?? "–"] },
+  { title: "Payer", sort: "payer_name", isExtra: true, show: (claim) => [claim.payer_name ?? "–"] },
 ];
 const slug = (title) => title.toLowerCase().replaceAll(" ", "-");
 const DEFAULT_COLUMNS = COLUMNS.filter((column) => !column.isExtra).map((column) => slug(column.title)).join(" ");
@@ -62,7 +62,8 @@ export function showColumns(text) {
   if (now.length === shown.length && now.every((column, index) => column === shown[index])) return;
   shown = now;
   table.tHead.rows[0].replaceChildren(...shown.map(({ title, sort, kind = "" }) =>
-    element("th", { role: "columnheader", scope: "col", className: kind, "data-title": title }, sort ? element("button", { type: "button", "data-column": sort }, title) : title)));
+    element("th", { role: "columnheader", scope: "col", className: kind, "data-title": title },
+      element("button", { type: "button", "data-column": sort }, title))));
 }
 
 let pages = {}; // name of a neighboring part -> its address in the API
