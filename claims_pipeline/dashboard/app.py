@@ -41,6 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
     assets = read_assets()
     app.include_router(assets_router(assets, settings))
     _add_page(app, "/", with_addresses(render_page(assets["index.html"].decode()), assets))
+    _add_page(app, "/figures", with_addresses(assets["figures.html"].decode(), assets))
     _add_page(app, "/docs", with_addresses(assets["docs.html"].decode(), assets))
     return app
 

@@ -33,6 +33,7 @@ class Card(BaseModel):
     title: str
     unit: str
     decimals: int = Field(description="Digits after the point that the page shows.")
+    brief: str = Field(description="A few words that stand under the figure; empty for one that needs none.")
     meaning: str
     value: float | int | None = Field(description="Under the filters.")
     current: float | int | None = Field(description="Of the days that are compared.")
@@ -58,6 +59,7 @@ def cards(view: View, filters: Filters) -> Cards:
             title=MEASURES[name].title,
             unit=MEASURES[name].unit,
             decimals=MEASURES[name].decimals,
+            brief=MEASURES[name].brief,
             meaning=MEASURES[name].meaning,
             value=now[name],
             current=chosen.get(name),
@@ -72,6 +74,7 @@ def cards(view: View, filters: Filters) -> Cards:
             title="Share of the top 5%",
             unit="%",
             decimals=1,
+            brief="of the charges, by patient",
             meaning="Share of the charges that the costliest 5% of the patients with charges have.",
             value=now["top_5_percent"],
             current=chosen.get("top_5_percent"),

@@ -20,7 +20,7 @@ class Measure:
         name: in the API.
         title: as a person reads it.
         unit: of the figure.
-        meaning: one sentence for the documentation.
+        meaning: one sentence, on the page and in the documentation.
         sql: over `claims_current`; `{charged}` is the filter that selects the claims whose charges count,
             `{patients}` the number of different patients, `{member_months}` the member months of the days and members
             that are chosen, `{months_chosen}` how many months the days are.
@@ -28,6 +28,7 @@ class Measure:
         why_not_additive: why the figures of the values of a dimension of claims do not add up to the figure of all;
             empty if they do.
         decimals: digits after the point that the page shows, everywhere the same.
+        brief: a few words that stand under the figure on a card of its own.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Measure:
     sql_of_lines: str = ""
     why_not_additive: str = ""
     decimals: int = 0
+    brief: str = ""
 
     @property
     def is_additive(self) -> bool:
@@ -121,6 +123,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "round(median(total_charge_amount) filter ({charged}), 2)::decimal(18, 2)",
                 why_not_additive="Medians cannot be added.",
                 decimals=2,
+                brief="half cost less, half more",
             ),
             Measure(
                 "patient_count",
@@ -147,6 +150,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "round(avg(received_date - claim_start_date), 1)::double",
                 why_not_additive=_AVERAGE,
                 decimals=1,
+                brief="from service, on average",
             ),
             Measure(
                 "member_count",
@@ -170,11 +174,12 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "charge_pmpm",
                 "Charges PMPM",
                 "USD",
-                "Charges for each member and month of coverage.",
+                "Charges per member per month (PMPM): for each member and month of coverage.",
                 "round(coalesce(sum(total_charge_amount) filter ({charged}), 0)::double / {member_months}, 2)",
                 "round(coalesce(sum(charge_amount) filter ({charged}), 0)::double / {member_months}, 2)",
                 why_not_additive=_PER_MEMBER,
                 decimals=2,
+                brief="per member per month",
             ),
             Measure(
                 "claims_per_1000",
@@ -185,6 +190,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "round(count(distinct claim_number) * 12000 / {member_months}, 1)",
                 why_not_additive=_PER_MEMBER,
                 decimals=1,
+                brief="members, in a year",
             ),
             Measure(
                 "not_active_percent",
@@ -194,6 +200,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "round(100 * count(*) filter (where claim_status <> 'active') / nullif(count(*), 0), 1)",
                 why_not_additive="Shares of different totals cannot be added.",
                 decimals=1,
+                brief="of all claims",
             ),
         )
     }

@@ -42,7 +42,7 @@ def _measure_option(measure: Measure) -> str:
     selected = " selected" if measure.name == FIRST_MEASURE else ""
     facts = (
         f'data-unit="{measure.unit}" data-decimals="{measure.decimals}" '
-        f'data-additive="{str(measure.is_additive).lower()}"'
+        f'data-additive="{str(measure.is_additive).lower()}" data-meaning="{escape(measure.meaning)}"'
     )
     return f'<option value="{measure.name}" {facts}{selected}>{escape(measure.title)}</option>'
 

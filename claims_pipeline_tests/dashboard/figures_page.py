@@ -1,10 +1,15 @@
-"""Write the derived tables of the analyst's page: `python -m claims_pipeline_tests.dashboard.figures_page`.
+"""Write what is derived of the analyst's page: `python -m claims_pipeline_tests.dashboard.figures_page`.
 
-They stand in docs/figures.md between `<!-- name -->` and `<!-- end of name -->`.
+The tables stand in docs/figures.md between `<!-- name -->` and `<!-- end of name -->`. The dashboard serves the same
+page as HTML, static/figures.html.
 """
 
+import re
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
+
+from markdown_it import MarkdownIt
 
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.dashboard import anomalies, comparison
@@ -13,11 +18,13 @@ from claims_pipeline.dashboard.charts import CHARTS, periods
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, Dimension
 from claims_pipeline.dashboard.measures import MEASURES, Measure
 
-PAGE = Path(__file__).parents[2] / "docs" / "figures.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "figures.md"
+HTML = ROOT / "claims_pipeline" / "dashboard" / "static" / "figures.html"
 
 
 def with_current_tables(page: str) -> str:
-    """Return the page with its derived parts made anew from the declarations."""
+    """Return the page with its derived parts as the declarations have them."""
     for name, part in PARTS.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, has_begin, rest = page.partition(begin)
@@ -26,6 +33,42 @@ def with_current_tables(page: str) -> str:
         assert has_end, name
         page = f"{before}{begin}\n{part()}\n\n{end}{after}"
     return page
+
+
+def as_html(page: str) -> str:
+    """Return the page as the dashboard serves it: links to other files of docs/ become their names."""
+    text = re.sub(r"<!--.*?-->\n", "", page)
+    text = re.sub(r"\[[^\]]+\]\(([\w/]+\.md)\)", r"`docs/\1`", text)
+    markdown = MarkdownIt().enable("table")
+    tokens = markdown.parse(text)
+    for heading, content in pairwise(tokens):
+        if heading.type == "heading_open":
+            heading.attrSet("id", re.sub(r"[^a-z0-9 ]", "", content.content.lower()).replace(" ", "-"))
+            title = content.content
+        if content.type == "table_open":
+            content.attrSet("aria-label", title)
+    made = markdown.renderer.render(tokens, markdown.options, {})
+    made = re.sub(r"<table (aria-label=.*?)>", r'<div class="scroll" role="region" tabindex="0" \1><table>', made)
+    return FRAME.format(made.replace("</table>", "</table></div>"))
+
+
+FRAME = """<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>Claims dashboard: what each figure means</title>
+    <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
+    <link rel="stylesheet" href="/assets/style.css">
+  </head>
+  <body class="text">
+    <nav aria-label="Dashboard"><a href="/">Dashboard</a></nav>
+    <main>
+{}    </main>
+  </body>
+</html>
+"""
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -109,4 +152,6 @@ PARTS: dict[str, Callable[[], str]] = {
 }
 
 if __name__ == "__main__":
-    PAGE.write_text(with_current_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    current = with_current_tables(PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(current, encoding="utf-8")
+    HTML.write_text(as_html(current), encoding="utf-8")

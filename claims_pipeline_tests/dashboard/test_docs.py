@@ -7,7 +7,7 @@ import pytest
 
 from claims_pipeline.dashboard.charts import CHARTS
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.dashboard.figures_page import PAGE, with_current_tables
+from claims_pipeline_tests.dashboard.figures_page import HTML, PAGE, as_html, with_current_tables
 
 DOCS = (Path(__file__).parents[2] / "docs" / "dashboard.md").read_text(encoding="utf-8")
 
@@ -31,6 +31,7 @@ def test_every_route_is_described(client: httpx.Client) -> None:
 def test_the_meaning_of_each_figure_is_that_of_its_declaration() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page == with_current_tables(page), "make docs"
+    assert HTML.read_text(encoding="utf-8") == as_html(page), "make docs"
 
 
 def test_the_error_shown_is_the_one_that_is_answered(client: httpx.Client) -> None:

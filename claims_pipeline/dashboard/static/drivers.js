@@ -60,7 +60,7 @@ function showRanking({ dimension, measure: name, items, total, value_count, sql 
     return rowOf(dimension, item, bar, `${formatFigure(figure, option.dataset)}${share}`);
   });
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
-  const note = `${firstOf(items.length, value_count, isPeriod(dimension) ? "latest" : "largest")}${instead}${FILTERS_BY_CLICK}`;
+  const note = `${instead}${option.dataset.meaning} ${firstOf(items.length, value_count, isPeriod(dimension) ? "latest" : "largest")}${FILTERS_BY_CLICK}`;
   return showRows(rows, note, takeAway({ dimension, items, sql }, "the ranking"));
 }
 

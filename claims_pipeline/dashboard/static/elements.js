@@ -34,6 +34,12 @@ export function sqlOf(sql, title, text = "SQL") {
     element("pre", { tabIndex: 0 }, sql));
 }
 
+// What a figure means, for whoever asks: from the keyboard, by touch, with a screen reader.
+export function meaningOf(title, meaning) {
+  return element("details", {}, element("summary", { "aria-label": `Meaning of ${title}`, "data-key": `meaning ${title}` }, "Meaning"),
+    element("p", {}, `${meaning} `, element("a", { href: "/figures#the-figures" }, "All figures")));
+}
+
 // A button that saves rows of values as a CSV file; a text that a spreadsheet takes for a formula begins with an apostrophe.
 export function csvOf(name, head, rows) {
   const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);

@@ -9,16 +9,17 @@ export function showFigures(stats, isFilteredByStatus) {
   const statuses = stats.claim_count_by_status.map(
     ({ claim_status, claim_count }) => `${formatCount(claim_count)}\u00a0${claim_status}`);
   const charged = `of ${formatCount(stats.charged_claim_count)} ${list.format(stats.charged_statuses)} claims`;
+  const isRounded = formatLargeAmount(stats.charge_amount) !== formatAmount(stats.charge_amount);
   const figures = [
     ["Claims", formatCount(stats.claim_count), statuses.join(" · ")],
-    ["Charges", formatLargeAmount(stats.charge_amount), charged, formatAmount(stats.charge_amount)],
+    ["Charges", formatLargeAmount(stats.charge_amount), isRounded ? `${formatAmount(stats.charge_amount)} ${charged}` : charged],
     ["Average charge", formatAmount(stats.average_charge_amount), charged],
     ["Patients", formatCount(stats.patient_count), `seen, of a population of ${formatCount(stats.build.population_count)}`],
   ];
   document.getElementById("figures").replaceChildren(
-    ...figures.map(([name, value, note, exact = ""]) =>
+    ...figures.map(([name, value, note]) =>
       element("div", { className: "card" },
-        element("dt", {}, name), element("dd", { className: "figure", title: exact }, value), element("dd", { className: "note" }, note),
+        element("dt", {}, name), element("dd", { className: "figure" }, value), element("dd", { className: "note" }, note),
         element("dd", { className: "change", "data-change": name }))));
   document.getElementById("headline-sql").textContent = stats.sql;
   document.getElementById("scope").textContent = isFilteredByStatus

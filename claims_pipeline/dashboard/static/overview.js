@@ -1,7 +1,7 @@
 // What changed: the cards with their changes, and the split of the change in charges.
 
 import { titleOf } from "./dimensions.js";
-import { element, keepingFocus, sqlOf, valueOf } from "./elements.js";
+import { element, keepingFocus, meaningOf, sqlOf, valueOf } from "./elements.js";
 import { formatAmount, formatCount, formatDays, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
 
 const cards = document.getElementById("cards");
@@ -9,6 +9,8 @@ const EFFECTS = [
   ["members", "Members", "more or fewer member months"], ["use", "Use", "more or fewer services for each member month"],
   ["mix", "Mix", "other services, and such as are new or gone"], ["price", "Price", "other charges for one service"],
 ];
+document.querySelector("#effects dl").append(...EFFECTS.map(([, title, meaning]) =>
+  element("div", {}, element("dt", {}, title), " ", element("dd", {}, meaning))));
 const NO_COMPARISON = "no comparison";
 const NO_CHARGES = "There are no charges, neither in these days nor in those that they are compared with.";
 const SHOWN_VALUES = 12;
@@ -37,10 +39,11 @@ export function showCards({ items, compared }, hasDays) {
   document.getElementById("compared").textContent = comparedDays(compared);
   keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => !ofHeadline.includes(one)).map((one) =>
     element("div", { className: "card" },
-      element("dt", { title: one.meaning }, one.title),
+      element("dt", {}, one.title),
       element("dd", { className: "figure" }, formatFigure(one.value, one)),
+      element("dd", { className: "note" }, one.brief),
       element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.name, [])),
-      element("dd", {}, sqlOf(one.sql, one.title))))));
+      element("dd", { className: "take" }, meaningOf(one.title, one.meaning), sqlOf(one.sql, one.title))))));
   for (const one of ofHeadline) {
     const place = document.querySelector(`#figures [data-change="${one.title}"]`);
     const days = (Date.parse(compared.last_day) - Date.parse(compared.first_day)) / 86_400_000 + 1;
@@ -88,6 +91,7 @@ export function showChanges(changes) {
   document.getElementById("changed-note").textContent = reason
     || `Charges went from ${formatAmount(total.before_amount)} to ${formatAmount(total.after_amount)}. The parts add up to the cent.`;
   document.getElementById("waterfall").replaceChildren(...(reason ? [] : steps(total)));
+  document.getElementById("effects").hidden = Boolean(reason);
   changesTable(document.getElementById("changed"), changes);
 }
 
@@ -111,22 +115,22 @@ export function changesTable(place, { by, items, compared, sql }) {
 // A waterfall: each bar begins where the one before ends.
 function steps({ before_amount, after_amount, effects }) {
   let level = before_amount;
-  const bars = [["Before", "charges of the days before", 0, before_amount, formatAmount(before_amount), "whole"]];
-  for (const [name, title, meaning] of EFFECTS) {
+  const bars = [["Before", 0, before_amount, formatAmount(before_amount), "whole"]];
+  for (const [name, title] of EFFECTS) {
     const next = level + effects[name];
-    bars.push([title, meaning, Math.min(level, next), Math.max(level, next), formatSignedAmount(effects[name]), effects[name] < 0 ? "less" : effects[name] ? "more" : "whole"]);
+    bars.push([title, Math.min(level, next), Math.max(level, next), formatSignedAmount(effects[name]), effects[name] < 0 ? "less" : effects[name] ? "more" : "whole"]);
     level = next;
   }
-  bars.push(["After", "charges of the days compared", 0, after_amount, formatAmount(after_amount), "whole"]);
-  const ends = bars.map(([, , , high]) => high);
-  const lows = bars.slice(1, -1).map(([, , low]) => low);
+  bars.push(["After", 0, after_amount, formatAmount(after_amount), "whole"]);
+  const ends = bars.map(([, , high]) => high);
+  const lows = bars.slice(1, -1).map(([, low]) => low);
   const floor = Math.max(0, Math.min(...lows, before_amount, after_amount) * 2 - Math.max(...ends)); // small changes stay visible
   const width = Math.max(...ends) - floor || 1;
-  return bars.map(([title, meaning, low, high, said, kind]) => {
+  return bars.map(([title, low, high, said, kind]) => {
     const bar = element("span", { className: `step ${kind}` });
     bar.style.setProperty("--from", (Math.max(low, floor) - floor) / width);
     bar.style.setProperty("--size", Math.max((high - Math.max(low, floor)) / width, 0.003));
-    return element("li", { title: meaning }, element("span", {}, title), element("span", { className: "track" }, bar),
+    return element("li", {}, element("span", {}, title), element("span", { className: "track" }, bar),
       element("span", { className: "number" }, said));
   });
 }
