@@ -14,11 +14,13 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from claims_pipeline.errors import ConfigError, Interrupted
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.sending.send import Sender
+from claims_pipeline.signals import SIGNALS as ALL_SIGNALS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,10 +65,64 @@ _CANCELLATION: ContextVar[_Cancellation | None] = ContextVar("_CANCELLATION", de
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in an event loop of its own and return its result, as `asyncio.run`.
 
-    If an asynchronous form of the loader runs in this thread, cancelling that cancels the coroutine.
+    If an asynchronous form of the loader runs in this thread, cancelling that cancels the coroutine. What the handler
+    of a signal raises cancels it too, and is raised once the event loop has ended.
     """
     cancellation = _CANCELLATION.get()
-    return asyncio.run(cancellation.run(work) if cancellation else work)
+    raised: list[BaseException] = []
+
+    async def run() -> T:
+        with _handling_signals_between_callbacks(raised):
+            return await (cancellation.run(work) if cancellation else work)
+
+    try:
+        result = asyncio.run(run())
+    except BaseException:
+        if raised:
+            raise raised[0] from None
+        raise
+    if raised:  # it came too late to cancel anything
+        raise raised[0]
+    return result
+
+
+@contextmanager
+def _handling_signals_between_callbacks(raised: list[BaseException]) -> Iterator[None]:
+    """Call the handlers of signals in callbacks of the event loop; append what one raises, and cancel the task.
+
+    A handler that Python calls between two lines of the event loop, and that raises there, can lose the callback that
+    a task waits for: the loop then never ends. A second signal calls its handler at once nevertheless, in case
+    something blocks the event loop.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop, task = asyncio.get_running_loop(), cast("asyncio.Task[Any]", asyncio.current_task())
+    before = {number: handler for number in ALL_SIGNALS if callable(handler := signal.getsignal(number))}
+    pending: set[int] = set()
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        if pending:
+            before[signal.Signals(number)](number, frame)
+        pending.add(number)
+        loop.call_soon_threadsafe(call_handler, number)
+
+    def call_handler(number: int) -> None:
+        try:
+            before[signal.Signals(number)](number, None)
+        except BaseException as error:  # noqa: BLE001  # run_to_end raises it
+            raised.append(error)
+            task.cancel()
+        else:
+            pending.discard(number)
+
+    for number in before:
+        signal.signal(number, receive)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def require_no_event_loop(name: str) -> None:

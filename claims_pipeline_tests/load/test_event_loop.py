@@ -172,6 +172,75 @@ def test_a_signal_ends_a_load_that_does_not_send_with_an_error_that_names_it(num
 
 
 @pytest.mark.usefixtures("handlers")
+def test_a_signal_in_a_callback_that_a_task_waits_for_loses_no_callback() -> None:
+    lost = []
+
+    async def closing_late() -> None:
+        loop = asyncio.get_running_loop()
+        closed = loop.create_future()
+
+        def close() -> None:
+            signal.raise_signal(signal.SIGINT)
+            closed.set_result(None)
+
+        def give_up() -> None:
+            lost.append("close")
+            closed.set_result(None)
+
+        loop.call_soon(close)
+        end = loop.call_later(5, give_up)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await closed
+            end.cancel()
+
+    with pytest.raises(Interrupted, match="interrupted by SIGINT"), ending_on_interrupt():
+        run_to_end(closing_late())
+
+    assert lost == []
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_signal_in_the_last_moment_is_not_lost() -> None:
+    async def signalled() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted, match="interrupted by SIGINT"), ending_on_interrupt():
+        run_to_end(signalled())
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_second_signal_ends_work_that_blocks_the_event_loop() -> None:
+    async def blocking() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("the second signal was not handled")
+
+    with pytest.raises(Interrupted, match="interrupted by SIGINT"), ending_on_interrupt():
+        run_to_end(blocking())
+
+
+def test_a_handler_that_raises_nothing_leaves_the_work_alone(handlers: list[Any]) -> None:
+    seen: list[int] = []
+
+    async def signalled_twice() -> str:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return "done"
+
+    signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        assert run_to_end(signalled_twice()) == "done"
+    finally:
+        signal.signal(signal.SIGTERM, handlers[SIGNALS.index(signal.SIGTERM)])
+
+    assert seen == [signal.SIGTERM, signal.SIGTERM]
+
+
+@pytest.mark.usefixtures("handlers")
 def test_an_error_without_a_signal_stays_what_it_is() -> None:
     with pytest.raises(DataError, match="no room"), ending_on_interrupt():
         raise DataError("no room")
