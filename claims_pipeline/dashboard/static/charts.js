@@ -38,7 +38,7 @@ export function askForCharts(filters, choices, signal, { onlyChoices = false } =
 let loading = null;
 
 // Vega takes longer to start than the first screen, so it starts after it, and only where there are charts.
-function loadVega() {
+export function loadVega() {
   loading ??= new Promise((resolve, reject) => {
     const src = new URL("vega.js", import.meta.url).href;
     const onerror = () => {
@@ -158,7 +158,7 @@ function letWalkIn(plot, chooses, focused) {
   if (chooses?.dimension === "claim") letWalk(plot, chooses.column, focused);
 }
 
-function theme(hasChoices) {
+export function theme(hasChoices) {
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
   const labels = { labelColor: color("muted"), titleColor: color("muted"), labelFontSize: 12 };

@@ -5,6 +5,7 @@ import { dimensionOf, filteredBy, FIRST_DIMENSION, isPeriod, titleOf } from "./d
 import { element, keepingFocus, takeAway } from "./elements.js";
 import { formatAmount, formatCount, formatFigure, formatPercent, formatSignedAmount, formatSignedPercent } from "./format.js";
 import { changesTable, comparedDays } from "./overview.js";
+import { picturesOf } from "./pictures.js";
 
 const by = document.getElementById("by");
 const measure = document.getElementById("measure");
@@ -51,17 +52,22 @@ function showRanking({ dimension, measure: name, items, total, value_count, sql 
   if (!items.length) return showNone(NO_CLAIMS);
   const option = measure.querySelector(`option[value="${name}"]`);
   const most = Math.max(...items.map(({ figures }) => figures[name] ?? 0), 0);
+  const drawn = [];
   const isAdditive = option.dataset.additive === "true";
   const rows = items.map((item) => {
     const figure = item.figures[name];
     const bar = element("span", { className: "measure" });
     bar.style.setProperty("--share", most ? Math.max(figure ?? 0, 0) / most : 0);
     const share = isAdditive && total[name] ? ` · ${formatPercent(figure / total[name])}` : "";
-    return rowOf(dimension, item, bar, `${formatFigure(figure, option.dataset)}${share}`);
+    const said = `${formatFigure(figure, option.dataset)}${share}`;
+    drawn.push({ name: item.label, from: 0, to: Math.max(figure ?? 0, 0), said, kind: "rank" });
+    return rowOf(dimension, item, bar, said);
   });
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
   const note = `${instead}${option.dataset.meaning} ${firstOf(items.length, value_count, isPeriod(dimension) ? "latest" : "largest")}${FILTERS_BY_CLICK}`;
-  return showRows(rows, note, takeAway({ dimension, items, sql }, "the ranking"));
+  const away = takeAway({ dimension, items, sql }, "the ranking");
+  away.append(pictureOf(dimension, option.textContent, option.dataset.meaning, drawn));
+  return showRows(rows, note, away);
 }
 
 function showRankingByChange({ by: dimension, compared, items, total, sql }) {
@@ -74,7 +80,17 @@ function showRankingByChange({ by: dimension, compared, items, total, sql }) {
   const rows = shown.map((item) => rowOf(dimension, item, divergingBar(item.figures.change_amount, low, high), changeInWords(item.figures)));
   const note = `${comparedDays(compared)} Charges went from ${formatAmount(total.before_amount)} to ${formatAmount(total.after_amount)}. `
     + `${firstOf(shown.length, changes.length, "largest")}${FILTERS_BY_CLICK}`;
-  return showRows(rows, note, takeAway({ dimension, items: changes, sql }, "the ranking"));
+  const drawn = shown.map(({ label, figures }) => {
+    const change = figures.change_amount;
+    return { name: label, from: Math.min(change, 0), to: Math.max(change, 0), said: changeInWords(figures), kind: change < 0 ? "less" : "more" };
+  });
+  const away = takeAway({ dimension, items: changes, sql }, "the ranking");
+  away.append(pictureOf(dimension, "Change in charges", comparedDays(compared), drawn, low));
+  return showRows(rows, note, away);
+}
+
+function pictureOf(dimension, title, subtitle, drawn, floor = 0) {
+  return picturesOf(`claims-by-${dimension.replaceAll("_", "-")}`, `${title} by ${titleOf(dimension).toLowerCase()}`, subtitle, drawn, floor);
 }
 
 function withChange({ value, label, before_amount, after_amount }) {

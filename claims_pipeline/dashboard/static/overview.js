@@ -3,6 +3,7 @@
 import { titleOf } from "./dimensions.js";
 import { element, keepingFocus, meaningOf, sqlOf, valueOf } from "./elements.js";
 import { formatAmount, formatCount, formatDays, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
+import { picturesOf } from "./pictures.js";
 
 const cards = document.getElementById("cards");
 const EFFECTS = [
@@ -88,9 +89,10 @@ export function showChanges(changes) {
   const { total, compared } = changes;
   const reason = compared.reason || (total.before_amount || total.after_amount ? "" : NO_CHARGES);
   document.querySelector(".two").classList.toggle("short", Boolean(reason));
+  const floor = reason ? null : showSteps(total, compared);
   document.getElementById("changed-note").textContent = reason
-    || `Charges went from ${formatAmount(total.before_amount)} to ${formatAmount(total.after_amount)}. The parts add up to the cent.`;
-  document.getElementById("waterfall").replaceChildren(...(reason ? [] : steps(total)));
+    || `Charges went from ${formatAmount(total.before_amount)} to ${formatAmount(total.after_amount)}. The parts add up to the cent.${beginAt(floor)}`;
+  if (reason) for (const id of ["waterfall", "waterfall-pictures"]) document.getElementById(id).replaceChildren();
   document.getElementById("effects").hidden = Boolean(reason);
   changesTable(document.getElementById("changed"), changes);
 }
@@ -112,25 +114,32 @@ export function changesTable(place, { by, items, compared, sql }) {
     element("p", { className: "note" }, more), sqlOf(sql, "what changed")));
 }
 
-// A waterfall: each bar begins where the one before ends.
-function steps({ before_amount, after_amount, effects }) {
+const beginAt = (floor) => (floor ? ` Bars begin at ${formatAmount(floor)}.` : "");
+
+// Shows a waterfall: each bar begins where the one before ends. Returns the amount where the scale begins.
+function showSteps({ before_amount, after_amount, effects }, compared) {
+  const pictures = document.getElementById("waterfall-pictures");
+  const whole = (name, amount) => ({ name, from: 0, to: amount, said: formatAmount(amount), kind: "whole" });
   let level = before_amount;
-  const bars = [["Before", 0, before_amount, formatAmount(before_amount), "whole"]];
-  for (const [name, title] of EFFECTS) {
-    const next = level + effects[name];
-    bars.push([title, Math.min(level, next), Math.max(level, next), formatSignedAmount(effects[name]), effects[name] < 0 ? "less" : effects[name] ? "more" : "whole"]);
-    level = next;
-  }
-  bars.push(["After", 0, after_amount, formatAmount(after_amount), "whole"]);
-  const ends = bars.map(([, , high]) => high);
-  const lows = bars.slice(1, -1).map(([, low]) => low);
-  const floor = Math.max(0, Math.min(...lows, before_amount, after_amount) * 2 - Math.max(...ends)); // small changes stay visible
-  const width = Math.max(...ends) - floor || 1;
-  return bars.map(([title, low, high, said, kind]) => {
-    const bar = element("span", { className: `step ${kind}` });
-    bar.style.setProperty("--from", (Math.max(low, floor) - floor) / width);
-    bar.style.setProperty("--size", Math.max((high - Math.max(low, floor)) / width, 0.003));
-    return element("li", {}, element("span", {}, title), element("span", { className: "track" }, bar),
-      element("span", { className: "number" }, said));
+  const parts = EFFECTS.map(([effect, name]) => {
+    const change = effects[effect];
+    const [start, end] = [level, level += change];
+    return { name, from: Math.min(start, end), to: Math.max(start, end), said: formatSignedAmount(change), kind: change < 0 ? "less" : change ? "more" : "whole" };
   });
+  const bars = [whole("Before", before_amount), ...parts, whole("After", after_amount)];
+  const most = Math.max(...bars.map(({ to }) => to));
+  const least = Math.min(...parts.map(({ from }) => from), before_amount, after_amount);
+  const floor = Math.max(0, Math.round(least * 2 - most)); // small changes stay visible
+  document.getElementById("waterfall").replaceChildren(...bars.map((bar) => stepOf(bar, floor, most - floor || 1)));
+  keepingFocus(pictures, () => pictures.replaceChildren(picturesOf("what-changed", "What changed", `${comparedDays(compared)}${beginAt(floor)}`, bars, floor)));
+  return floor;
+}
+
+function stepOf({ name, from, to, said, kind }, floor, width) {
+  const start = Math.max(from, floor);
+  const bar = element("span", { className: `step ${kind}` });
+  bar.style.setProperty("--from", (start - floor) / width);
+  bar.style.setProperty("--size", Math.max((to - start) / width, 0.003));
+  return element("li", {}, element("span", {}, name), element("span", { className: "track" }, bar),
+    element("span", { className: "number" }, said));
 }
