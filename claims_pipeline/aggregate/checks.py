@@ -39,49 +39,54 @@ def _unique_keys() -> Iterator[Check]:
 
 
 _ACTIVE = "filter (where claim_status = 'active')"
-_SUMS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+_SUMS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "claim_lines": (
         "claims_current",
+        "Lines and claims that have lines",
         ("count(*)", "count(distinct claim_number)"),  # a total that is not the sum of its lines is the lake's fault
         ("sum(line_count)", "count(*) filter (line_count > 0)"),
     ),
     "claims_by_day": (
         "claims_current",
+        "Claims, charges and charges of active claims",
         ("sum(claim_count)", "sum(charge_amount)", f"sum(charge_amount) {_ACTIVE}"),
         ("count(*)", "sum(total_charge_amount)", f"sum(total_charge_amount) {_ACTIVE}"),
     ),
     "procedures_by_day": (
         "claim_lines",
+        "Lines, units and charges",
         ("sum(line_count)", "sum(unit_count)", "sum(charge_amount)"),
         ("count(*)", "sum(unit_count)", "sum(charge_amount)"),
     ),
     "procedures": (
         "claim_lines",
+        "Lines, units and charges of active claims",
         ("sum(line_count)", "sum(unit_count)", "sum(active_charge_amount)"),
         ("count(*)", "sum(unit_count)", f"sum(charge_amount) {_ACTIVE}"),
     ),
-    "member_months": ("member_spans", ("sum(member_count)",), ("sum(month_count)",)),
+    "member_months": ("member_spans", "Member months", ("sum(member_count)",), ("sum(month_count)",)),
     **dict.fromkeys(
         ("patient_totals", "diagnoses", "providers", "locations", "plans", "demographics", "run_out"),
         (
             "claims_current",
+            "Claims and charges of active claims",
             ("sum(claim_count)", "sum(active_charge_amount)"),
             ("count(*)", f"sum(total_charge_amount) {_ACTIVE}"),
         ),
     ),
 }
-"""By model: the model that it is made of, its own sums, and those of the other, one by one equal."""
+"""By model: the model that it is made of, what is summed, its own sums, and those of the other, one by one equal."""
 
 
 def _sums() -> Iterator[Check]:
     def select(model: str, sums: tuple[str, ...]) -> str:
         return f"select {', '.join(f'coalesce({one}, 0)' for one in sums)} from {model}"
 
-    for model, (other, sums, sums_of_other) in _SUMS.items():
+    for model, (other, summed, sums, sums_of_other) in _SUMS.items():
         yield Check(
             f"{model}_adds_up",
             model,
-            f"Its sums are those of {other}.",
+            f"{summed} add up to those of {other}.",
             f"{select(model, sums)} except {select(other, sums_of_other)}",
         )
 

@@ -127,14 +127,14 @@ def get_concentration(view: CurrentView, filters: Annotated[Filters, Query()]) -
 
 @router.get("/api/pipeline", tags=["service"], summary="What the pipeline did last")
 def get_pipeline(request: Request, view: CurrentView) -> Pipeline:
-    """Return the newest report of each kind of run, the days behind, and what the FHIR server holds."""
+    """Return the newest report of each kind of run, the days behind, and the lake against the FHIR server."""
     return pipeline(view, request.app.state.settings)
 
 
 @router.get("/api/pipeline/model-checks", tags=["service"], summary="Checks of the tables of this build")
-def get_model_checks(view: CurrentView) -> list[CheckResult]:
+def get_model_checks(request: Request, view: CurrentView) -> list[CheckResult]:
     """Run the checks of the tables, which Dagster runs too: unique keys, sums that agree, ids that exist."""
-    return model_checks(view)
+    return model_checks(view, request.app.state.settings)
 
 
 @router.get("/api/anomalies", tags=["figures"], summary="Unusual days and weeks")

@@ -10,6 +10,9 @@ from pydantic import AwareDatetime, BaseModel, Field
 from claims_pipeline import quality
 from claims_pipeline.aggregate import CHECKS
 from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.held import Held, held
+from claims_pipeline.lake import Lake
+from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings, yesterday
 
 OTHER_SHAPES = (AttributeError, KeyError, TypeError, ValueError)
@@ -39,16 +42,6 @@ class Step(BaseModel):
     dagster_url: str = Field(description="The asset that does the same in the Dagster UI, or its checks.")
 
 
-class Held(BaseModel):
-    """Resources of one type, as the newest comparison with the FHIR server counted them."""
-
-    resource_type: str
-    ledger: int = Field(description="What the loader's ledger says that the server holds.")
-    server: int
-    missing: int | None = Field(description="Null unless each resource was looked at.")
-    changed: int | None = Field(description="Null unless each resource was looked at.")
-
-
 class CheckResult(BaseModel):
     """What one check found."""
 
@@ -57,6 +50,7 @@ class CheckResult(BaseModel):
     meaning: str
     finding_count: int = Field(description="Rows that fail it.")
     blocks: bool = Field(description="Whether a row of the lake that fails is kept from the FHIR server.")
+    dagster_url: str = Field(description="The same check in the Dagster UI.")
 
 
 class Pipeline(BaseModel):
@@ -66,23 +60,31 @@ class Pipeline(BaseModel):
     days_behind: int = Field(description="From there to yesterday.")
     steps: list[Step]
     checks: list[CheckResult] = Field(description="Of the newest `claims quality`, those with findings first.")
-    held: list[Held] = Field(description="Of the newest `claims reconcile`; empty where there is none.")
+    held: list[Held] = Field(description="By resource type, the lake against the newest `claims reconcile`.")
     dagster_url: str
 
 
 def pipeline(view: View, settings: Settings) -> Pipeline:
     """Return the newest report of each kind, and the days by which the aggregates are behind."""
     newest = {kind: _newest(settings.runs_path, kind) for kind in KINDS}
-    dagster_url = f"http://127.0.0.1:{settings.dagster_port}"
+    dagster_url = _dagster_url(settings)
     last_day = view.built_from.last_day
     return Pipeline(
         last_day=last_day,
         days_behind=max(0, (yesterday() - last_day).days),
         steps=[_step(kind, report, dagster_url) for kind, report in newest.items()],
-        checks=_checks(newest["quality"]),
-        held=_held(newest["reconcile"]),
+        checks=_checks(newest["quality"], dagster_url),
+        held=held(view, Lake(settings.lake_path), loaded=newest["load"], compared=newest["reconcile"]),
         dagster_url=dagster_url,
     )
+
+
+def _dagster_url(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.dagster_port}"
+
+
+def _check_url(dagster_url: str, asset: str, check: str) -> str:
+    return f"{dagster_url}/assets/{asset}?view=checks&checkDetail={check}"
 
 
 def _newest(folder: Path, kind: Kind) -> dict[str, Any] | None:
@@ -121,20 +123,27 @@ def _step(kind: Kind, report: dict[str, Any] | None, dagster_url: str) -> Step:
         return step.model_copy(update={"state": "bad", "summary": unread})
 
 
-def _checks(report: dict[str, Any] | None) -> list[CheckResult]:
+def _checks(report: dict[str, Any] | None, dagster_url: str) -> list[CheckResult]:
     """Return what a report of the checks of the lake's rows counts; a check that it does not know is left out."""
     counts = (report or {}).get("checks")
     if not isinstance(counts, dict):
         return []
     results = [
-        CheckResult(name=one.name, of="lake", meaning=one.meaning, finding_count=counts[one.name], blocks=one.blocks)
+        CheckResult(
+            name=one.name,
+            of="lake",
+            meaning=one.meaning,
+            finding_count=counts[one.name],
+            blocks=one.blocks,
+            dagster_url=_check_url(dagster_url, CLAIMS.name, one.name),
+        )
         for one in quality.CHECKS
         if isinstance(counts.get(one.name), int)
     ]
     return sorted(results, key=lambda one: -one.finding_count)
 
 
-def model_checks(view: View) -> list[CheckResult]:
+def model_checks(view: View, settings: Settings) -> list[CheckResult]:
     """Return what the checks of the build's tables find, the same that Dagster runs, those with findings first."""
     results = [
         CheckResult(
@@ -143,20 +152,11 @@ def model_checks(view: View) -> list[CheckResult]:
             meaning=one.meaning,
             finding_count=view.select_remembered(f"select count(*) as n from ({one.sql})")[0]["n"],
             blocks=False,
+            dagster_url=_check_url(_dagster_url(settings), one.model, one.name),
         )
         for one in CHECKS
     ]
     return sorted(results, key=lambda one: -one.finding_count)
-
-
-def _held(compared: dict[str, Any] | None) -> list[Held]:
-    """Return what a report of a comparison counts; nothing if there is none, or one of another version."""
-    try:
-        by_type = sorted((compared or {"by_type": {}})["by_type"].items())
-        names = ("ledger", "server", "missing", "changed")
-        return [Held(resource_type=name, **{one: counts[one] for one in names}) for name, counts in by_type]
-    except OTHER_SHAPES:
-        return []
 
 
 def _of_generate(report: dict[str, Any]) -> tuple[bool, str]:

@@ -5,7 +5,7 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import duckdb
 import httpx
@@ -39,6 +39,17 @@ def client(settings: Settings, start: Start) -> httpx.Client:
     return start(create_app(settings))
 
 
+CHECKS_IN_DAGSTER = {(key.asset_key.to_user_string(), key.name) for key in defs.resolve_asset_graph().asset_check_keys}
+
+
+def check_in_dagster(check: dict[str, Any]) -> tuple[str, str]:
+    """Return the asset and the check that the link of a check leads to."""
+    address = urlsplit(check["dagster_url"])
+    query = parse_qs(address.query)
+    assert query["view"] == ["checks"]
+    return address.path.removeprefix("/assets/"), query["checkDetail"][0]
+
+
 def steps(client: httpx.Client) -> dict[str, dict[str, Any]]:
     return {one["kind"]: one for one in client.get("/api/pipeline").json()["steps"]}
 
@@ -54,7 +65,7 @@ def test_without_a_report_each_step_names_its_command(client: httpx.Client) -> N
         assert f"{address.scheme}://{address.netloc}" == answer["dagster_url"]
         assert address.path.removeprefix("/assets/") in assets
     assert answer["days_behind"] == (yesterday() - FEB_3) / timedelta(days=1)
-    assert answer["held"] == []
+    assert {one["ledger"] for one in answer["held"]} == {None}
 
 
 def test_the_newest_report_of_each_kind_counts(settings: Settings, client: httpx.Client) -> None:
@@ -75,8 +86,9 @@ def test_the_newest_report_of_each_kind_counts(settings: Settings, client: httpx
     assert found["load"]["summary"] == "4 created, 1 updated, 0 unchanged, 1 rejected, 0 failed"
     assert found["reconcile"]["state"] == "bad"
     assert found["reconcile"]["summary"] == "8 resources loaded, 0 missing on the server, 1 changed"
-    assert client.get("/api/pipeline").json()["held"][0] == {
-        "resource_type": "Claim",
+    [claims] = [one for one in client.get("/api/pipeline").json()["held"] if one["resource_type"] == "Claim"]
+    assert {name: claims[name] for name in ("lake", "ledger", "server", "missing", "changed")} == {
+        "lake": 5,
         "ledger": 5,
         "server": 6,
         "missing": 0,
@@ -110,6 +122,7 @@ def test_the_checks_of_the_newest_report_are_listed_those_with_findings_first(
         ("unique_ids", 0, True),
     ]
     assert all(one["meaning"] for one in checks)
+    assert {check_in_dagster(one) for one in checks} <= CHECKS_IN_DAGSTER
 
 
 @pytest.mark.heavy
@@ -117,10 +130,12 @@ def test_the_checks_of_the_tables_run_on_the_build_that_is_shown(settings: Setti
     with duckdb.connect(settings.analytics_path) as connection:
         connection.execute("insert into plans select * from plans where claim_count > 0 limit 1")
 
-    failing = {one["name"]: one["finding_count"] for one in client.get("/api/pipeline/model-checks").json()}
+    checks = client.get("/api/pipeline/model-checks").json()
+    failing = {one["name"]: one["finding_count"] for one in checks}
 
     assert {name for name, count in failing.items() if count} == {"plans_has_unique_keys", "plans_adds_up"}
     assert len(failing) == len(aggregate.CHECKS)
+    assert {check_in_dagster(one) for one in checks} <= CHECKS_IN_DAGSTER
 
 
 def test_a_dry_run_and_an_unreadable_file_are_passed_over(settings: Settings, client: httpx.Client) -> None:
@@ -155,4 +170,4 @@ def test_the_report_of_another_version_is_no_error(
     step = steps(client)[kind]
 
     assert (step["state"], step["summary"]) == ("bad", f"The report of another version cannot be read: claims {kind}")
-    assert client.get("/api/pipeline").json()["held"] == []
+    assert {one["ledger"] for one in client.get("/api/pipeline").json()["held"]} == {None}

@@ -2,7 +2,7 @@
 
 import { ask, isAborted, orProblem } from "./api.js";
 import { drawFrame, frameOf } from "./charts.js";
-import { announce, element, keepingFocus, sqlOf, tableOf } from "./elements.js";
+import { announce, element, keepingFocus, linkTo, sqlOf, tableOf } from "./elements.js";
 import { capitalised, formatAmount, formatCount, formatDay, formatDays, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
 
 const dialog = document.getElementById("detail");
@@ -179,7 +179,7 @@ const filterBy = (name, value, label) =>
   element("p", {}, element("button", { type: "button", "data-only": name, "data-value": value }, label));
 
 const onServer = (url) => element("p", { className: "note" }, "On the FHIR server, if it is loaded: ",
-  element("a", { href: url, rel: "noreferrer" }, url));
+  linkTo(url, url));
 
 // The FHIR resource is asked for when its part is opened.
 function fhirOf(path) {

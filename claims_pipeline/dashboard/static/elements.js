@@ -10,6 +10,16 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+const THIS_MACHINE = ["127.0.0.1", "localhost", "[::1]"];
+
+// A link to a service. The dashboard knows those of its own machine as 127.0.0.1, which is another machine for a reader
+// elsewhere: there it is a text.
+export function linkTo(address, text, properties = {}) {
+  const isThere = !THIS_MACHINE.includes(new URL(address).hostname) || THIS_MACHINE.includes(location.hostname);
+  return isThere ? element("a", { href: address, rel: "noreferrer", ...properties }, text)
+    : element("span", {}, text === address ? `${address} (on the machine of the dashboard)` : text);
+}
+
 // Says a text to a screen reader.
 export function announce(text) {
   document.getElementById("announcement").textContent = text;

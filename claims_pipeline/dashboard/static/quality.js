@@ -1,7 +1,7 @@
-// The tab Pipeline and quality: what the pipeline did last, and what the FHIR server holds.
+// The tab Pipeline and quality: what the pipeline did last, its checks, and the lake against the FHIR server.
 
 import { ask } from "./api.js";
-import { element, keepingFocus, tableOf } from "./elements.js";
+import { element, keepingFocus, linkTo, tableOf } from "./elements.js";
 import { capitalised, formatCount, formatDay, formatMoment, inWords } from "./format.js";
 
 const STATES = { good: "Good", bad: "Look at it", never: "No report" };
@@ -12,24 +12,33 @@ export function showPipeline({ last_day, days_behind, steps, checks, held, dagst
     : `The figures reach to ${formatDay(last_day)}; nothing is behind.`;
   const rows = steps.map(({ title, command, finished_at, state, summary, dagster_url }) => [
     title, element("span", { className: `state ${state}` }, STATES[state]), finished_at ? formatMoment(finished_at) : "–", finished_at ? summary : "–",
-    element("code", {}, command), element("a", { href: dagster_url, "aria-label": `Dagster: ${title}` }, "Dagster")]);
+    element("code", {}, command), linkTo(dagster_url, "Dagster", { "aria-label": `Dagster: ${title}` })]);
   const place = document.getElementById("steps");
   keepingFocus(place, () => place.replaceChildren(tableOf(["Step", "State", "Finished", "Result", "Command", "Also in"], rows)));
   document.getElementById("row-checks").replaceChildren(checks.length ? tableOfChecks(checks)
     : element("p", { className: "empty" }, "The lake's rows were not checked yet: run ", element("code", {}, "claims quality"), "."));
+  showHeld(held, steps.find(({ kind }) => kind === "reconcile").finished_at);
+  document.getElementById("dagster").replaceChildren(linkTo(dagster_url, dagster_url));
+}
+
+function showHeld(held, comparedAt) {
   const counted = (value) => (value === null ? "–" : formatCount(value));
-  document.getElementById("held").replaceChildren(held.length
-    ? tableOf(["Resource type", "Loaded", "On the server", "Missing", "Changed"], held.map((one) =>
-      [one.resource_type, counted(one.ledger), counted(one.server), counted(one.missing), counted(one.changed)]), { isNumeric: true })
-    : element("p", { className: "empty" }, "The FHIR server was not compared yet: run ", element("code", {}, "claims reconcile --deep"), "."));
-  document.getElementById("dagster").href = dagster_url;
+  document.getElementById("compared-at").textContent = comparedAt ? `Compared ${formatMoment(comparedAt)}.` : "";
+  document.getElementById("held").replaceChildren(tableOf(["Resource type", "Difference", "Lake", "Ledger", "FHIR server"], held.map((one) =>
+    [one.resource_type, differencesOf(one), counted(one.lake), counted(one.ledger), counted(one.server)]), { isNumeric: true, textColumns: 2 }));
+}
+
+function differencesOf({ differences, missing }) {
+  if (!differences.length) return element("span", { className: "state good" }, missing === null ? "The same number" : "The same resources");
+  return element("div", {}, ...differences.map(({ text, command }) => element("div", {},
+    element("span", { className: `state ${command ? "warn" : "never"}` }, text), ...(command ? [" Try: ", element("code", {}, command)] : []))));
 }
 
 function tableOfChecks(checks) {
   const state = (one) => (one.finding_count ? element("span", { className: `state ${one.blocks ? "bad" : "warn"}` }, one.blocks ? "Fails" : "Warning")
     : element("span", { className: "state good" }, "Passes"));
   return tableOf(["Check", "State", "Rows that fail", "Rule"], checks.map((one) =>
-    [inWords(one.name), state(one), formatCount(one.finding_count), one.meaning]));
+    [linkTo(one.dagster_url, inWords(one.name), { title: "In Dagster" }), state(one), formatCount(one.finding_count), one.meaning]));
 }
 
 // The checks of the tables take a second or more: they run when a person asks for them.
