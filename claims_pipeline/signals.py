@@ -15,6 +15,9 @@ from types import FrameType
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Ctrl-C, `kill`, and a terminal that was closed."""
 
+_ignored: set[int] = set()
+"""Signals that this process ignored when `ending_like_ctrl_c` began, while it lasts."""
+
 LAUNCHER = (
     "import os, signal, sys\n"
     "for number in map(int, sys.argv[1].split(',')): signal.signal(number, signal.SIG_DFL)\n"
@@ -43,6 +46,11 @@ def with_default_signals(command: Sequence[str | Path]) -> Sequence[str | Path]:
     return [sys.executable, "-I", "-S", "-c", LAUNCHER, ",".join(ignored), *command]
 
 
+def is_ignored(number: signal.Signals) -> bool:
+    """Tell whether this process is to ignore a signal, as a program in the background of a script ignores SIGINT."""
+    return number in _ignored or signal.getsignal(number) is signal.SIG_IGN
+
+
 @contextmanager
 def handlers_restored() -> Iterator[None]:
     """Restore the signal handlers after a `with` block that changes them, as a run of Dagster does."""
@@ -65,7 +73,7 @@ def ending_like_ctrl_c() -> Iterator[None]:
     One handler tells the signals apart, because Dagster gives SIGTERM the handler of SIGINT: where SIGINT is ignored,
     as in the background of a script, SIGTERM still ends the block.
     """
-    ignored = {number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN}
+    ignored = {number for number in SIGNALS if is_ignored(number)}
 
     def end(number: int, _: FrameType | None) -> None:
         if number not in ignored:
@@ -74,7 +82,11 @@ def ending_like_ctrl_c() -> Iterator[None]:
     with handlers_restored(), _no_traceback_of_it():
         for number in SIGNALS:
             signal.signal(number, end)
-        yield
+        _ignored.update(ignored)
+        try:
+            yield
+        finally:
+            _ignored.difference_update(ignored)
 
 
 @contextmanager

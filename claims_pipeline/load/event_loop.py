@@ -21,6 +21,7 @@ from claims_pipeline.errors import ConfigError, Interrupted
 from claims_pipeline.load.progress import OnProgress, Progress, silent
 from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.signals import SIGNALS as ALL_SIGNALS
+from claims_pipeline.signals import is_ignored
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -180,7 +181,8 @@ def in_thread(function: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
 def ending_on_interrupt() -> Iterator[None]:
     """Raise `Interrupted` at the first signal, so that the block can remove its temporary files.
 
-    In another thread than the main one, where Python cannot catch signals, this changes nothing.
+    A signal that the program ignores stays ignored. In another thread than the main one, where Python cannot catch
+    signals, this changes nothing.
 
     Raises:
         Interrupted: a signal came.
@@ -195,7 +197,7 @@ def ending_on_interrupt() -> Iterator[None]:
         signals.append(signal.Signals(number).name)
         raise KeyboardInterrupt  # event loops let it through; DuckDB turns it into an error of its own
 
-    before = {number: signal.signal(number, end) for number in SIGNALS}
+    before = {number: signal.signal(number, end) for number in SIGNALS if not is_ignored(number)}
     try:
         yield
     except BaseException as error:
@@ -211,7 +213,8 @@ def ending_on_interrupt() -> Iterator[None]:
 def stopping_on_interrupt(sender: Sender) -> Iterator[None]:
     """Stop the sender at the first signal while the block runs; a second one ends the program at once.
 
-    In another thread than the main one, and on Windows, this changes nothing.
+    A signal that the program ignores stays ignored. In another thread than the main one, and on Windows, this changes
+    nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -229,7 +232,7 @@ def stopping_on_interrupt(sender: Sender) -> Iterator[None]:
 
     before = {}
     with suppress(NotImplementedError):
-        for number in SIGNALS:
+        for number in (one for one in SIGNALS if not is_ignored(one)):
             handler = signal.getsignal(number)
             loop.add_signal_handler(number, stop, number)
             before[number] = handler

@@ -28,6 +28,7 @@ from claims_pipeline.load.sending.client import connect
 from claims_pipeline.load.sending.in_flight import InFlightLimit
 from claims_pipeline.load.sending.send import Sender
 from claims_pipeline.settings import Settings
+from claims_pipeline.signals import ending_like_ctrl_c, handlers_restored
 
 NOBODY = "http://127.0.0.1:1/fhir"
 
@@ -262,6 +263,23 @@ def test_a_signal_stops_a_load_that_sends_and_the_next_one_is_not_caught(
             return sender.stopped
 
     assert str(asyncio.run(sending())).startswith(f"interrupted by {number.name}")
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_load_in_the_background_of_a_script_ignores_what_the_script_ignores(fake_target: Settings) -> None:
+    async def sending() -> ClaimsPipelineError | None:
+        async with connect(fake_target) as client:
+            sender = Sender(client, InFlightLimit(1), patience_seconds=1, largest=1)
+            with stopping_on_interrupt(sender):
+                signal.raise_signal(signal.SIGINT)
+                await asyncio.sleep(0.01)
+            return sender.stopped
+
+    with handlers_restored():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with ending_like_ctrl_c(), ending_on_interrupt():
+            signal.raise_signal(signal.SIGINT)
+            assert run_to_end(sending()) is None
 
 
 def test_in_another_thread_signals_are_left_to_the_main_one(fake_target: Settings, handlers: list[Any]) -> None:
