@@ -1,6 +1,7 @@
 """The headline cards: a figure under the filters, and its change."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from pydantic import BaseModel, Field
 
@@ -39,6 +40,7 @@ class Card(BaseModel):
     current: float | int | None = Field(description="Of the days that are compared.")
     before: float | int | None = Field(description="Of the days before.")
     sql: str = Field(description=RUN_AS_IT_IS)
+    change_sql: str = Field(description=f"Of current and before; empty where nothing is compared. {RUN_AS_IT_IS}")
 
 
 class Cards(BaseModel):
@@ -65,6 +67,7 @@ def cards(view: View, filters: Filters) -> Cards:
             current=chosen.get(name),
             before=before.get(name),
             sql=_sql(view, filters, name),
+            change_sql=_change_sql(compared, filters, partial(_sql, view, name=name)),
         )
         for name in SHOWN
     ]
@@ -79,7 +82,8 @@ def cards(view: View, filters: Filters) -> Cards:
             value=now["top_5_percent"],
             current=chosen.get("top_5_percent"),
             before=before.get("top_5_percent"),
-            sql=shown_sql(top_share_sql(filters), filters.parameters),
+            sql=_sql_of_top_share(filters),
+            change_sql=_change_sql(compared, filters, _sql_of_top_share),
         )
     )
     return Cards(items=items, compared=compared_days(view, compared))
@@ -104,6 +108,19 @@ def _figures(view: View, filters: Filters) -> Figures:
     )[0]
     top = view.select_remembered(top_share_sql(filters), *filters.parameters)[0]
     return {name: plain_number(value) for name, value in (row | top).items()}
+
+
+def _change_sql(compared: Comparison, filters: Filters, sql_of: Callable[[Filters], str]) -> str:
+    """Return the query of a figure of the days compared and of those before, in one row."""
+    if not compared.is_covered:
+        return ""
+    current = sql_of(filters.within(compared.first, compared.last))
+    before = sql_of(filters.within(compared.before_first, compared.before_last))
+    return f"select (\n{current}\n) as current, (\n{before}\n) as before"
+
+
+def _sql_of_top_share(filters: Filters) -> str:
+    return shown_sql(top_share_sql(filters), filters.parameters)
 
 
 def _sql(view: View, filters: Filters, name: str) -> str:

@@ -36,6 +36,7 @@ class Outliers(BaseModel):
     """The providers or claims under the filters that are far from their peers."""
 
     items: list[Outlier] = Field(description="The farthest first.")
+    total: int = Field(description="Outliers that there are, also those that are not in the answer.")
     sql: str = Field(description=RUN_AS_IT_IS)
 
 
@@ -55,12 +56,15 @@ def cost_outliers(view: View, query: OutlierQuery) -> Outliers:
     kind, columns = _KINDS[query.of]
     sql = (
         f"{_chosen_claims(query)}select {columns}, specialty, round(amount, 2) as amount, "
-        f"round(peer_amount, 2) as peer_amount, peer_count, round(score, 1) as score\n"
+        f"round(peer_amount, 2) as peer_amount, peer_count, round(score, 1) as score,\n"
+        f"    count(*) over () as outlier_count\n"
         f"from {_outliers(query)}\norder by abs(outliers.score) desc, value\nlimit {query.count}"
     )
     rows = view.select_remembered(sql, *query.parameters)
+    total = [row.pop("outlier_count") for row in rows]
     return Outliers(
         items=[Outlier(kind=kind, reason=_reason(row, query.of), **row) for row in rows],
+        total=total[0] if total else 0,
         sql=shown_sql(sql, query.parameters),
     )
 

@@ -70,6 +70,19 @@ def test_the_sql_of_a_card_gives_its_figure(client: httpx.Client, example_settin
         assert (None if value is None else float(value)) == item["value"], item["name"]
 
 
+@pytest.mark.parametrize(
+    "query", [*QUERIES, "compare=year", "received_from=2025-01-20&received_to=2025-02-02&gender=male"]
+)
+def test_the_sql_of_a_change_gives_both_figures(client: httpx.Client, example_settings: Settings, query: str) -> None:
+    answer = client.get(f"/api/cards?{query}").json()
+    for item in answer["items"]:
+        if answer["compared"]["reason"]:
+            assert item["change_sql"] == "", item["name"]
+            continue
+        [row] = run(example_settings, item["change_sql"])
+        assert [None if one is None else float(one) for one in row] == [item["current"], item["before"]], item["name"]
+
+
 @pytest.mark.parametrize("query", QUERIES)
 def test_the_sql_of_a_course_gives_its_figures(client: httpx.Client, example_settings: Settings, query: str) -> None:
     found = Courses.model_validate_json(client.get(f"/api/cards/courses?{query}").content)

@@ -10,7 +10,7 @@ pytestmark = needs_chromium
 UNUSUAL_VISIT = {"kind": "provider", "value": "practitioner-0001", "label": "Ada Moss", "specialty": "family_medicine",
                  "amount": 4.7, "claim_count": 90, "peer_amount": 3.5, "peer_count": 40, "score": 6.5,
                  "reason": "90 established office visits of level 4.7 on average"}  # fmt: skip
-UNUSUAL_VISITS = {"items": [UNUSUAL_VISIT], "sql": "select 2"}
+UNUSUAL_VISITS = {"items": [UNUSUAL_VISIT], "total": 1, "sql": "select 2"}
 OF_DAYS = "**/api/anomalies*"
 OF_VISITS = "**/api/stats/cost-outliers*of=visits*"
 COMPARING = "Comparing days, providers, claims and visits with what is usual."

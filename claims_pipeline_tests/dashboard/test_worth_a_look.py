@@ -16,7 +16,7 @@ from claims_pipeline.aggregate import MODELS
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.anomalies import Anomaly, anomalies, anomalies_sql, anomaly
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.outliers import OutlierQuery, cost_outliers
+from claims_pipeline.dashboard.outliers import OutlierQuery, Outliers, cost_outliers
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import specialty_labels
 from claims_pipeline_tests.dashboard.conftest import ANALYTICS
@@ -189,7 +189,7 @@ def test_a_provider_who_codes_all_visits_highest_is_found_and_who_codes_a_little
 def test_the_sql_of_unusual_visits_gives_them(visits: Path) -> None:
     for query in ({}, {"received_from": date(2025, 1, 3)}):
         found = cost_outliers(View(visits), OutlierQuery.model_validate({"of": "visits"} | query))
-        assert rows_of(visits, found.sql) == [one.model_dump(exclude={"kind", "reason"}) for one in found.items]
+        assert rows_of(visits, found.sql) == rows_in(found)
         assert found.items
 
 
@@ -199,9 +199,22 @@ def test_the_sql_of_the_outliers_gives_them(
     lake: Lake, view: View, of: Literal["providers", "claims"], query: dict[str, Any]
 ) -> None:
     found = cost_outliers(view, OutlierQuery(of=of, **query))
-    assert rows_of(lake.root.with_name(ANALYTICS), found.sql) == [
-        one.model_dump(exclude={"kind", "reason"}) for one in found.items
-    ]
+    assert rows_of(lake.root.with_name(ANALYTICS), found.sql) == rows_in(found)
+
+
+@pytest.mark.parametrize("query", [{}, {"received_from": date(2025, 1, 5)}])
+def test_the_first_outliers_come_with_how_many_there_are(view: View, query: dict[str, Any]) -> None:
+    everyone = cost_outliers(view, OutlierQuery(of="claims", count=1000, **query))
+    assert len(everyone.items) == everyone.total > 2
+    first = cost_outliers(view, OutlierQuery(of="claims", count=2, **query))
+    assert (first.items, first.total) == (everyone.items[:2], everyone.total)
+    nobody = cost_outliers(view, OutlierQuery(of="claims", state=["GU"]))
+    assert (nobody.items, nobody.total) == ([], 0)
+
+
+def rows_in(found: Outliers) -> list[dict[str, Any]]:
+    """Return the outliers of an answer as their query returns them."""
+    return [one.model_dump(exclude={"kind", "reason"}) | {"outlier_count": found.total} for one in found.items]
 
 
 def rows_of(path: Path, sql: str) -> list[dict[str, Any]]:

@@ -2,12 +2,13 @@
 
 import { ask, isAborted, orProblem } from "./api.js";
 import { drawFrame, frameOf } from "./charts.js";
-import { announce, element, keepingFocus, linkTo, sqlOf, tableOf } from "./elements.js";
+import { announce, element, keepingFocus, linkTo, moreOf, tableOf, takeAway } from "./elements.js";
 import { capitalised, formatAmount, formatCount, formatDay, formatDays, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
 const SHOWN_CLAIMS = 100;
+const SHOWN_DIAGNOSES = 50;
 let shown = {}; // what the dialog holds: its kind and id as `page`, how it was made, and the frame of its chart
 
 const named = ({ code, label }) => (label ? `${code} ${label}` : code);
@@ -115,7 +116,7 @@ async function patientPage(id, signal) {
     ask(`/api/patients/${id}`, { signal }),
     orProblem(ask(`/api/patients/${id}/timeline`, { signal })),
     ask("/api/claims", { parameters: ofPatient({ sort: "-claim_start_date", count: SHOWN_CLAIMS }), signal }),
-    ask("/api/stats/by-diagnosis", { parameters: ofPatient({ measure: "claim_count" }), signal })]);
+    ask("/api/stats/by-diagnosis", { parameters: ofPatient({ measure: "claim_count", figures: "charge_amount", count: SHOWN_DIAGNOSES }), signal })]);
   const chart = timeline instanceof Error ? null : { frame: frameOf("timeline", "Timeline", timeline), specification: timeline };
   const parts = [
     factsOf([
@@ -134,6 +135,8 @@ async function patientPage(id, signal) {
     element("h3", {}, "Principal diagnoses"),
     tableOf(["Diagnosis", "Claims", "Charges"], conditions.items.map((one) => [
       `${one.value} ${one.label}`, formatCount(one.figures.claim_count), formatAmount(one.figures.charge_amount)]), { isNumeric: true }),
+    moreOf(conditions.items.length, conditions.value_count),
+    takeAway({ name: `${patient.patient_id}-diagnoses`, title: "the diagnoses", sql: conditions.sql, items: conditions.items, dimension: "diagnosis" }),
     element("h3", {}, claims.total > SHOWN_CLAIMS ? `The last ${SHOWN_CLAIMS} of ${formatCount(claims.total)} claims, by day of service` : "Claims by day of service"),
     tableOf(["Service", "Claim", "Status", "Procedures", "Diagnoses", "Charge"], claims.items.map((one) => [
       formatDay(one.claim_start_date), opener("claim", one.claim_id, one.claim_id), one.claim_status, one.procedures.map(named).join("; "),
@@ -159,11 +162,11 @@ async function providerPage(id, signal) {
     element("h3", {}, "Panel and charges"),
     tableOf(["Figure", "Provider", "Median of the specialty"], provider.figures.map((one) => [
       one.title, figure(one.name, one.value), figure(one.name, one.peer_median)]), { isNumeric: true }),
-    sqlOf(provider.sql, "the panel"),
+    takeAway({ name: `${provider.practitioner_id}-panel`, title: "the panel", sql: provider.sql, items: provider.figures }),
     element("h3", {}, "Mix of services"),
     tableOf(["Category", "Lines", "Share", "Share in the specialty"], provider.mix.map((one) => [
       inWords(one.category), formatCount(one.line_count), share(one.line_percent), share(one.peer_percent)]), { isNumeric: true }),
-    sqlOf(provider.mix_sql, "the mix of services"),
+    takeAway({ name: `${provider.practitioner_id}-mix`, title: "the mix of services", sql: provider.mix_sql, items: provider.mix }),
     onServer(provider.fhir_url),
   ];
   return { title: provider.practitioner_name, parts };

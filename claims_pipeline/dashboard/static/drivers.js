@@ -2,7 +2,7 @@
 
 import { ask, withOthers } from "./api.js";
 import { dimensionOf, filteredBy, FIRST_DIMENSION, isPeriod, titleOf } from "./dimensions.js";
-import { element, keepingFocus, takeAway } from "./elements.js";
+import { element, keepingFocus, takeValues } from "./elements.js";
 import { formatAmount, formatCount, formatFigure, formatPercent, formatSignedAmount, formatSignedPercent } from "./format.js";
 import { changesTable, comparedDays } from "./overview.js";
 import { picturesOf } from "./pictures.js";
@@ -65,7 +65,7 @@ function showRanking({ dimension, measure: name, items, total, value_count, sql 
   });
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
   const note = `${instead}${option.dataset.meaning} ${firstOf(items.length, value_count, isPeriod(dimension) ? "latest" : "largest")}${FILTERS_BY_CLICK}`;
-  const away = takeAway({ dimension, items, sql }, "the ranking");
+  const away = takeValues({ dimension, items, sql }, "the ranking");
   away.append(pictureOf(dimension, option.textContent, option.dataset.meaning, drawn));
   return showRows(rows, note, away);
 }
@@ -84,7 +84,7 @@ function showRankingByChange({ by: dimension, compared, items, total, sql }) {
     const change = figures.change_amount;
     return { name: label, from: Math.min(change, 0), to: Math.max(change, 0), said: changeInWords(figures), kind: change < 0 ? "less" : "more" };
   });
-  const away = takeAway({ dimension, items: changes, sql }, "the ranking");
+  const away = takeValues({ dimension, items: changes, sql }, "the ranking");
   away.append(pictureOf(dimension, "Change in charges", comparedDays(compared), drawn, low));
   return showRows(rows, note, away);
 }

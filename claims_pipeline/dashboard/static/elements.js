@@ -1,5 +1,7 @@
 // One way to make an element: its name, its properties, what it holds. Text stays text.
 
+import { formatCount } from "./format.js";
+
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
   for (const [property, value] of Object.entries(properties)) {
@@ -50,6 +52,11 @@ export function meaningOf(title, meaning) {
     element("p", {}, `${meaning} `, element("a", { href: "/figures#the-figures" }, "All figures")));
 }
 
+// Adds another query to one that is shown, such as that of the change of a figure; without a query, nothing.
+export function addSql(details, title, sql) {
+  if (sql) details?.append(element("p", { className: "note" }, title), element("pre", { tabIndex: 0 }, sql));
+}
+
 // A button that saves rows of values as a CSV file; a text that a spreadsheet takes for a formula begins with an apostrophe.
 export function csvOf(name, head, rows) {
   const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
@@ -63,12 +70,30 @@ export function csvOf(name, head, rows) {
     onclick: save }, "CSV");
 }
 
-// The SQL of the values of a dimension, and the values as a file.
-export function takeAway({ dimension, items, sql }, title) {
-  const names = Object.keys(items[0].figures);
-  return element("div", { className: "take" }, sqlOf(sql, title), csvOf(`claims-by-${dimension.replaceAll("_", "-")}`,
-    [dimension, "label", ...names], items.map(({ value, label, figures }) => [value, label, ...names.map((name) => figures[name])])));
+// The SQL of rows that the API returned, and the rows, if there are any, as a file whose columns have the API's names.
+// `dimension` is what the column `value` is of.
+export function takeAway({ name, title, text, sql, items, dimension = "value" }) {
+  const rows = items.map((item) => flat(item, { value: dimension }));
+  const head = Object.keys(rows[0] ?? {});
+  const file = rows.length ? csvOf(name, head, rows.map((row) => head.map((column) => row[column]))) : "";
+  return element("div", { className: "take" }, sqlOf(sql, title, text), file);
 }
+
+// Returns a record in which the parts of a record, such as its figures, are columns of their own and a list is a text.
+// `otherNames` are those of columns that are renamed.
+function flat(record, otherNames) {
+  return Object.fromEntries(Object.entries(record).flatMap(([name, value]) => {
+    if (Array.isArray(value)) return [[name, value.join("; ")]];
+    return value instanceof Object ? Object.entries(value) : [[otherNames[name] ?? name, value]];
+  }));
+}
+
+// The same of the values of a dimension.
+export const takeValues = ({ dimension, items, sql }, title) =>
+  takeAway({ name: `claims-by-${dimension.replaceAll("_", "-")}`, title, sql, items, dimension });
+
+// Says how many rows there are, where not all of them are shown.
+export const moreOf = (shown, all) => (all > shown ? element("p", { className: "note" }, `The first ${formatCount(shown)} of ${formatCount(all)}`) : "");
 
 const LONGEST_LINE = 24; // characters of a cell; longer ones are wrapped
 

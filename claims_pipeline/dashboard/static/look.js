@@ -1,21 +1,23 @@
 // Worth a look: days, providers, claims and visits that are far from what is usual, with the reason in words.
 
 import { ask, orProblem, withOthers } from "./api.js";
-import { element, keepingFocus, sqlOf } from "./elements.js";
-import { capitalised, formatDay } from "./format.js";
+import { element, keepingFocus, takeAway } from "./elements.js";
+import { capitalised, formatCount, formatDay } from "./format.js";
 
 const look = document.getElementById("look");
 const lookSql = document.getElementById("look-sql");
 const SHOWN_OF_A_KIND = 4;
+const list = new Intl.ListFormat("en-US");
 const NOTHING = "Nothing under these filters is far from what is usual.";
 let shownFilters = null;
 
-// By what people call it: what the API calls it, and `rows` of an answer, each a title, a reason and what a click opens.
+// By what people call it: what the API calls it, `rows` of an answer, each a title, a reason and what a click opens, and what
+// the rows are, where not all of them are shown.
 const KINDS = {
-  "days and weeks": { path: "/api/anomalies", rows: rowsOfDays },
-  providers: { of: "providers", rows: rowsOfProviders },
-  claims: { of: "claims", rows: rowsOfClaims },
-  visits: { of: "visits", rows: rowsOfVisits },
+  "days and weeks": { path: "/api/anomalies", rows: rowsOfDays, are: "days and weeks" },
+  providers: { of: "providers", rows: rowsOfProviders, are: "providers by charges" },
+  claims: { of: "claims", rows: rowsOfClaims, are: "claims by charges" },
+  visits: { of: "visits", rows: rowsOfVisits, are: "providers by visits" },
 };
 
 // Asks for all kinds; one whose answer is missing is a Problem.
@@ -35,15 +37,25 @@ export function awaitLook(filters) {
 
 // Shows what is worth a look, and returns whether no answer is missing.
 export function showLook(answers, filters) {
-  const kinds = Object.entries(KINDS).map(([name, { rows }], index) => ({ name, rows, answer: answers[index] }));
+  const kinds = Object.entries(KINDS).map(([name, kind], index) => ({ ...kind, name, answer: answers[index] }));
   const rows = kinds.flatMap(({ name, rows: rowsOf, answer }) => (answer instanceof Error
     ? [noteOf(`The ${name} are missing here. ${capitalised(answer.message)}.`)]
     : rowsOf(answer.items).slice(0, SHOWN_OF_A_KIND).map(toLookAt)));
-  const queries = kinds.filter(({ answer }) => answer.sql).map(({ name, answer }) => sqlOf(answer.sql, `the unusual ${name}`, `SQL of the ${name}`));
-  keepingFocus(look, () => look.replaceChildren(...(rows.length ? rows : [noteOf(NOTHING)])));
-  keepingFocus(lookSql, () => lookSql.replaceChildren(...queries));
+  const away = kinds.filter(({ answer }) => answer.sql).map(({ name, answer: { items, sql } }) =>
+    takeAway({ name: `unusual-${name.replaceAll(" ", "-")}`, title: `the unusual ${name}`, text: `SQL of the ${name}`, sql, items }));
+  const parts = kinds.flatMap(partOf);
+  const shown = parts.length ? [...rows, noteOf(`Listed are the first ${list.format(parts)}.`)] : rows;
+  keepingFocus(look, () => look.replaceChildren(...(rows.length ? shown : [noteOf(NOTHING)])));
+  keepingFocus(lookSql, () => lookSql.replaceChildren(...away));
   shownFilters = filters.toString();
   return !answers.some((answer) => answer instanceof Error);
+}
+
+// Says how many of a kind are listed of how many, if not all are.
+function partOf({ rows, are, answer }) {
+  if (answer instanceof Error) return [];
+  const total = answer.total ?? rows(answer.items).length;
+  return total > SHOWN_OF_A_KIND ? [`${SHOWN_OF_A_KIND} of ${formatCount(total)} ${are}`] : [];
 }
 
 // Days and weeks that no holiday explains come first; one that is unusual in several measures comes once.

@@ -1,11 +1,14 @@
 // What changed: the cards with their changes, and the split of the change in charges.
 
 import { titleOf } from "./dimensions.js";
-import { element, keepingFocus, meaningOf, sqlOf, valueOf } from "./elements.js";
+import { addSql, element, keepingFocus, meaningOf, sqlOf, takeAway, valueOf } from "./elements.js";
 import { formatAmount, formatCount, formatDays, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
 import { picturesOf } from "./pictures.js";
 
 const cards = document.getElementById("cards");
+const headlineSql = document.getElementById("headline-changes");
+const CHANGE_SQL = "Change: the days compared and those before";
+const COURSE_SQL = "Over time, as the line shows";
 const EFFECTS = [
   ["members", "Members", "more or fewer member months"], ["use", "Use", "more or fewer services for each member month"],
   ["mix", "Mix", "other services, and such as are new or gone"], ["price", "Price", "other charges for one service"],
@@ -38,13 +41,23 @@ export function comparedDays(compared) {
 export function showCards({ items, compared }, hasDays) {
   const ofHeadline = items.filter(({ name }) => HEADLINE.includes(name));
   document.getElementById("compared").textContent = comparedDays(compared);
-  keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => !ofHeadline.includes(one)).map((one) =>
-    element("div", { className: "card" },
+  keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => !ofHeadline.includes(one)).map((one) => {
+    const sql = sqlOf(one.sql, one.title);
+    sql.dataset.sqlOf = one.name;
+    addSql(sql, CHANGE_SQL, one.change_sql);
+    return element("div", { className: "card" },
       element("dt", {}, one.title),
       element("dd", { className: "figure" }, formatFigure(one.value, one)),
       element("dd", { className: "note" }, one.brief),
       element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.name, [])),
-      element("dd", { className: "take" }, meaningOf(one.title, one.meaning), sqlOf(one.sql, one.title))))));
+      element("dd", { className: "take" }, meaningOf(one.title, one.meaning), sql));
+  })));
+  headlineSql.replaceChildren(...ofHeadline.map((one) => {
+    const place = element("div", {});
+    place.dataset.sqlOf = one.name;
+    addSql(place, `${one.title}. ${CHANGE_SQL}`, one.change_sql);
+    return place;
+  }));
   for (const one of ofHeadline) {
     const place = document.querySelector(`#figures [data-change="${one.title}"]`);
     const days = (Date.parse(compared.last_day) - Date.parse(compared.first_day)) / 86_400_000 + 1;
@@ -79,8 +92,9 @@ function sparkline(name, course) {
 // Draws the courses of the cards that are shown, which take longer than their figures; returns whether they are there.
 export function showCourses(courses) {
   if (courses instanceof Error) return false;
-  for (const { name, values } of courses.items) {
+  for (const { name, values, sql } of courses.items) {
     document.querySelector(`[data-course="${name}"]`)?.replaceWith(sparkline(name, values));
+    addSql(document.querySelector(`[data-sql-of="${name}"]`), COURSE_SQL, sql);
   }
   return true;
 }
@@ -98,7 +112,7 @@ export function showChanges(changes) {
 }
 
 // The change of each value of a dimension, and its effects; nothing where there is no comparison.
-export function changesTable(place, { by, items, compared, sql }) {
+export function changesTable(place, { by, items, total, compared, sql }) {
   if (compared.reason || !items.length) return place.replaceChildren();
   const head = [titleOf(by), "Change", ...EFFECTS.map(([, title]) => title)];
   const shown = items.slice(0, SHOWN_VALUES);
@@ -111,7 +125,8 @@ export function changesTable(place, { by, items, compared, sql }) {
     element("table", {}, element("thead", {}, element("tr", {}, ...head.map((title, index) =>
       element("th", { scope: "col", className: index ? "number" : "" }, title)))),
       element("tbody", {}, ...rows)),
-    element("p", { className: "note" }, more), sqlOf(sql, "what changed")));
+    element("p", { className: "note" }, more),
+    takeAway({ name: `what-changed-by-${by.replaceAll("_", "-")}`, title: "what changed", sql, items: [...items, total], dimension: by })));
 }
 
 const beginAt = (floor) => (floor ? ` Bars begin at ${formatAmount(floor)}.` : "");

@@ -1,7 +1,7 @@
 // The tabs Members and Providers: tables of figures by the values of a dimension. A click on a value filters by it.
 
 import { ask, orProblem, withOthers } from "./api.js";
-import { element, keepingFocus, sqlOf, tableOf, takeAway, valueOf } from "./elements.js";
+import { element, keepingFocus, moreOf, tableOf, takeAway, takeValues, valueOf } from "./elements.js";
 import { capitalised, formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, specialtyOf } from "./format.js";
 
 const measures = new Map([...document.getElementById("measure").options].map((option) =>
@@ -56,7 +56,9 @@ function showSpread({ items, sql }) {
   const rows = items.map((one) => [
     one.top_percent === 100 ? "All patients" : `Costliest ${one.top_percent}%`, formatCount(one.patient_count),
     formatAmount(one.charge_amount), one.charge_percent === null ? "–" : formatPercent(one.charge_percent / 100)]);
-  fill("concentration", rows.length && [tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true, label: headingOf("concentration") }), sqlOf(sql, "the spread of charges")]);
+  fill("concentration", rows.length && [
+    tableOf(["", "Patients", "Charges", "Share"], rows, { isNumeric: true, label: headingOf("concentration") }),
+    takeAway({ name: "concentration", title: "the spread of charges", sql, items })]);
 }
 
 export function askForProviders(filters, signal) {
@@ -99,11 +101,13 @@ async function showLater(panels) {
   return areThere.every(Boolean);
 }
 
-function showOutliers(place, { items, sql }, title, format, instead) {
+function showOutliers(place, { items, total, sql }, title, format, instead) {
   const rows = items.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
     format(one.amount), format(one.peer_amount), formatDecimal(one.score, 1)]);
   const head = ["Provider", "Specialty", title, "Median of peers", "Robust z"];
-  return fill(place, rows.length && [tableOf(head, rows, { isNumeric: true, textColumns: 2, label: headingOf(place) }), sqlOf(sql, headingOf(place))], instead);
+  fill(place, rows.length && [
+    element("div", {}, tableOf(head, rows, { isNumeric: true, textColumns: 2, label: headingOf(place) }), moreOf(items.length, total)),
+    takeAway({ name: `provider-${place}`, title: headingOf(place), sql, items, dimension: "provider" })], instead);
 }
 
 function showBreakdown(place, answer, names) {
@@ -112,8 +116,9 @@ function showBreakdown(place, answer, names) {
   const rows = items.map(({ value, label, figures }) => [
     valueOf(dimension, value, label),
     ...names.map((name) => formatFigure(figures[name], measures.get(name)))]);
-  const more = value_count > items.length ? element("p", { className: "note" }, `The first ${items.length} of ${formatCount(value_count)}`) : "";
-  fill(place, rows.length && [element("div", {}, tableOf(head, rows, { isNumeric: true, label: headingOf(place) }), more), takeAway(answer, place.replaceAll("-", " "))]);
+  fill(place, rows.length && [
+    element("div", {}, tableOf(head, rows, { isNumeric: true, label: headingOf(place) }), moreOf(items.length, value_count)),
+    takeValues(answer, place.replaceAll("-", " "))]);
 }
 
 const headingOf = (place) => document.getElementById(place).closest("section").querySelector("h2").textContent;

@@ -1,0 +1,135 @@
+"""What a person takes away of the page, in a real browser: claims as files, tables as CSV, figures as SQL."""
+
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from claims_pipeline.settings import Settings
+from claims_pipeline_tests.aggregate.example_lake import ANA
+from claims_pipeline_tests.dashboard.pages import expect_claims, expect_ready, needs_chromium
+
+pytestmark = needs_chromium
+
+COMPARED = "received_from=2025-01-23&received_to=2025-02-03"
+TABS = ("overview", "drivers", "members", "providers", "claims", "quality")
+
+
+def saved(page: Page, name: str, *, place: str = "body") -> tuple[str, list[str]]:
+    """Return the name and the lines of the file that a button saves."""
+    with page.expect_download() as download:
+        page.locator(place).get_by_role("button", name=f"Save {name} as CSV").press("Enter")
+    return download.value.suggested_filename, Path(download.value.path()).read_text().splitlines()
+
+
+def test_the_claims_are_downloaded_from_every_tab(page: Page) -> None:
+    for tab in TABS:
+        page.goto(f"/?tab={tab}&status=active")
+        expect_ready(page)
+        for name in ("CSV", "Parquet"):
+            link = page.get_by_role("banner").get_by_role("link", name=name)
+            expect(link).to_be_visible()
+            expect(link).to_have_attribute("href", f"/api/export.{name.lower()}?status=active")
+            expect(page.get_by_role("link", name=name)).to_have_count(1)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Parquet").press("Enter")
+    assert pl.read_parquet(download.value.path()).height == 3
+
+
+@pytest.mark.parametrize("place", ["tab=overview", "tab=drivers&by=category"])
+def test_what_changed_is_taken_away_with_its_parts_and_their_sum(page: Page, place: str) -> None:
+    page.goto(f"/?{place}&{COMPARED}")
+    expect_ready(page)
+    name, lines = saved(page, "what changed by category", place="main section:visible")
+    assert name == "what-changed-by-category.csv"
+    assert lines[0] == "category,label,before_amount,after_amount,members,use,mix,price"
+    assert lines[-1].startswith(",All,150,150.5,")
+    parts = [[float(one) for one in line.split(",")[4:]] for line in lines[1:]]
+    assert [round(sum(column), 2) for column in zip(*parts[:-1], strict=True)] == parts[-1]
+    assert round(sum(parts[-1]), 2) == 0.5
+
+
+def test_who_has_the_charges_is_taken_away(page: Page) -> None:
+    page.goto("/?tab=members")
+    expect_ready(page)
+    name, lines = saved(page, "concentration")
+    assert name == "concentration.csv"
+    assert lines[0] == "top_percent,patient_count,charge_amount,charge_percent"
+    assert lines[-1] == "100,2,500.5,100"
+    name, lines = saved(page, "claims by gender")
+    assert (name, lines[1].partition(",")[0]) == ("claims-by-gender.csv", "female")
+
+
+def test_outliers_say_how_many_there_are_and_are_taken_away_without_formulas(page: Page) -> None:
+    outlier = {"kind": "provider", "value": "practitioner-0001", "label": "=HYPERLINK(1)",
+               "specialty": "family_medicine", "amount": 4.7, "claim_count": 90, "peer_amount": 3.5,
+               "peer_count": 40, "score": -6.5, "reason": "90 claims, far more"}  # fmt: skip
+    answer = {"items": [outlier], "total": 1137, "sql": "select 2"}
+    page.route("**/api/stats/cost-outliers*", lambda route: route.fulfill(json=answer))
+    page.goto("/?tab=providers")
+    expect_ready(page)
+    for place in ("outliers", "visit-outliers"):
+        expect(page.locator(f"#{place}")).to_contain_text("The first 1 of 1,137")
+        name, lines = saved(page, f"provider {place.replace('-', ' ')}", place=f"#{place}")
+        assert name == f"provider-{place}.csv"
+        assert lines == [
+            "kind,provider,label,specialty,amount,claim_count,peer_amount,peer_count,score,reason",
+            'provider,practitioner-0001,\'=HYPERLINK(1),family_medicine,4.7,90,3.5,40,-6.5,"90 claims, far more"',
+        ]
+
+
+def test_what_is_worth_a_look_says_how_many_there_are_and_is_taken_away(page: Page) -> None:
+    def with_five(route: Route) -> None:
+        claim = {"kind": "claim", "label": "Ana Alvarez", "specialty": "family_medicine", "amount": 4.7,
+                 "claim_count": 0, "peer_amount": 3.5, "peer_count": 40, "score": 6.5, "reason": "a"}  # fmt: skip
+        items = [claim | {"value": f"claim-{number}"} for number in range(5)]
+        route.fulfill(json={"items": items, "total": 11_861, "sql": "select 2"})
+
+    day = {"grain": "day", "first_day": "2025-02-03", "last_day": "2025-02-03", "measured": "claims", "value": 9,
+           "usual": 1, "score": 4, "holidays": ["One Day", "Other Day"], "reason": "9 claims received"}  # fmt: skip
+    page.route("**/api/stats/cost-outliers*of=claims*", with_five)
+    page.route("**/api/anomalies*", lambda route: route.fulfill(json={"items": [day], "sql": "select 1"}))
+    page.goto("/")
+    expect_ready(page)
+    expect(page.locator("#look li")).to_have_count(6)
+    expect(page.locator("#look li").last).to_have_text("Listed are the first 4 of 11,861 claims by charges.")
+    name, lines = saved(page, "unusual claims")
+    assert (name, len(lines)) == ("unusual-claims.csv", 6)
+    name, lines = saved(page, "unusual days and weeks")
+    assert name == "unusual-days-and-weeks.csv"
+    assert lines[1] == "day,2025-02-03,2025-02-03,claims,9,1,4,One Day; Other Day,9 claims received"
+
+
+def test_the_tables_of_a_patient_and_a_provider_are_taken_away(page: Page, example_settings: Settings) -> None:
+    page.goto(f"/?person={ANA}")
+    expect_ready(page)
+    dialog = page.get_by_role("dialog")
+    name, lines = saved(page, f"{ANA.replace('-', ' ')} diagnoses")
+    assert name == f"{ANA}-diagnoses.csv"
+    assert lines == ["diagnosis,label,claim_count,charge_amount", "I10,Essential hypertension,2,150"]
+    dialog.get_by_label("SQL of the diagnoses").click()
+    sql = dialog.locator("details[open] pre").inner_text()
+    with duckdb.connect(example_settings.analytics_path, read_only=True) as connection:
+        [(_, _, claims, charges)] = connection.execute(sql).fetchall()
+    assert (claims, float(charges)) == (2, 150)
+    page.goto("/?practitioner=practitioner-0001")
+    expect_ready(page)
+    assert saved(page, "practitioner 0001 panel")[1][:2] == ["name,title,value,peer_median", "claim_count,Claims,5,5"]
+    assert saved(page, "practitioner 0001 mix")[1][0] == "category,line_count,line_percent,peer_percent"
+
+
+def test_the_sql_of_a_card_is_that_of_its_figure_its_change_and_its_line(page: Page) -> None:
+    page.goto(f"/?{COMPARED}")
+    expect_ready(page)
+    for name, place in (("Charges PMPM", "#cards .card >> nth=0"), ("the headline figures", "#headline")):
+        page.get_by_label(f"SQL of {name}", exact=True).press("Enter")
+        shown = page.locator(place).locator("details.sql")
+        expect(shown).to_contain_text("Change: the days compared and those before")
+        expect(shown).to_contain_text("as current")
+        expect(shown).to_contain_text("Over time, as the line shows")
+        expect(shown).to_contain_text("order by first_day")
+    page.get_by_role("link", name="Claims", exact=True).click()
+    expect_claims(page, 2)
+    expect(page.locator("#headline")).not_to_contain_text("as current", use_inner_text=True)
