@@ -318,5 +318,5 @@ def test_a_card_shows_its_sql(page: Page) -> None:
     expect_claims(page, 5)
     card = page.locator("#cards div", has_text="Charges PMPM")
     card.get_by_text("SQL", exact=True).click()
-    expect(card.locator("pre")).to_contain_text("from claims_current")
+    expect(card.locator("pre").first).to_contain_text("from claims_current")
     expect(page.locator("#look")).to_contain_text("Nothing under these filters")
