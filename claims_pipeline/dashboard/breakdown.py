@@ -59,25 +59,13 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
         NoSuchFigure: one of the query's figures, other than its measure, is not known of lines.
     """
     measure, measures = _measures(dimension, query)
-    is_of_lines = dimension.is_of_lines
-    table, where = ("claim_lines", query.where_of_lines) if is_of_lines else ("claims_current", query.where)
-    has_few_values = dimension.has_few_values
-    figures = ", ".join(
-        f"{one.of_values(query.charged, is_of_lines=is_of_lines, has_few_values=has_few_values)} as {one.name}"
-        for one in measures
+    of_all = ", ".join(
+        f"{one.of_all(query.charged, is_of_lines=dimension.is_of_lines)} as {one.name}" for one in measures
     )
-    of_all = ", ".join(f"{one.of_all(query.charged, is_of_lines=is_of_lines)} as {one.name}" for one in measures)
-    order = "value desc" if dimension.grain else f"{measure} desc nulls last, value"
-    by_value, overall = NOT_JOINED, NOT_JOINED
-    if any(one.is_per_member for one in measures):
-        by_value, overall = members(view, query, dimension), members(view, query)
-    value = f"any_value({dimension.column})" if dimension.number_column else dimension.column
-    sql = (
-        f"{by_value.with_clause}\n"
-        f"select {value} as value, {dimension.label_column or 'null'} as label, {figures}\n"
-        f"from {table} {by_value.join}\n{where}\ngroup by {dimension.number_column or 'value'} order by {order}"
-    )
-    rows = view.select_remembered(sql, *by_value.parameters, *query.parameters)
+    table, where = ("claim_lines", query.where_of_lines) if dimension.is_of_lines else ("claims_current", query.where)
+    overall = members(view, query) if any(one.is_per_member for one in measures) else NOT_JOINED
+    sql, parameters = _by_value(view, dimension, query, measure, measures)
+    rows = view.select_remembered(sql, *parameters)
     total = view.select_remembered(
         f"{overall.with_clause} select {of_all} from {table} {where}",
         *overall.parameters,
@@ -86,11 +74,49 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
     return Breakdown(
         dimension=dimension.name,
         measure=measure,
-        items=_items(rows[: query.count], dimension),
+        items=_items(rows, dimension),
         total=_figures(total[0]),
-        value_count=len(rows),
-        sql=shown_sql(sql, [*by_value.parameters, *query.parameters]),
+        value_count=rows[0]["value_count"] if rows else 0,
+        sql=shown_sql(sql, parameters),
     )
+
+
+def _by_value(
+    view: View, dimension: Dimension, query: BreakdownQuery, measure: str, measures: list[Measure]
+) -> tuple[str, list[Any]]:
+    """Return the query of the figures of the first values of a dimension, and its parameters.
+
+    Of many values, the first are found by `measure` alone: medians and different patients of all would cost more.
+    """
+    is_of_lines = dimension.is_of_lines
+    table, where = ("claim_lines", query.where_of_lines) if is_of_lines else ("claims_current", query.where)
+    key = dimension.number_column or dimension.column
+    sql_of = {
+        one.name: one.of_values(query.charged, is_of_lines=is_of_lines, has_few_values=dimension.has_few_values)
+        for one in measures
+    }
+    joined = members(view, query, dimension) if any(one.is_per_member for one in measures) else NOT_JOINED
+    with_clause, semi_join, value_count = joined.with_clause, "", "count(*) over ()"
+    parameters = [*joined.parameters, *query.parameters]
+    order = "value desc" if dimension.grain else f"{measure} desc nulls last, value"
+    slow = {one.name for one in measures if one.has_all_values_in_memory}
+    if slow and measure not in slow and not dimension.has_few_values:
+        with_clause = (
+            f"{f'{with_clause},' if with_clause else 'with'} first_values as (\n"
+            f"    select {key} as chosen, any_value({dimension.column}) as value, {sql_of[measure]} as {measure},\n"
+            f"        count(*) over () as value_count\n"
+            f"    from {table} {joined.join}\n    {where}\n    group by chosen order by {order} limit {query.count}\n)"
+        )
+        semi_join = f"semi join first_values on {key} = chosen"
+        value_count = "(select any_value(value_count) from first_values)"
+        parameters += query.parameters
+    figures = ", ".join(f"{figure} as {name}" for name, figure in sql_of.items())
+    sql = (
+        f"{with_clause}\nselect any_value({dimension.column}) as value, {dimension.label_column or 'null'} as label,\n"
+        f"    {figures}, {value_count} as value_count\n"
+        f"from {table} {semi_join} {joined.join}\n{where}\ngroup by {key} order by {order} limit {query.count}"
+    )
+    return sql, parameters
 
 
 def _measures(dimension: Dimension, query: BreakdownQuery) -> tuple[str, list[Measure]]:
@@ -117,4 +143,4 @@ def _items(rows: Rows, dimension: Dimension) -> list[BreakdownRow]:
 
 
 def _figures(row: dict[str, Any]) -> dict[str, float | int | None]:
-    return {name: plain_number(value) for name, value in row.items() if name not in {"value", "label"}}
+    return {name: plain_number(value) for name, value in row.items() if name not in {"value", "label", "value_count"}}

@@ -51,6 +51,11 @@ class Measure:
         """Whether it is divided by members, or counts them."""
         return "{member_months}" in self.sql
 
+    @property
+    def has_all_values_in_memory(self) -> bool:
+        """Whether DuckDB keeps all values of a group until it knows the figure, as for a median: that takes longest."""
+        return any(function in self.sql for function in ("{patients}", "median("))
+
     def of_values(self, charged: str, *, is_of_lines: bool = False, has_few_values: bool = False) -> str:
         """Return its SQL for a query with GROUP BY over the claims, or lines, that are joined to `members`."""
         sql = self.sql_of_lines if is_of_lines else self.sql

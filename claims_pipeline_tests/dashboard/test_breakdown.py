@@ -189,6 +189,14 @@ def test_each_measure_of_each_value_is_that_of_the_lake(
         assert item.label
 
 
+@every_dimension
+@pytest.mark.parametrize("measure", ["charge_amount", "median_charge_amount"])
+def test_the_first_values_are_those_of_the_whole_list(view: View, dimension: Dimension, measure: str) -> None:
+    whole = breakdown(view, dimension, BreakdownQuery(measure=measure, status=["active", "draft"], count=1000))
+    first = breakdown(view, dimension, BreakdownQuery(measure=measure, status=["active", "draft"], count=2))
+    assert (first.items, first.total, first.value_count) == (whole.items[:2], whole.total, len(whole.items))
+
+
 def test_patients_are_counted_by_bits_only_where_a_dimension_has_few_values(view: View) -> None:
     few = {name for name, one in DIMENSIONS.items() if "count_patients" in breakdown(view, one, BreakdownQuery()).sql}
     assert {"plan", "specialty", "age_band", "gender", "category"} <= few
