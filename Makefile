@@ -7,6 +7,15 @@ PYTEST  = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 LOCK    = uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
           --no-strip-extras --custom-compile-command "make lock" --quiet
 
+# Runs the tests beside mypy, which needs one core for a minute, says at the end what mypy said, and fails if either does.
+define BESIDE_TYPES
+@said=$$(mktemp); $(BIN)/mypy >"$$said" 2>&1 & types=$$!; \
+trap 'kill $$types 2>/dev/null; rm -f "$$said"' EXIT; trap 'exit 130' INT TERM; \
+$(1); tested=$$?; \
+wait $$types; typed=$$?; echo "$(BIN)/mypy"; cat "$$said"; \
+[ $$tested = 0 ] || exit $$tested; exit $$typed
+endef
+
 # Else each of the four workers compiles all modules, and so does each process that a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -24,20 +33,22 @@ $(VENV)/.complete: requirements.lock pyproject.toml
 demo: setup ## A year of claims into a real FHIR server, the dashboard and the Dagster UI. ARGS=--once ends after the load.
 	$(BIN)/claims demo $(ARGS)
 
-check: setup ## Lint, types, import contracts.
+check: lint ## Lint, types, import contracts.
+	$(BIN)/mypy
+
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 test-unit: setup ## The quick unit tests, in a minute: no server, no browser, no feeds of months.
 	$(PYTEST) -m "not server and not browser and not heavy and not slow" $(ARGS)
 
-test: check ## Check, all unit tests, integration tests on the embedded server, browser tests.
-	$(PYTEST) -m "not slow" $(ARGS)
+test: lint ## Check, all unit tests, integration tests on the embedded server, browser tests.
+	$(call BESIDE_TYPES,$(PYTEST) -m "not slow" $(ARGS))
 
-test-all: check ## The same with the long fault and scale tests.
-	$(PYTEST) $(ARGS)
+test-all: lint ## The same with the long fault and scale tests.
+	$(call BESIDE_TYPES,$(PYTEST) $(ARGS))
 
 lock: ## Resolve the exact versions anew (needs uv): of everything, of what the image runs, and of what builds it.
 	$(LOCK) pyproject.toml --group dev --extra server --upgrade --output-file requirements.lock
@@ -61,5 +72,5 @@ generator-docs: setup ## The derived parts of docs/generator.md and its plots, f
 clean: ## Remove the environment and the caches.
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 
-.PHONY: help setup demo check test-unit test test-all lock lock-jars screenshot docs generator-docs clean
+.PHONY: help setup demo check lint test-unit test test-all lock lock-jars screenshot docs generator-docs clean
 .DEFAULT_GOAL := help
