@@ -119,15 +119,16 @@ def test_the_sql_of_the_headline_gives_its_figures(
 
 
 @pytest.mark.parametrize("query", QUERIES)
-@pytest.mark.parametrize("dimension", ["state", "plan-type", "category", "month", "week", "status"])
+@pytest.mark.parametrize("dimension", ["state", "plan-type", "category", "month", "week", "status", "provider"])
 def test_the_sql_of_a_breakdown_gives_its_figures(
     client: httpx.Client, example_settings: Settings, dimension: str, query: str
 ) -> None:
     answer = client.get(f"/api/stats/by-{dimension}?{query}").json()
     rows = run(example_settings, answer["sql"])
-    assert [[None if one is None else float(one) for one in row[2:]] for row in rows] == [
+    assert [[None if one is None else float(one) for one in row[2:-1]] for row in rows] == [
         list(item["figures"].values()) for item in answer["items"]
     ]
+    assert {row[-1] for row in rows} <= {answer["value_count"]}
 
 
 @pytest.mark.parametrize("query", QUERIES)
