@@ -13,6 +13,7 @@ UNUSUAL_VISIT = {"kind": "provider", "value": "practitioner-0001", "label": "Ada
 UNUSUAL_VISITS = {"items": [UNUSUAL_VISIT], "total": 1, "sql": "select 2"}
 OF_DAYS = "**/api/anomalies*"
 OF_VISITS = "**/api/stats/cost-outliers*of=visits*"
+NOT_THERE = {"message": "there is no such route", "where": "GET /", "fix": "restart it", "parameters": {}}
 COMPARING = "Comparing days, providers, claims and visits with what is usual."
 NOTHING = "Nothing under these filters is far from what is usual."
 
@@ -96,6 +97,58 @@ def test_a_table_that_is_missing_is_asked_for_again(browser: Browser, address: s
     page.clock.fast_forward("00:11")  # the page looks every ten seconds whether there is something new
     expect(page.locator("#by-diagnosis tbody tr")).not_to_have_count(0)
     page.close()
+
+
+@pytest.mark.parametrize(
+    ("tab", "of", "place"),
+    [("members", "by-diagnosis", "#by-diagnosis"), ("providers", "cost-outliers*of=visits", "#visit-outliers")],
+)
+def test_a_table_that_cannot_be_answered_is_not_asked_for_again(
+    browser: Browser, address: str, tab: str, of: str, place: str
+) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
+    page.clock.install()
+    page.route(f"**/api/stats/{of}*", lambda route: route.fulfill(status=404, json=NOT_THERE))
+    page.goto(f"/?tab={tab}")
+    expect(page.locator(place)).to_have_text("There is no such route.")
+    expect_ready(page)
+    expect_nothing_asked(page)
+    page.close()
+
+
+def test_courses_that_cannot_be_answered_are_not_asked_for_again(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed requests
+    page.clock.install()
+    page.route("**/api/cards/courses*", lambda route: route.fulfill(status=404, json=NOT_THERE))
+    page.route(OF_VISITS, lambda route: route.fulfill(status=500, json=NOT_THERE))
+    page.goto("/")
+    expect(page.locator("#look")).to_contain_text("The visits are missing here.")
+    expect_ready(page)
+    expect_nothing_asked(page)
+    page.close()
+
+
+def test_figures_that_cannot_be_answered_are_not_asked_for_again(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed requests
+    page.clock.install()
+    page.route("**/api/stats?*", lambda route: route.fulfill(status=500, json=NOT_THERE))
+    page.route("**/api/stats", lambda route: route.fulfill(status=500, json=NOT_THERE))
+    page.goto("/?tab=members")
+    expect(page.locator("#problem")).to_contain_text("There is no such route.")
+    with page.expect_response("**/api/stats"):
+        page.clock.fast_forward("00:11")  # a build that the page has not seen yet
+    expect_nothing_asked(page)
+    page.close()
+
+
+def expect_nothing_asked(page: Page) -> None:
+    """Let the page look whether there is something new, and expect that it asks for no figures."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.extend(request.url.split("/api/")[1:]))
+    with page.expect_response("**/health"):
+        page.clock.fast_forward("00:11")
+    page.wait_for_timeout(300)
+    assert asked == []
 
 
 def test_what_is_missing_is_not_asked_for_while_a_slow_question_still_runs(browser: Browser, address: str) -> None:

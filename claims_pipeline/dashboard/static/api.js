@@ -1,5 +1,7 @@
 // Asking the API. An answer that is an error has a message, where and a fix.
 
+const PASSING = [0, 502, 503, 504]; // no answer, or one that says to ask again later
+
 export class Problem extends Error {
   constructor({ message, where, fix, parameters = {} }, status = 0) {
     super(message);
@@ -7,6 +9,10 @@ export class Problem extends Error {
     this.parameters = parameters; // what is wrong with each wrong parameter
     this.where = where;
     this.fix = fix;
+  }
+
+  get isPassing() {
+    return PASSING.includes(this.status);
   }
 }
 
@@ -46,5 +52,8 @@ export const orProblem = (asked) => asked.catch((error) => {
   if (error instanceof Problem) return error;
   throw error;
 });
+
+// Whether an answer is missing that the same question may bring later; a wrong question stays wrong.
+export const isStillMissing = (answer) => answer instanceof Problem && answer.isPassing;
 
 export const isAborted = (error) => error.name === "AbortError";

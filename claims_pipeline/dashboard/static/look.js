@@ -1,6 +1,6 @@
 // Worth a look: days, providers, claims and visits that are far from what is usual, with the reason in words.
 
-import { ask, orProblem, withOthers } from "./api.js";
+import { ask, isStillMissing, orProblem, withOthers } from "./api.js";
 import { element, keepingFocus, takeAway } from "./elements.js";
 import { capitalised, formatCount, formatDay } from "./format.js";
 
@@ -35,7 +35,7 @@ export function awaitLook(filters) {
   keepingFocus(lookSql, () => lookSql.replaceChildren());
 }
 
-// Shows what is worth a look, and returns whether no answer is missing.
+// Shows what is worth a look, and returns whether no answer is still missing.
 export function showLook(answers, filters) {
   const kinds = Object.entries(KINDS).map(([name, kind], index) => ({ ...kind, name, answer: answers[index] }));
   const rows = kinds.flatMap(({ name, rows: rowsOf, answer }) => (answer instanceof Error
@@ -48,7 +48,7 @@ export function showLook(answers, filters) {
   keepingFocus(look, () => look.replaceChildren(...(rows.length ? shown : [noteOf(NOTHING)])));
   keepingFocus(lookSql, () => lookSql.replaceChildren(...away));
   shownFilters = filters.toString();
-  return !answers.some((answer) => answer instanceof Error);
+  return !answers.some(isStillMissing);
 }
 
 // Says how many of a kind are listed of how many, if not all are.

@@ -30,7 +30,9 @@ let shownTab = null;
 let shownBuild = null;
 let claimCount = 0;
 let isPaging = false; // the person asked for another part or order of the table
-let isAway = false; // the dashboard, or some of its figures: worth asking again, unlike a wrong filter
+let isAway = false; // the dashboard, or some of its figures: worth asking again, unlike what cannot be answered
+let lookedForBuild = null; // that of the health check
+let unanswerableBuild = null; // one whose figures are not asked for again by themselves
 
 async function refresh({ everything = false, isNavigation = false } = {}) {
   running.abort();
@@ -179,7 +181,8 @@ function showTabOf(parameters) {
 
 function showProblem(error) {
   tellProblem(error);
-  main.classList.toggle("stale", shownFilters === null || isAway);
+  main.classList.toggle("stale", shownFilters === null || error.status === 0 || error.status >= 500);
+  if (!error.isPassing) unanswerableBuild = lookedForBuild;
 }
 
 function tellProblem(error) {
@@ -188,7 +191,7 @@ function tellProblem(error) {
   if (error.where) lines.push(element("span", { className: "note" }, error.where));
   problem.replaceChildren(...lines);
   problem.hidden = false;
-  isAway = error.status === 0 || error.status >= 500;
+  isAway = Boolean(error.isPassing);
   if (!(error.where || error.fix)) console.error(error);
 }
 
@@ -280,7 +283,9 @@ setInterval(async () => {
   const health = await ask("/health").catch(() => null); // the next question of the person says what is wrong
   document.getElementById("upgraded").hidden = !health?.version || health.version === document.documentElement.dataset.version;
   const isMissing = isAway && !charts.hasAttribute("aria-busy"); // a question that still runs may bring it
-  if (health?.built_at && (isMissing || health.built_at !== shownBuild)) refresh({ everything: true });
+  lookedForBuild = health?.built_at ?? null;
+  const isNew = ![shownBuild, unanswerableBuild].includes(lookedForBuild);
+  if (lookedForBuild && (isMissing || isNew)) refresh({ everything: true });
 }, LOOK_FOR_A_NEW_BUILD_MS);
 
 refresh();

@@ -1,5 +1,6 @@
 // What changed: the cards with their changes, and the split of the change in charges.
 
+import { isStillMissing } from "./api.js";
 import { titleOf } from "./dimensions.js";
 import { addSql, element, keepingFocus, meaningOf, sqlOf, takeAway, valueOf } from "./elements.js";
 import { formatAmount, formatCount, formatDays, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
@@ -89,9 +90,9 @@ function sparkline(name, course) {
   return drawing;
 }
 
-// Draws the courses of the cards that are shown, which take longer than their figures; returns whether they are there.
+// Draws the courses of the cards that are shown, which take longer than their figures; returns whether none is still missing.
 export function showCourses(courses) {
-  if (courses instanceof Error) return false;
+  if (courses instanceof Error) return !isStillMissing(courses);
   for (const { name, values, sql } of courses.items) {
     document.querySelector(`[data-course="${name}"]`)?.replaceWith(sparkline(name, values));
     addSql(document.querySelector(`[data-sql-of="${name}"]`), COURSE_SQL, sql);

@@ -1,6 +1,6 @@
 // The tabs Members and Providers: tables of figures by the values of a dimension. A click on a value filters by it.
 
-import { ask, orProblem, withOthers } from "./api.js";
+import { ask, isStillMissing, orProblem, withOthers } from "./api.js";
 import { element, keepingFocus, moreOf, tableOf, takeAway, takeValues, valueOf } from "./elements.js";
 import { capitalised, formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, specialtyOf } from "./format.js";
 
@@ -90,13 +90,13 @@ function awaitPanels(...places) {
   }
 }
 
-// Shows each panel when its answer is there, or why it is not; returns whether all are.
+// Shows each panel when its answer is there, or why it is not; returns whether none is still missing.
 async function showLater(panels) {
   const areThere = await Promise.all(Object.entries(panels).map(async ([place, [asked, show]]) => {
     const answer = await orProblem(asked);
     if (answer instanceof Error) fill(place, null, `${capitalised(answer.message)}.`);
     else show(answer);
-    return !(answer instanceof Error);
+    return !isStillMissing(answer);
   }));
   return areThere.every(Boolean);
 }

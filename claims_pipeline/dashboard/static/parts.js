@@ -13,7 +13,7 @@ import { showClaims, showColumns } from "./table.js";
 
 // By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `showMore` asks for the rest when the
 // first screen is shown, which would wait for it if all were asked for at once, shows it, and returns whether none of it is
-// missing. The rest depends on `subjectOfMore` too; if that changes, nothing else is asked for.
+// still missing, that is worth asking again. The rest depends on `subjectOfMore` too; if that changes, nothing else is asked for.
 export const PARTS = {
   overview: {
     subject: (parameters, filters) => filters,
