@@ -1,5 +1,6 @@
 """The page under the hands of a person: fields typed key by key, the focus, and what a screen reader is told."""
 
+import re
 from typing import Any
 
 import pytest
@@ -35,6 +36,33 @@ def test_a_day_of_a_year_without_data_is_named_and_does_not_count(page: Page) ->
     page.get_by_role("button", name="Clear filters").click()
     expect(page.locator("#wrong-received_from")).to_be_hidden()
     expect(page.get_by_label("Received from")).to_have_value("")
+
+
+def test_a_day_is_applied_when_the_field_is_left(page: Page) -> None:
+    page.goto("/?tab=claims&received_from=2025-02-01")
+    expect_claims(page, 2)
+    field = page.get_by_label("Received from")
+    field.focus()
+    page.keyboard.type("02012031", delay=20)
+    expect(page.locator("#wrong-received_from")).to_be_hidden()
+    leave(page, "received_from")
+    expect(page.locator("#wrong-received_from")).to_contain_text("this day does not count")
+    expect_claims(page, 5)
+    assert page.url.endswith("received_from=2031-02-01")
+
+    field.focus()
+    for _ in range(3):  # month, day, year
+        page.keyboard.press("Backspace")
+        page.keyboard.press("ArrowRight")
+    leave(page, "received_from")
+    expect(page).to_have_url(re.compile("tab=claims$"))
+    expect(page.locator("#wrong-received_from")).to_be_hidden()
+
+
+def leave(page: Page, name: str) -> None:
+    """Press Tab until a field does not have the focus: the parts of a day are stops of their own."""
+    while page.evaluate("document.activeElement.name") == name:
+        page.keyboard.press("Tab")
 
 
 @pytest.mark.parametrize("name", ["received_from", "received_to"])

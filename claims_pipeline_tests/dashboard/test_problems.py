@@ -1,5 +1,6 @@
 """Every error of every route has the same shape and says what to do."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,11 @@ import duckdb
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import SecretStr
 
 from claims_pipeline.dashboard import create_app
+from claims_pipeline.dashboard.api import router
 from claims_pipeline.dashboard.charts import CHARTS
 from claims_pipeline.dashboard.turns import Turns
 from claims_pipeline.settings import Settings
@@ -59,6 +63,42 @@ def test_a_wrong_part_of_a_list_is_named(client: httpx.Client, route: str, query
     answer = client.get(f"{route}?{query}")
     assert answer.status_code == 422
     assert problem(answer)["message"].startswith(query.partition("=")[0])
+
+
+ALL_ROUTES = [route.path for route in router.routes if isinstance(route, APIRoute)]
+OF_ONE = [path for path in ALL_ROUTES if "{" in path]
+ROUTES = [path for path in ALL_ROUTES if path not in OF_ONE]
+WITHOUT_PARAMETERS = {"/health", "/api/pipeline", "/api/pipeline/model-checks", "/api/charts"}
+
+
+@pytest.mark.parametrize("route", sorted({*ROUTES} - WITHOUT_PARAMETERS))
+def test_each_route_names_a_parameter_that_it_does_not_have(client: httpx.Client, route: str) -> None:
+    answer = client.get(f"{route}?q=a&nope=1")
+    assert answer.status_code == 422
+    assert problem(answer)["parameters"]["nope"] == "is no parameter of this route"
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_each_route_refuses_what_it_does_not_do(client: httpx.Client, route: str) -> None:
+    answer = client.delete(route)
+    assert answer.status_code == 405
+    assert problem(answer)["where"] == f"DELETE {route}"
+
+
+@pytest.mark.parametrize("route", OF_ONE)
+def test_each_route_of_one_says_what_there_is_not(client: httpx.Client, route: str) -> None:
+    answer = client.get(re.sub(r"\{\w+\}", "nobody", route))
+    assert answer.status_code == 404
+    assert "nobody" in problem(answer)["message"]
+
+
+def test_who_may_not_ask_is_told_in_the_same_shape(example_settings: Settings, start: Start) -> None:
+    guarded = create_app(example_settings.model_copy(update={"dashboard_password": SecretStr("right")}))
+    elsewhere = start(create_app(example_settings), host="rebound.example").get("/api/stats")
+    without = start(guarded).get("/api/stats")
+    assert (without.status_code, elsewhere.status_code) == (401, 421)
+    assert "password" in problem(without)["message"]
+    assert "127.0.0.1" in problem(elsewhere)["fix"]
 
 
 def test_what_is_wrong_is_told_parameter_by_parameter(client: httpx.Client) -> None:
