@@ -112,8 +112,8 @@ def test_the_tables_of_a_patient_and_a_provider_are_taken_away(page: Page, examp
     dialog.get_by_label("SQL of the diagnoses").click()
     sql = dialog.locator("details[open] pre").inner_text()
     with duckdb.connect(example_settings.analytics_path, read_only=True) as connection:
-        [(_, _, claims, charges)] = connection.execute(sql).fetchall()
-    assert (claims, float(charges)) == (2, 150)
+        [row] = connection.sql(sql).to_arrow_table().to_pylist()
+    assert (row["claim_count"], row["charge_amount"]) == (2, 150)
     page.goto("/?practitioner=practitioner-0001")
     expect_ready(page)
     assert saved(page, "practitioner 0001 panel")[1][:2] == ["name,title,value,peer_median", "claim_count,Claims,5,5"]
