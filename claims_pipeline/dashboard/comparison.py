@@ -54,7 +54,7 @@ def comparison(view: View, filters: Filters) -> Comparison:
         first = last - timedelta(days=max(min(DEFAULT_DAYS, ((last - first).days + 1) // 2), 1) - 1)
     if first > last:  # the lake has none of the days
         return Comparison(first, last, first, last, is_covered=False)
-    before_first, before_last = _before(first, last, filters.compare)
+    before_first, before_last = days_before(first, last, filters.compare)
     return Comparison(first, last, before_first, before_last, is_covered=view.built_from.first_day <= before_first)
 
 
@@ -77,14 +77,16 @@ def _changing_day_count(view: View, compared: Comparison) -> int:
 
 
 def _lacking(view: View, compared: Comparison) -> str:
-    """Return what the lake lacks of the days that are compared, in words."""
+    """Return what the lake lacks of the days that are compared, and what to choose instead, in words."""
     if compared.first > compared.last:
         first, last = (name_of("day", day) for day in (view.built_from.first_day, view.built_from.last_day))
-        return f"the lake has claims from {first} to {last}"
-    return f"the lake has no claims from before {name_of('day', view.built_from.first_day)}"
+        return f"the lake has claims from {first} to {last}. Choose days among these"
+    first = name_of("day", view.built_from.first_day)
+    return f"the lake has no claims from before {first}. Choose later or fewer days, or the other comparison"
 
 
-def _before(first: date, last: date, compare: Compare) -> tuple[date, date]:
+def days_before(first: date, last: date, compare: Compare) -> tuple[date, date]:
+    """Return the first and the last of the days that those from `first` to `last` are compared with."""
     are_whole_months = first.day == 1 and last.day == monthrange(last.year, last.month)[1]
     if compare == "year":
         before_last = _month_shifted(last, -12)

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from claims_pipeline.dashboard.changes import changes_sql
-from claims_pipeline.dashboard.comparison import _before
+from claims_pipeline.dashboard.comparison import days_before
 
 Parts = dict[str, tuple[Decimal, int]]
 """Charges and units by value."""
@@ -73,23 +73,23 @@ def test_what_is_new_or_gone_is_mix() -> None:
 
 
 def test_whole_months_are_compared_with_whole_months() -> None:
-    assert _before(date(2025, 3, 1), date(2025, 3, 31), "before") == (date(2025, 2, 1), date(2025, 2, 28))
-    assert _before(date(2024, 2, 1), date(2024, 2, 29), "year") == (date(2023, 2, 1), date(2023, 2, 28))
-    assert _before(date(2025, 2, 1), date(2025, 2, 28), "year") == (date(2024, 2, 1), date(2024, 2, 29))
-    assert _before(date(2025, 3, 10), date(2025, 3, 16), "before") == (date(2025, 3, 3), date(2025, 3, 9))
+    assert days_before(date(2025, 3, 1), date(2025, 3, 31), "before") == (date(2025, 2, 1), date(2025, 2, 28))
+    assert days_before(date(2024, 2, 1), date(2024, 2, 29), "year") == (date(2023, 2, 1), date(2023, 2, 28))
+    assert days_before(date(2025, 2, 1), date(2025, 2, 28), "year") == (date(2024, 2, 1), date(2024, 2, 29))
+    assert days_before(date(2025, 3, 10), date(2025, 3, 16), "before") == (date(2025, 3, 3), date(2025, 3, 9))
 
 
 def test_days_are_compared_with_the_same_days_of_the_year_before() -> None:
     february_28 = date(2025, 2, 28)
-    assert _before(february_28, february_28, "year") == (date(2024, 2, 28), date(2024, 2, 28))
-    assert _before(date(2025, 2, 15), february_28, "year") == (date(2024, 2, 15), date(2024, 2, 28))
-    assert _before(date(2024, 2, 29), date(2024, 3, 1), "year") == (date(2023, 2, 28), date(2023, 3, 1))
+    assert days_before(february_28, february_28, "year") == (date(2024, 2, 28), date(2024, 2, 28))
+    assert days_before(date(2025, 2, 15), february_28, "year") == (date(2024, 2, 15), date(2024, 2, 28))
+    assert days_before(date(2024, 2, 29), date(2024, 3, 1), "year") == (date(2023, 2, 28), date(2023, 3, 1))
 
 
 @given(first=st.dates(date(2020, 1, 1)), days=st.integers(0, 400))
 def test_the_days_before_end_where_the_days_begin(first: date, days: int) -> None:
     last = min(first + timedelta(days=days), date.max)
-    assert _before(first, last, "before")[1] == first - timedelta(days=1)
+    assert days_before(first, last, "before")[1] == first - timedelta(days=1)
 
 
 def test_the_changes_of_the_categories_add_up_to_that_of_the_charges(client: httpx.Client) -> None:
@@ -119,7 +119,10 @@ def test_days_that_the_lake_does_not_have_are_no_comparison(
     assert answer.status_code == 200
     if route != "charts/cost-trend":
         reason = answer.json()["compared"]["reason"]
-        assert reason == "There is nothing to compare with: the lake has claims from Jan 10, 2025 to Feb 3, 2025."
+        assert reason == (
+            "There is nothing to compare with: the lake has claims from Jan 10, 2025 to Feb 3, 2025. "
+            "Choose days among these."
+        )
 
 
 def test_the_change_under_a_search_for_patients_has_no_parts(client: httpx.Client) -> None:

@@ -19,8 +19,9 @@ from claims_pipeline.dashboard.charts.periods import Period, axis, grain_of
 from claims_pipeline.dashboard.charts.registry import BY_PLACE
 from claims_pipeline.dashboard.grains import Grain, calendar, start_of
 from claims_pipeline.generate import generate_range
-from claims_pipeline.lake import Feed, Lake
+from claims_pipeline.lake import Feed, Lake, require_feed
 from claims_pipeline.settings import Settings
+from claims_pipeline_tests.aggregate.example_lake import BEN, claim, write_day, write_directory
 from claims_pipeline_tests.dashboard.specifications import DRAWN, file_of, specification
 
 pytestmark = pytest.mark.heavy  # a generated lake
@@ -210,9 +211,38 @@ def test_the_cost_trend_compares_chosen_days_with_those_before(client: httpx.Cli
     assert len(rows) == 12
 
 
-@pytest.mark.parametrize("query", ["", "received_from=2025-01-10", "received_from=2025-01-23&basis=service"])
-def test_the_cost_trend_has_no_comparison_without_days_before(client: httpx.Client, query: str) -> None:
-    assert "before_charge_amount" not in str(spec(client, "cost-trend", query))
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("", "choose days to see those before in grey"),
+        ("compare=year", "the lake has no year before"),
+        ("received_from=2025-01-10", "the lake has no days before"),
+        ("received_from=2025-01-23&basis=service", "days of service are not compared"),
+    ],
+)
+def test_a_cost_trend_without_comparison_says_why(client: httpx.Client, query: str, said: str) -> None:
+    drawn = spec(client, "cost-trend", query)
+    assert "before_charge_amount" not in str(drawn)
+    assert said in drawn["title"]["subtitle"]
+
+
+def test_the_cost_trend_of_all_days_compares_them_with_the_year_before_where_the_lake_has_it(tmp_path: Path) -> None:
+    feed = Feed(seed=1, patients=4, claims=4, start_date=date(2024, 1, 20), end_date=date(2025, 3, 3))
+    require_feed(tmp_path / "lake", feed)
+    lake = Lake(tmp_path / "lake")
+    charges = {date(2024, 1, 20): "100", date(2024, 3, 5): "300", date(2025, 1, 5): "500", date(2025, 3, 3): "700"}
+    write_directory(lake)
+    for day, charge in charges.items():
+        write_day(lake, day, [claim(f"claim-{day:%Y%m%d}-000000", BEN, "TX", {"99213": charge}, received_date=day)])
+    aggregate.build(lake, tmp_path / "a.duckdb")
+    view = View(tmp_path / "a.duckdb")
+    rows = {row["period"]: row["before_charge_amount"] for row in _rows(view, "cost-trend", compare="year")}
+
+    assert rows["2024-12-01"] is None
+    assert rows["2025-01-01"] is None  # the lake begins on January 20
+    assert [rows[f"2025-0{month}-01"] for month in (2, 3)] == [0, 0]  # up to March 3; the claim came on March 5
+    cost_trend = next(one for one in CHARTS if one.name == "cost-trend")
+    assert "grey: the year before" in cost_trend.draw(view, ChartQuery(compare="year"))["title"]["subtitle"]
 
 
 def test_small_counts_have_axes_in_whole_numbers(client: httpx.Client) -> None:

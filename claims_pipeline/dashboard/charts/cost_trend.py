@@ -17,7 +17,7 @@ from claims_pipeline.dashboard.charts.over_time import (
 from claims_pipeline.dashboard.charts.periods import Period, axis, in_tooltip
 from claims_pipeline.dashboard.charts.registry import ACCENT, ChartQuery, Spec, charged, chart, specification
 from claims_pipeline.dashboard.charts.unusual import MARK_OF_UNUSUAL, UNUSUAL, unusual_periods
-from claims_pipeline.dashboard.comparison import comparison
+from claims_pipeline.dashboard.comparison import comparison, days_before
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import Grain, calendar
 from claims_pipeline.dashboard.measures import plain_number
@@ -37,11 +37,12 @@ ByPeriod = dict[date, dict[str, Any]]
 def cost_trend(view: View, filters: ChartQuery) -> Spec:
     """Charges, or charges for each member and month, by day, week or month of receipt or service.
 
-    With days of receipt chosen, the charges of the days that they are compared with are drawn in grey.
+    The charges that these are compared with are drawn in grey: those of the days before, if days of receipt are chosen,
+    or of the year before; or the subtitle says why there are none.
     """
     shown, grain = periods_shown(view, filters)
     by_period, sql = _by_period(view, filters, grain, [(one.first, one.last) for one in shown])
-    before, since, sql_before = _before(view, filters, grain)
+    before, said_of_before, sql_before = _before(view, filters, grain, shown)
     unusual = unusual_periods(view, filters, shown, "charges")
     is_per_member = _has_members(filters)
     drawn = filters.trend if is_per_member else "charge_amount"
@@ -58,7 +59,7 @@ def cost_trend(view: View, filters: ChartQuery) -> Spec:
     return specification(
         "Cost trend",
         f"By {grain} of {BASIS[filters.basis]}, {charged(filters)}{_PER_MEMBER[drawn]}"
-        f"{f'; grey: from {since}, for comparison' if before else ''}"
+        f"{said_of_before}"
         f"{notes(shown, unusual, partial='hollow')}{'' if drawn == filters.trend else _NO_MEMBERS}",
         values,
         sql=f"{sql};\n\n{sql_before}" if before else sql,
@@ -154,25 +155,56 @@ def _members(view: View, filters: Filters, grain: Grain, shown: Sequence[tuple[d
     return members_by_bucket(filters, buckets, period_of(filters, grain))
 
 
-def _before(view: View, filters: Filters, grain: Grain) -> tuple[list[dict[str, Any]], str, str]:
-    """Return the figures of the periods that are compared with, in order, the first of their days, and their SQL.
+def _before(
+    view: View, filters: Filters, grain: Grain, shown: Sequence[Period]
+) -> tuple[list[dict[str, Any]], str, str]:
+    """Return the figures of the periods that are compared with, in order, what is said of them, and their SQL.
 
-    There are none unless days of receipt are chosen and the lake has the earlier ones.
+    A period that the lake has not or only in part has no figures.
     """
-    compared = comparison(view, filters)
-    if not (filters.received_from or filters.received_to) or filters.basis != "received" or not compared.is_covered:
-        return [], "", ""
-    earlier = filters.within(compared.before_first, compared.before_last)
-    shown = list(calendar(grain, compared.before_first, compared.before_last))
-    by_period, sql = _by_period(view, earlier, grain, shown)
-    first = compared.before_first
-    figures = [by_period.get(begin, _NO_CLAIMS) for begin, _ in shown]
-    return figures, f"{first:%b} {first.day}, {first.year}", sql
+    first, last, said = _days_before(view, filters, shown)
+    if first > last:
+        return [], said, ""
+    lake_first = view.built_from.first_day
+    periods = list(calendar(grain, first, last))
+    by_period, sql = _by_period(view, filters.within(max(first, lake_first), last), grain, periods)
+    figures = [by_period.get(begin, _NO_CLAIMS) if max(begin, first) >= lake_first else {} for begin, _ in periods]
+    return figures, said, sql
+
+
+def _days_before(view: View, filters: Filters, shown: Sequence[Period]) -> tuple[date, date, str]:
+    """Return the first and the last of the days that are compared with, and what is said of them.
+
+    The first is later than the last where there are none. Chosen days are compared as on the cards. All days have none
+    before them, but those of the year before, from the second year of the lake on.
+    """
+    if not shown:
+        return *_NO_DAYS, ""
+    if filters.basis != "received":
+        return *_NO_DAYS, "; days of service are not compared with others"
+    if filters.received_from or filters.received_to:
+        compared = comparison(view, filters)
+        if not compared.is_covered:
+            return *_NO_DAYS, "; the lake has no days before to compare with"
+        first = compared.before_first
+        return first, compared.before_last, f"; grey: from {first:%b} {first.day}, {first.year}, for comparison"
+    if filters.compare != "year":
+        return *_NO_DAYS, "; choose days to see those before in grey"
+    built_from = view.built_from
+    first, last = days_before(
+        max(shown[0].first, built_from.first_day), min(shown[-1].last, built_from.last_day), "year"
+    )
+    if last < built_from.first_day:
+        return *_NO_DAYS, "; the lake has no year before to compare with"
+    return first, last, "; grey: the year before"
+
+
+_NO_DAYS = (date.max, date.min)
 
 
 def _of(figures: Sequence[dict[str, Any]], place: int, name: str) -> float | None:
-    """Return a figure of the period at a place, None where there are fewer periods."""
-    return figures[place][name] if place < len(figures) else None
+    """Return a figure of the period at a place, None where there is none."""
+    return figures[place].get(name) if place < len(figures) else None
 
 
 def _description(period: Period, figures: dict[str, Any]) -> str:
