@@ -55,7 +55,7 @@ def _frame(chart: Chart) -> str:
           <p class="note">&nbsp;</p>
         </figcaption>
         <div class="plot" style="min-height: {chart.plot_height}px"></div>
-        <p class="empty" hidden>No claims match the filters: clear them, or choose other days.</p>
+        <p class="empty" hidden></p>
         <details><summary>Figures</summary></details>
       </figure>""".removeprefix("\n")
 

@@ -36,7 +36,7 @@ def test_a_part_of_a_claims_id_opens_the_claim_and_escape_closes_the_list(page: 
     expect_claims(page, 5)
     box = page.get_by_role("combobox", name="Search")
     box.press_sequentially("no such thing", delay=5)
-    expect(page.locator("#found [role=option]")).to_have_text("Nothing has this id, name or code.")
+    expect(page.locator("#found [role=option]")).to_contain_text("Try a part of an id")
     page.keyboard.press("Escape")
     expect(page.locator("#found")).to_be_hidden()
     box.fill("")
@@ -222,7 +222,9 @@ def test_what_lies_below_is_asked_for_when_the_first_screen_is_there(page: Page)
     assert not [url for url in asked if below.search(url)]
     held[0].continue_()
     expect_claims(page, 5)
-    assert len([url for url in asked if below.search(url)]) == 6 + 5  # the charts; courses and what is worth a look
+    assert (
+        len([url for url in asked if below.search(url)]) == 6 + 8
+    )  # the charts; courses, cost drivers, what is worth a look
 
 
 def test_the_first_screen_does_not_wait_for_the_charts_below_it(page: Page) -> None:
@@ -293,7 +295,7 @@ def test_a_chart_that_the_server_cannot_answer_leaves_the_first_screen(browser: 
     expect(page.locator("#cards")).to_contain_text("Charges PMPM")
     expect(page.locator("#cards")).to_be_visible()
     expect(page.locator("#charts")).to_be_hidden()
-    expect(page.locator("#look")).to_contain_text("Nothing under these filters")
+    expect(page.locator("#look")).to_contain_text("Nothing here is far")
     expect(page.locator("#cards .sparkline polyline")).to_have_count(6)
     page.unroute("**/api/charts/status*")
     page.get_by_role("checkbox", name="Draft").check()
@@ -313,10 +315,57 @@ def test_each_card_with_a_change_shows_its_course(page: Page) -> None:
     expect(page.locator("#cards .sparkline polyline")).to_have_count(6)
 
 
+def test_new_data_keep_the_trends_until_the_new_ones_are_there_and_other_filters_do_not(page: Page) -> None:
+    page.clock.install()
+    page.goto("/")
+    expect_claims(page, 5)
+    trends = page.locator(".sparkline polyline")
+    expect(trends).to_have_count(9)
+    held: list[Route] = []
+    page.route("**/api/cards/courses*", lambda route: held.append(route))
+    page.route("**/health", lambda route: route.fulfill(json={"status": "ok", "built_at": "2030-01-01T00:00:00Z"}))
+    with page.expect_request("**/api/cards/courses*"):
+        page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
+    expect(trends).to_have_count(9)
+    held.pop().continue_()
+    expect_ready(page)
+    with page.expect_request("**/api/cards/courses*"):
+        page.get_by_role("checkbox", name="Active").check()
+    expect(trends).to_have_count(0)
+    held.pop().continue_()
+    expect(trends).to_have_count(9)
+
+
+def test_the_first_cost_drivers_stand_on_the_overview_and_lead_to_the_ranking(page: Page) -> None:
+    page.goto("/?received_from=2025-01-11")
+    expect_claims(page, 3)
+    drivers = page.locator("#top-drivers")
+    expect(drivers.locator("[data-by=category] li").first).to_contain_text("office visit")
+    expect(drivers.locator("[data-by=provider] li")).not_to_have_count(0)
+    expect(drivers.get_by_label("SQL of the charges by diagnosis")).to_be_visible()
+    drivers.get_by_role("button", name="By provider").press("Enter")
+    expect(page.locator("#bars li")).not_to_have_count(0)
+    assert page.url.endswith("/?received_from=2025-01-11&tab=drivers&by=provider")
+    expect(page.get_by_role("main")).to_be_focused()
+    page.go_back()
+    drivers.locator("[data-by=category] button", has_text="laboratory").click()
+    expect(page).to_have_url(re.compile("category=laboratory"))
+
+
+def test_a_ranking_that_the_server_cannot_answer_leaves_the_others(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
+    page.route("**/api/stats/by-provider*", lambda route: route.fulfill(status=503, json=BUSY))
+    page.goto("/")
+    expect(page.locator("#top-drivers [data-by=provider]")).to_contain_text("Too much is asked at once.")
+    expect(page.locator("#top-drivers [data-by=category] li")).not_to_have_count(0)
+    expect(page.locator("#problem")).to_be_hidden()
+    page.close()
+
+
 def test_a_card_shows_its_sql(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)
     card = page.locator("#cards div", has_text="Charges PMPM")
     card.get_by_text("SQL", exact=True).click()
     expect(card.locator("pre").first).to_contain_text("from claims_current")
-    expect(page.locator("#look")).to_contain_text("Nothing under these filters")
+    expect(page.locator("#look")).to_contain_text("Nothing here is far")

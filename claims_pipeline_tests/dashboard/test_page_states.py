@@ -24,10 +24,28 @@ def test_figures_that_match_nothing_say_so(page: Page) -> None:
     page.goto("/?received_from=2025-12-01")
     expect_claims(page, 0)
     expect(page.locator("#scope")).to_have_text(
-        "No claims match the filters: clear them, or choose other days. "
-        "Claims were received from Jan 10, 2025 to Feb 3, 2025."
+        "No claims match the filters. Claims were received from Jan 10, 2025 to Feb 3, 2025. "
+        "Remove a filter: Received: from Dec 1, 2025 × "  # noqa: RUF001
     )
     expect(page.locator("#charts .empty:visible")).to_have_count(6)
+
+
+def test_what_shows_nothing_offers_to_remove_each_filter_or_all(page: Page) -> None:
+    page.goto("/?tab=claims&patient=nobody&state=TX")
+    expect_claims(page, 0)
+    scope = page.locator("#scope")
+    expect(scope.get_by_role("button")).to_have_text(["Patient: nobody ×", "State: TX ×", "Clear all"])  # noqa: RUF001
+    page.locator("#tabs a").last.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")  # the second: the state
+    expect(scope.get_by_role("button")).to_have_text(["Patient: nobody ×"])  # noqa: RUF001
+    expect(page.get_by_role("main").locator(":focus").or_(page.locator("main:focus"))).to_have_count(1)
+    page.go_back()
+    scope.get_by_role("button", name="Clear all").click()
+    expect_claims(page, 5)
+    expect(scope).to_contain_text("Counts are of claims of every status")
+    assert page.url.endswith("/?tab=claims")
 
 
 def test_days_without_days_before_leave_no_room_for_a_change(page: Page) -> None:
@@ -68,7 +86,7 @@ def test_one_day_is_a_narrow_bar_beside_the_day_before(page: Page) -> None:
 def test_a_list_without_rows_says_why(page: Page) -> None:
     page.goto("/?tab=providers")
     for place in ("#outliers", "#visit-outliers"):
-        expect(page.locator(place)).to_have_text("No provider under these filters is far from the peers.")
+        expect(page.locator(place)).to_contain_text("No provider is far from the peers. Providers with few")
     page.goto("/?tab=providers&patient=nobody")
     expect(page.locator("#outliers")).to_contain_text("No claims match the filters")
     page.goto("/?tab=drivers&patient=nobody")
@@ -333,15 +351,17 @@ def test_a_link_with_a_day_or_a_number_of_rows_that_there_is_not_leaves_the_fiel
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ("claim=a%2Fb", "There is no claim a/b."),
-        ("person=%23", "There is no patient #."),
-        ("practitioner=zz", "There is no provider zz."),
+        ("claim=a%2Fb", "There is no claim a/b. "),
+        ("person=%23", "There is no patient #. "),
+        ("practitioner=zz", "There is no provider zz. "),
     ],
 )
 def test_a_link_to_nothing_says_what_there_is_not(browser: Browser, address: str, query: str, said: str) -> None:
     page = browser.new_page(base_url=address)
     page.goto(f"/?{query}")
-    expect(page.get_by_role("dialog").locator("#detail-content")).to_have_text(said)
+    expect(page.get_by_role("dialog").locator("#detail-content")).to_contain_text(
+        f"{said}Close this and search for a part"
+    )
     page.close()
 
 

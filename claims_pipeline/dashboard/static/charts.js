@@ -2,6 +2,7 @@
 
 import { ask, Problem } from "./api.js";
 import { csvOf, element, keepingFocus, sqlOf } from "./elements.js";
+import { NO_CLAIMS } from "./empty.js";
 import { formatAs } from "./format.js";
 import { letWalk, walkedTo } from "./walk.js";
 
@@ -73,6 +74,7 @@ export function drawCharts(specifications, hasClaims, signal) {
 
 async function drawCard(card, specification, hasClaims) {
   card.subtitle.textContent = specification.title.subtitle;
+  card.empty.textContent = NO_CLAIMS;
   card.empty.hidden = hasClaims;
   card.plot.hidden = card.figures.hidden = !hasClaims;
   if (hasClaims) await drawInto(card, specification);

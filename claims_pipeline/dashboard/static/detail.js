@@ -41,7 +41,7 @@ export async function showDetail(parameters, signal) {
     if (isAborted(error)) return;
     heading.textContent = id;
     shown = {};
-    const message = error.status === 404 ? `There is no ${NAMES[kind]} ${id}` : capitalised(error.message);
+    const message = error.status === 404 ? `There is no ${NAMES[kind]} ${id}. Close this and search for a part of the id, or for a name` : capitalised(error.message);
     content.replaceChildren(element("p", {}, `${message}.`));
   }
   if (!dialog.open) dialog.showModal();

@@ -3,6 +3,7 @@
 import { ask, withOthers } from "./api.js";
 import { dimensionOf, filteredBy, FIRST_DIMENSION, isPeriod, titleOf } from "./dimensions.js";
 import { element, keepingFocus, takeValues } from "./elements.js";
+import { NO_CLAIMS } from "./empty.js";
 import { formatAmount, formatCount, formatFigure, formatPercent, formatSignedAmount, formatSignedPercent } from "./format.js";
 import { changesTable, comparedDays } from "./overview.js";
 import { picturesOf } from "./pictures.js";
@@ -16,7 +17,6 @@ export const DRIVER_DEFAULTS = { by: FIRST_DIMENSION, measure: measure.value };
 const CHANGE = "change"; // stands in the list of measures, but compares two ranges of days
 const SHOWN_CHANGES = 20; // as many as the API returns of a measure
 const NARROWEST_BAR = 0.003; // of the width
-const NO_CLAIMS = "No claims match the filters: clear them, or choose other days.";
 const FILTERS_BY_CLICK = "A click on a row shows only its claims.";
 const WHY_NO_CHANGE = { // by the filter that selects the values of a dimension
   days: "A change compares days with days before, so days, weeks and months have none of their own: choose another dimension.",
@@ -48,9 +48,11 @@ export function showDrivers([ranking, changes]) {
   showParts(changes);
 }
 
-function showRanking({ dimension, measure: name, items, total, value_count, sql }) {
-  if (!items.length) return showNone(NO_CLAIMS);
-  const option = measure.querySelector(`option[value="${name}"]`);
+const optionOf = (name) => measure.querySelector(`option[value="${name}"]`);
+
+// The values of a dimension with their figures: as rows, each a button that filters by it, and as bars of a picture.
+export function barsOf({ dimension, measure: name, items, total }) {
+  const option = optionOf(name);
   const most = Math.max(...items.map(({ figures }) => figures[name] ?? 0), 0);
   const drawn = [];
   const isAdditive = option.dataset.additive === "true";
@@ -63,6 +65,14 @@ function showRanking({ dimension, measure: name, items, total, value_count, sql 
     drawn.push({ name: item.label, from: 0, to: Math.max(figure ?? 0, 0), said, kind: "rank" });
     return rowOf(dimension, item, bar, said);
   });
+  return { rows, drawn };
+}
+
+function showRanking(answer) {
+  const { dimension, measure: name, items, value_count, sql } = answer;
+  if (!items.length) return showNone(NO_CLAIMS);
+  const option = optionOf(name);
+  const { rows, drawn } = barsOf(answer);
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
   const note = `${instead}${option.dataset.meaning} ${firstOf(items.length, value_count, isPeriod(dimension) ? "latest" : "largest")}${FILTERS_BY_CLICK}`;
   const away = takeValues({ dimension, items, sql }, "the ranking");

@@ -1,11 +1,12 @@
 // The headline figures, and what they count.
 
-import { element } from "./elements.js";
+import { element, keepingFocus } from "./elements.js";
 import { formatAmount, formatCount, formatDay, formatLargeAmount, formatMoment } from "./format.js";
 
 const list = new Intl.ListFormat("en-US");
 
-export function showFigures(stats, isFilteredByStatus) {
+// `isSameQuestion`: the figures are newer ones under the same filters; their changes stay until the new ones are there.
+export function showFigures(stats, isFilteredByStatus, isSameQuestion) {
   const statuses = stats.claim_count_by_status.map(
     ({ claim_status, claim_count }) => `${formatCount(claim_count)}\u00a0${claim_status}`);
   const charged = `of ${formatCount(stats.charged_claim_count)} ${list.format(stats.charged_statuses)} claims`;
@@ -20,11 +21,13 @@ export function showFigures(stats, isFilteredByStatus) {
     ...figures.map(([name, value, note]) =>
       element("div", { className: "card" },
         element("dt", {}, name), element("dd", { className: "figure" }, value), element("dd", { className: "note" }, note),
-        element("dd", { className: "change", "data-change": name }))));
+        (isSameQuestion && document.querySelector(`[data-change="${name}"]`)) || element("dd", { className: "change", "data-change": name }))));
   document.getElementById("headline-sql").textContent = stats.sql;
-  document.getElementById("scope").textContent = isFilteredByStatus
+  const scope = document.getElementById("scope");
+  scope.classList.remove("none");
+  keepingFocus(scope, () => scope.replaceChildren(isFilteredByStatus
     ? `Counts and charges are those of ${list.format(stats.charged_statuses)} claims, as chosen.`
-    : "Counts are of claims of every status; charges add up active claims only. A status filter decides both.";
+    : "Counts are of claims of every status; charges add up active claims only. A status filter decides both."));
 }
 
 export function showBuild({ built_at, first_day, last_day }) {

@@ -2,13 +2,14 @@
 
 import { ask, isStillMissing, orProblem, withOthers } from "./api.js";
 import { element, keepingFocus, takeAway } from "./elements.js";
+import { NO_CLAIMS, whyEmpty } from "./empty.js";
 import { capitalised, formatCount, formatDay } from "./format.js";
 
 const look = document.getElementById("look");
 const lookSql = document.getElementById("look-sql");
 const SHOWN_OF_A_KIND = 4;
 const list = new Intl.ListFormat("en-US");
-const NOTHING = "Nothing under these filters is far from what is usual.";
+const NOTHING = "Nothing here is far from what is usual. Few days, or few claims, leave little to compare with.";
 let shownFilters = null;
 
 // By what people call it: what the API calls it, `rows` of an answer, each a title, a reason and what a click opens, and what
@@ -36,7 +37,7 @@ export function awaitLook(filters) {
 }
 
 // Shows what is worth a look, and returns whether no answer is still missing.
-export function showLook(answers, filters) {
+export function showLook(answers, filters, hasClaims) {
   const kinds = Object.entries(KINDS).map(([name, kind], index) => ({ ...kind, name, answer: answers[index] }));
   const rows = kinds.flatMap(({ name, rows: rowsOf, answer }) => (answer instanceof Error
     ? [noteOf(`The ${name} are missing here. ${capitalised(answer.message)}.`)]
@@ -45,7 +46,7 @@ export function showLook(answers, filters) {
     takeAway({ name: `unusual-${name.replaceAll(" ", "-")}`, title: `the unusual ${name}`, text: `SQL of the ${name}`, sql, items }));
   const parts = kinds.flatMap(partOf);
   const shown = parts.length ? [...rows, noteOf(`Listed are the first ${list.format(parts)}.`)] : rows;
-  keepingFocus(look, () => look.replaceChildren(...(rows.length ? shown : [noteOf(NOTHING)])));
+  keepingFocus(look, () => look.replaceChildren(...(rows.length ? shown : [noteOf(...(hasClaims ? whyEmpty(NOTHING) : [NO_CLAIMS]))])));
   keepingFocus(lookSql, () => lookSql.replaceChildren(...away));
   shownFilters = filters.toString();
   return !answers.some(isStillMissing);
@@ -79,7 +80,7 @@ function rowsOfVisits(items) {
   return items.map(({ label, value, reason }) => [label, reason, { "data-practitioner": value, "data-key": `visits ${value}` }]);
 }
 
-const noteOf = (text) => element("li", { className: "note" }, text);
+const noteOf = (...text) => element("li", { className: "note" }, ...text);
 
 const toLookAt = ([title, reason, target]) => element("li", {},
   element("button", { type: "button", className: "link", "data-key": title, ...target }, title), ` ${reason}.`);

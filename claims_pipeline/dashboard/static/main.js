@@ -6,6 +6,7 @@ import { learnLabels, showChips } from "./chips.js";
 import { onChoice, showChoices } from "./choices.js";
 import { showDetail } from "./detail.js";
 import { announce, element } from "./elements.js";
+import { NO_CLAIMS, whyEmpty } from "./empty.js";
 import { showBuild, showFigures, showLoaded } from "./figures.js";
 import { areDaysReversed, choose, daysWithoutData, onClear, sayAllWrong, sayDayWithoutData, sayWrong, sayWrongLink, showDays, showForm } from "./form.js";
 import { capitalised, formatCount, formatDays } from "./format.js";
@@ -91,6 +92,7 @@ async function show(parameters, signal, everything) {
   signal.throwIfAborted();
   if (stats) showStats(stats, filters); // they come first: what the tab asks takes longer
   showChips(parameters, showDays(parameters, stats?.build));
+  if (stats && !claimCount) showNone(stats.build);
   const answers = await asked;
   signal.throwIfAborted();
   if (answers) {
@@ -153,7 +155,7 @@ function showStats(stats, filters) {
   showBuild(stats.build);
   if (shownBuild !== stats.build.built_at) ask("/api/pipeline").then(showLoaded, () => {}); // the tab of the pipeline says what is wrong
   learnLabels(stats.chosen);
-  showFigures(stats, filters.has("status"));
+  showFigures(stats, filters.has("status"), filters.toString() === shownFilters);
   if (shownBuild && shownBuild !== stats.build.built_at) announce("New data are shown.");
   else announceCount(stats);
   claimCount = stats.claim_count;
@@ -162,14 +164,16 @@ function showStats(stats, filters) {
   shownBuild = stats.build.built_at;
 }
 
-function announceCount({ claim_count, build: { first_day, last_day } }) {
-  const text = claim_count
-    ? `${formatCount(claim_count)} claims`
-    : `No claims match the filters: clear them, or choose other days. Claims were received from ${formatDays(first_day, last_day)}.`;
-  announce(text);
+function announceCount({ claim_count, build }) {
+  announce(claim_count ? `${formatCount(claim_count)} claims` : `${whyNone(build)} Remove a filter, or choose other days.`);
+}
+
+const whyNone = ({ first_day, last_day }) => `${NO_CLAIMS} Claims were received from ${formatDays(first_day, last_day)}.`;
+
+function showNone(build) {
   const scope = document.getElementById("scope");
-  if (!claim_count) scope.textContent = text;
-  scope.classList.toggle("none", !claim_count);
+  scope.classList.add("none");
+  scope.replaceChildren(...whyEmpty(whyNone(build)));
 }
 
 function showTabOf(parameters) {
@@ -208,11 +212,15 @@ for (const name of ["by", "measure"]) {
 // What a button in a figure, ranking or list leads to: a filter, other days, or the dialog.
 for (const place of document.querySelectorAll("[data-of=overview], [data-of=drivers], [data-of=members], [data-of=providers]")) {
   place.addEventListener("click", ({ target }) => {
-    const { dimension, value, claim, practitioner, from, to } = target.closest("button")?.dataset ?? {};
+    const { dimension, value, claim, practitioner, from, to, ranking } = target.closest("button")?.dataset ?? {};
     if (dimension) choose(dimension, value);
     if (claim) change({ claim });
     if (practitioner) change({ practitioner });
     if (from) change({ received_from: from, received_to: to }, { clearPart: true });
+    if (ranking) {
+      change({ tab: "drivers", by: ranking, measure: "" });
+      main.focus(); // the heading that was clicked is on another tab
+    }
   });
 }
 

@@ -17,7 +17,7 @@ const EFFECTS = [
 document.querySelector("#effects dl").append(...EFFECTS.map(([, title, meaning]) =>
   element("div", {}, element("dt", {}, title), " ", element("dd", {}, meaning))));
 const NO_COMPARISON = "no comparison";
-const NO_CHARGES = "There are no charges, neither in these days nor in those that they are compared with.";
+const NO_CHARGES = "There are no charges, neither in these days nor in those that they are compared with: choose other days, or remove a filter.";
 const SHOWN_VALUES = 12;
 const HEADLINE = ["claim_count", "charge_amount", "average_charge_amount"]; // their changes stand in the headline figures
 
@@ -38,8 +38,12 @@ export function comparedDays(compared) {
   return `Changes: ${days} against ${before}.${recent}`;
 }
 
-// `hasDays`: days are chosen, so that the changes are those of the figures above them.
-export function showCards({ items, compared }, hasDays) {
+let drawn = { filters: "", courses: new Map() }; // what the sparklines show
+
+// `hasDays`: days are chosen, so that the changes are those of the figures above them. Until the new trends are there, the
+// sparklines keep those of an earlier build, but not those of other filters.
+export function showCards({ items, compared }, filters, hasDays) {
+  if (drawn.filters !== filters.toString()) drawn.courses = new Map();
   const ofHeadline = items.filter(({ name }) => HEADLINE.includes(name));
   document.getElementById("compared").textContent = comparedDays(compared);
   keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => !ofHeadline.includes(one)).map((one) => {
@@ -50,7 +54,7 @@ export function showCards({ items, compared }, hasDays) {
       element("dt", {}, one.title),
       element("dd", { className: "figure" }, formatFigure(one.value, one)),
       element("dd", { className: "note" }, one.brief),
-      element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.name, [])),
+      element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.name, drawn.courses.get(one.name) ?? [])),
       element("dd", { className: "take" }, meaningOf(one.title, one.meaning), sql));
   })));
   headlineSql.replaceChildren(...ofHeadline.map((one) => {
@@ -64,7 +68,7 @@ export function showCards({ items, compared }, hasDays) {
     const days = (Date.parse(compared.last_day) - Date.parse(compared.first_day)) / 86_400_000 + 1;
     const change = changeOf(one);
     const of = hasDays || compared.reason || change === NO_COMPARISON ? "" : ` in the last ${formatCount(days)} days`;
-    place?.replaceChildren(element("span", {}, change + of), sparkline(one.name, []));
+    place?.replaceChildren(element("span", {}, change + of), sparkline(one.name, drawn.courses.get(one.name) ?? []));
   }
 }
 
@@ -72,27 +76,28 @@ const SVG = "http://www.w3.org/2000/svg";
 
 const LEAST_SPAN = 0.2; // of the largest value: a course that hardly changes stays nearly flat
 
-function sparkline(name, course) {
+function sparkline(name, values) {
   const drawing = document.createElementNS(SVG, "svg");
   drawing.setAttribute("viewBox", "0 0 100 24");
   drawing.setAttribute("preserveAspectRatio", "none");
   drawing.setAttribute("class", "sparkline");
   drawing.setAttribute("aria-hidden", "true");
   drawing.dataset.course = name;
-  const known = course.flatMap((value, index) => (value === null ? [] : [[index, value]]));
+  const known = values.flatMap((value, index) => (value === null ? [] : [[index, value]]));
   if (known.length < 2) return drawing;
   const most = Math.max(...known.map(([, value]) => value));
   const span = Math.max(most - Math.min(...known.map(([, value]) => value)), LEAST_SPAN * most);
   const line = document.createElementNS(SVG, "polyline");
   line.setAttribute("points", known.map(([index, value]) =>
-    `${(index / (course.length - 1)) * 98 + 1},${23 - (span ? 1 - (most - value) / span : 0) * 21}`).join(" "));
+    `${(index / (values.length - 1)) * 98 + 1},${23 - (span ? 1 - (most - value) / span : 0) * 21}`).join(" "));
   drawing.append(line);
   return drawing;
 }
 
 // Draws the courses of the cards that are shown, which take longer than their figures; returns whether none is still missing.
-export function showCourses(courses) {
+export function showCourses(courses, filters) {
   if (courses instanceof Error) return !isStillMissing(courses);
+  drawn = { filters: filters.toString(), courses: new Map(courses.items.map(({ name, values }) => [name, values])) };
   for (const { name, values, sql } of courses.items) {
     document.querySelector(`[data-course="${name}"]`)?.replaceWith(sparkline(name, values));
     addSql(document.querySelector(`[data-sql-of="${name}"]`), COURSE_SQL, sql);

@@ -2,13 +2,13 @@
 
 import { ask, isStillMissing, orProblem, withOthers } from "./api.js";
 import { element, keepingFocus, moreOf, tableOf, takeAway, takeValues, valueOf } from "./elements.js";
+import { emptyOf, NO_CLAIMS } from "./empty.js";
 import { capitalised, formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, specialtyOf } from "./format.js";
 
 const measures = new Map([...document.getElementById("measure").options].map((option) =>
   [option.value, { title: option.textContent, ...option.dataset }]));
 const SHOWN_VALUES = 15;
-const NO_CLAIMS = "No claims match the filters: clear them, or choose other days.";
-const NO_OUTLIERS = "No provider under these filters is far from the peers.";
+const NO_OUTLIERS = "No provider is far from the peers. Providers with few claims, and specialties with few providers, are not compared.";
 const COUNTING = "Counting…";
 
 // The same figures in each, so that those of all claims are counted once.
@@ -127,5 +127,5 @@ const headingOf = (place) => document.getElementById(place).closest("section").q
 function fill(place, contents, instead = NO_CLAIMS) {
   const panel = document.getElementById(place);
   panel.removeAttribute("aria-busy");
-  keepingFocus(panel, () => panel.replaceChildren(...(contents || [element("p", { className: "empty" }, instead)])));
+  keepingFocus(panel, () => panel.replaceChildren(...(contents || [instead === NO_OUTLIERS ? emptyOf(instead) : element("p", { className: "empty" }, instead)])));
 }

@@ -10,6 +10,7 @@ import { askForMembers, askForProviders, showMembers, showMoreOfMembers, showMor
 import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, filtersOf, listOf, sortOf } from "./state.js";
 import { showClaims, showColumns } from "./table.js";
+import { askForTopDrivers, showTopDrivers } from "./topdrivers.js";
 
 // By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `showMore` asks for the rest when the
 // first screen is shown, which would wait for it if all were asked for at once, shows it, and returns whether none of it is
@@ -20,14 +21,14 @@ export const PARTS = {
     ask: (parameters, filters, signal) => Promise.all(["/api/cards", "/api/what-changed"].map((path) =>
       ask(path, { parameters: filters, signal }))),
     show: ([cards, changes], parameters) => {
-      showCards(cards, DAYS.some((name) => parameters.has(name)));
+      showCards(cards, filtersOf(parameters), DAYS.some((name) => parameters.has(name)));
       showChanges(changes);
       awaitLook(filtersOf(parameters));
     },
     subjectOfMore: () => choices(),
     showMore: async (hasClaims, filters, signal, isNewSubject) => {
       const charts = askForCharts(filters, choices(), signal, { onlyChoices: !isNewSubject });
-      const later = isNewSubject ? charts.catch(() => {}).then(() => showLater(filters, signal)) : true; // while they are drawn
+      const later = isNewSubject ? charts.catch(() => {}).then(() => showLater(hasClaims, filters, signal)) : true; // while they are drawn
       Promise.resolve(later).catch(() => {}); // awaited below, unless the charts fail before
       await drawCharts(await charts, hasClaims, signal);
       return later;
@@ -66,9 +67,10 @@ export const PARTS = {
 };
 
 // Asks for what takes longer than the figures and the charts, shows each when it is there, and returns whether all is.
-async function showLater(filters, signal) {
+async function showLater(hasClaims, filters, signal) {
   const isThere = await Promise.all([
-    orProblem(ask("/api/cards/courses", { parameters: filters, signal })).then(showCourses),
-    askForLook(filters, signal).then((answers) => showLook(answers, filters))]);
+    askForTopDrivers(filters, signal).then(showTopDrivers),
+    orProblem(ask("/api/cards/courses", { parameters: filters, signal })).then((courses) => showCourses(courses, filters)),
+    askForLook(filters, signal).then((answers) => showLook(answers, filters, hasClaims))]);
   return isThere.every(Boolean);
 }

@@ -27,7 +27,7 @@ async function search() {
   const text = box.value.trim();
   if (!text) return close();
   let found = [];
-  let instead = "Nothing has this id, name or code.";
+  let instead = "Nothing has this id, name or code. Try a part of an id, a last name, or a code such as 99213 or I10.";
   try {
     found = await ask("/api/search", { parameters: new URLSearchParams({ q: text }), signal: running.signal });
   } catch (error) {

@@ -1,6 +1,7 @@
 // The table of claims: what its columns show, its order, its parts.
 
 import { element, keepingFocus } from "./elements.js";
+import { NO_CLAIMS } from "./empty.js";
 import { formatAmount, formatCount, formatDay, specialtyOf } from "./format.js";
 
 const table = document.querySelector("#claims table");
@@ -80,7 +81,7 @@ export function showClaims(page, sort) {
     element("tr", { role: "row", "data-claim": claim.claim_id }, ...shown.map(({ title, show, kind = "" }) =>
       element("td", { role: "cell", className: kind, "data-title": title }, ...show(claim)))));
   if (!rows.length) {
-    const message = page.total ? "There are no more claims." : "No claims match the filters: clear them, or choose other days.";
+    const message = page.total ? "There are no more claims: go back with First or Previous." : NO_CLAIMS;
     rows.push(element("tr", { role: "row" }, element("td", { role: "cell", colSpan: shown.length, className: "empty" }, message)));
   }
   keepingFocus(table.tBodies[0], () => table.tBodies[0].replaceChildren(...rows));
