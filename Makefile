@@ -50,12 +50,12 @@ test: lint ## Check, all unit tests, integration tests on the embedded server, b
 test-all: lint ## The same with the long fault and scale tests.
 	$(call BESIDE_TYPES,$(PYTEST) $(ARGS))
 
-lock: ## Resolve the exact versions anew (needs uv): of everything, of what the image runs, and of what builds it.
+lock: ## Resolve the exact versions again (needs uv): of everything, of what the image runs, and of what builds it.
 	$(LOCK) pyproject.toml --group dev --extra server --upgrade --output-file requirements.lock
 	$(LOCK) pyproject.toml --constraint requirements.lock --output-file requirements-runtime.lock
 	$(LOCK) --group pyproject.toml:build --constraint requirements.lock --output-file requirements-build.lock
 
-lock-jars: setup ## Resolve the Java archives of the embedded server anew from its pom.xml (needs Maven).
+lock-jars: setup ## Resolve the Java archives of the embedded server again from its pom.xml (needs Maven).
 	$(BIN)/python -m claims_pipeline.server.lock_jars
 
 screenshot: setup ## The pictures in docs/: from the dashboard that runs, and from a Dagster UI with a small lake of its own.

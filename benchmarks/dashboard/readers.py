@@ -1,4 +1,4 @@
-"""What many readers at once are answered while the file is published anew."""
+"""What many readers at once are answered while new builds are published."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ from benchmarks.dashboard.questions import FIRST_SCREEN, LATER, filtered, new_da
 async def read_while_publishing(
     dashboard: Dashboard, path: Path, *, readers: int, publishes: int, seconds: float
 ) -> Counter[str]:
-    """Let readers ask while the file is published anew; return the answers by status."""
+    """Let readers ask while new builds are published; return the answers by status."""
     statuses: Counter[str] = Counter()
     ends = time.monotonic() + seconds
     address = str(dashboard.client.base_url)

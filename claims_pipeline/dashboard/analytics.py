@@ -83,7 +83,7 @@ class View:
     ) -> IO[bytes]:
         """Return an open file with the rows of a query, written with the options of DuckDB's COPY; it has no name.
 
-        The file is opened anew: the rows are those of the latest build, also if that was published after this view
+        The file is opened again: the rows are those of the latest build, also if that was published after this view
         was opened.
 
         Args:

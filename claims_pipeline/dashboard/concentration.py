@@ -30,7 +30,7 @@ order by top_percent"""
 )
 
 TOP_PERCENT = 5
-"""Of the patients with charges, in the card and its course."""
+"""Of the patients with charges, in the card and its trend."""
 
 _TOP_SHARE = (
     _SPENT

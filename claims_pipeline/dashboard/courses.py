@@ -1,4 +1,4 @@
-"""The courses of the headline cards: each figure by day, or complete week or month, of receipt."""
+"""The trends of the headline cards: each figure by day, or complete week or month, of receipt."""
 
 from datetime import date
 from typing import Any

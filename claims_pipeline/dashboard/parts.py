@@ -42,7 +42,7 @@ class Place(NamedTuple):
             place = cls(str(value), str(key))
             "".join(place).encode()  # JSON can escape half a surrogate pair, which the database does not take
         except (TypeError, ValueError, RecursionError):
-            msg = "should be taken from the address of a neighboring part"
+            msg = "should be taken from the address of a neighbouring part"
             raise ValueError(msg) from None
         return place
 
@@ -196,7 +196,7 @@ def part_of(query: ListQuery, *, key: str, number: str, total: int) -> Part:
 
 
 def paging(path: str, query: ListQuery, rows: Rows, part: Part, *, key: str) -> dict[str, Any]:
-    """Return the fields of a Page: how many items there are, and the addresses of the neighboring parts."""
+    """Return the fields of a Page: how many items there are, and the addresses of the neighbouring parts."""
     column = query.sort.removeprefix("-")
     given = query.model_dump(mode="json", exclude_defaults=True, exclude={"after", "before", "offset"})
     given |= {"count": query.count}

@@ -127,7 +127,7 @@ def slots(template: Template) -> Iterator[tuple[Slot, bool]]:
 
 
 def _concatenated(pieces: Iterable[str | pl.Expr]) -> pl.Expr:
-    """Return the pieces as one expression, neighboring literals merged."""
+    """Return the pieces as one expression, neighbouring literals merged."""
     merged: list[str | pl.Expr] = []
     for piece in pieces:
         if isinstance(piece, str) and merged and isinstance(merged[-1], str):

@@ -1,4 +1,4 @@
-"""When what has no days is made anew."""
+"""When what has no days is made again."""
 
 import dagster as dg
 

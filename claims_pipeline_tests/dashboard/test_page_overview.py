@@ -171,7 +171,7 @@ def test_the_cost_trend_shows_charges_that_are_chosen_again_while_another_measur
     expect(chart.locator(".note").first).not_to_contain_text("for each member and month")
 
 
-def test_the_courses_of_the_cards_are_asked_for_again_after_a_change_that_interrupted_them(page: Page) -> None:
+def test_the_trends_of_the_cards_are_asked_for_again_after_a_change_that_interrupted_them(page: Page) -> None:
     held: list[Route] = []
     page.route("**/api/cards/courses*", lambda route: held.append(route), times=1)
     with page.expect_request("**/api/cards/courses*"):
@@ -224,7 +224,7 @@ def test_what_lies_below_is_asked_for_when_the_first_screen_is_there(page: Page)
     expect_claims(page, 5)
     assert (
         len([url for url in asked if below.search(url)]) == 6 + 8
-    )  # the charts; courses, cost drivers, what is worth a look
+    )  # the charts; trends, cost drivers, what is worth a look
 
 
 def test_the_first_screen_does_not_wait_for_the_charts_below_it(page: Page) -> None:
@@ -276,7 +276,7 @@ def test_a_script_that_does_not_load_leaves_the_first_screen_and_is_fetched_agai
     page.close()
 
 
-def test_courses_that_the_server_cannot_answer_leave_the_charts(browser: Browser, address: str) -> None:
+def test_trends_that_the_server_cannot_answer_leave_the_charts(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address)  # its console has the failed request
     page.route("**/api/cards/courses*", lambda route: route.fulfill(status=503, json=BUSY))
     page.goto("/")
@@ -304,7 +304,7 @@ def test_a_chart_that_the_server_cannot_answer_leaves_the_first_screen(browser: 
     page.close()
 
 
-def test_each_card_with_a_change_shows_its_course(page: Page) -> None:
+def test_each_card_with_a_change_shows_its_trend(page: Page) -> None:
     page.goto("/")
     expect_claims(page, 5)
     expect(page.locator("#cards .card")).to_have_count(6)

@@ -9,7 +9,7 @@ import { picturesOf } from "./pictures.js";
 const cards = document.getElementById("cards");
 const headlineSql = document.getElementById("headline-changes");
 const CHANGE_SQL = "Change: the days compared and those before";
-const COURSE_SQL = "Over time, as the line shows";
+const TREND_SQL = "Over time, as the line shows";
 const EFFECTS = [
   ["members", "Members", "more or fewer member months"], ["use", "Use", "more or fewer services for each member month"],
   ["mix", "Mix", "other services, and such as are new or gone"], ["price", "Price", "other charges for one service"],
@@ -38,12 +38,12 @@ export function comparedDays(compared) {
   return `Changes: ${days} against ${before}.${recent}`;
 }
 
-let drawn = { filters: "", courses: new Map() }; // what the sparklines show
+let drawn = { filters: "", trends: new Map() }; // what the sparklines show
 
 // `hasDays`: days are chosen, so that the changes are those of the figures above them. Until the new trends are there, the
 // sparklines keep those of an earlier build, but not those of other filters.
 export function showCards({ items, compared }, filters, hasDays) {
-  if (drawn.filters !== filters.toString()) drawn.courses = new Map();
+  if (drawn.filters !== filters.toString()) drawn.trends = new Map();
   const ofHeadline = items.filter(({ name }) => HEADLINE.includes(name));
   document.getElementById("compared").textContent = comparedDays(compared);
   keepingFocus(cards, () => cards.replaceChildren(...items.filter((one) => !ofHeadline.includes(one)).map((one) => {
@@ -54,7 +54,7 @@ export function showCards({ items, compared }, filters, hasDays) {
       element("dt", {}, one.title),
       element("dd", { className: "figure" }, formatFigure(one.value, one)),
       element("dd", { className: "note" }, one.brief),
-      element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.name, drawn.courses.get(one.name) ?? [])),
+      element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.name, drawn.trends.get(one.name) ?? [])),
       element("dd", { className: "take" }, meaningOf(one.title, one.meaning), sql));
   })));
   headlineSql.replaceChildren(...ofHeadline.map((one) => {
@@ -68,13 +68,13 @@ export function showCards({ items, compared }, filters, hasDays) {
     const days = (Date.parse(compared.last_day) - Date.parse(compared.first_day)) / 86_400_000 + 1;
     const change = changeOf(one);
     const of = hasDays || compared.reason || change === NO_COMPARISON ? "" : ` in the last ${formatCount(days)} days`;
-    place?.replaceChildren(element("span", {}, change + of), sparkline(one.name, drawn.courses.get(one.name) ?? []));
+    place?.replaceChildren(element("span", {}, change + of), sparkline(one.name, drawn.trends.get(one.name) ?? []));
   }
 }
 
 const SVG = "http://www.w3.org/2000/svg";
 
-const LEAST_SPAN = 0.2; // of the largest value: a course that hardly changes stays nearly flat
+const LEAST_SPAN = 0.2; // of the largest value: a trend that hardly changes stays nearly flat
 
 function sparkline(name, values) {
   const drawing = document.createElementNS(SVG, "svg");
@@ -82,7 +82,7 @@ function sparkline(name, values) {
   drawing.setAttribute("preserveAspectRatio", "none");
   drawing.setAttribute("class", "sparkline");
   drawing.setAttribute("aria-hidden", "true");
-  drawing.dataset.course = name;
+  drawing.dataset.trend = name;
   const known = values.flatMap((value, index) => (value === null ? [] : [[index, value]]));
   if (known.length < 2) return drawing;
   const most = Math.max(...known.map(([, value]) => value));
@@ -94,13 +94,13 @@ function sparkline(name, values) {
   return drawing;
 }
 
-// Draws the courses of the cards that are shown, which take longer than their figures; returns whether none is still missing.
-export function showCourses(courses, filters) {
-  if (courses instanceof Error) return !isStillMissing(courses);
-  drawn = { filters: filters.toString(), courses: new Map(courses.items.map(({ name, values }) => [name, values])) };
-  for (const { name, values, sql } of courses.items) {
-    document.querySelector(`[data-course="${name}"]`)?.replaceWith(sparkline(name, values));
-    addSql(document.querySelector(`[data-sql-of="${name}"]`), COURSE_SQL, sql);
+// Draws the trends of the cards that are shown, which take longer than their figures; returns whether none is still missing.
+export function showTrends(answer, filters) {
+  if (answer instanceof Error) return !isStillMissing(answer);
+  drawn = { filters: filters.toString(), trends: new Map(answer.items.map(({ name, values }) => [name, values])) };
+  for (const { name, values, sql } of answer.items) {
+    document.querySelector(`[data-trend="${name}"]`)?.replaceWith(sparkline(name, values));
+    addSql(document.querySelector(`[data-sql-of="${name}"]`), TREND_SQL, sql);
   }
   return true;
 }

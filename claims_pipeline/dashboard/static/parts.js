@@ -5,7 +5,7 @@ import { askForCharts, drawCharts } from "./charts.js";
 import { choices } from "./choices.js";
 import { askForDrivers, rankingOf, showDrivers } from "./drivers.js";
 import { askForLook, awaitLook, showLook } from "./look.js";
-import { showCards, showChanges, showCourses } from "./overview.js";
+import { showCards, showChanges, showTrends } from "./overview.js";
 import { askForMembers, askForProviders, showMembers, showMoreOfMembers, showMoreOfProviders, showProviders } from "./panels.js";
 import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, filtersOf, listOf, sortOf } from "./state.js";
@@ -70,7 +70,7 @@ export const PARTS = {
 async function showLater(hasClaims, filters, signal) {
   const isThere = await Promise.all([
     askForTopDrivers(filters, signal).then(showTopDrivers),
-    orProblem(ask("/api/cards/courses", { parameters: filters, signal })).then((courses) => showCourses(courses, filters)),
+    orProblem(ask("/api/cards/courses", { parameters: filters, signal })).then((answer) => showTrends(answer, filters)),
     askForLook(filters, signal).then((answers) => showLook(answers, filters, hasClaims))]);
   return isThere.every(Boolean);
 }

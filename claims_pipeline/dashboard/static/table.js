@@ -67,7 +67,7 @@ export function showColumns(text) {
       element("button", { type: "button", "data-column": sort }, title))));
 }
 
-let pages = {}; // name of a neighboring part -> its address in the API
+let pages = {}; // name of a neighbouring part -> its address in the API
 
 // Headings stay and only change their order: a heading that has the focus keeps it.
 export function showClaims(page, sort) {
@@ -103,7 +103,7 @@ export function orderOf(sort) {
   return title ? `sorted by ${title}, ${sort.startsWith("-") ? "descending" : "ascending"}` : "";
 }
 
-// Returns the parameters of a neighboring part, null if there is none.
+// Returns the parameters of a neighbouring part, null if there is none.
 export function partAt(name) {
   return pages[name] ? new URL(pages[name], location.origin).searchParams : null;
 }

@@ -9,7 +9,7 @@ const valueIn = (mark, column) => mark.__data__?.datum?.[column];
 export const walkedTo = (plot, column) => (plot.contains(document.activeElement) ? valueIn(document.activeElement, column) : undefined);
 
 // Makes the marks that have a value in the column reachable, in the order of their rows. `focused` is the value of the
-// mark that had the focus before the marks were drawn anew: it is the stop, and has the focus again.
+// mark that had the focus before the marks were drawn again: it is the stop, and has the focus again.
 export function letWalk(plot, column, focused) {
   const marks = [...plot.querySelectorAll("[aria-roledescription]")].filter((mark) => valueIn(mark, column));
   const stop = Math.max(marks.findIndex((mark) => valueIn(mark, column) === focused), 0);
