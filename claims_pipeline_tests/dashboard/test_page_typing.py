@@ -221,6 +221,38 @@ def test_nothing_moves_while_a_tab_fills(browser: Browser, address: str, tab: st
     page.close()
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    ("tab", "asked", "heading"),
+    [
+        ("drivers", "**/api/stats/by-specialty*", "What makes up"),
+        ("members", "**/api/stats/by-plan*", "Members by plan"),
+        ("providers", "**/api/stats/by-specialty*", "Specialties"),
+        ("claims", "**/api/claims*", "Claims"),
+        ("quality", "**/api/pipeline", "What the pipeline did last"),
+    ],
+)
+def test_a_tab_shows_where_its_figures_will_stand(
+    browser: Browser, address: str, tab: str, asked: str, heading: str, width: int
+) -> None:
+    page = browser.new_page(base_url=address, viewport={"width": width, "height": 900})
+    page.add_init_script(SHIFTS)
+    held: list[Route] = []
+    page.route(asked, lambda route: held.append(route))
+    with page.expect_request(asked):
+        page.goto(f"/?tab={tab}")
+    card = page.locator(f"[data-of={tab}] .card:visible, #claims:visible, #drivers:visible").first
+    expect(card.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    box = card.bounding_box()
+    assert box is not None
+    assert box["height"] > 400
+    for route in held:
+        route.continue_()
+    expect_ready(page)
+    assert page.evaluate("window.shift") < 0.1
+    page.close()
+
+
 def test_the_answer_of_a_proxy_is_told_as_such(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address)
     page.route(
