@@ -343,7 +343,7 @@ def test_the_first_cost_drivers_stand_on_the_overview_and_lead_to_the_ranking(pa
     expect(drivers.locator("[data-by=category] li").first).to_contain_text("office visit")
     expect(drivers.locator("[data-by=provider] li")).not_to_have_count(0)
     expect(drivers.get_by_label("SQL of the charges by diagnosis")).to_be_visible()
-    drivers.get_by_role("button", name="By provider").press("Enter")
+    drivers.get_by_role("button", name="By provider", exact=True).press("Enter")
     expect(page.locator("#bars li")).not_to_have_count(0)
     assert page.url.endswith("/?received_from=2025-01-11&tab=drivers&by=provider")
     expect(page.get_by_role("main")).to_be_focused()
