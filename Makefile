@@ -59,7 +59,7 @@ lock-jars: setup ## Resolve the Java archives of the embedded server again from 
 	$(BIN)/python -m claims_pipeline.server.lock_jars
 
 screenshot: setup ## The pictures in docs/: from the dashboard that runs, and from a Dagster UI with a small lake of its own.
-	$(BIN)/python -m claims_pipeline_tests.dashboard.screenshot docs/dashboard.png
+	$(BIN)/python -m claims_pipeline_tests.dashboard.screenshots docs
 	$(BIN)/python -m claims_pipeline_tests.orchestration.screenshots docs
 
 docs: setup ## The generated parts of docs/ that need no lake: the command line, what each figure means.
