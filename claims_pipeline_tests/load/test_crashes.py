@@ -103,9 +103,8 @@ def test_hapi_that_hangs_in_mid_load_and_writes_later_loses_nothing(target: Sett
         time.sleep(6.0)
         process.resume()
 
-    report = load_meanwhile(
-        target, lake, hang, fhir_request_seconds=3.0
-    )  # a busy server needs more than one for an answer
+    # a busy server may need more than one second for an answer
+    report = load_meanwhile(target, lake, hang, fhir_request_seconds=3.0)
 
     assert report.status_codes["timeout"] > 0
     require_equal(target, shape, report)
