@@ -82,7 +82,7 @@ def _lacking(view: View, compared: Comparison) -> str:
         first, last = (name_of("day", day) for day in (view.built_from.first_day, view.built_from.last_day))
         return f"the lake has claims from {first} to {last}. Choose days among these"
     first = name_of("day", view.built_from.first_day)
-    return f"the lake has no claims from before {first}. Choose later or fewer days, or the other comparison"
+    return f"the lake has no claims from before {first}. Choose later days, or fewer against the days before"
 
 
 def days_before(first: date, last: date, compare: Compare) -> tuple[date, date]:

@@ -118,7 +118,7 @@ def _days_since_built(view: View, lake: Lake) -> Difference | None:
 
 def _on_server(counts: Compared) -> Iterator[Difference]:
     """Yield how the server differs from the ledger."""
-    mend = "claims reconcile --deep --repair, then claims load"
+    mend = "claims reconcile --deep --repair && claims load"
     missing = max(counts.missing or 0, counts.ledger - counts.server)
     if missing:
         yield Difference(text=f"{missing:,} loaded, but not on the server", command=mend)
@@ -137,7 +137,7 @@ def _in_lake(lake: int, ledger: int, rejected: int) -> Iterator[Difference]:
     if ledger > lake:
         yield Difference(
             text=f"{ledger - lake:,} loaded, but not in the lake: gone from it, or from FHIR files",
-            command="claims load --vanished delete",
+            command="claims load --dry-run",
         )
 
 

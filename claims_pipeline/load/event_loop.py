@@ -92,7 +92,7 @@ def _handling_signals_between_callbacks(raised: list[BaseException]) -> Iterator
     """Call the handlers of signals in callbacks of the event loop; append what one raises, and cancel the task.
 
     A handler that Python calls between two lines of the event loop, and that raises there, can lose the callback that
-    a task waits for: the loop then never ends. A second signal calls its handler at once nevertheless, in case
+    a task waits for: the loop then never ends. The same signal again calls its handler at once nevertheless, in case
     something blocks the event loop.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -103,8 +103,9 @@ def _handling_signals_between_callbacks(raised: list[BaseException]) -> Iterator
     pending: set[int] = set()
 
     def receive(number: int, frame: FrameType | None) -> None:
-        if pending:
+        if number in pending:
             before[signal.Signals(number)](number, frame)
+            return
         pending.add(number)
         loop.call_soon_threadsafe(call_handler, number)
 

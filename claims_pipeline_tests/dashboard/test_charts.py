@@ -226,16 +226,42 @@ def test_a_cost_trend_without_comparison_says_why(client: httpx.Client, query: s
     assert said in drawn["title"]["subtitle"]
 
 
-def test_the_cost_trend_of_all_days_compares_them_with_the_year_before_where_the_lake_has_it(tmp_path: Path) -> None:
-    feed = Feed(seed=1, patients=4, claims=4, start_date=date(2024, 1, 20), end_date=date(2025, 3, 3))
-    require_feed(tmp_path / "lake", feed)
-    lake = Lake(tmp_path / "lake")
-    charges = {date(2024, 1, 20): "100", date(2024, 3, 5): "300", date(2025, 1, 5): "500", date(2025, 3, 3): "700"}
+def view_of_charges(folder: Path, charges: dict[date, str]) -> View:
+    """Return the tables of a lake from the first to the last of the days, with a claim on each."""
+    feed = Feed(seed=1, patients=4, claims=4, start_date=min(charges), end_date=max(charges))
+    require_feed(folder / "lake", feed)
+    lake = Lake(folder / "lake")
     write_directory(lake)
     for day, charge in charges.items():
         write_day(lake, day, [claim(f"claim-{day:%Y%m%d}-000000", BEN, "TX", {"99213": charge}, received_date=day)])
-    aggregate.build(lake, tmp_path / "a.duckdb")
-    view = View(tmp_path / "a.duckdb")
+    aggregate.build(lake, folder / "a.duckdb")
+    return View(folder / "a.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("first_day", "said", "points"),
+    [
+        (date(2025, 1, 1), "grey: the year before", 1),
+        (date(2025, 1, 15), "the lake has no whole month of the days before", 0),
+    ],
+)
+def test_a_year_before_of_one_month_is_a_point_and_of_a_part_of_one_is_not_promised(
+    tmp_path: Path, first_day: date, said: str, points: int
+) -> None:
+    view = view_of_charges(tmp_path, {first_day: "100", date(2026, 1, 20): "200"})
+    cost_trend = next(one for one in CHARTS if one.name == "cost-trend")
+
+    drawn = cost_trend.draw(view, ChartQuery(compare="year"))
+
+    assert said in drawn["title"]["subtitle"]
+    marks = [layer["mark"] for layer in drawn["layer"] if "strokeDash" in str(layer.get("mark"))]
+    assert len([mark for mark in marks if mark.get("point")]) == points
+    assert ("before_charge_amount" in str(drawn)) == bool(points)
+
+
+def test_the_cost_trend_of_all_days_compares_them_with_the_year_before_where_the_lake_has_it(tmp_path: Path) -> None:
+    charges = {date(2024, 1, 20): "100", date(2024, 3, 5): "300", date(2025, 1, 5): "500", date(2025, 3, 3): "700"}
+    view = view_of_charges(tmp_path, charges)
     rows = {row["period"]: row["before_charge_amount"] for row in _rows(view, "cost-trend", compare="year")}
 
     assert rows["2024-12-01"] is None

@@ -19,7 +19,7 @@ from claims_pipeline_tests.aggregate.example_lake import FEB_3, write_day, write
 
 EARLIER, LATER = "2025-02-04T00:00:00+00:00", "2025-02-05T00:00:00+00:00"
 IN_LAKE = {"Organization": 3, "Location": 1, "Practitioner": 1, "Patient": 3, "Coverage": 4, "Claim": 5}
-MEND = "claims reconcile --deep --repair, then claims load"
+MEND = "claims reconcile --deep --repair && claims load"
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ DIFFERENCES: dict[str, tuple[Mapping[str, int], list[tuple[str, str | None]]]] =
     "of others": ({"server": 7}, [("2 on the server that the loader did not send", None)]),
     "gone": (
         {"ledger": 6, "server": 6},
-        [("1 loaded, but not in the lake: gone from it, or from FHIR files", "claims load --vanished delete")],
+        [("1 loaded, but not in the lake: gone from it, or from FHIR files", "claims load --dry-run")],
     ),
 }
 

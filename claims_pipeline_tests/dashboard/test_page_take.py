@@ -133,3 +133,29 @@ def test_the_sql_of_a_card_is_that_of_its_figure_its_change_and_its_line(page: P
     page.get_by_role("link", name="Claims", exact=True).click()
     expect_claims(page, 2)
     expect(page.locator("#headline")).not_to_contain_text("as current", use_inner_text=True)
+
+
+def test_the_download_follows_the_filters_before_their_figures_are_there(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/api/stats?*", lambda route: held.append(route))
+
+    page.goto("/?status=active")
+
+    expect(page.get_by_role("link", name="CSV")).to_have_attribute("href", "/api/export.csv?status=active")
+    assert held
+    held[0].continue_()
+    expect_ready(page)
+
+
+def test_cost_drivers_of_earlier_filters_are_marked_until_the_new_ones_are_there(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    held: list[Route] = []
+    page.route("**/api/stats/by-provider?*", lambda route: held.append(route))
+    page.get_by_role("checkbox", name="Draft").check()
+    expect(page.locator("#top-drivers > [aria-busy]")).to_have_count(1)
+    expect(page.locator("#charts figure svg")).to_have_count(6)
+    page.wait_for_timeout(200)
+    held[0].continue_()
+    expect_claims(page, 1)
+    expect(page.locator("#top-drivers > [aria-busy]")).to_have_count(0)

@@ -232,13 +232,20 @@ def test_a_handler_that_raises_nothing_leaves_the_work_alone(handlers: list[Any]
             await asyncio.sleep(0)
         return "done"
 
+    async def signalled_at_once() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
     signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
     try:
         assert run_to_end(signalled_twice()) == "done"
+        run_to_end(signalled_at_once())
     finally:
         signal.signal(signal.SIGTERM, handlers[SIGNALS.index(signal.SIGTERM)])
 
-    assert seen == [signal.SIGTERM, signal.SIGTERM]
+    assert seen == [signal.SIGTERM] * 4
 
 
 @pytest.mark.usefixtures("handlers")

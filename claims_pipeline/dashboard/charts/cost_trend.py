@@ -67,7 +67,7 @@ def cost_trend(view: View, filters: ChartQuery) -> Spec:
         layer=[
             SHADE,
             *(
-                [_grey(shown) | {"encoding": {"y": _axis_of(f"before_{drawn}"), "description": {"value": ""}}}]
+                [_grey(shown, before) | {"encoding": {"y": _axis_of(f"before_{drawn}"), "description": {"value": ""}}}]
                 if before
                 else []
             ),
@@ -113,10 +113,11 @@ _NO_MEMBERS = "; charges PMPM are known only by receipt and without a search for
 _GREY = "#8b93a1"
 
 
-def _grey(shown: Sequence[Period]) -> dict[str, Any]:
+def _grey(shown: Sequence[Period], before: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the mark of the charges that are compared with; one period alone has no line, but a point."""
+    drawn_count = sum(map(bool, before[: len(shown)]))
     mark = {"type": "line", "color": _GREY, "strokeDash": [5, 4], "aria": False, "tooltip": None}
-    return {"mark": mark | ({"point": {"color": _GREY, "size": 50}} if len(shown) == 1 else {})}
+    return {"mark": mark | ({"point": {"color": _GREY, "size": 50}} if drawn_count == 1 else {})}
 
 
 def _axis_of(field: str) -> dict[str, Any]:
@@ -169,6 +170,8 @@ def _before(
     periods = list(calendar(grain, first, last))
     by_period, sql = _by_period(view, filters.within(max(first, lake_first), last), grain, periods)
     figures = [by_period.get(begin, _NO_CLAIMS) if max(begin, first) >= lake_first else {} for begin, _ in periods]
+    if not any(figures[: len(shown)]):
+        return [], f"; the lake has no whole {grain} of the days before to compare with", ""
     return figures, said, sql
 
 

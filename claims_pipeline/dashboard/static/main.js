@@ -54,8 +54,7 @@ async function refresh({ everything = false, isNavigation = false } = {}) {
     outside = await daysWithoutData(parameters, signal, everything);
     if (outside.length) parameters = without(parameters, [...outside, ...PART]);
     showMore = await show(parameters, signal, everything);
-    isAway = false;
-    problem.hidden = true;
+    sayAllIsWell();
   } catch (error) {
     if (isAborted(error)) return;
     if (error.status === 422) showMore = await showWithoutWrong(parameters, error, signal);
@@ -87,6 +86,7 @@ async function show(parameters, signal, everything) {
   const isNewSubject = shownSubjects.get(tab) !== subject;
   const askedStats = isNewCount ? ask("/api/stats", { parameters: filters, signal }) : null;
   const asked = isNewSubject ? part.ask(parameters, filters, signal) : null;
+  for (const kind of ["csv", "parquet"]) document.getElementById(kind).href = `/api/export.${kind}?${filters}`; // before any answer
   asked?.catch(() => {}); // awaited below, unless the figures fail before
   const stats = await askedStats;
   signal.throwIfAborted();
@@ -100,7 +100,6 @@ async function show(parameters, signal, everything) {
     await part.show(answers, parameters, claimCount);
   }
   for (const place of document.querySelectorAll(`[data-of=${tab}].waiting`)) place.classList.remove("waiting");
-  for (const kind of ["csv", "parquet"]) document.getElementById(kind).href = `/api/export.${kind}?${filters}`;
   await showDetail(parameters, signal);
   if (isPaging && tab === "claims" && answers) {
     document.querySelector("#claims .scroll").scrollTop = 0;
@@ -140,8 +139,7 @@ async function showWithoutWrong(parameters, problemFound, signal, sayEarlier = (
   try {
     if (rest.toString() === parameters.toString()) throw problemFound;
     const showMore = await show(rest, signal, false);
-    isAway = false;
-    problem.hidden = true;
+    sayAllIsWell();
     say();
     return showMore;
   } catch (error) {
@@ -181,6 +179,12 @@ function showTabOf(parameters) {
   showTab(tab, without(parameters, ["tab", ...OPEN, ...PART]));
   if (shownTab && tab !== shownTab) dispatchEvent(new Event("resize")); // charts that were hidden take the page's width
   shownTab = tab;
+}
+
+function sayAllIsWell() {
+  isAway = false;
+  unanswerableBuild = null;
+  problem.hidden = true;
 }
 
 function showProblem(error) {

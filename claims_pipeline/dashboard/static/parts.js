@@ -10,7 +10,7 @@ import { askForMembers, askForProviders, showMembers, showMoreOfMembers, showMor
 import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, filtersOf, listOf, sortOf } from "./state.js";
 import { showClaims, showColumns } from "./table.js";
-import { askForTopDrivers, showTopDrivers } from "./topdrivers.js";
+import { askForTopDrivers, awaitTopDrivers, showTopDrivers } from "./topdrivers.js";
 
 // By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `showMore` asks for the rest when the
 // first screen is shown, which would wait for it if all were asked for at once, shows it, and returns whether none of it is
@@ -24,6 +24,7 @@ export const PARTS = {
       showCards(cards, filtersOf(parameters), DAYS.some((name) => parameters.has(name)));
       showChanges(changes);
       awaitLook(filtersOf(parameters));
+      awaitTopDrivers(filtersOf(parameters));
     },
     subjectOfMore: () => choices(),
     showMore: async (hasClaims, filters, signal, isNewSubject) => {
@@ -69,7 +70,7 @@ export const PARTS = {
 // Asks for what takes longer than the figures and the charts, shows each when it is there, and returns whether all is.
 async function showLater(hasClaims, filters, signal) {
   const isThere = await Promise.all([
-    askForTopDrivers(filters, signal).then(showTopDrivers),
+    askForTopDrivers(filters, signal).then((answers) => showTopDrivers(answers, filters)),
     orProblem(ask("/api/cards/courses", { parameters: filters, signal })).then((answer) => showTrends(answer, filters)),
     askForLook(filters, signal).then((answers) => showLook(answers, filters, hasClaims))]);
   return isThere.every(Boolean);

@@ -29,7 +29,7 @@ function showHeld(held, comparedAt) {
 }
 
 function differencesOf({ differences, missing }) {
-  if (!differences.length) return element("span", { className: "state good" }, missing === null ? "The same number" : "The same resources");
+  if (!differences.length) return element("span", { className: "state good" }, missing === null ? "The same number" : "The same number; the server has what was loaded");
   return element("div", {}, ...differences.map(({ text, command }) => element("div", {},
     element("span", { className: `state ${command ? "warn" : "never"}` }, text), ...(command ? [" Try: ", element("code", {}, command)] : []))));
 }

@@ -9,7 +9,9 @@ import { capitalised } from "./format.js";
 
 const MEASURE = "charge_amount";
 const SHOWN = 5;
-const places = [...document.querySelectorAll("#top-drivers [data-by]")];
+const grid = document.querySelector("#top-drivers > div");
+const places = [...grid.querySelectorAll("[data-by]")];
+let shownFilters = null;
 
 for (const place of places) {
   const { by } = place.dataset;
@@ -22,8 +24,13 @@ export function askForTopDrivers(filters, signal) {
     parameters: withOthers(filters, { measure: MEASURE, figures: MEASURE, count: SHOWN }), signal }))));
 }
 
+// Until the answers are there, those under other filters are marked as such, and not printed.
+export function awaitTopDrivers(filters) {
+  if (filters.toString() !== shownFilters) grid.setAttribute("aria-busy", "true");
+}
+
 // Shows each ranking, or why it is missing, and returns whether none is still missing.
-export function showTopDrivers(answers) {
+export function showTopDrivers(answers, filters) {
   places.forEach((place, index) => {
     const answer = answers[index];
     const [, list, away] = place.children;
@@ -33,5 +40,7 @@ export function showTopDrivers(answers) {
     keepingFocus(list, () => list.replaceChildren(...rows));
     keepingFocus(away, () => away.replaceChildren(...(isThere ? [takeValues(answer, `the charges by ${answer.dimension}`)] : [])));
   });
+  grid.removeAttribute("aria-busy");
+  shownFilters = filters.toString();
   return !answers.some(isStillMissing);
 }
