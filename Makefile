@@ -36,7 +36,7 @@ demo: setup ## A year of claims into a real FHIR server, the dashboard and the D
 check: lint ## Lint, types, import contracts.
 	$(BIN)/mypy
 
-lint: setup
+lint: setup ## The quick part of check: format, lint, import contracts.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
