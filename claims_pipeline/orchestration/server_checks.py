@@ -5,6 +5,7 @@ import dagster as dg
 from claims_pipeline.orchestration.failures import RETRIES, failing_as_dagster
 from claims_pipeline.orchestration.load_assets import fhir_load
 from claims_pipeline.orchestration.resources import Installation
+from claims_pipeline.reports import save_report
 
 IDS_SHOWN = 10
 
@@ -16,6 +17,7 @@ def server_holds_what_was_loaded(installation: Installation) -> dg.AssetCheckRes
     from claims_pipeline import load
 
     report = load.reconcile(installation.settings)
+    save_report(report, installation.settings.runs_path)  # the dashboard shows the newest
     counts = {name: f"{compared.server:,} of {compared.ledger:,}" for name, compared in report.by_type.items()}
     return dg.AssetCheckResult(passed=report.is_equal, severity=dg.AssetCheckSeverity.WARN, metadata=counts)
 

@@ -100,5 +100,6 @@ def test_a_load_is_counted_by_day_and_compared_with_the_server(
         "server_holds_what_was_loaded"
     ]
     assert failed(result) == set()
+    assert len(list((lake.root.parent / "runs").glob("*-reconcile-*.json"))) == 1  # what the dashboard shows
     assert loaded.keys() == {"2025-02-03", "2025-02-04", "2025-02-05"}
     assert sum(int(str(count)) for count in loaded.values()) >= lake.scan(CLAIMS).collect()["claim_id"].n_unique()

@@ -15,8 +15,9 @@ export function showPipeline({ last_day, days_behind, steps, checks, held, dagst
     element("code", {}, command), linkTo(dagster_url, "Dagster", { "aria-label": `Dagster: ${title}` })]);
   const place = document.getElementById("steps");
   keepingFocus(place, () => place.replaceChildren(tableOf(["Step", "State", "Finished", "Result", "Command", "Also in"], rows)));
-  document.getElementById("row-checks").replaceChildren(checks.length ? tableOfChecks(checks)
-    : element("p", { className: "empty" }, "The lake's rows were not checked yet: run ", element("code", {}, "claims quality"), "."));
+  const rowChecks = document.getElementById("row-checks");
+  keepingFocus(rowChecks, () => rowChecks.replaceChildren(checks.length ? tableOfChecks(checks)
+    : element("p", { className: "empty" }, "The lake's rows were not checked yet: run ", element("code", {}, "claims quality"), ".")));
   showHeld(held, steps.find(({ kind }) => kind === "reconcile").finished_at);
   document.getElementById("dagster").replaceChildren(linkTo(dagster_url, dagster_url));
 }
@@ -38,7 +39,7 @@ function tableOfChecks(checks) {
   const state = (one) => (one.finding_count ? element("span", { className: `state ${one.blocks ? "bad" : "warn"}` }, one.blocks ? "Fails" : "Warning")
     : element("span", { className: "state good" }, "Passes"));
   return tableOf(["Check", "State", "Rows that fail", "Rule"], checks.map((one) =>
-    [linkTo(one.dagster_url, inWords(one.name), { title: "In Dagster" }), state(one), formatCount(one.finding_count), one.meaning]));
+    [linkTo(one.dagster_url, inWords(one.name), { title: "In Dagster", "data-key": one.name }), state(one), formatCount(one.finding_count), one.meaning]));
 }
 
 // The checks of the tables take a second or more: they run when a person asks for them.
