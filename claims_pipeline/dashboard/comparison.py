@@ -87,15 +87,19 @@ def _lacking(view: View, compared: Comparison) -> str:
 
 def days_before(first: date, last: date, compare: Compare) -> tuple[date, date]:
     """Return the first and the last of the days that those from `first` to `last` are compared with."""
-    are_whole_months = first.day == 1 and last.day == monthrange(last.year, last.month)[1]
     if compare == "year":
         before_last = _month_shifted(last, -12)
-        return _month_shifted(first, -12), _last_of_month(before_last) if are_whole_months else before_last
+        return _month_shifted(first, -12), _last_of_month(before_last) if are_whole_months(first, last) else before_last
     before_last = first - timedelta(days=1)
-    if are_whole_months:
+    if are_whole_months(first, last):
         months = (last.year - first.year) * 12 + last.month - first.month + 1
         return _month_shifted(first, -months), before_last
     return first - timedelta(days=(last - first).days + 1), before_last
+
+
+def are_whole_months(first: date, last: date) -> bool:
+    """Return whether the days from `first` to `last` are whole months."""
+    return first.day == 1 and last == _last_of_month(last)
 
 
 def _month_shifted(day: date, months: int) -> date:

@@ -271,6 +271,34 @@ def test_the_cost_trend_of_all_days_compares_them_with_the_year_before_where_the
     assert "grey: the year before" in cost_trend.draw(view, ChartQuery(compare="year"))["title"]["subtitle"]
 
 
+def test_a_week_is_compared_with_as_many_days_of_the_year_before(tmp_path: Path) -> None:
+    charges = {
+        date(2024, 3, 2): "1",
+        date(2024, 3, 4): "100",  # a Monday; the first week that is shown is compared with Sunday to Saturday
+        date(2024, 5, 25): "300",
+        date(2024, 5, 26): "10",
+        date(2025, 5, 20): "700",
+        date(2025, 6, 1): "9",
+    }
+    view = view_of_charges(tmp_path, charges)
+    days = {"received_from": date(2025, 3, 3), "received_to": date(2025, 5, 25)}
+
+    rows = {row["period"]: row["before_charge_amount"] for row in _rows(view, "cost-trend", compare="year", **days)}
+
+    assert len(rows) == 12
+    assert {period: amount for period, amount in rows.items() if amount} == {"2025-03-03": 100, "2025-05-19": 300}
+
+
+def test_months_that_are_not_whole_are_compared_with_as_many_days_before(tmp_path: Path) -> None:
+    earlier = {date(2024, 1, 1): "1", date(2024, 6, 7): "100", date(2024, 6, 25): "200"}
+    view = view_of_charges(tmp_path, earlier | {date(2025, 8, 20): "700", date(2025, 9, 1): "9"})
+    days = {"received_from": date(2025, 1, 15), "received_to": date(2025, 8, 25)}  # against June 6 to January 14
+
+    rows = {row["period"]: row["before_charge_amount"] for row in _rows(view, "cost-trend", **days)}
+
+    assert {period: amount for period, amount in rows.items() if amount} == {"2025-01-01": 100, "2025-02-01": 200}
+
+
 def test_small_counts_have_axes_in_whole_numbers(client: httpx.Client) -> None:
     for name in ("claims-timeline", "geography"):
         svg = html.unescape(vl_convert.vegalite_to_svg(spec(client, name, "patient=cleo") | {"width": 400}))

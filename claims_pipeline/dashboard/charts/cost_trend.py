@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from claims_pipeline.dashboard.analytics import View
+from claims_pipeline.dashboard.charts.earlier import days_compared, earlier_periods
 from claims_pipeline.dashboard.charts.over_time import (
     BASIS,
     SHADE,
@@ -17,14 +18,11 @@ from claims_pipeline.dashboard.charts.over_time import (
 from claims_pipeline.dashboard.charts.periods import Period, axis, in_tooltip
 from claims_pipeline.dashboard.charts.registry import ACCENT, ChartQuery, Spec, charged, chart, specification
 from claims_pipeline.dashboard.charts.unusual import MARK_OF_UNUSUAL, UNUSUAL, unusual_periods
-from claims_pipeline.dashboard.comparison import comparison, days_before
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.grains import Grain, calendar
 from claims_pipeline.dashboard.measures import plain_number
 from claims_pipeline.dashboard.members import (
     NOT_JOINED,
     Bucket,
-    Members,
     days_chosen,
     members_by_bucket,
     values_with_members,
@@ -41,8 +39,8 @@ def cost_trend(view: View, filters: ChartQuery) -> Spec:
     or of the year before; or the subtitle says why there are none.
     """
     shown, grain = periods_shown(view, filters)
-    by_period, sql = _by_period(view, filters, grain, [(one.first, one.last) for one in shown])
-    before, said_of_before, sql_before = _before(view, filters, grain, shown)
+    by_period, sql = _by_period(view, filters, period_of(filters, grain), _buckets(view, filters, shown))
+    before, said_of_before, sql_before = _before(view, filters, shown)
     unusual = unusual_periods(view, filters, shown, "charges")
     is_per_member = _has_members(filters)
     drawn = filters.trend if is_per_member else "charge_amount"
@@ -51,8 +49,8 @@ def cost_trend(view: View, filters: ChartQuery) -> Spec:
         period.columns
         | {"is_first_of_period": True, "unusual": unusual.get(period.first, "")}
         | by_period.get(period.first, _NO_CLAIMS)
-        | {f"before_{name}": _of(before, place, name) for name in figures if before}
-        for place, period in enumerate(shown)
+        | {f"before_{name}": before.get(period.first, {}).get(name) for name in figures if before}
+        for period in shown
     ]
     for period, value in zip(shown, values, strict=True):
         value["description"] = _description(period, value)
@@ -67,7 +65,7 @@ def cost_trend(view: View, filters: ChartQuery) -> Spec:
         layer=[
             SHADE,
             *(
-                [_grey(shown, before) | {"encoding": {"y": _axis_of(f"before_{drawn}"), "description": {"value": ""}}}]
+                [_grey(before) | {"encoding": {"y": _axis_of(f"before_{drawn}"), "description": {"value": ""}}}]
                 if before
                 else []
             ),
@@ -113,11 +111,10 @@ _NO_MEMBERS = "; charges PMPM are known only by receipt and without a search for
 _GREY = "#8b93a1"
 
 
-def _grey(shown: Sequence[Period], before: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _grey(before: ByPeriod) -> dict[str, Any]:
     """Return the mark of the charges that are compared with; one period alone has no line, but a point."""
-    drawn_count = sum(map(bool, before[: len(shown)]))
     mark = {"type": "line", "color": _GREY, "strokeDash": [5, 4], "aria": False, "tooltip": None}
-    return {"mark": mark | ({"point": {"color": _GREY, "size": 50}} if drawn_count == 1 else {})}
+    return {"mark": mark | ({"point": {"color": _GREY, "size": 50}} if len(before) == 1 else {})}
 
 
 def _axis_of(field: str) -> dict[str, Any]:
@@ -133,81 +130,49 @@ def _has_members(filters: Filters) -> bool:
     return filters.basis == "received" and not filters.patient
 
 
-def _by_period(view: View, filters: Filters, grain: Grain, shown: Sequence[tuple[date, date]]) -> tuple[ByPeriod, str]:
-    """Return the figures of each period that has claims or members, by its first day, and their SQL."""
-    joined = _members(view, filters, grain, shown)
+def _by_period(view: View, filters: Filters, period: str, buckets: Sequence[Bucket]) -> tuple[ByPeriod, str]:
+    """Return the figures of each period that has claims or members, by its first day, and their SQL.
+
+    Args:
+        view: the build.
+        filters: the claims.
+        period: SQL for the first day of the period of a claim.
+        buckets: the days of each period, for its members.
+    """
+    joined = members_by_bucket(filters, buckets, period) if buckets and _has_members(filters) else NOT_JOINED
     pmpm = "null" if joined == NOT_JOINED else f"round({filters.charges}::double / any_value(member_months), 2)"
     columns = (
         f"{filters.charges} as charge_amount, {filters.charged_count} as claim_count,\n"
         f"    round({filters.charges}::double / nullif({filters.charged_count}, 0), 2) as average_charge_amount,\n"
         f"    {pmpm} as charge_pmpm"
     )
-    rows, sql = rows_by_period(view, filters, grain, columns, joined)
+    rows, sql = rows_by_period(view, filters, period, columns, joined)
     charged = {row.pop("period"): {name: plain_number(value) for name, value in row.items()} for row in rows}
     has_members = values_with_members(view, joined) if joined != NOT_JOINED else set()
     return {begin: _NO_CLAIMS | {"charge_pmpm": 0.0} for begin in has_members} | charged, sql
 
 
-def _members(view: View, filters: Filters, grain: Grain, shown: Sequence[tuple[date, date]]) -> Members:
-    if not shown or not _has_members(filters):
-        return NOT_JOINED
+def _buckets(view: View, filters: Filters, shown: Sequence[Period]) -> list[Bucket]:
+    """Return the days of each period that the lake and the filters let in."""
     first, last = days_chosen(view, filters)
-    buckets = [Bucket(begin, max(begin, first), min(end, last)) for begin, end in shown]
-    return members_by_bucket(filters, buckets, period_of(filters, grain))
+    return [Bucket(one.first, max(one.first, first), min(one.last, last)) for one in shown]
 
 
-def _before(
-    view: View, filters: Filters, grain: Grain, shown: Sequence[Period]
-) -> tuple[list[dict[str, Any]], str, str]:
-    """Return the figures of the periods that are compared with, in order, what is said of them, and their SQL.
+def _before(view: View, filters: Filters, shown: Sequence[Period]) -> tuple[ByPeriod, str, str]:
+    """Return the figures that each period is compared with, what is said of them, and their SQL.
 
-    A period that the lake has not or only in part has no figures.
+    A period whose earlier days the lake has not, or only in part, is not among them.
     """
-    first, last, said = _days_before(view, filters, shown)
-    if first > last:
-        return [], said, ""
-    lake_first = view.built_from.first_day
-    periods = list(calendar(grain, first, last))
-    by_period, sql = _by_period(view, filters.within(max(first, lake_first), last), grain, periods)
-    figures = [by_period.get(begin, _NO_CLAIMS) if max(begin, first) >= lake_first else {} for begin, _ in periods]
-    if not any(figures[: len(shown)]):
-        return [], f"; the lake has no whole {grain} of the days before to compare with", ""
-    return figures, said, sql
-
-
-def _days_before(view: View, filters: Filters, shown: Sequence[Period]) -> tuple[date, date, str]:
-    """Return the first and the last of the days that are compared with, and what is said of them.
-
-    The first is later than the last where there are none. Chosen days are compared as on the cards. All days have none
-    before them, but those of the year before, from the second year of the lake on.
-    """
-    if not shown:
-        return *_NO_DAYS, ""
-    if filters.basis != "received":
-        return *_NO_DAYS, "; days of service are not compared with others"
-    if filters.received_from or filters.received_to:
-        compared = comparison(view, filters)
-        if not compared.is_covered:
-            return *_NO_DAYS, "; the lake has no days before to compare with"
-        first = compared.before_first
-        return first, compared.before_last, f"; grey: from {first:%b} {first.day}, {first.year}, for comparison"
-    if filters.compare != "year":
-        return *_NO_DAYS, "; choose days to see those before in grey"
-    built_from = view.built_from
-    first, last = days_before(
-        max(shown[0].first, built_from.first_day), min(shown[-1].last, built_from.last_day), "year"
-    )
-    if last < built_from.first_day:
-        return *_NO_DAYS, "; the lake has no year before to compare with"
-    return first, last, "; grey: the year before"
-
-
-_NO_DAYS = (date.max, date.min)
-
-
-def _of(figures: Sequence[dict[str, Any]], place: int, name: str) -> float | None:
-    """Return a figure of the period at a place, None where there is none."""
-    return figures[place].get(name) if place < len(figures) else None
+    days, said = days_compared(view, filters, shown)
+    earlier = days and earlier_periods(shown, days)
+    if not earlier:
+        return {}, said, ""
+    buckets = [one for one in earlier.buckets if one.first >= view.built_from.first_day]
+    if not buckets:
+        return {}, f"; the lake has no whole {shown[0].grain} of the days before to compare with", ""
+    within = filters.within(buckets[0].first, buckets[-1].last)
+    by_period, sql = _by_period(view, within, earlier.period, buckets)
+    return {one.start: by_period.get(one.start, _NO_CLAIMS) for one in buckets}, said, sql
 
 
 def _description(period: Period, figures: dict[str, Any]) -> str:

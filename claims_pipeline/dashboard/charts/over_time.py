@@ -36,11 +36,11 @@ def periods_shown(view: View, filters: Filters) -> tuple[list[Period], Grain]:
 
 
 def rows_by_period(
-    view: View, filters: Filters, grain: Grain, columns: str, joined: Members = NOT_JOINED
+    view: View, filters: Filters, period: str, columns: str, joined: Members = NOT_JOINED
 ) -> tuple[Rows, str]:
-    """Return `columns` by the first day (`period`) of each period that has claims, and their SQL."""
+    """Return `columns` by `period`, SQL for the first day of the period of a claim, and their SQL."""
     sql = (
-        f"{joined.with_clause}\nselect {period_of(filters, grain)} as period,\n    {columns}\n"
+        f"{joined.with_clause}\nselect {period} as period,\n    {columns}\n"
         f"from {filters.claims_by_day} {joined.join}\n{filters.where}\ngroup by all order by all"
     )
     parameters = [*joined.parameters, *filters.parameters]

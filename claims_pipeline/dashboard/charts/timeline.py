@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.charts.over_time import BASIS, SHADE, chooses, notes, periods_shown, rows_by_period
+from claims_pipeline.dashboard.charts.over_time import (
+    BASIS,
+    SHADE,
+    chooses,
+    notes,
+    period_of,
+    periods_shown,
+    rows_by_period,
+)
 from claims_pipeline.dashboard.charts.periods import axis, bar_width, in_tooltip
 from claims_pipeline.dashboard.charts.registry import (
     STATUS_COLORS,
@@ -23,7 +31,9 @@ from claims_pipeline.dashboard.filters import Filters
 def claims_timeline(view: View, filters: Filters) -> Spec:
     """Claims by day, week or month of receipt or service, stacked by their current status."""
     shown, grain = periods_shown(view, filters)
-    rows, sql = rows_by_period(view, filters, grain, "claim_status, sum(claim_count)::bigint as claim_count")
+    rows, sql = rows_by_period(
+        view, filters, period_of(filters, grain), "claim_status, sum(claim_count)::bigint as claim_count"
+    )
     counts = {(row["period"], row["claim_status"]): row["claim_count"] for row in rows}
     statuses: Sequence[str] = filters.status or tuple(STATUS_COLORS)
     unusual = unusual_periods(view, filters, shown, "claims")
