@@ -46,7 +46,17 @@ class Compared(BaseModel):
     changed: int | None
 
 
+class Loaded(BaseModel):
+    """Resources of one type, as a load counted them."""
+
+    loaded: int
+    """Confirmed by the server."""
+    rejected: int
+    failed: int
+
+
 _BY_TYPE = TypeAdapter(dict[str, Compared])
+_LOADED_BY_TYPE = TypeAdapter(dict[str, Loaded])
 NOTHING_LOADED = Compared(ledger=0, server=0, missing=None, changed=None)
 
 
@@ -88,10 +98,12 @@ def _by_type(compared: Report | None) -> dict[str, Compared]:
 
 
 def _rejected(loaded: Report | None) -> Counter[str]:
-    """Return how many resources of each type the newest load rejected."""
-    by_type = (loaded or {}).get("by_type")
-    counts = by_type.items() if isinstance(by_type, dict) else ()
-    return Counter({name: int(one.get("rejected") or 0) for name, one in counts if isinstance(one, dict)})
+    """Return how many resources of each type the newest load rejected; none if its report cannot be read."""
+    try:
+        by_type = _LOADED_BY_TYPE.validate_python((loaded or {}).get("by_type", {}))
+    except ValidationError:
+        return Counter()
+    return Counter({name: counts.rejected for name, counts in by_type.items()})
 
 
 def _before_it_can_be_compared(loaded: Report | None, compared: Report | None) -> Difference | None:
@@ -100,10 +112,20 @@ def _before_it_can_be_compared(loaded: Report | None, compared: Report | None) -
         if loaded is None:
             return Difference(text="Not loaded yet", command="claims load")
         return Difference(text="Not compared yet", command="claims reconcile")
-    is_loaded_since = loaded is not None and str(loaded.get("finished_at")) > str(compared.get("finished_at"))
-    if is_loaded_since or compared.get("is_loading"):
+    if compared.get("is_loading") or _has_changed_since(loaded, compared):
         return Difference(text="Loaded since it was compared", command="claims reconcile")
     return None
+
+
+def _has_changed_since(loaded: Report | None, compared: Report) -> bool:
+    """Return whether a load after the comparison may have changed the ledger or the server."""
+    if loaded is None or str(loaded.get("finished_at")) <= str(compared.get("finished_at")):
+        return False
+    try:
+        total = Loaded.model_validate(loaded.get("total"))
+    except ValidationError:
+        return True
+    return bool(total.loaded or total.failed or loaded.get("vanished"))
 
 
 def _days_since_built(view: View, lake: Lake) -> Difference | None:

@@ -32,9 +32,17 @@ def lake(example_settings: Settings) -> Lake:
     return Lake(example_settings.lake_path)
 
 
-def loaded(finished_at: str = EARLIER, **rejected: int) -> dict[str, Any]:
-    by_type = {name: {"rejected": count} for name, count in rejected.items()}
-    return {"kind": "load", "finished_at": finished_at, "by_type": by_type}
+def loaded(
+    finished_at: str = EARLIER, *, sent: int = 1, vanished: int = 0, by_type: Any = None, **rejected: int
+) -> dict[str, Any]:
+    counts = {"loaded": 0, "failed": 0}
+    return {
+        "kind": "load",
+        "finished_at": finished_at,
+        "by_type": by_type or {name: counts | {"rejected": count} for name, count in rejected.items()},
+        "total": counts | {"loaded": sent, "rejected": sum(rejected.values())},
+        "vanished": {"Claim deleted": vanished} if vanished else {},
+    }
 
 
 def compared(of_claims: Mapping[str, int] = MappingProxyType({}), *, finished_at: str = EARLIER) -> dict[str, Any]:
@@ -110,6 +118,28 @@ def test_before_a_comparison_it_says_what_to_do_first(view: View, lake: Lake) ->
     assert first(loaded=loaded(LATER), compared=compared({"server": 4})) == since
     assert first(loaded=loaded(), compared=compared() | {"is_loading": True}) == since
     assert first(loaded=loaded(), compared=compared(finished_at=LATER)) == []
+
+
+@pytest.mark.parametrize(
+    ("later", "has_changed"),
+    [
+        (loaded(LATER, sent=0), False),  # the same again: the comparison still holds
+        (loaded(LATER, sent=0, Claim=1), False),
+        (loaded(LATER, sent=0, vanished=1), True),
+        (loaded(LATER) | {"total": None}, True),  # of another version
+    ],
+)
+def test_a_load_that_sent_nothing_leaves_the_comparison_as_it_is(
+    view: View, lake: Lake, later: dict[str, Any], has_changed: bool
+) -> None:
+    said = [text for text, _ in differences(held(view, lake, loaded=later, compared=compared()))]
+    assert ("Loaded since it was compared" in said) == has_changed
+
+
+@pytest.mark.parametrize("by_type", [{"Claim": {"rejected": "many"}}, {"Claim": 3}, [1]])
+def test_a_load_of_another_version_says_nothing_of_what_was_rejected(view: View, lake: Lake, by_type: Any) -> None:
+    rows = held(view, lake, loaded=loaded(by_type=by_type), compared=compared())
+    assert not any(one.differences for one in rows)
 
 
 def test_a_lake_that_has_grown_since_the_build_is_not_compared(view: View, tmp_path: Path) -> None:
