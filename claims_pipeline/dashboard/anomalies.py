@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.measures import MEASURES
 from claims_pipeline.dashboard.members import days_chosen
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 from claims_pipeline.reference.holidays import federal_holidays
@@ -52,8 +53,9 @@ class Anomalies(BaseModel):
 
 def anomalies(view: View, filters: Filters) -> Anomalies:
     """Return the anomalies under the filters, the latest first."""
+    claims, charges = (MEASURES[name].of_totals(filters.charged) for name in ("claim_count", "charge_amount"))
     counted = (
-        f"select received_date as day, sum(claim_count)::bigint as claims, {filters.charges} as charges\n"
+        f"select received_date as day, {claims} as claims, {charges} as charges\n"
         f"    from {filters.claims_by_day} {filters.where} group by all"
     )
     sql = anomalies_sql(counted, *days_chosen(view, filters))

@@ -157,20 +157,6 @@ class Filters(_Dimensions):
         return list(self.status) or ["active"]
 
     @property
-    def charges(self) -> str:
-        """SQL for the sum of the charges over a table with claim_status and charge_amount."""
-        return f"coalesce(sum(charge_amount){self._only_charged}, 0)::decimal(18, 2)"
-
-    @property
-    def charged_count(self) -> str:
-        """SQL for the number of claims whose charges are added up, over a table with claim_status and claim_count."""
-        return f"coalesce(sum(claim_count){self._only_charged}, 0)::bigint"
-
-    @property
-    def _only_charged(self) -> str:
-        return "" if self.status else " filter (where claim_status = 'active')"
-
-    @property
     def charged(self) -> str:
         """SQL condition over a table with claim_status that selects the claims whose charges count."""
         return "true" if self.status else "claim_status = 'active'"

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.answers import Amount
 from claims_pipeline.dashboard.filters import ClaimStatus, Filters
+from claims_pipeline.dashboard.measures import MEASURES
 from claims_pipeline.dashboard.parts import ListQuery, Page, paging, part_of
 from claims_pipeline.dashboard.texts import PatientText, patient_condition
 from claims_pipeline.reference import diagnosis_labels, place_of_service_labels, procedure_labels
@@ -123,7 +124,7 @@ class PatientQuery(ListQuery):
 def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
     """Return a part of the list of claims."""
     total = view.select_remembered(
-        f"select coalesce(sum(claim_count), 0)::bigint as n from {query.claims_by_day} {query.where}",
+        f"select {MEASURES['claim_count'].of_totals(query.charged)} as n from {query.claims_by_day} {query.where}",
         *query.parameters,
     )[0]["n"]
     part = part_of(query, key="claim_id", number="claim_number", total=total)

@@ -25,6 +25,8 @@ class Measure:
             `{patients}` the number of different patients, `{member_months}` the member months of the days and members
             that are chosen, `{months_chosen}` how many months the days are.
         sql_of_lines: the same over `claim_lines`, for a breakdown of lines; empty if it has no meaning there.
+        sql_of_totals: the same over `claims_by_day` and `procedures_by_day`, whose rows are totals of a day; empty if
+            it cannot be had from these.
         why_not_additive: why the figures of the values of a dimension of claims do not add up to the figure of all;
             empty if they do.
         decimals: digits after the point that the page shows, everywhere the same.
@@ -37,6 +39,7 @@ class Measure:
     meaning: str
     sql: str
     sql_of_lines: str = ""
+    sql_of_totals: str = ""
     why_not_additive: str = ""
     decimals: int = 0
     brief: str = ""
@@ -62,6 +65,10 @@ class Measure:
         months = {name: f"any_value({name})" for name in _OF_MEMBERS_TABLE}
         patients = PATIENTS_OF_FEW_GROUPS if has_few_values else "count(distinct patient_number)"
         return sql.format(charged=f"where {charged}", patients=patients, **months)
+
+    def of_totals(self, charged: str) -> str:
+        """Return its SQL over a table of totals; for a measure per member joined to `members`, with GROUP BY."""
+        return self.sql_of_totals.format(charged=f"where {charged}", member_months="any_value(member_months)")
 
     def of_all(self, charged: str, *, is_of_lines: bool = False) -> str:
         """Return its SQL for one row over all claims, or lines; `members` is there too, also without a claim."""
@@ -93,6 +100,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Claims of every status.",
                 "count(*)::bigint",
                 "count(distinct claim_number)::bigint",
+                "coalesce(sum(claim_count), 0)::bigint",
             ),
             Measure(
                 "charge_amount",
@@ -100,6 +108,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "USD",
                 "Charges of the active claims, or of the chosen statuses; of lines, those of the lines.",
                 "coalesce(sum(total_charge_amount) filter ({charged}), 0)::decimal(18, 2)",
+                "coalesce(sum(charge_amount) filter ({charged}), 0)::decimal(18, 2)",
                 "coalesce(sum(charge_amount) filter ({charged}), 0)::decimal(18, 2)",
                 decimals=2,
             ),
@@ -110,6 +119,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Claims whose charges count.",
                 "count(*) filter ({charged})::bigint",
                 "count(distinct claim_number) filter ({charged})::bigint",
+                "coalesce(sum(claim_count) filter ({charged}), 0)::bigint",
             ),
             Measure(
                 "average_charge_amount",
@@ -117,6 +127,8 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "USD",
                 "Charges for one charged claim.",
                 "round(avg(total_charge_amount) filter ({charged}), 2)::decimal(18, 2)",
+                sql_of_totals="round(sum(charge_amount) filter ({charged})::double "
+                "/ nullif(sum(claim_count) filter ({charged}), 0), 2)::decimal(18, 2)",
                 why_not_additive=_AVERAGE,
                 decimals=2,
             ),
@@ -146,6 +158,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Service lines of the claims.",
                 "sum(line_count)::bigint",
                 "count(*)::bigint",
+                "sum(line_count)::bigint",
             ),
             Measure(
                 "average_lag_days",
@@ -182,6 +195,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Charges per member per month (PMPM): for each member and month of coverage.",
                 "round(coalesce(sum(total_charge_amount) filter ({charged}), 0)::double / {member_months}, 2)",
                 "round(coalesce(sum(charge_amount) filter ({charged}), 0)::double / {member_months}, 2)",
+                "round(coalesce(sum(charge_amount) filter ({charged}), 0)::double / {member_months}, 2)",
                 why_not_additive=_PER_MEMBER,
                 decimals=2,
                 brief="per member per month",
@@ -193,6 +207,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
                 "Claims of every status for 1,000 members and a year of coverage.",
                 "round(count(*) * 12000 / {member_months}, 1)",
                 "round(count(distinct claim_number) * 12000 / {member_months}, 1)",
+                "round(sum(claim_count) * 12000 / {member_months}, 1)",
                 why_not_additive=_PER_MEMBER,
                 decimals=1,
                 brief="members, in a year",

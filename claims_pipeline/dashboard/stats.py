@@ -59,18 +59,14 @@ class Stats(BaseModel):
 def stats(view: View, filters: Filters) -> Stats:
     """Return the headline figures under the filters."""
     by_status = view.select_remembered(
-        f"select claim_status, sum(claim_count)::bigint as claim_count "
+        f"select claim_status, {MEASURES['claim_count'].of_totals(filters.charged)} as claim_count "
         f"from {filters.claims_by_day} {filters.where} group by all order by all",
         *filters.parameters,
     )
+    figures = ", ".join(f"{MEASURES[name].of_totals(filters.charged)} as {name}" for name in _OF_TOTALS)
     totals = view.select_remembered(
-        f"""
-        select {filters.charges} as charge_amount, {filters.charged_count} as charged_claim_count,
-            round({filters.charges}::double / nullif({filters.charged_count}, 0), 2)::decimal(18, 2)
-                as average_charge_amount,
-            min(received_date) as first_received_date, max(received_date) as last_received_date
-        from {filters.claims_by_day} {filters.where}
-        """,
+        f"select {figures}, min(received_date) as first_received_date, max(received_date) as last_received_date "
+        f"from {filters.claims_by_day} {filters.where}",
         *filters.parameters,
     )[0]
     return Stats(
@@ -111,7 +107,8 @@ def _sql(filters: Filters) -> str:
     return shown_sql(f"select {figures}\nfrom claims_current\n{filters.where}", filters.parameters)
 
 
-_HEADLINE = ("claim_count", "charge_amount", "charged_claim_count", "average_charge_amount", "patient_count")
+_OF_TOTALS = ("charge_amount", "charged_claim_count", "average_charge_amount")
+_HEADLINE = ("claim_count", *_OF_TOTALS, "patient_count")
 
 
 def _patient_count(view: View, filters: Filters) -> int:

@@ -15,7 +15,8 @@ from claims_pipeline.dashboard.breakdown import BreakdownQuery, breakdown
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, FILTERING, Dimension
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimQuery, claim_page
-from claims_pipeline.dashboard.measures import MEASURES
+from claims_pipeline.dashboard.measures import MEASURES, Measure
+from claims_pipeline.dashboard.members import NOT_JOINED, members
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import procedure_categories
@@ -203,6 +204,28 @@ def test_patients_are_counted_by_bits_only_where_a_dimension_has_few_values(view
     assert not few & {"provider", "organization", "location", "city", "diagnosis", "procedure", "day"}
 
 
+@pytest.mark.parametrize("status", [[], ["draft", "cancelled"]])
+@pytest.mark.parametrize("measure", [one for one in MEASURES.values() if one.sql_of_totals], ids=lambda one: one.name)
+def test_a_measure_of_totals_by_day_is_that_of_the_rows(view: View, measure: Measure, status: list[Any]) -> None:
+    filters = Filters(status=status)
+    is_of_lines = measure.unit == "lines"
+    totals, rows, column = (
+        ("procedures_by_day", "claim_lines", "hcpcs_code")
+        if is_of_lines
+        else ("claims_by_day", "claims_current", "patient_state")
+    )
+    joined = NOT_JOINED if is_of_lines else members(view, filters, DIMENSIONS["patient_state"])
+
+    def by_value(figure: str, table: str) -> dict[str, Any]:
+        select = f"{joined.with_clause} select {column} as value, {figure} as figure from {table} {joined.join}"  # noqa: S608
+        found = view.select(f"{select} {filters.where} group by all", *joined.parameters, *filters.parameters)
+        return {row["value"]: row["figure"] for row in found}
+
+    of_totals = by_value(measure.of_totals(filters.charged), totals)
+    assert len(of_totals) > 10
+    assert of_totals == by_value(measure.of_values(filters.charged, is_of_lines=is_of_lines), rows)
+
+
 @every_dimension
 def test_the_values_of_a_dimension_of_claims_add_up_to_all(view: View, dimension: Dimension) -> None:
     answer = breakdown(view, dimension, BreakdownQuery(count=1000))
@@ -269,9 +292,9 @@ def test_periods_are_in_order_of_time_the_latest_first_and_have_names(client: ht
 
 def test_members_of_days_are_those_of_an_average_month(client: httpx.Client) -> None:
     """Ana and Ben are members in January, Cleo from February 1 on."""
-    for query, members in {"received_to=2025-01-10": 2, "received_from=2025-02-01": 3}.items():
+    for query, count in {"received_to=2025-01-10": 2, "received_from=2025-02-01": 3}.items():
         total = client.get(f"/api/stats/by-status?{query}").json()["total"]
-        assert total["member_count"] == members
+        assert total["member_count"] == count
 
 
 def test_a_breakdown_by_day_of_no_days_is_empty(client: httpx.Client) -> None:

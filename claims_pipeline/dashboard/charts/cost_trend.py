@@ -19,7 +19,7 @@ from claims_pipeline.dashboard.charts.periods import Period, axis, in_tooltip
 from claims_pipeline.dashboard.charts.registry import ACCENT, ChartQuery, Spec, charged, chart, specification
 from claims_pipeline.dashboard.charts.unusual import MARK_OF_UNUSUAL, UNUSUAL, unusual_periods
 from claims_pipeline.dashboard.filters import Filters
-from claims_pipeline.dashboard.measures import plain_number
+from claims_pipeline.dashboard.measures import MEASURES, plain_number
 from claims_pipeline.dashboard.members import (
     NOT_JOINED,
     Bucket,
@@ -104,6 +104,12 @@ def cost_trend(view: View, filters: ChartQuery) -> Spec:
     )
 
 
+_MEASURES = {
+    "charge_amount": MEASURES["charge_amount"],
+    "claim_count": MEASURES["charged_claim_count"],
+    "average_charge_amount": MEASURES["average_charge_amount"],
+    "charge_pmpm": MEASURES["charge_pmpm"],
+}
 _NO_CLAIMS = {"charge_amount": 0.0, "claim_count": 0, "average_charge_amount": None, "charge_pmpm": None}
 _PER_MEMBER = {"charge_amount": "", "charge_pmpm": " for each member and month"}
 _COMPARED = {"charge_amount": "Compared with", "charge_pmpm": "PMPM compared with"}
@@ -140,11 +146,9 @@ def _by_period(view: View, filters: Filters, period: str, buckets: Sequence[Buck
         buckets: the days of each period, for its members.
     """
     joined = members_by_bucket(filters, buckets, period) if buckets and _has_members(filters) else NOT_JOINED
-    pmpm = "null" if joined == NOT_JOINED else f"round({filters.charges}::double / any_value(member_months), 2)"
-    columns = (
-        f"{filters.charges} as charge_amount, {filters.charged_count} as claim_count,\n"
-        f"    round({filters.charges}::double / nullif({filters.charged_count}, 0), 2) as average_charge_amount,\n"
-        f"    {pmpm} as charge_pmpm"
+    columns = ",\n    ".join(
+        f"{'null' if measure.is_per_member and joined == NOT_JOINED else measure.of_totals(filters.charged)} as {name}"
+        for name, measure in _MEASURES.items()
     )
     rows, sql = rows_by_period(view, filters, period, columns, joined)
     charged = {row.pop("period"): {name: plain_number(value) for name, value in row.items()} for row in rows}

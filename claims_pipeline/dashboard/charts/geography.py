@@ -7,6 +7,7 @@ from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.charts.registry import Spec, charged, chart, counted, specification, whole_ticks
 from claims_pipeline.dashboard.dimensions import DIMENSIONS
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.measures import MEASURES
 from claims_pipeline.dashboard.members import members, values_with_members
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
@@ -41,11 +42,9 @@ GRID = {
 def geography(view: View, filters: Filters) -> Spec:
     """Charges PMPM by the patient's state; the figures have the claims."""
     joined = members(view, filters, DIMENSIONS["patient_state"])
+    figures = ",\n    ".join(f"{MEASURES[name].of_totals(filters.charged)} as {name}" for name in FIGURES)
     sql = (
-        f"{joined.with_clause}\nselect patient_state, sum(claim_count)::bigint as claim_count,\n"
-        f"    {filters.charges} as charge_amount,\n"
-        f"    round({filters.charges}::double / any_value(member_months), 2) as charge_pmpm,\n"
-        f"    round(sum(claim_count) * 12000 / any_value(member_months), 1) as claims_per_1000\n"
+        f"{joined.with_clause}\nselect patient_state,\n    {figures}\n"
         f"from {filters.claims_by_day} {joined.join}\n{filters.where}\ngroup by all"
     )
     parameters = [*joined.parameters, *filters.parameters]
@@ -81,6 +80,7 @@ def geography(view: View, filters: Filters) -> Spec:
     )
 
 
+FIGURES = ("claim_count", "charge_amount", "charge_pmpm", "claims_per_1000")
 _TOOLTIP = [
     {"field": "state", "title": "State"},
     {"field": "claim_count", "type": "quantitative", "title": "Claims", "format": ",d"},

@@ -3,6 +3,7 @@
 from claims_pipeline.dashboard.analytics import Rows, View
 from claims_pipeline.dashboard.charts.registry import ACCENT, BY_PLACE, Spec, charged, chart, counted, specification
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.measures import MEASURES
 from claims_pipeline.dashboard.shown_sql import shown_sql
 from claims_pipeline.reference import procedure_labels
 
@@ -12,8 +13,9 @@ TOP = 10
 @chart(title="Top procedures", place=5, width="half", plot_height=346)
 def top_procedures(view: View, filters: Filters) -> Spec:
     """The ten procedures with the most service lines, and their charges."""
+    lines, charges = (MEASURES[name].of_totals(filters.charged) for name in ("line_count", "charge_amount"))
     sql = (
-        f"select hcpcs_code, sum(line_count)::bigint as line_count, {filters.charges} as charge_amount\n"
+        f"select hcpcs_code, {lines} as line_count, {charges} as charge_amount\n"
         f"from {filters.procedures_by_day}\n{filters.where_of_lines}\n"
         f"group by all order by line_count desc, hcpcs_code limit {TOP}"
     )

@@ -11,6 +11,7 @@ from claims_pipeline.dashboard.charts.registry import (
     specification,
 )
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.measures import MEASURES
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
 STATUSES = {status: status.capitalize() for status in STATUS_COLORS}
@@ -57,7 +58,7 @@ def _shares(
     color: dict[str, object],
 ) -> Spec:
     sql = (
-        f"select {column} as category, sum(claim_count)::bigint as claim_count,\n"
+        f"select {column} as category, {MEASURES['claim_count'].of_totals(filters.charged)} as claim_count,\n"
         f"    sum(claim_count) / sum(sum(claim_count)) over () as share_ratio\n"
         f"from {filters.claims_by_day}\n{filters.where}\ngroup by all"
     )

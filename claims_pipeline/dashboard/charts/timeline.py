@@ -25,15 +25,15 @@ from claims_pipeline.dashboard.charts.registry import (
 )
 from claims_pipeline.dashboard.charts.unusual import MARK_OF_UNUSUAL, UNUSUAL, unusual_periods
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.measures import MEASURES
 
 
 @chart(title="Claims timeline", place=1, width="two-thirds", plot_height=278)
 def claims_timeline(view: View, filters: Filters) -> Spec:
     """Claims by day, week or month of receipt or service, stacked by their current status."""
     shown, grain = periods_shown(view, filters)
-    rows, sql = rows_by_period(
-        view, filters, period_of(filters, grain), "claim_status, sum(claim_count)::bigint as claim_count"
-    )
+    count = MEASURES["claim_count"].of_totals(filters.charged)
+    rows, sql = rows_by_period(view, filters, period_of(filters, grain), f"claim_status, {count} as claim_count")
     counts = {(row["period"], row["claim_status"]): row["claim_count"] for row in rows}
     statuses: Sequence[str] = filters.status or tuple(STATUS_COLORS)
     unusual = unusual_periods(view, filters, shown, "claims")
