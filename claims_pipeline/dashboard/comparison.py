@@ -71,9 +71,13 @@ def compared_days(view: View, compared: Comparison) -> ComparedDays:
     )
 
 
+def changing_from(view: View) -> date:
+    """Return the first day of receipt whose claims may still get another status."""
+    return view.built_from.last_day - timedelta(days=CHANGES_FOR_DAYS - 1)
+
+
 def _changing_day_count(view: View, compared: Comparison) -> int:
-    first = max(compared.first, view.built_from.last_day - timedelta(days=CHANGES_FOR_DAYS - 1))
-    return max(0, (compared.last - first).days + 1)
+    return max(0, (compared.last - max(compared.first, changing_from(view))).days + 1)
 
 
 def _lacking(view: View, compared: Comparison) -> str:

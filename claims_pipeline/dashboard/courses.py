@@ -29,6 +29,7 @@ class Courses(BaseModel):
     """The figures of the cards over time."""
 
     first_days: list[date] = Field(description="The first of each day, or complete week or month, of receipt.")
+    changing_count: int = Field(description="How many of the last of these may still change: their claims are recent.")
     items: list[Course] = Field(description="One for each card; none where the lake has none of the days.")
 
 
@@ -36,7 +37,7 @@ def courses(view: View, filters: Filters) -> Courses:
     """Return the figure of each card by day, week or month of receipt; only those that are complete."""
     shown = complete_periods(view, filters)
     if not shown:
-        return Courses(first_days=[], items=[])
+        return Courses(first_days=[], changing_count=0, items=[])
     start = f"date_trunc('{shown[0].grain}', received_date)::date"
     joined = members_by_bucket(filters, [Bucket(one.first, one.first, one.last) for one in shown], start)
     found = _figures(view, filters, start, joined)
@@ -54,7 +55,11 @@ def courses(view: View, filters: Filters) -> Courses:
         )
         for name in SHOWN
     ]
-    return Courses(first_days=[one.first for one in shown], items=[*items, _of_top_share(view, filters, shown)])
+    return Courses(
+        first_days=[one.first for one in shown],
+        changing_count=sum(one.is_changing for one in shown),
+        items=[*items, _of_top_share(view, filters, shown)],
+    )
 
 
 def _figures(view: View, filters: Filters, start: str, joined: Members) -> dict[date, dict[str, Any]]:

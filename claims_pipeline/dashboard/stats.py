@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import Amount
+from claims_pipeline.dashboard.comparison import changing_from
 from claims_pipeline.dashboard.dimensions import Dimension
 from claims_pipeline.dashboard.filters import ClaimStatus, Filters
 from claims_pipeline.dashboard.measures import MEASURES
@@ -28,6 +29,7 @@ class Build(BaseModel):
     first_day: date
     last_day: date
     day_count: int
+    changing_from: date = Field(description="Claims received on this day or later may still get another status.")
     population_count: int = Field(description="Persons in the population, with or without a claim.")
 
 
@@ -84,7 +86,9 @@ def stats(view: View, filters: Filters) -> Stats:
 def build_of(view: View) -> Build:
     """Return what the view was built from."""
     built_from = view.built_from
-    return Build.model_validate(asdict(built_from) | {"built_at": built_from.built_at.replace(tzinfo=UTC)})
+    return Build.model_validate(
+        asdict(built_from) | {"built_at": built_from.built_at.replace(tzinfo=UTC), "changing_from": changing_from(view)}
+    )
 
 
 def _chosen(view: View, dimension: Dimension, values: list[str]) -> Iterator[ChosenValue]:

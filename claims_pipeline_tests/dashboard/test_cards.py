@@ -225,7 +225,7 @@ def test_the_sql_of_a_course_gives_its_figures_by_week(view: View, lake: Lake) -
 
 
 def test_days_that_the_lake_does_not_have_have_no_course(view: View) -> None:
-    assert courses(view, Filters(received_from=date(2025, 3, 5))) == Courses(first_days=[], items=[])
+    assert courses(view, Filters(received_from=date(2025, 3, 5))) == Courses(first_days=[], changing_count=0, items=[])
 
 
 def test_per_member_has_no_meaning_for_a_search_for_patients(client: httpx.Client) -> None:

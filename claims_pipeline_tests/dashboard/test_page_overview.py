@@ -315,6 +315,23 @@ def test_each_card_with_a_change_shows_its_trend(page: Page) -> None:
     expect(page.locator("#cards .sparkline polyline")).to_have_count(6)
 
 
+def test_the_part_of_a_trend_that_may_still_change_is_pale(page: Page) -> None:
+    def with_two_recent_days(route: Route) -> None:
+        answer = route.fetch().json()
+        answer["items"] = [one | {"values": [1, 2, 4, 3, 5]} for one in answer["items"]]
+        route.fulfill(json=answer | {"changing_count": 2})
+
+    page.route("**/api/cards/courses*", with_two_recent_days)
+    page.goto("/")
+    trend = page.locator("#cards .sparkline").first
+    settled, changing = (trend.locator(f"polyline.{part}") for part in ("settled", "changing"))
+    points = [str(one.get_attribute("points")).split(" ") for one in (settled, changing)]
+    assert [len(one) for one in points] == [3, 3]
+    assert points[0][-1] == points[1][0]
+    opacity = [one.evaluate("line => getComputedStyle(line).strokeOpacity") for one in (settled, changing)]
+    assert float(opacity[1]) < float(opacity[0])
+
+
 def test_new_data_keep_the_trends_until_the_new_ones_are_there_and_other_filters_do_not(page: Page) -> None:
     page.clock.install()
     page.goto("/")

@@ -57,6 +57,9 @@ def test_a_step_and_a_check_lead_to_dagster(page: Page) -> None:
     )
     expect(page.locator("#dagster a")).to_have_attribute("href", "http://127.0.0.1:3000")
     expect(page.get_by_role("link", name="Dagster: Aggregates built")).to_be_visible()
+    days, comparison = page.locator("#behind a"), page.locator("#compared-at a")
+    expect(days).to_have_attribute("href", "http://127.0.0.1:3000/assets/claims")
+    expect(comparison).to_have_attribute("href", "http://127.0.0.1:3000/assets/fhir_load?view=checks")
 
 
 def test_a_page_of_another_machine_links_to_no_server_of_the_dashboards_own(elsewhere: Page) -> None:

@@ -10,7 +10,9 @@ from claims_pipeline.dashboard.charts.registry import (
     counted,
     specification,
 )
+from claims_pipeline.dashboard.comparison import changing_from
 from claims_pipeline.dashboard.filters import Filters
+from claims_pipeline.dashboard.grains import name_of
 from claims_pipeline.dashboard.measures import MEASURES
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
@@ -29,6 +31,7 @@ def status(view: View, filters: Filters) -> Spec:
         dimension="status",
         title="Status",
         labels=STATUSES,
+        note=f"; the status of those received since {name_of('day', changing_from(view))} may still change",
         color={"field": "label", "type": "nominal", "scale": colors, "legend": None},
     )
 
@@ -56,6 +59,7 @@ def _shares(
     title: str,
     labels: dict[str, str],
     color: dict[str, object],
+    note: str = "",
 ) -> Spec:
     sql = (
         f"select {column} as category, {MEASURES['claim_count'].of_totals(filters.charged)} as claim_count,\n"
@@ -71,7 +75,7 @@ def _shares(
     }
     return specification(
         title,
-        f"Number and share of {counted(filters)}",
+        f"Number and share of {counted(filters)}{note}",
         _bars(rows, labels),
         sql=shown_sql(sql, filters.parameters),
         chooses=(dimension, "category"),

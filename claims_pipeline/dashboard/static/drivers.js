@@ -4,6 +4,7 @@ import { ask, withOthers } from "./api.js";
 import { dimensionOf, filteredBy, FIRST_DIMENSION, isPeriod, titleOf } from "./dimensions.js";
 import { element, keepingFocus, takeValues } from "./elements.js";
 import { NO_CLAIMS } from "./empty.js";
+import { sayRecent } from "./figures.js";
 import { formatAmount, formatCount, formatFigure, formatPercent, formatSignedAmount, formatSignedPercent } from "./format.js";
 import { changesTable, comparedDays } from "./overview.js";
 import { picturesOf } from "./pictures.js";
@@ -74,7 +75,8 @@ function showRanking(answer) {
   const option = optionOf(name);
   const { rows, drawn } = barsOf(answer);
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
-  const note = `${instead}${option.dataset.meaning} ${firstOf(items.length, value_count, isPeriod(dimension) ? "latest" : "largest")}${FILTERS_BY_CLICK}`;
+  const [which, recent] = isPeriod(dimension) ? ["latest", sayRecent()] : ["largest", ""];
+  const note = `${instead}${option.dataset.meaning} ${firstOf(items.length, value_count, which)}${recent}${FILTERS_BY_CLICK}`;
   const away = takeValues({ dimension, items, sql }, "the ranking");
   away.append(pictureOf(dimension, option.textContent, option.dataset.meaning, drawn));
   return showRows(rows, note, away);

@@ -30,10 +30,16 @@ export function showFigures(stats, isFilteredByStatus, isSameQuestion) {
     : "Counts are of claims of every status; charges add up active claims only. A status filter decides both."));
 }
 
-export function showBuild({ built_at, first_day, last_day }) {
+let changingFrom = null; // the first day whose claims may still get another status
+
+export function showBuild({ built_at, first_day, last_day, changing_from }) {
+  changingFrom = changing_from;
   document.getElementById("built").textContent =
     `Received ${formatDay(first_day)} to ${formatDay(last_day)} · built ${formatMoment(built_at)}`;
 }
+
+// Which claims are recent, as a note of figures by day of receipt.
+export const sayRecent = () => `The status of claims received since ${formatDay(changingFrom)} may still change. `;
 
 // What the FHIR server got last: the newest report of a load.
 export function showLoaded({ steps }) {

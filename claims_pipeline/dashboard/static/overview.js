@@ -38,7 +38,7 @@ export function comparedDays(compared) {
   return `Changes: ${days} against ${before}.${recent}`;
 }
 
-let drawn = { filters: "", trends: new Map() }; // what the sparklines show
+let drawn = { filters: "", trends: new Map(), changingCount: 0 }; // what the sparklines show
 
 // `hasDays`: days are chosen, so that the changes are those of the figures above them. Until the new trends are there, the
 // sparklines keep those of an earlier build, but not those of other filters.
@@ -87,17 +87,23 @@ function sparkline(name, values) {
   if (known.length < 2) return drawing;
   const most = Math.max(...known.map(([, value]) => value));
   const span = Math.max(most - Math.min(...known.map(([, value]) => value)), LEAST_SPAN * most);
-  const line = document.createElementNS(SVG, "polyline");
-  line.setAttribute("points", known.map(([index, value]) =>
-    `${(index / (values.length - 1)) * 98 + 1},${23 - (span ? 1 - (most - value) / span : 0) * 21}`).join(" "));
-  drawing.append(line);
+  const points = known.map(([index, value]) => ({ index, at: `${(index / (values.length - 1)) * 98 + 1},${23 - (span ? 1 - (most - value) / span : 0) * 21}` }));
+  const settledCount = points.filter(({ index }) => index < values.length - drawn.changingCount).length;
+  const parts = { settled: points.slice(0, settledCount), changing: points.slice(Math.max(settledCount - 1, 0)) };
+  for (const [className, part] of Object.entries(parts)) {
+    if (part.length < 2) continue;
+    const line = document.createElementNS(SVG, "polyline");
+    line.setAttribute("class", className);
+    line.setAttribute("points", part.map(({ at }) => at).join(" "));
+    drawing.append(line);
+  }
   return drawing;
 }
 
 // Draws the trends of the cards that are shown, which take longer than their figures; returns whether none is still missing.
 export function showTrends(answer, filters) {
   if (answer instanceof Error) return !isStillMissing(answer);
-  drawn = { filters: filters.toString(), trends: new Map(answer.items.map(({ name, values }) => [name, values])) };
+  drawn = { filters: filters.toString(), trends: new Map(answer.items.map(({ name, values }) => [name, values])), changingCount: answer.changing_count };
   for (const { name, values, sql } of answer.items) {
     document.querySelector(`[data-trend="${name}"]`)?.replaceWith(sparkline(name, values));
     addSql(document.querySelector(`[data-sql-of="${name}"]`), TREND_SQL, sql);

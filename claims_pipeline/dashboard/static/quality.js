@@ -7,9 +7,10 @@ import { capitalised, formatCount, formatDay, formatMoment, inWords } from "./fo
 const STATES = { good: "Good", bad: "Look at it", never: "No report" };
 
 export function showPipeline({ last_day, days_behind, steps, checks, held, dagster_url }) {
-  document.getElementById("behind").textContent = days_behind
-    ? `The figures reach to ${formatDay(last_day)}: ${formatCount(days_behind)} ${days_behind === 1 ? "day" : "days"} behind yesterday.`
-    : `The figures reach to ${formatDay(last_day)}; nothing is behind.`;
+  const stepOf = (kind) => steps.find((one) => one.kind === kind);
+  const behind = days_behind ? `The figures reach to ${formatDay(last_day)}: ${formatCount(days_behind)} ${days_behind === 1 ? "day" : "days"} behind yesterday. `
+    : `The figures reach to ${formatDay(last_day)}; nothing is behind. `;
+  document.getElementById("behind").replaceChildren(behind, linkTo(stepOf("generate").dagster_url, "The days in Dagster"));
   const rows = steps.map(({ title, command, finished_at, state, summary, dagster_url }) => [
     title, element("span", { className: `state ${state}` }, STATES[state]), finished_at ? formatMoment(finished_at) : "–", finished_at ? summary : "–",
     element("code", {}, command), linkTo(dagster_url, "Dagster", { "aria-label": `Dagster: ${title}` })]);
@@ -18,13 +19,14 @@ export function showPipeline({ last_day, days_behind, steps, checks, held, dagst
   const rowChecks = document.getElementById("row-checks");
   keepingFocus(rowChecks, () => rowChecks.replaceChildren(checks.length ? tableOfChecks(checks)
     : element("p", { className: "empty" }, "The lake's rows were not checked yet: run ", element("code", {}, "claims quality"), ".")));
-  showHeld(held, steps.find(({ kind }) => kind === "reconcile").finished_at);
+  showHeld(held, stepOf("reconcile"));
   document.getElementById("dagster").replaceChildren(linkTo(dagster_url, dagster_url));
 }
 
-function showHeld(held, comparedAt) {
+function showHeld(held, comparison) {
   const counted = (value) => (value === null ? "–" : formatCount(value));
-  document.getElementById("compared-at").textContent = comparedAt ? `Compared ${formatMoment(comparedAt)}.` : "";
+  document.getElementById("compared-at").replaceChildren(comparison.finished_at ? `Compared ${formatMoment(comparison.finished_at)}. ` : "",
+    linkTo(comparison.dagster_url, "The comparison in Dagster"));
   document.getElementById("held").replaceChildren(tableOf(["Resource type", "Difference", "Lake", "Ledger", "FHIR server"], held.map((one) =>
     [one.resource_type, differencesOf(one), counted(one.lake), counted(one.ledger), counted(one.server)]), { isNumeric: true, textColumns: 2 }));
 }
