@@ -12,6 +12,8 @@ from claims_pipeline.reference import specialty_labels
 
 FIRST_DIMENSION, FIRST_MEASURE = "specialty", "charge_amount"
 """Dimension and measure of the ranking until others are chosen."""
+DRIVER_MEASURES = (FIRST_MEASURE, "claim_count", "charge_pmpm")
+"""What the overview ranks its cost drivers by; breakdowns of lines have each of them."""
 
 
 def render_page(template: str) -> str:
@@ -21,6 +23,7 @@ def render_page(template: str) -> str:
         "<!-- charts -->": map(_frame, CHARTS),
         "<!-- dimensions -->": map(_dimension_option, DIMENSIONS.values()),
         "<!-- measures -->": map(_measure_option, MEASURES.values()),
+        "<!-- drivers -->": [_choice_option(name) for name in DRIVER_MEASURES],
         "<!-- specialties -->": starmap(_option, specialty_labels().items()),
     }
     for place, lines in parts.items():
@@ -65,6 +68,10 @@ def _choice(chart: Chart) -> str:
     if not chart.choice:
         return ""
     names = get_args(ChartQuery.model_fields[chart.choice].annotation)
-    options = "".join(f'<option value="{name}">{escape(MEASURES[name].title)}</option>' for name in names)
+    options = "".join(map(_choice_option, names))
     label = f"What {escape(chart.title)} shows"
     return f'<select class="screen" name="{chart.choice}" aria-label="{label}" autocomplete="off">{options}</select>'
+
+
+def _choice_option(name: str) -> str:
+    return f'<option value="{name}">{escape(MEASURES[name].title)}</option>'

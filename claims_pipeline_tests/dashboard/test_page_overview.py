@@ -223,7 +223,7 @@ def test_what_lies_below_is_asked_for_when_the_first_screen_is_there(page: Page)
     held[0].continue_()
     expect_claims(page, 5)
     assert (
-        len([url for url in asked if below.search(url)]) == 6 + 8
+        len([url for url in asked if below.search(url)]) == 6 + 10
     )  # the charts; trends, cost drivers, what is worth a look
 
 
@@ -351,32 +351,6 @@ def test_new_data_keep_the_trends_until_the_new_ones_are_there_and_other_filters
     expect(trends).to_have_count(0)
     held.pop().continue_()
     expect(trends).to_have_count(9)
-
-
-def test_the_first_cost_drivers_stand_on_the_overview_and_lead_to_the_ranking(page: Page) -> None:
-    page.goto("/?received_from=2025-01-11")
-    expect_claims(page, 3)
-    drivers = page.locator("#top-drivers")
-    expect(drivers.locator("[data-by=category] li").first).to_contain_text("office visit")
-    expect(drivers.locator("[data-by=provider] li")).not_to_have_count(0)
-    expect(drivers.get_by_label("SQL of the charges by diagnosis")).to_be_visible()
-    drivers.get_by_role("button", name="By provider", exact=True).press("Enter")
-    expect(page.locator("#bars li")).not_to_have_count(0)
-    assert page.url.endswith("/?received_from=2025-01-11&tab=drivers&by=provider")
-    expect(page.get_by_role("main")).to_be_focused()
-    page.go_back()
-    drivers.locator("[data-by=category] button", has_text="laboratory").click()
-    expect(page).to_have_url(re.compile("category=laboratory"))
-
-
-def test_a_ranking_that_the_server_cannot_answer_leaves_the_others(browser: Browser, address: str) -> None:
-    page = browser.new_page(base_url=address)  # its console has the failed request
-    page.route("**/api/stats/by-provider*", lambda route: route.fulfill(status=503, json=BUSY))
-    page.goto("/")
-    expect(page.locator("#top-drivers [data-by=provider]")).to_contain_text("Too much is asked at once.")
-    expect(page.locator("#top-drivers [data-by=category] li")).not_to_have_count(0)
-    expect(page.locator("#problem")).to_be_hidden()
-    page.close()
 
 
 def test_a_card_shows_its_sql(page: Page) -> None:

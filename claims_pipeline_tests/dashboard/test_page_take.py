@@ -146,17 +146,3 @@ def test_the_download_follows_the_filters_before_their_figures_are_there(page: P
     assert page.locator("#figures .figure").first.inner_text().strip() == ""  # the figures are not there
     held[0].continue_()
     expect_ready(page)
-
-
-def test_cost_drivers_of_earlier_filters_are_marked_until_the_new_ones_are_there(page: Page) -> None:
-    page.goto("/")
-    expect_claims(page, 5)
-    held: list[Route] = []
-    page.route("**/api/stats/by-provider?*", lambda route: held.append(route))
-    with page.expect_request("**/api/stats/by-provider?*"):
-        page.get_by_role("checkbox", name="Draft").check()
-    expect(page.locator("#top-drivers > [aria-busy]")).to_have_count(1)
-    expect(page.locator("#figures .card", has_text="Claims").first.locator(".figure")).to_have_text("1")
-    held[0].continue_()
-    expect_claims(page, 1)
-    expect(page.locator("#top-drivers > [aria-busy]")).to_have_count(0)

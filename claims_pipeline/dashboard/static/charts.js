@@ -26,10 +26,10 @@ const cards = [...place.querySelectorAll("[data-chart]")].map((card) => ({
   figures: card.querySelector("details"),
 }));
 
-// Asks for the charts; with `onlyChoices` only for those that can draw several measures, the others are null.
-export function askForCharts(filters, choices, signal, { onlyChoices = false } = {}) {
+// Asks for the charts; with `changed` only for those that draw one of these choices, the others are null.
+export function askForCharts(filters, choices, signal, changed) {
   return Promise.all(cards.map(({ href, choice }) => {
-    if (onlyChoices && !choice) return null;
+    if (changed && !changed.includes(choice)) return null;
     const parameters = new URLSearchParams(filters);
     if (choice) parameters.set(choice, choices.get(choice));
     return ask(href, { parameters, signal });

@@ -1,15 +1,15 @@
-// What a chart draws, where it can draw one of several measures: a list in its heading.
+// What a chart, or a section of the overview, shows, where it can show one of several measures: a list in its heading.
 
-const fields = [...document.querySelectorAll("#charts figcaption select")];
+const fields = [...document.querySelectorAll("#charts figcaption select, #top-drivers select")];
 
-export const CHART_DEFAULTS = Object.fromEntries(fields.map(({ name, options }) => [name, options[0].value]));
+export const CHOICE_DEFAULTS = Object.fromEntries(fields.map(({ name, options }) => [name, options[0].value]));
 
-// Shows what the address chooses. A measure that the chart cannot draw is the first; returns the names of such choices.
+// Shows what the address chooses. A measure that is not in a list is its first; returns the names of such choices.
 export function showChoices(parameters) {
   return fields.filter((field) => {
-    field.value = parameters.get(field.name) ?? CHART_DEFAULTS[field.name];
+    field.value = parameters.get(field.name) ?? CHOICE_DEFAULTS[field.name];
     if (field.value) return false;
-    field.value = CHART_DEFAULTS[field.name];
+    field.value = CHOICE_DEFAULTS[field.name];
     return true;
   }).map(({ name }) => name);
 }

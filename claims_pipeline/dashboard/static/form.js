@@ -15,6 +15,7 @@ const FROM_A_LINK = { // what only a link can have wrong
   count: `the table cannot have as many rows as the link says: it has ${DEFAULTS.count}`,
   sort: "the table cannot be sorted as the link says: the latest received are first",
   trend: "the cost trend cannot draw what the link says",
+  drivers: "the cost drivers cannot be ranked as the link says",
   basis: "the charts cannot count by what the link says: they count by receipt",
   compare: "the days cannot be compared as the link says: they are compared with the days before",
   ...Object.fromEntries(PART.map((name) => [name, NO_PART])),

@@ -3,7 +3,7 @@
 import { ask, isAborted } from "./api.js";
 import { onMark } from "./charts.js";
 import { learnLabels, showChips } from "./chips.js";
-import { onChoice, showChoices } from "./choices.js";
+import { choices, onChoice, showChoices } from "./choices.js";
 import { showDetail } from "./detail.js";
 import { announce, element } from "./elements.js";
 import { NO_CLAIMS, whyEmpty } from "./empty.js";
@@ -15,6 +15,7 @@ import { onFound } from "./search.js";
 import { change, DAYS, DEFAULTS, FILTERS, filtersOf, isCountWrong, NOTHING_OPEN, onAddress, OPEN, PART, sortOf, state, without } from "./state.js";
 import { onColumns, orderOf, partAt, rangeOf } from "./table.js";
 import { onTab, showTab, tabOf } from "./tabs.js";
+import { TOP_DRIVERS_CHOICE } from "./topdrivers.js";
 
 const LOOK_FOR_A_NEW_BUILD_MS = 10_000;
 const COPIED_MS = 3_000;
@@ -25,7 +26,7 @@ const problem = document.getElementById("problem");
 const count = document.getElementById("count");
 let running = new AbortController();
 const shownSubjects = new Map(); // tab -> what its answers are about
-const shownSubjectsOfMore = new Map(); // the same of what lies below its first screen
+const shownChoices = new Map(); // choice -> its value that is shown below the first screen
 let shownFilters = null;
 let shownTab = null;
 let shownBuild = null;
@@ -108,17 +109,18 @@ async function show(parameters, signal, everything) {
   isPaging = false;
   main.classList.remove("stale");
   return async () => {
-    const subjectOfMore = part.subjectOfMore?.().toString();
-    if (isNewSubject || shownSubjectsOfMore.get(tab) !== subjectOfMore) {
-      shownSubjectsOfMore.delete(tab); // as above: a chart that is being drawn is finished although it is aborted
-      const isWhole = await part.showMore?.(claimCount > 0, filters, signal, isNewSubject) ?? true;
+    const chosen = [...part.choices?.() ?? []];
+    const changed = chosen.filter(([name, value]) => shownChoices.get(name) !== value).map(([name]) => name);
+    if (isNewSubject || changed.length) {
+      changed.forEach((name) => shownChoices.delete(name)); // as above: a chart that is being drawn is finished although it is aborted
+      const isWhole = await part.showMore?.(claimCount > 0, filters, signal, isNewSubject ? null : changed) ?? true;
       signal.throwIfAborted();
       isAway = !isWhole;
       if (isAway) return; // what is missing is asked for again
     }
     signal.throwIfAborted();
     shownSubjects.set(tab, subject);
-    shownSubjectsOfMore.set(tab, subjectOfMore);
+    chosen.forEach(([name, value]) => shownChoices.set(name, value));
   };
 }
 
@@ -222,7 +224,7 @@ for (const place of document.querySelectorAll("[data-of=overview], [data-of=driv
     if (practitioner) change({ practitioner });
     if (from) change({ received_from: from, received_to: to }, { clearPart: true });
     if (ranking) {
-      change({ tab: "drivers", by: ranking, measure: "" });
+      change({ tab: "drivers", by: ranking, measure: choices().get(TOP_DRIVERS_CHOICE) });
       main.focus(); // the heading that was clicked is on another tab
     }
   });

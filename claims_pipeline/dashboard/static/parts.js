@@ -10,11 +10,12 @@ import { askForMembers, askForProviders, showMembers, showMoreOfMembers, showMor
 import { showPipeline } from "./quality.js";
 import { claimsOf, DAYS, filtersOf, listOf, sortOf } from "./state.js";
 import { showClaims, showColumns } from "./table.js";
-import { askForTopDrivers, awaitTopDrivers, showTopDrivers } from "./topdrivers.js";
+import { awaitTopDrivers, showTopDrivers, TOP_DRIVERS_CHOICE } from "./topdrivers.js";
 
 // By tab: `subject` is what its answers depend on, `ask` returns them, `show` shows them. `showMore` asks for the rest when the
 // first screen is shown, which would wait for it if all were asked for at once, shows it, and returns whether none of it is
-// still missing, that is worth asking again. The rest depends on `subjectOfMore` too; if that changes, nothing else is asked for.
+// still missing, that is worth asking again. The rest depends on `choices` too: if only some of them change, `showMore` gets their
+// names and asks for nothing else.
 export const PARTS = {
   overview: {
     subject: (parameters, filters) => filters,
@@ -26,10 +27,11 @@ export const PARTS = {
       awaitLook(filtersOf(parameters));
       awaitTopDrivers(filtersOf(parameters));
     },
-    subjectOfMore: () => choices(),
-    showMore: async (hasClaims, filters, signal, isNewSubject) => {
-      const charts = askForCharts(filters, choices(), signal, { onlyChoices: !isNewSubject });
-      const later = isNewSubject ? charts.catch(() => {}).then(() => showLater(hasClaims, filters, signal)) : true; // while they are drawn
+    choices,
+    showMore: async (hasClaims, filters, signal, changed) => {
+      const charts = askForCharts(filters, choices(), signal, changed);
+      const later = !changed ? charts.catch(() => {}).then(() => showLater(hasClaims, filters, signal)) // while they are drawn
+        : changed.includes(TOP_DRIVERS_CHOICE) ? showTopDrivers(filters, signal) : true;
       Promise.resolve(later).catch(() => {}); // awaited below, unless the charts fail before
       await drawCharts(await charts, hasClaims, signal);
       return later;
@@ -70,7 +72,7 @@ export const PARTS = {
 // Asks for what takes longer than the figures and the charts, shows each when it is there, and returns whether all is.
 async function showLater(hasClaims, filters, signal) {
   const isThere = await Promise.all([
-    askForTopDrivers(filters, signal).then((answers) => showTopDrivers(answers, filters)),
+    showTopDrivers(filters, signal),
     orProblem(ask("/api/cards/courses", { parameters: filters, signal })).then((answer) => showTrends(answer, filters)),
     askForLook(filters, signal).then((answers) => showLook(answers, filters, hasClaims))]);
   return isThere.every(Boolean);

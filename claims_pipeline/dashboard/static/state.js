@@ -1,6 +1,6 @@
 // The page's state is its address: filters, tab, order and part of the table, what is open. All that is shown follows.
 
-import { CHART_DEFAULTS } from "./choices.js";
+import { CHOICE_DEFAULTS } from "./choices.js";
 import { FILTERING } from "./dimensions.js";
 import { DRIVER_DEFAULTS } from "./drivers.js";
 import { ROW_COUNTS, TABLE_DEFAULTS } from "./table.js";
@@ -10,9 +10,9 @@ export const DAYS = ["received_from", "received_to"];
 export const FIELDS = ["status", ...DAYS, "patient", "basis", "compare"]; // of the form
 export const FILTERS = [...FIELDS, ...FILTERING];
 const REPEATED = ["status", ...FILTERING];
-export const CHOICES = Object.keys(CHART_DEFAULTS); // what single charts draw
+export const CHOICES = Object.keys(CHOICE_DEFAULTS); // what single charts and sections show
 export const PART = ["after", "before", "offset"]; // which part of the table
-export const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...CHART_DEFAULTS, ...DRIVER_DEFAULTS, ...TAB_DEFAULTS, ...TABLE_DEFAULTS };
+export const DEFAULTS = { basis: "received", compare: "before", count: "50", sort: "-received_date", ...CHOICE_DEFAULTS, ...DRIVER_DEFAULTS, ...TAB_DEFAULTS, ...TABLE_DEFAULTS };
 export const OPEN = ["claim", "person", "practitioner"]; // what is open in the dialog
 export const NOTHING_OPEN = Object.fromEntries(OPEN.map((name) => [name, ""]));
 const VIEW = ["tab", "by", "measure", "columns", ...CHOICES, ...OPEN]; // what is shown: the tab, its ranking, the dialog

@@ -1,17 +1,21 @@
-// The first cost drivers, on the overview: the values of some dimensions with the largest charges.
+// The first cost drivers, on the overview: the values of some dimensions that are largest by a measure, or changed the most.
 
-import { ask, isStillMissing, orProblem, withOthers } from "./api.js";
+import { isStillMissing, orProblem } from "./api.js";
+import { askForBars, barsOf, barsOfChange, CHANGE, optionOf } from "./bars.js";
 import { titleOf } from "./dimensions.js";
-import { barsOf } from "./drivers.js";
 import { element, keepingFocus, takeValues } from "./elements.js";
 import { emptyOf, NO_CLAIMS } from "./empty.js";
 import { capitalised } from "./format.js";
+import { comparedDays } from "./overview.js";
 
-const MEASURE = "charge_amount";
 const SHOWN = 5;
-const grid = document.querySelector("#top-drivers > div");
+const choice = document.querySelector("#top-drivers select");
+const note = document.getElementById("top-drivers-note");
+const grid = document.getElementById("top-rankings");
 const places = [...grid.querySelectorAll("[data-by]")];
-let shownFilters = null;
+let shownSubject = null;
+
+export const TOP_DRIVERS_CHOICE = choice.name;
 
 for (const place of places) {
   const { by } = place.dataset;
@@ -19,28 +23,41 @@ for (const place of places) {
     element("ol", { className: "bars narrow" }), element("div"));
 }
 
-export function askForTopDrivers(filters, signal) {
-  return Promise.all(places.map(({ dataset: { by } }) => orProblem(ask(`/api/stats/by-${by}`, {
-    parameters: withOthers(filters, { measure: MEASURE, figures: MEASURE, count: SHOWN }), signal }))));
-}
+const subjectOf = (filters) => `${choice.value} ${filters}`;
 
-// Until the answers are there, those under other filters are marked as such, and not printed.
+// Until the answers are there, those to another question are marked as such, and not printed.
 export function awaitTopDrivers(filters) {
-  if (filters.toString() !== shownFilters) grid.setAttribute("aria-busy", "true");
+  if (subjectOf(filters) !== shownSubject) grid.setAttribute("aria-busy", "true");
 }
 
-// Shows each ranking, or why it is missing, and returns whether none is still missing.
-export function showTopDrivers(answers, filters) {
-  places.forEach((place, index) => {
-    const answer = answers[index];
-    const [, list, away] = place.children;
-    const isThere = !(answer instanceof Error) && answer.items.length;
-    const rows = isThere ? barsOf(answer).rows
-      : [element("li", {}, answer instanceof Error ? element("p", { className: "empty" }, `${capitalised(answer.message)}.`) : emptyOf(NO_CLAIMS))];
-    keepingFocus(list, () => list.replaceChildren(...rows));
-    keepingFocus(away, () => away.replaceChildren(...(isThere ? [takeValues(answer, `the charges by ${answer.dimension}`)] : [])));
-  });
+// Asks for the rankings, shows each, or why it is missing, and returns whether none is still missing.
+export async function showTopDrivers(filters, signal) {
+  awaitTopDrivers(filters);
+  const answers = await Promise.all(places.map(({ dataset: { by } }) => orProblem(askForBars(by, choice.value, filters, signal, SHOWN))));
+  const compared = answers.find((answer) => answer.compared)?.compared;
+  note.textContent = choice.value === CHANGE ? compared ? comparedDays(compared) : "" : optionOf(choice.value).dataset.meaning;
+  grid.hidden = Boolean(compared?.reason);
+  places.forEach((place, index) => showRanking(place, answers[index]));
   grid.removeAttribute("aria-busy");
-  shownFilters = filters.toString();
+  shownSubject = subjectOf(filters);
   return !answers.some(isStillMissing);
+}
+
+function showRanking(place, answer) {
+  const [, list, away] = place.children;
+  const { rows, file } = contentsOf(answer, place.dataset.by);
+  keepingFocus(list, () => list.replaceChildren(...rows));
+  keepingFocus(away, () => away.replaceChildren(...file));
+}
+
+function contentsOf(answer, dimension) {
+  const isProblem = answer instanceof Error;
+  if (isProblem || !answer.items.length) {
+    const reason = isProblem ? element("p", { className: "empty" }, `${capitalised(answer.message)}.`) : emptyOf(NO_CLAIMS);
+    return { rows: [element("li", {}, reason)], file: [] };
+  }
+  const title = `${choice.selectedOptions[0].textContent} by ${titleOf(dimension).toLowerCase()}`;
+  if (choice.value !== CHANGE) return { rows: barsOf(answer).rows, file: [takeValues(answer, title)] };
+  const { rows, changes } = barsOfChange(answer, SHOWN);
+  return { rows, file: [takeValues({ dimension, items: changes, sql: answer.sql }, title)] };
 }
