@@ -57,9 +57,7 @@ function drawChart(frame, specification) {
 // New data of what is open: a person stays where they read.
 function replaceInPlace(parts) {
   const top = dialog.scrollTop;
-  const opened = [...content.querySelectorAll("details[open] > summary")].map((one) => one.textContent);
   keepingFocus(content, () => replaceContent(parts));
-  for (const summary of content.querySelectorAll("details > summary")) summary.parentElement.open = opened.includes(summary.textContent);
   dialog.scrollTop = top;
 }
 

@@ -27,23 +27,34 @@ export function announce(text) {
   document.getElementById("announcement").textContent = text;
 }
 
-// Replaces what a place holds, and gives the focus back: to what stands where the focused element stood, else to the
-// summary of a place that folds, else to the place.
+// What an element is among those of its place, also when it is made anew.
+const keyOf = (one) => one.dataset.key || one.getAttribute("class") || one.textContent;
+
+// Replaces what a place holds. What was folded open stays open, and the focus goes to what stands where the focused element
+// stood, else to the summary of its fold, or of a place that folds, else to the place.
 export function keepingFocus(place, replace) {
   const focused = document.activeElement;
   const isInside = place.contains(focused) && focused !== place;
-  const key = isInside ? focused.dataset.key ?? focused.className : null;
+  const key = isInside ? keyOf(focused) : null;
+  const fold = isInside ? focused.closest("details")?.firstElementChild : null;
+  const opened = [...place.querySelectorAll("details[open] > summary")].map(keyOf);
   replace();
+  const summaries = [...place.querySelectorAll("details > summary")];
+  for (const summary of summaries) if (opened.includes(keyOf(summary))) summary.parentElement.open = true;
   if (!isInside || place.contains(document.activeElement)) return;
   const selector = "button, a[href], summary, [tabindex]";
-  const same = [...place.querySelectorAll(selector)].find((one) => (one.dataset.key ?? one.className) === key);
-  (same ?? place.querySelector(":scope > summary") ?? place.closest("[tabindex]") ?? place).focus({ preventScroll: true });
+  const same = [...place.querySelectorAll(selector)].find((one) => keyOf(one) === key);
+  const instead = [fold && summaries.find((one) => keyOf(one) === keyOf(fold)), place.querySelector(":scope > summary"), place.closest("[tabindex]"), place];
+  for (const one of [same, ...instead].filter(Boolean)) {
+    one.focus({ preventScroll: true });
+    if (document.activeElement === one) return; // what is hidden does not take it
+  }
 }
 
 // The query of a figure, that gives the same on a copy of analytics.duckdb.
 export function sqlOf(sql, title, text = "SQL") {
   return element("details", { className: "sql" }, element("summary", { "aria-label": `SQL of ${title}`, "data-key": `sql ${title}` }, text),
-    element("pre", { tabIndex: 0 }, sql));
+    element("pre", { tabIndex: 0, "data-key": `query ${title}` }, sql));
 }
 
 // What a figure means, for whoever asks: from the keyboard, by touch, with a screen reader.
@@ -52,9 +63,13 @@ export function meaningOf(title, meaning) {
     element("p", {}, `${meaning} `, element("a", { href: "/figures#the-figures" }, "All figures")));
 }
 
-// Adds another query to one that is shown, such as that of the change of a figure; without a query, nothing.
-export function addSql(details, title, sql) {
-  if (sql) details?.append(element("p", { className: "note" }, title), element("pre", { tabIndex: 0 }, sql));
+// Adds another query to a place of one figure, or replaces the one of the same title; without a query, nothing.
+export function addSql(place, title, sql) {
+  if (!place || !sql) return;
+  const key = `${place.dataset.sqlOf} ${title}`;
+  const shown = [...place.querySelectorAll("pre")].find((one) => one.dataset.key === key);
+  if (shown) shown.textContent = sql;
+  else place.append(element("p", { className: "note" }, title), element("pre", { tabIndex: 0, "data-key": key }, sql));
 }
 
 // A button that saves rows of values as a CSV file; a text that a spreadsheet takes for a formula begins with an apostrophe.

@@ -38,7 +38,7 @@ export function comparedDays(compared) {
   return `Changes: ${days} against ${before}.${recent}`;
 }
 
-let drawn = { filters: "", trends: new Map(), changingCount: 0 }; // what the sparklines show
+let drawn = { filters: "", trends: new Map(), changingCount: 0 }; // what the sparklines show, and its queries
 
 // `hasDays`: days are chosen, so that the changes are those of the figures above them. Until the new trends are there, the
 // sparklines keep those of an earlier build, but not those of other filters.
@@ -50,25 +50,27 @@ export function showCards({ items, compared }, filters, hasDays) {
     const sql = sqlOf(one.sql, one.title);
     sql.dataset.sqlOf = one.name;
     addSql(sql, CHANGE_SQL, one.change_sql);
+    addSql(sql, TREND_SQL, drawn.trends.get(one.name)?.sql);
     return element("div", { className: "card" },
       element("dt", {}, one.title),
       element("dd", { className: "figure" }, formatFigure(one.value, one)),
       element("dd", { className: "note" }, one.brief),
-      element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.name, drawn.trends.get(one.name) ?? [])),
+      element("dd", { className: "change" }, element("span", {}, changeOf(one)), sparkline(one.name, drawn.trends.get(one.name)?.values ?? [])),
       element("dd", { className: "take" }, meaningOf(one.title, one.meaning), sql));
   })));
-  headlineSql.replaceChildren(...ofHeadline.map((one) => {
+  keepingFocus(headlineSql, () => headlineSql.replaceChildren(...ofHeadline.map((one) => {
     const place = element("div", {});
     place.dataset.sqlOf = one.name;
     addSql(place, `${one.title}. ${CHANGE_SQL}`, one.change_sql);
+    addSql(place, TREND_SQL, drawn.trends.get(one.name)?.sql);
     return place;
-  }));
+  })));
   for (const one of ofHeadline) {
     const place = document.querySelector(`#figures [data-change="${one.title}"]`);
     const days = (Date.parse(compared.last_day) - Date.parse(compared.first_day)) / 86_400_000 + 1;
     const change = changeOf(one);
     const of = hasDays || compared.reason || change === NO_COMPARISON ? "" : ` in the last ${formatCount(days)} days`;
-    place?.replaceChildren(element("span", {}, change + of), sparkline(one.name, drawn.trends.get(one.name) ?? []));
+    place?.replaceChildren(element("span", {}, change + of), sparkline(one.name, drawn.trends.get(one.name)?.values ?? []));
   }
 }
 
@@ -103,7 +105,7 @@ function sparkline(name, values) {
 // Draws the trends of the cards that are shown, which take longer than their figures; returns whether none is still missing.
 export function showTrends(answer, filters) {
   if (answer instanceof Error) return !isStillMissing(answer);
-  drawn = { filters: filters.toString(), trends: new Map(answer.items.map(({ name, values }) => [name, values])), changingCount: answer.changing_count };
+  drawn = { filters: filters.toString(), trends: new Map(answer.items.map((one) => [one.name, one])), changingCount: answer.changing_count };
   for (const { name, values, sql } of answer.items) {
     document.querySelector(`[data-trend="${name}"]`)?.replaceWith(sparkline(name, values));
     addSql(document.querySelector(`[data-sql-of="${name}"]`), TREND_SQL, sql);
