@@ -16,6 +16,9 @@ from claims_pipeline.dashboard.dimensions import DIMENSIONS
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
+MOST_REMEMBERED = 1_000
+"""Longer answers are for files, and would take much memory."""
+
 
 class Outlier(BaseModel):
     """A provider or claim whose charges, or levels of visits, are far from those of the peers."""
@@ -48,7 +51,7 @@ class OutlierQuery(Filters):
         description="Charges of a provider for one patient, or of a claim, or the average level of a provider's "
         "established office visits (1 of 99211 to 5 of 99215), against the specialty.",
     )
-    count: int = Field(default=20, ge=1, le=1_000, description="Outliers in the answer, the farthest first.")
+    count: int = Field(default=20, ge=1, le=50_000, description="Outliers in the answer, the farthest first.")
 
 
 def cost_outliers(view: View, query: OutlierQuery) -> Outliers:
@@ -60,7 +63,8 @@ def cost_outliers(view: View, query: OutlierQuery) -> Outliers:
         f"    count(*) over () as outlier_count\n"
         f"from {_outliers(query)}\norder by abs(outliers.score) desc, value\nlimit {query.count}"
     )
-    rows = view.select_remembered(sql, *query.parameters)
+    select = view.select_remembered if query.count <= MOST_REMEMBERED else view.select
+    rows = select(sql, *query.parameters)
     total = [row.pop("outlier_count") for row in rows]
     return Outliers(
         items=[Outlier(kind=kind, reason=_reason(row, query.of), **row) for row in rows],

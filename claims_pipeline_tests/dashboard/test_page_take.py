@@ -5,11 +5,11 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import ANA
-from claims_pipeline_tests.dashboard.pages import expect_claims, expect_ready, needs_chromium
+from claims_pipeline_tests.dashboard.pages import BUSY, expect_claims, expect_ready, needs_chromium
 
 pytestmark = needs_chromium
 
@@ -78,6 +78,70 @@ def test_outliers_say_how_many_there_are_and_are_taken_away_without_formulas(pag
             "kind,provider,label,specialty,amount,claim_count,peer_amount,peer_count,score,reason",
             'provider,practitioner-0001,\'=HYPERLINK(1),family_medicine,4.7,90,3.5,40,-6.5,"90 claims, far more"',
         ]
+
+
+def test_the_file_of_a_list_that_is_shown_in_part_has_all_of_it(page: Page) -> None:
+    """The API is asked for the rest when a person wants the file."""
+
+    def outliers(route: Route) -> None:
+        count = 3 if "count=50000" in route.request.url else 1
+        provider = {"kind": "provider", "label": "Dora Diaz", "specialty": "family_medicine", "amount": 4.7,
+                    "claim_count": 90, "peer_amount": 3.5, "peer_count": 40, "score": -6.5, "reason": "a"}  # fmt: skip
+        items = [provider | {"value": f"practitioner-{number}"} for number in range(count)]
+        route.fulfill(json={"items": items, "total": 3, "sql": "select 2"})
+
+    page.route("**/api/stats/cost-outliers*", outliers)
+    page.goto("/?tab=providers&status=active")
+    expect_ready(page)
+    expect(page.locator("#outliers")).to_contain_text("The first 1 of 3")
+    with page.expect_request("**/api/stats/cost-outliers?status=active&of=providers&count=50000"):
+        _, lines = saved(page, "provider outliers", place="#outliers")
+    assert [line.split(",")[-1] for line in lines[1:]] == ["practitioner-0", "practitioner-1", "practitioner-2"]
+    page.goto("/")
+    expect_ready(page)
+    for name in ("unusual providers", "unusual claims", "unusual visits"):
+        _, lines = saved(page, name)
+        assert len(lines) == 4
+
+
+def test_the_file_of_a_ranking_that_is_shown_in_part_has_all_values(page: Page) -> None:
+    def first_value(route: Route) -> None:
+        answer = route.fetch().json()
+        route.fulfill(json=answer | {"items": answer["items"][: None if "count=1000" in route.request.url else 1]})
+
+    page.route("**/api/stats/by-category*", first_value)
+    for place in ("/", "/?tab=drivers&by=category"):
+        page.goto(place)
+        expect_ready(page)
+        expect(page.locator(".bars [data-dimension=category]:visible")).to_have_count(1)
+        _, lines = saved(page, "claims by category", place=".take:visible")
+        assert len(lines) > 2
+
+
+def test_a_file_that_holds_only_the_first_rows_says_so_and_one_that_fails_too(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
+    outlier = {
+        "kind": "claim",
+        "value": "claim-1",
+        "label": "Ana",
+        "specialty": "family_medicine",
+        "amount": 4.7,
+        "claim_count": 0,
+        "peer_amount": 3,
+        "peer_count": 4,
+        "score": 6,
+        "reason": "",
+    }
+    answer = {"items": [outlier], "total": 61_000, "sql": "select 2"}
+    page.route("**/api/stats/cost-outliers*", lambda route: route.fulfill(json=answer))
+    page.goto("/")
+    expect_ready(page)
+    button = page.get_by_role("button", name="Save unusual claims as CSV")
+    expect(button).to_have_text("CSV of the first 50,000")
+    page.route("**/api/stats/cost-outliers*", lambda route: route.fulfill(status=503, json=BUSY))
+    button.click()
+    expect(page.locator("#look-sql")).to_contain_text("Not saved: too much is asked at once.")
+    page.close()
 
 
 def test_what_is_worth_a_look_says_how_many_there_are_and_is_taken_away(page: Page) -> None:

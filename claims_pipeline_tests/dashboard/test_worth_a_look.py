@@ -208,6 +208,8 @@ def test_the_first_outliers_come_with_how_many_there_are(view: View, query: dict
     assert len(everyone.items) == everyone.total > 2
     first = cost_outliers(view, OutlierQuery(of="claims", count=2, **query))
     assert (first.items, first.total) == (everyone.items[:2], everyone.total)
+    for_a_file = cost_outliers(view, OutlierQuery(of="claims", count=50_000, **query))
+    assert for_a_file.items == everyone.items
     nobody = cost_outliers(view, OutlierQuery(of="claims", state=["GU"]))
     assert (nobody.items, nobody.total) == ([], 0)
 

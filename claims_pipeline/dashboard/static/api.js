@@ -40,6 +40,15 @@ export async function ask(path, { parameters, signal } = {}) {
   return answer;
 }
 
+// Asks for a list. Where the answer has only some of the items, its `all` says how many there are, and how many of them its
+// `ask` returns: at most `most`.
+export async function askForList(path, { parameters, signal, most = 1_000 }) {
+  const answer = await ask(path, { parameters, signal });
+  const count = answer.value_count ?? answer.total;
+  const askAll = () => ask(path, { parameters: withOthers(parameters, { count: most }) }).then(({ items }) => items);
+  return { ...answer, all: count > answer.items.length ? { ask: askAll, asked: Math.min(count, most), count } : null };
+}
+
 // Returns parameters with others set.
 export function withOthers(parameters, others) {
   const all = new URLSearchParams(parameters);

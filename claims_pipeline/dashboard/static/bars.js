@@ -1,7 +1,7 @@
 // Bars of the values of a dimension, by a measure or by the change in charges: as rows, each a button that filters by its
 // value, and `drawn`, as pictures.js draws them.
 
-import { ask, withOthers } from "./api.js";
+import { ask, askForList, withOthers } from "./api.js";
 import { titleOf } from "./dimensions.js";
 import { element } from "./elements.js";
 import { formatFigure, formatPercent, formatSignedAmount, formatSignedPercent } from "./format.js";
@@ -12,7 +12,7 @@ const NARROWEST_BAR = 0.003; // of the width
 // Asks for the values that are largest by a measure; the change in charges has all.
 export function askForBars(dimension, measure, filters, signal, count) {
   if (measure === CHANGE) return ask("/api/what-changed", { parameters: withOthers(filters, { by: dimension }), signal });
-  return ask(`/api/stats/by-${dimension.replaceAll("_", "-")}`, { parameters: withOthers(filters, { measure, figures: measure, count }), signal });
+  return askForList(`/api/stats/by-${dimension.replaceAll("_", "-")}`, { parameters: withOthers(filters, { measure, figures: measure, count }), signal });
 }
 
 export const optionOf = (name) => document.querySelector(`#measure option[value="${name}"]`);

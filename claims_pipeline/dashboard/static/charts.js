@@ -115,7 +115,7 @@ function files(name, { encoding: { tooltip: columns }, data: { values } }) {
   };
   return element("p", { className: "note" }, "Save as ", ...["svg", "png"].flatMap((format) => [
     element("button", { type: "button", className: "link", "data-key": `${name} ${format}`, onclick: save(format) }, format.toUpperCase()), " "]),
-  csvOf(name, columns.map(({ title }) => title), values.map((row) => columns.map(({ field }) => row[field]))));
+  csvOf(name, async () => [columns.map(({ title }) => title), ...values.map((row) => columns.map(({ field }) => row[field]))]));
 }
 
 // Where only the rows differ from what is drawn, they are swapped: half the time, and no flicker.

@@ -47,14 +47,14 @@ export function showDrivers([ranking, changes]) {
 }
 
 function showRanking(answer) {
-  const { dimension, measure: name, items, value_count, sql } = answer;
+  const { dimension, measure: name, items, value_count } = answer;
   if (!items.length) return showNone(NO_CLAIMS);
   const option = optionOf(name);
   const { rows, drawn } = barsOf(answer);
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
   const [which, recent] = isPeriod(dimension) ? ["latest", sayRecent()] : ["largest", ""];
   const note = `${instead}${option.dataset.meaning} ${firstOf(items.length, value_count, which)}${recent}${FILTERS_BY_CLICK}`;
-  const away = takeValues({ dimension, items, sql }, "the ranking");
+  const away = takeValues(answer, "the ranking");
   away.append(pictureOf(dimension, option.textContent, option.dataset.meaning, drawn));
   return showRows(rows, note, away);
 }

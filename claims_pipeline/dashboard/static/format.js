@@ -14,6 +14,7 @@ export const capitalised = (text) => `${text[0].toUpperCase()}${text.slice(1)}`;
 export const inWords = (name) => name.replaceAll("_", " ");
 const specialties = new Map([...document.querySelectorAll("#specialties option")].map(({ value, label }) => [value, label]));
 export const specialtyOf = (code) => specialties.get(code) ?? inWords(code);
+export const formatCode = ({ code, label }) => (label ? `${code} ${label}` : code);
 export const formatCount = (value) => integer.format(value);
 export const formatDecimal = (value, digits) =>
   Number(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");

@@ -1,6 +1,6 @@
 // Worth a look: days, providers, claims and visits that are far from what is usual, with the reason in words.
 
-import { ask, isStillMissing, orProblem, withOthers } from "./api.js";
+import { ask, askForList, isStillMissing, orProblem, withOthers } from "./api.js";
 import { element, keepingFocus, takeAway } from "./elements.js";
 import { NO_CLAIMS, whyEmpty } from "./empty.js";
 import { capitalised, formatCount, formatDay } from "./format.js";
@@ -8,14 +8,15 @@ import { capitalised, formatCount, formatDay } from "./format.js";
 const look = document.getElementById("look");
 const lookSql = document.getElementById("look-sql");
 const SHOWN_OF_A_KIND = 4;
+export const MOST_OUTLIERS = 50_000; // that the API returns
 const list = new Intl.ListFormat("en-US");
 const NOTHING = "Nothing here is far from what is usual. Few days, or few claims, leave little to compare with.";
 let shownFilters = null;
 
-// By what people call it: what the API calls it, `rows` of an answer, each a title, a reason and what a click opens, and what
+// By what people call it: what outliers the API calls so, `rows` of an answer, each a title, a reason and what a click opens, and what
 // the rows are, where not all of them are shown.
 const KINDS = {
-  "days and weeks": { path: "/api/anomalies", rows: rowsOfDays, are: "days and weeks" },
+  "days and weeks": { rows: rowsOfDays, are: "days and weeks" },
   providers: { of: "providers", rows: rowsOfProviders, are: "providers by charges" },
   claims: { of: "claims", rows: rowsOfClaims, are: "claims by charges" },
   visits: { of: "visits", rows: rowsOfVisits, are: "providers by visits" },
@@ -23,8 +24,9 @@ const KINDS = {
 
 // Asks for all kinds; one whose answer is missing is a Problem.
 export function askForLook(filters, signal) {
-  return Promise.all(Object.values(KINDS).map(({ path = "/api/stats/cost-outliers", of }) =>
-    orProblem(ask(path, { parameters: of ? withOthers(filters, { of }) : filters, signal }))));
+  return Promise.all(Object.values(KINDS).map(({ of }) => orProblem(of
+    ? askForList("/api/stats/cost-outliers", { parameters: withOthers(filters, { of }), signal, most: MOST_OUTLIERS })
+    : ask("/api/anomalies", { parameters: filters, signal }))));
 }
 
 // What is worth a look is known after the figures. Until then that of an earlier build stays, but not that of other filters.
@@ -42,8 +44,8 @@ export function showLook(answers, filters, hasClaims) {
   const rows = kinds.flatMap(({ name, rows: rowsOf, answer }) => (answer instanceof Error
     ? [noteOf(`The ${name} are missing here. ${capitalised(answer.message)}.`)]
     : rowsOf(answer.items).slice(0, SHOWN_OF_A_KIND).map(toLookAt)));
-  const away = kinds.filter(({ answer }) => answer.sql).map(({ name, answer: { items, sql } }) =>
-    takeAway({ name: `unusual-${name.replaceAll(" ", "-")}`, title: `the unusual ${name}`, text: `SQL of the ${name}`, sql, items }));
+  const away = kinds.filter(({ answer }) => answer.sql).map(({ name, answer: { items, all, sql } }) =>
+    takeAway({ name: `unusual-${name.replaceAll(" ", "-")}`, title: `the unusual ${name}`, text: `SQL of the ${name}`, sql, items, all }));
   const parts = kinds.flatMap(partOf);
   const shown = parts.length ? [...rows, noteOf(`Listed are the first ${list.format(parts)}.`)] : rows;
   keepingFocus(look, () => look.replaceChildren(...(rows.length ? shown : [noteOf(...(hasClaims ? whyEmpty(NOTHING) : [NO_CLAIMS]))])));

@@ -1,9 +1,10 @@
 // The tabs Members and Providers: tables of figures by the values of a dimension. A click on a value filters by it.
 
-import { ask, isStillMissing, orProblem, withOthers } from "./api.js";
+import { ask, askForList, isStillMissing, orProblem, withOthers } from "./api.js";
 import { element, keepingFocus, moreOf, tableOf, takeAway, takeValues, valueOf } from "./elements.js";
 import { emptyOf, NO_CLAIMS } from "./empty.js";
 import { capitalised, formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, specialtyOf } from "./format.js";
+import { MOST_OUTLIERS } from "./look.js";
 
 const measures = new Map([...document.getElementById("measure").options].map((option) =>
   [option.value, { title: option.textContent, ...option.dataset }]));
@@ -27,7 +28,7 @@ function byDimension(path, figures, filters, signal, measure = figures[0]) {
   parameters.set("measure", measure);
   for (const name of figures) parameters.append("figures", name);
   parameters.set("count", SHOWN_VALUES);
-  return ask(`/api/stats/${path}`, { parameters, signal });
+  return askForList(`/api/stats/${path}`, { parameters, signal });
 }
 
 export function askForMembers(filters, signal) {
@@ -73,7 +74,7 @@ export function showProviders([specialties, providers]) {
 
 // Shows what lies below the first screen; returns whether none of it is missing.
 export function showMoreOfProviders(hasClaims, filters, signal) {
-  const outliersOf = (of) => ask("/api/stats/cost-outliers", { parameters: withOthers(filters, { of }), signal });
+  const outliersOf = (of) => askForList("/api/stats/cost-outliers", { parameters: withOthers(filters, { of }), signal, most: MOST_OUTLIERS });
   const instead = hasClaims ? NO_OUTLIERS : NO_CLAIMS;
   return showLater({
     outliers: [outliersOf("providers"), (answer) => showOutliers("outliers", answer, "Charges for each patient", formatAmount, instead)],
@@ -101,13 +102,13 @@ async function showLater(panels) {
   return areThere.every(Boolean);
 }
 
-function showOutliers(place, { items, total, sql }, title, format, instead) {
+function showOutliers(place, { items, total, all, sql }, title, format, instead) {
   const rows = items.map((one) => [valueOf("provider", one.value, one.label), specialtyOf(one.specialty),
     format(one.amount), format(one.peer_amount), formatDecimal(one.score, 1)]);
   const head = ["Provider", "Specialty", title, "Median of peers", "Robust z"];
   fill(place, rows.length && [
     element("div", {}, tableOf(head, rows, { isNumeric: true, textColumns: 2, label: headingOf(place) }), moreOf(items.length, total)),
-    takeAway({ name: `provider-${place}`, title: headingOf(place), sql, items, dimension: "provider" })], instead);
+    takeAway({ name: `provider-${place}`, title: headingOf(place), sql, items, all, dimension: "provider" })], instead);
 }
 
 function showBreakdown(place, answer, names) {

@@ -1,7 +1,7 @@
 // Pictures of bars that the page makes of its own elements: Vega draws them as it draws charts, when one is saved.
 
 import { loadVega, theme } from "./charts.js";
-import { element } from "./elements.js";
+import { element, savingButton } from "./elements.js";
 
 const PLOT_WIDTH = 480;
 const ROW_HEIGHT = 26;
@@ -11,12 +11,9 @@ const COLORS = { more: "cancelled", less: "accent", whole: "muted", rank: "accen
 // Returns buttons that save bars as a picture. A bar has a name, amounts where it begins and ends, what is said of it, and
 // a kind of COLORS; the picture's scale begins at `floor`.
 export function picturesOf(name, title, subtitle, bars, floor = 0) {
-  const failed = element("span", { role: "status" });
-  const button = (format) => element("button", { type: "button", className: "link", "data-key": `${name} ${format}`,
-    "aria-label": `Save ${title} as ${format.toUpperCase()}`,
-    onclick: () => save(format, name, specification(title, subtitle, bars, floor)).catch(({ message }) => { failed.textContent = `Not saved: ${message}.`; }),
-  }, format.toUpperCase());
-  return element("p", { className: "note screen" }, "Save as ", button("svg"), " ", button("png"), " ", failed);
+  const button = (format) => savingButton(`${name} ${format}`, `Save ${title} as ${format.toUpperCase()}`, format.toUpperCase(),
+    () => save(format, name, specification(title, subtitle, bars, floor)));
+  return element("p", { className: "note screen" }, "Save as ", button("svg"), " ", button("png"));
 }
 
 async function save(format, name, drawing) {

@@ -2,16 +2,15 @@
 
 import { element, keepingFocus } from "./elements.js";
 import { NO_CLAIMS } from "./empty.js";
-import { formatAmount, formatCount, formatDay, specialtyOf } from "./format.js";
+import { formatAmount, formatCode, formatCount, formatDay, specialtyOf } from "./format.js";
 
 const table = document.querySelector("#claims table");
 const range = document.getElementById("range");
 
-const named = ({ code, label }) => (label ? `${code} ${label}` : code);
 const codes = (all) => {
   const [first, ...others] = all;
-  const more = others.length ? element("span", { className: "more", title: others.map(named).join("\n") }, ` +${others.length}`) : "";
-  return first ? [element("span", { title: first.label }, named(first)), more] : [];
+  const more = others.length ? element("span", { className: "more", title: others.map(formatCode).join("\n") }, ` +${others.length}`) : "";
+  return first ? [element("span", { title: first.label }, formatCode(first)), more] : [];
 };
 
 // `isExtra`: shown only when it is chosen.
@@ -30,7 +29,7 @@ const COLUMNS = [
   { title: "Procedures", sort: "first_hcpcs_code", show: (claim) => codes(claim.procedures), kind: "code" },
   { title: "Diagnoses", sort: "principal_diagnosis_code", show: (claim) => codes(claim.diagnoses), kind: "code" },
   { title: "Site of care", sort: "facility_state",
-    show: (claim) => [element("span", { title: named(claim.place_of_service) }, `${claim.facility_city}, ${claim.facility_state}`)] },
+    show: (claim) => [element("span", { title: formatCode(claim.place_of_service) }, `${claim.facility_city}, ${claim.facility_state}`)] },
   { title: "Provider", sort: "practitioner_name", isExtra: true,
     show: (claim) => [element("button", { type: "button", className: "link", "data-practitioner": claim.practitioner_id,
       "data-key": `provider ${claim.claim_id}`, title: "Open the provider" }, claim.practitioner_name)] },
