@@ -10,6 +10,7 @@ from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.answers import Amount
 from claims_pipeline.dashboard.filters import ClaimStatus
 from claims_pipeline.dashboard.lists import Claim, Code, Patient, code_of, with_labels
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 from claims_pipeline.errors import DataError
 from claims_pipeline.fhir import render
 from claims_pipeline.lake import Lake
@@ -53,7 +54,9 @@ class ClaimDetail(Claim):
     replaced_claim_id: str | None = Field(description="The claim that this one replaces.")
     replacing_claim_id: str | None = Field(description="The claim that replaces this one.")
     lines: list[Line]
+    lines_sql: str = Field(description=RUN_AS_IT_IS)
     versions: list[Version]
+    versions_sql: str = Field(description=RUN_AS_IT_IS)
     fhir_url: str = Field(description="The claim on the FHIR server, if it is loaded.")
 
 
@@ -75,8 +78,21 @@ class PatientDetail(Patient):
     zip_code: str
     first_received_date: date
     coverages: list[CoverageSpan]
+    coverages_sql: str = Field(description=RUN_AS_IT_IS)
     claims: str = Field(description="Address of the patient's claims.")
     fhir_url: str = Field(description="The patient on the FHIR server, if loaded.")
+
+
+_LINES = """
+select claim_line_number, hcpcs_code, modifiers, diagnosis_pointers, line_service_date, place_of_service_code,
+    unit_count, unit_charge_amount, charge_amount
+from claim_lines where claim_id = ? order by claim_line_number"""
+_VERSIONS = """
+select version_number, claim_status, as_of_date, total_charge_amount
+from claim_versions where claim_id = ? order by version_number"""
+_COVERAGES = """
+select coverage_id, payer_name, plan_name, plan_type, coverage_start_date, coverage_end_date
+from coverages_current where patient_id = ? order by coverage_start_date, coverage_id"""
 
 
 class NotFound(DataError):
@@ -93,8 +109,6 @@ def claim_detail(view: View, claim_id: str, *, fhir_base_url: str) -> ClaimDetai
     if not found:
         raise NotFound(f"there is no claim {claim_id}", where="/api/claims", fix="/api/claims lists them")
     procedures, places = procedure_labels(), place_of_service_labels()
-    lines = view.select("select * from claim_lines where claim_id = ? order by claim_line_number", claim_id)
-    versions = view.select("select * from claim_versions where claim_id = ? order by version_number", claim_id)
     replacing = view.select("select claim_id from claims_current where replaced_claim_id = ?", claim_id)
     detail = with_labels(found)[0] | {
         "lines": [
@@ -103,9 +117,11 @@ def claim_detail(view: View, claim_id: str, *, fhir_base_url: str) -> ClaimDetai
                 "procedure": code_of(line["hcpcs_code"], procedures),
                 "place_of_service": code_of(line["place_of_service_code"], places),
             }
-            for line in lines
+            for line in view.select(_LINES, claim_id)
         ],
-        "versions": versions,
+        "lines_sql": shown_sql(_LINES, [claim_id]),
+        "versions": view.select(_VERSIONS, claim_id),
+        "versions_sql": shown_sql(_VERSIONS, [claim_id]),
         "replacing_claim_id": replacing[0]["claim_id"] if replacing else None,
         "fhir_url": f"{fhir_base_url}/Claim/{claim_id}",
     }
@@ -144,11 +160,9 @@ def patient_detail(view: View, patient_id: str, *, fhir_base_url: str) -> Patien
     )
     if not found:
         raise NotFound(f"there is no patient {patient_id}", where="/api/patients", fix="/api/patients lists them")
-    coverages = view.select(
-        "select * from coverages_current where patient_id = ? order by coverage_start_date", patient_id
-    )
     detail: dict[str, Any] = found[0] | {
-        "coverages": coverages,
+        "coverages": view.select(_COVERAGES, patient_id),
+        "coverages_sql": shown_sql(_COVERAGES, [patient_id]),
         "claims": f"/api/claims?patient={patient_id}",
         "fhir_url": f"{fhir_base_url}/Patient/{patient_id}",
     }

@@ -10,6 +10,7 @@ from claims_pipeline.dashboard.answers import Amount
 from claims_pipeline.dashboard.filters import ClaimStatus, Filters
 from claims_pipeline.dashboard.measures import MEASURES
 from claims_pipeline.dashboard.parts import ListQuery, Page, paging, part_of
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 from claims_pipeline.dashboard.texts import PatientText, patient_condition
 from claims_pipeline.reference import diagnosis_labels, place_of_service_labels, procedure_labels
 
@@ -63,6 +64,7 @@ class ClaimPage(Page):
     """A part of the list of claims."""
 
     items: list[Claim]
+    sql: str = Field(description=f"{RUN_AS_IT_IS} A part `before` a place is in reverse order there.")
 
 
 class PatientPage(Page):
@@ -129,20 +131,19 @@ def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
     )[0]["n"]
     part = part_of(query, key="claim_id", number="claim_number", total=total)
     where = " and ".join(filter(None, [query.where.removeprefix("where "), part.condition]))
-    rows = view.select(  # finding the page's rows first makes a deep page five times as fast as sorting whole rows
-        f"""
-        with page as materialized (
-            select rowid as row from claims_current {where and f"where {where}"} {part.order} limit ? offset ?
-        )
-        select {_COLUMNS} from claims_current where rowid in (select row from page) {part.order}
-        """,
-        *query.parameters,
-        *part.values,
-        part.limit,
-        part.skip,
+    # finding the page's rows first makes a deep page five times as fast as sorting whole rows
+    sql = f"""with page as materialized (
+    select rowid as row from claims_current {where and f"where {where}"} {part.order} limit ? offset ?
+)
+select {_COLUMNS}
+from claims_current where rowid in (select row from page) {part.order}"""
+    parameters = [*query.parameters, *part.values, part.limit, part.skip]
+    rows = part.in_order(view.select(sql, *parameters))
+    return ClaimPage(
+        items=with_labels(rows),
+        sql=shown_sql(sql, parameters),
+        **paging("/api/claims", query, rows, part, key="claim_id"),
     )
-    rows = part.in_order(rows)
-    return ClaimPage(items=with_labels(rows), **paging("/api/claims", query, rows, part, key="claim_id"))
 
 
 def patient_page(view: View, query: PatientQuery) -> PatientPage:

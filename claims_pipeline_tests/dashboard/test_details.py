@@ -4,7 +4,9 @@ import csv
 import io
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
+import duckdb
 import httpx
 import polars as pl
 import pytest
@@ -55,6 +57,65 @@ def test_a_patient_comes_with_the_coverages_that_claims_name(client: httpx.Clien
     assert (detail["last_name"], detail["claim_count"]) == ("Brown", 2)
     assert [one["coverage_start_date"] for one in detail["coverages"]] == ["2024-01-01", "2025-01-16"]
     assert client.get(detail["claims"]).json()["total"] == 2
+
+
+@pytest.mark.parametrize(
+    ("route", "name"),
+    [
+        ("/api/claims/claim-20250110-000000", "lines"),
+        ("/api/claims/claim-20250110-000000", "versions"),
+        (f"/api/patients/{BEN}", "coverages"),
+    ],
+)
+def test_the_sql_of_a_part_gives_its_rows(
+    client: httpx.Client, example_settings: Settings, route: str, name: str
+) -> None:
+    detail = client.get(route).json()
+    rows = run(example_settings, detail[f"{name}_sql"])
+    assert rows
+    assert [plain(row) for row in rows] == [codes_only(one) for one in detail[name]]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"patient={BEN}&sort=-claim_start_date&count=100",
+        "status=active&state=TX&received_from=2025-01-11&sort=total_charge_amount",
+        "count=2&sort=received_date",
+    ],
+)
+def test_the_sql_of_a_list_of_claims_gives_its_rows(
+    client: httpx.Client, example_settings: Settings, query: str
+) -> None:
+    answer = client.get(f"/api/claims?{query}").json()
+    while True:
+        rows = run(example_settings, answer["sql"])
+        assert [row["claim_id"] for row in rows] == [one["claim_id"] for one in answer["items"]]
+        assert [float(row["total_charge_amount"]) for row in rows] == [
+            one["total_charge_amount"] for one in answer["items"]
+        ]
+        if not answer["next"]:
+            break
+        answer = client.get(answer["next"]).json()
+
+
+def run(settings: Settings, sql: str) -> list[dict[str, Any]]:
+    """Return the rows of a query as a person runs it."""
+    with duckdb.connect(settings.analytics_path, read_only=True) as connection:
+        rows: list[dict[str, Any]] = connection.sql(sql).to_arrow_table().to_pylist()
+        return rows
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as JSON has it."""
+    as_json = {Decimal: float, date: str}
+    return {name: as_json.get(type(value), lambda one: one)(value) for name, value in row.items()}
+
+
+def codes_only(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of the API with its codes as the tables have them: without labels, in columns of their own."""
+    columns = {"procedure": "hcpcs_code", "place_of_service": "place_of_service_code"}
+    return {columns.get(name, name): one["code"] if name in columns else one for name, one in record.items()}
 
 
 @pytest.mark.parametrize("route", ["/api/claims/claim-1", "/api/patients/nobody", "/api/claims/'; drop table x"])

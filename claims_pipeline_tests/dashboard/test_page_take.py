@@ -184,6 +184,35 @@ def test_the_tables_of_a_patient_and_a_provider_are_taken_away(page: Page, examp
     assert saved(page, "practitioner 0001 mix")[1][0] == "category,line_count,line_percent,peer_percent"
 
 
+def test_all_tables_of_a_patient_and_a_claim_are_taken_away(page: Page) -> None:
+    page.goto(f"/?person={ANA}")
+    expect_ready(page)
+    name, lines = saved(page, f"{ANA.replace('-', ' ')} coverages")
+    assert name == f"{ANA}-coverages.csv"
+    assert lines[0] == "coverage_id,payer_name,plan_name,plan_type,coverage_start_date,coverage_end_date"
+    name, lines = saved(page, f"{ANA.replace('-', ' ')} claims")
+    assert name == f"{ANA}-claims.csv"
+    assert len(lines) == 1 + int(page.get_by_role("dialog").locator("[data-open=claim]").count())
+    assert "I10 Essential hypertension" in lines[1]
+    page.goto("/?claim=claim-20250110-000000")
+    expect_ready(page)
+    name, lines = saved(page, "claim 20250110 000000 lines")
+    assert name == "claim-20250110-000000-lines.csv"
+    assert lines[0] == (
+        "claim_line_number,procedure,modifiers,diagnosis_pointers,line_service_date,place_of_service,"
+        "unit_count,unit_charge_amount,charge_amount"
+    )
+    assert lines[2].startswith("2,85025 Complete blood count")
+    name, lines = saved(page, "claim 20250110 000000 versions")
+    assert lines == [
+        "version_number,claim_status,as_of_date,total_charge_amount",
+        "1,active,2025-01-10,170.5",
+        "2,cancelled,2025-02-03,170.5",
+    ]
+    for title in ("the lines", "the versions"):
+        expect(page.get_by_role("dialog").get_by_label(f"SQL of {title}", exact=True)).to_be_visible()
+
+
 def test_the_sql_of_a_card_is_that_of_its_figure_its_change_and_its_line(page: Page) -> None:
     page.goto(f"/?{COMPARED}")
     expect_ready(page)

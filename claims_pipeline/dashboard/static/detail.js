@@ -1,9 +1,9 @@
 // The dialog: one claim, one patient or one provider. Each links to the others.
 
-import { ask, isAborted, orProblem } from "./api.js";
+import { ask, askForList, isAborted, orProblem } from "./api.js";
 import { drawFrame, frameOf } from "./charts.js";
 import { announce, element, keepingFocus, linkTo, moreOf, tableOf, takeAway } from "./elements.js";
-import { capitalised, formatAmount, formatCount, formatDay, formatDays, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
+import { capitalised, formatAmount, formatCode, formatCount, formatDay, formatDays, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");
@@ -11,7 +11,6 @@ const SHOWN_CLAIMS = 100;
 const SHOWN_DIAGNOSES = 50;
 let shown = {}; // what the dialog holds: its kind and id as `page`, how it was made, and the frame of its chart
 
-const named = ({ code, label }) => (label ? `${code} ${label}` : code);
 // What each kind of page shows: its title, its parts, and a chart among them, if it has one, as its frame and specification.
 const PAGES = { claim: claimPage, person: patientPage, practitioner: providerPage };
 const NAMES = { claim: "claim", person: "patient", practitioner: "provider" };
@@ -87,17 +86,19 @@ async function claimPage(id, signal) {
       ["Coverage", [...new Set([claim.plan_name, claim.payer_name])].join(", ")],
       ["Provider", opener("practitioner", claim.practitioner_id, claim.practitioner_name), `, ${specialtyOf(claim.specialty)}`],
       ["Practice", claim.organization_name],
-      ["Site of care", `${claim.location_name}, ${named(claim.place_of_service)}, ${claim.facility_city}, ${claim.facility_state}`],
-      ["Diagnoses", claim.diagnoses.map(named).join("; ")],
+      ["Site of care", `${claim.location_name}, ${formatCode(claim.place_of_service)}, ${claim.facility_city}, ${claim.facility_state}`],
+      ["Diagnoses", claim.diagnoses.map(formatCode).join("; ")],
       ["Charges", formatAmount(claim.total_charge_amount)],
     ]),
     element("h3", {}, "Lines"),
     tableOf(["Line", "Procedure", "Modifiers", "Day", "Units", "Charge"], claim.lines.map((line) => [
-      line.claim_line_number, named(line.procedure), line.modifiers.join(" "), formatDay(line.line_service_date),
+      line.claim_line_number, formatCode(line.procedure), line.modifiers.join(" "), formatDay(line.line_service_date),
       line.unit_count, formatAmount(line.charge_amount)]), { isNumeric: true, textColumns: 4 }),
+    takeAway({ name: `${claim.claim_id}-lines`, title: "the lines", sql: claim.lines_sql, items: claim.lines }),
     element("h3", {}, "Versions"),
     tableOf(["Version", "Received", "Status", "Charge"], claim.versions.map((version) => [
       version.version_number, formatDay(version.as_of_date), version.claim_status, formatAmount(version.total_charge_amount)]), { isNumeric: true, textColumns: 3 }),
+    takeAway({ name: `${claim.claim_id}-versions`, title: "the versions", sql: claim.versions_sql, items: claim.versions }),
     fhirOf(`/api/claims/${id}/fhir`),
     onServer(claim.fhir_url),
   ];
@@ -113,8 +114,8 @@ async function patientPage(id, signal) {
   const [patient, timeline, claims, conditions] = await Promise.all([
     ask(`/api/patients/${id}`, { signal }),
     orProblem(ask(`/api/patients/${id}/timeline`, { signal })),
-    ask("/api/claims", { parameters: ofPatient({ sort: "-claim_start_date", count: SHOWN_CLAIMS }), signal }),
-    ask("/api/stats/by-diagnosis", { parameters: ofPatient({ measure: "claim_count", figures: "charge_amount", count: SHOWN_DIAGNOSES }), signal })]);
+    askForList("/api/claims", { parameters: ofPatient({ sort: "-claim_start_date", count: SHOWN_CLAIMS }), signal }),
+    askForList("/api/stats/by-diagnosis", { parameters: ofPatient({ measure: "claim_count", figures: "charge_amount", count: SHOWN_DIAGNOSES }), signal })]);
   const chart = timeline instanceof Error ? null : { frame: frameOf("timeline", "Timeline", timeline), specification: timeline };
   const parts = [
     factsOf([
@@ -130,15 +131,17 @@ async function patientPage(id, signal) {
     element("h3", {}, "Coverages"),
     tableOf(["From", "To", "Plan", "Type", "Payer"], patient.coverages.map((one) => [
       formatDay(one.coverage_start_date), formatDay(one.coverage_end_date), one.plan_name, inWords(one.plan_type), one.payer_name ?? ""])),
+    takeAway({ name: `${patient.patient_id}-coverages`, title: "the coverages", sql: patient.coverages_sql, items: patient.coverages }),
     element("h3", {}, "Principal diagnoses"),
     tableOf(["Diagnosis", "Claims", "Charges"], conditions.items.map((one) => [
       `${one.value} ${one.label}`, formatCount(one.figures.claim_count), formatAmount(one.figures.charge_amount)]), { isNumeric: true }),
     moreOf(conditions.items.length, conditions.value_count),
-    takeAway({ name: `${patient.patient_id}-diagnoses`, title: "the diagnoses", sql: conditions.sql, items: conditions.items, dimension: "diagnosis" }),
+    takeAway({ name: `${patient.patient_id}-diagnoses`, title: "the diagnoses", sql: conditions.sql, items: conditions.items, all: conditions.all, dimension: "diagnosis" }),
     element("h3", {}, claims.total > SHOWN_CLAIMS ? `The last ${SHOWN_CLAIMS} of ${formatCount(claims.total)} claims, by day of service` : "Claims by day of service"),
     tableOf(["Service", "Claim", "Status", "Procedures", "Diagnoses", "Charge"], claims.items.map((one) => [
-      formatDay(one.claim_start_date), opener("claim", one.claim_id, one.claim_id), one.claim_status, one.procedures.map(named).join("; "),
-      one.diagnoses.map(named).join("; "), formatAmount(one.total_charge_amount)]), { isNumeric: true, textColumns: 5 }),
+      formatDay(one.claim_start_date), opener("claim", one.claim_id, one.claim_id), one.claim_status, one.procedures.map(formatCode).join("; "),
+      one.diagnoses.map(formatCode).join("; "), formatAmount(one.total_charge_amount)]), { isNumeric: true, textColumns: 5 }),
+    takeAway({ name: `${patient.patient_id}-claims`, title: "the claims", sql: claims.sql, items: claims.items, all: claims.all }),
     onServer(patient.fhir_url),
   ];
   return { title: `${patient.first_name} ${patient.last_name}`, parts, chart };
