@@ -1,9 +1,10 @@
 // Drawing. The API sends complete Vega-Lite specifications; the page takes out the title and adds its own colours.
 
 import { ask, Problem } from "./api.js";
-import { csvOf, element, keepingFocus, sqlOf } from "./elements.js";
+import { element, keepingFocus, sqlOf } from "./elements.js";
 import { NO_CLAIMS } from "./empty.js";
 import { formatAs } from "./format.js";
+import { csvOf, picturesAs } from "./take.js";
 import { letWalk, walkedTo } from "./walk.js";
 
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
@@ -109,13 +110,8 @@ async function drawInto(card, { title, ...specification }) {
 
 // Buttons that save the chart as it is drawn, and its figures.
 function files(name, { encoding: { tooltip: columns }, data: { values } }) {
-  const save = (format) => async () => {
-    const url = await drawn.get(name).view.toImageURL(format, 2);
-    element("a", { href: url, download: `${name}.${format}` }).click();
-  };
-  return element("p", { className: "note" }, "Save as ", ...["svg", "png"].flatMap((format) => [
-    element("button", { type: "button", className: "link", "data-key": `${name} ${format}`, onclick: save(format) }, format.toUpperCase()), " "]),
-  csvOf(name, async () => [columns.map(({ title }) => title), ...values.map((row) => columns.map(({ field }) => row[field]))]));
+  return element("p", { className: "note" }, ...picturesAs(name, name.replaceAll("-", " "), (format) => drawn.get(name).view.toImageURL(format, 2)), " ",
+    csvOf(name, async () => [columns.map(({ title }) => title), ...values.map((row) => columns.map(({ field }) => row[field]))]));
 }
 
 // Where only the rows differ from what is drawn, they are swapped: half the time, and no flicker.

@@ -2,8 +2,9 @@
 
 import { ask, askForList, isAborted, orProblem } from "./api.js";
 import { drawFrame, frameOf } from "./charts.js";
-import { announce, element, keepingFocus, linkTo, moreOf, tableOf, takeAway } from "./elements.js";
+import { announce, element, keepingFocus, linkTo, moreOf, tableOf } from "./elements.js";
 import { capitalised, formatAmount, formatCode, formatCount, formatDay, formatDays, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
+import { takeAway } from "./take.js";
 
 const dialog = document.getElementById("detail");
 const content = document.getElementById("detail-content");

@@ -2,12 +2,13 @@
 
 import { askForBars, barsOf, barsOfChange, CHANGE, optionOf } from "./bars.js";
 import { dimensionOf, filteredBy, FIRST_DIMENSION, isPeriod, titleOf } from "./dimensions.js";
-import { keepingFocus, takeValues } from "./elements.js";
+import { keepingFocus } from "./elements.js";
 import { NO_CLAIMS } from "./empty.js";
 import { sayRecent } from "./figures.js";
 import { formatAmount, formatCount } from "./format.js";
 import { changesTable, comparedDays } from "./overview.js";
 import { picturesOf } from "./pictures.js";
+import { takeValues } from "./take.js";
 
 const by = document.getElementById("by");
 const measure = document.getElementById("measure");

@@ -1,6 +1,6 @@
 // One way to make an element: its name, its properties, what it holds. Text stays text.
 
-import { formatCode, formatCount } from "./format.js";
+import { formatCount } from "./format.js";
 
 export function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
@@ -71,58 +71,6 @@ export function addSql(place, title, sql) {
   if (shown) shown.textContent = sql;
   else place.append(element("p", { className: "note" }, title), element("pre", { tabIndex: 0, "data-key": key }, sql));
 }
-
-// A button that saves rows of values, the heading first, as a CSV file; a text that a spreadsheet takes for a formula begins
-// with an apostrophe. `askForRows` returns the rows when a person wants the file.
-export function csvOf(name, askForRows, text = "CSV") {
-  const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
-  const cell = (value) => (typeof value === "string" ? quoted(value.replace(/^(?=[=+@\t\r-])/, "'")) : String(value ?? ""));
-  const save = async () => {
-    const lines = (await askForRows()).map((row) => `${row.map(cell).join(",")}\r\n`);
-    const url = URL.createObjectURL(new Blob(lines, { type: "text/csv" }));
-    element("a", { href: url, download: `${name}.csv` }).click();
-    setTimeout(() => URL.revokeObjectURL(url));
-  };
-  return savingButton(`${name} csv`, `Save ${name.replaceAll("-", " ")} as CSV`, text, save);
-}
-
-// A button that saves a file, and says beside it if that fails.
-export function savingButton(key, label, text, save) {
-  const failed = element("span", { role: "status" });
-  const onclick = () => {
-    failed.textContent = "";
-    save().catch(({ message }) => { failed.textContent = ` Not saved: ${message}.`; });
-  };
-  return element("span", { className: "file" },
-    element("button", { type: "button", className: "link", "data-key": key, "aria-label": label, onclick }, text), failed);
-}
-
-// The SQL of rows that the API returned, and the rows, if there are any, as a file whose columns have the API's names.
-// `dimension` is what the column `value` is of, `all` as askForList makes it: the file has all rows, not only those shown.
-export function takeAway({ name, title, text, sql, items, all, dimension = "value" }) {
-  const askForRows = async () => {
-    const rows = (all ? await all.ask() : items).map((item) => flat(item, { value: dimension }));
-    const head = Object.keys(rows[0] ?? {});
-    return [head, ...rows.map((row) => head.map((column) => row[column]))];
-  };
-  const part = all && all.asked < all.count ? `CSV of the first ${formatCount(all.asked)}` : "CSV";
-  return element("div", { className: "take" }, sqlOf(sql, title, text), items.length ? csvOf(name, askForRows, part) : "");
-}
-
-// Returns a record in which the parts of a record, such as its figures, are columns of their own, and a list or a code is a
-// text. `otherNames` are those of columns that are renamed.
-function flat(record, otherNames) {
-  const inWords = (one) => (one?.code === undefined ? one : formatCode(one));
-  return Object.fromEntries(Object.entries(record).flatMap(([name, value]) => {
-    if (Array.isArray(value)) return [[name, value.map(inWords).join("; ")]];
-    const plain = inWords(value);
-    return plain instanceof Object ? Object.entries(plain) : [[otherNames[name] ?? name, plain]];
-  }));
-}
-
-// The same of the values of a dimension.
-export const takeValues = ({ dimension, items, all, sql }, title) =>
-  takeAway({ name: `claims-by-${dimension.replaceAll("_", "-")}`, title, sql, items, all, dimension });
 
 // Says how many rows there are, where not all of them are shown.
 export const moreOf = (shown, all) => (all > shown ? element("p", { className: "note" }, `The first ${formatCount(shown)} of ${formatCount(all)}`) : "");

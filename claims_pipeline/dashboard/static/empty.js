@@ -12,5 +12,3 @@ export function whyEmpty(reason) {
   return [`${reason} Remove a filter:`, ...chips.map((chip) => buttonOf(chip, chip.textContent)),
     ...(chips.length > 1 ? [buttonOf(document.querySelector("#filters [type=reset]"), "Clear all")] : [])].flatMap((part) => [part, " "]);
 }
-
-export const emptyOf = (reason) => element("p", { className: "empty" }, ...whyEmpty(reason));

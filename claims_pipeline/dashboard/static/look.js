@@ -1,9 +1,10 @@
 // Worth a look: days, providers, claims and visits that are far from what is usual, with the reason in words.
 
 import { ask, askForList, isStillMissing, orProblem, withOthers } from "./api.js";
-import { element, keepingFocus, takeAway } from "./elements.js";
+import { element, keepingFocus } from "./elements.js";
 import { NO_CLAIMS, whyEmpty } from "./empty.js";
 import { capitalised, formatCount, formatDay } from "./format.js";
+import { takeAway } from "./take.js";
 
 const look = document.getElementById("look");
 const lookSql = document.getElementById("look-sql");

@@ -2,9 +2,10 @@
 
 import { isStillMissing } from "./api.js";
 import { titleOf } from "./dimensions.js";
-import { addSql, element, keepingFocus, meaningOf, sqlOf, takeAway, valueOf } from "./elements.js";
+import { addSql, element, keepingFocus, meaningOf, sqlOf, valueOf } from "./elements.js";
 import { formatAmount, formatCount, formatDays, formatFigure, formatPercent, formatSignedAmount } from "./format.js";
 import { picturesOf } from "./pictures.js";
+import { takeAway } from "./take.js";
 
 const cards = document.getElementById("cards");
 const headlineSql = document.getElementById("headline-changes");

@@ -1,10 +1,11 @@
 // The tabs Members and Providers: tables of figures by the values of a dimension. A click on a value filters by it.
 
 import { ask, askForList, isStillMissing, orProblem, withOthers } from "./api.js";
-import { element, keepingFocus, moreOf, tableOf, takeAway, takeValues, valueOf } from "./elements.js";
-import { emptyOf, NO_CLAIMS } from "./empty.js";
+import { element, keepingFocus, moreOf, tableOf, valueOf } from "./elements.js";
+import { NO_CLAIMS, whyEmpty } from "./empty.js";
 import { capitalised, formatAmount, formatCount, formatDecimal, formatFigure, formatPercent, specialtyOf } from "./format.js";
 import { MOST_OUTLIERS } from "./look.js";
+import { takeAway, takeValues } from "./take.js";
 
 const measures = new Map([...document.getElementById("measure").options].map((option) =>
   [option.value, { title: option.textContent, ...option.dataset }]));
@@ -75,7 +76,7 @@ export function showProviders([specialties, providers]) {
 // Shows what lies below the first screen; returns whether none of it is missing.
 export function showMoreOfProviders(hasClaims, filters, signal) {
   const outliersOf = (of) => askForList("/api/stats/cost-outliers", { parameters: withOthers(filters, { of }), signal, most: MOST_OUTLIERS });
-  const instead = hasClaims ? NO_OUTLIERS : NO_CLAIMS;
+  const instead = hasClaims ? whyEmpty(NO_OUTLIERS) : [NO_CLAIMS];
   return showLater({
     outliers: [outliersOf("providers"), (answer) => showOutliers("outliers", answer, "Charges for each patient", formatAmount, instead)],
     "visit-outliers": [outliersOf("visits"),
@@ -95,7 +96,7 @@ function awaitPanels(...places) {
 async function showLater(panels) {
   const areThere = await Promise.all(Object.entries(panels).map(async ([place, [asked, show]]) => {
     const answer = await orProblem(asked);
-    if (answer instanceof Error) fill(place, null, `${capitalised(answer.message)}.`);
+    if (answer instanceof Error) fill(place, null, [`${capitalised(answer.message)}.`]);
     else show(answer);
     return !isStillMissing(answer);
   }));
@@ -125,8 +126,8 @@ function showBreakdown(place, answer, names) {
 const headingOf = (place) => document.getElementById(place).closest("section").querySelector("h2").textContent;
 
 // Fills a panel with what it has, else says why it has nothing.
-function fill(place, contents, instead = NO_CLAIMS) {
+function fill(place, contents, instead = [NO_CLAIMS]) {
   const panel = document.getElementById(place);
   panel.removeAttribute("aria-busy");
-  keepingFocus(panel, () => panel.replaceChildren(...(contents || [instead === NO_OUTLIERS ? emptyOf(instead) : element("p", { className: "empty" }, instead)])));
+  keepingFocus(panel, () => panel.replaceChildren(...(contents || [element("p", { className: "empty" }, ...instead)])));
 }

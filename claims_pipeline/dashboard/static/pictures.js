@@ -1,7 +1,8 @@
 // Pictures of bars that the page makes of its own elements: Vega draws them as it draws charts, when one is saved.
 
 import { loadVega, theme } from "./charts.js";
-import { element, savingButton } from "./elements.js";
+import { element } from "./elements.js";
+import { picturesAs } from "./take.js";
 
 const PLOT_WIDTH = 480;
 const ROW_HEIGHT = 26;
@@ -11,17 +12,15 @@ const COLORS = { more: "cancelled", less: "accent", whole: "muted", rank: "accen
 // Returns buttons that save bars as a picture. A bar has a name, amounts where it begins and ends, what is said of it, and
 // a kind of COLORS; the picture's scale begins at `floor`.
 export function picturesOf(name, title, subtitle, bars, floor = 0) {
-  const button = (format) => savingButton(`${name} ${format}`, `Save ${title} as ${format.toUpperCase()}`, format.toUpperCase(),
-    () => save(format, name, specification(title, subtitle, bars, floor)));
-  return element("p", { className: "note screen" }, "Save as ", button("svg"), " ", button("png"));
+  return element("p", { className: "note screen" }, ...picturesAs(name, title, (format) => draw(format, specification(title, subtitle, bars, floor))));
 }
 
-async function save(format, name, drawing) {
+async function draw(format, drawing) {
   await loadVega();
   const { view } = await vegaEmbed(element("div"), drawing, { ast: true, actions: false, renderer: "svg" });
   const href = await view.toImageURL(format, 2);
   view.finalize();
-  element("a", { href, download: `${name}.${format}` }).click();
+  return href;
 }
 
 function specification(title, subtitle, bars, floor) {

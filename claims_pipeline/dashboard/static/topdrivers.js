@@ -3,10 +3,11 @@
 import { isStillMissing, orProblem } from "./api.js";
 import { askForBars, barsOf, barsOfChange, CHANGE, optionOf } from "./bars.js";
 import { titleOf } from "./dimensions.js";
-import { element, keepingFocus, takeValues } from "./elements.js";
-import { emptyOf, NO_CLAIMS } from "./empty.js";
+import { element, keepingFocus } from "./elements.js";
+import { NO_CLAIMS, whyEmpty } from "./empty.js";
 import { capitalised } from "./format.js";
 import { comparedDays } from "./overview.js";
+import { takeValues } from "./take.js";
 
 const SHOWN = 5;
 const choice = document.querySelector("#top-drivers select");
@@ -53,8 +54,8 @@ function showRanking(place, answer) {
 function contentsOf(answer, dimension) {
   const isProblem = answer instanceof Error;
   if (isProblem || !answer.items.length) {
-    const reason = isProblem ? element("p", { className: "empty" }, `${capitalised(answer.message)}.`) : emptyOf(NO_CLAIMS);
-    return { rows: [element("li", {}, reason)], file: [] };
+    const reason = isProblem ? [`${capitalised(answer.message)}.`] : whyEmpty(NO_CLAIMS);
+    return { rows: [element("li", { className: "empty" }, ...reason)], file: [] };
   }
   const title = `${choice.selectedOptions[0].textContent} by ${titleOf(dimension).toLowerCase()}`;
   if (choice.value !== CHANGE) return { rows: barsOf(answer).rows, file: [takeValues(answer, title)] };
