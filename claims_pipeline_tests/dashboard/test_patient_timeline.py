@@ -1,6 +1,7 @@
 """The drawing of one patient's coverages and claims, without a browser."""
 
 import html
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import vl_convert
 
 from claims_pipeline import aggregate, schema
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.charts.patient_timeline import CLAIMS_HEIGHT, patient_timeline
+from claims_pipeline.dashboard.charts.patient_timeline import CLAIMS_HEIGHT, patient_timeline, place_of_name
 from claims_pipeline.lake import Lake, require_feed
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.aggregate.example_lake import ANA, BEN, CLEO, FEED, claim, patient, write_directory
@@ -60,6 +61,21 @@ def test_a_coverage_is_cut_at_the_days_of_the_lake_and_said_whole(client: httpx.
     assert (first["begin"], first["end"]) == ("2025-01-10", "2025-01-16")  # to the end of the last day
     assert first["description"] == "Plan: Jan 1, 2024 to Jan 15, 2025"
     assert (second["begin"], second["end"]) == ("2025-01-16", "2025-02-03")
+
+
+def test_the_name_of_a_plan_stands_where_the_most_room_is(client: httpx.Client) -> None:
+    """No border of a short bar crosses it."""
+    short, long = coverages_of(timeline(client, BEN))
+    assert (short["name_at"], short["name_align"]) == (short["end"], "left")  # behind it
+    assert (long["name_at"], long["name_align"]) == (long["begin"], "left")  # in it
+    svg = vl_convert.vegalite_to_svg(timeline(client, BEN) | {"width": 300})
+    places = [float(place) for place in re.findall(r'transform="translate\(([\d.]+),[^>]*>Plan<', svg)]
+    assert places == pytest.approx([300 * 6 / 24 + 5] * 2)
+
+
+def test_a_bar_at_the_end_has_its_name_before_it() -> None:
+    days = [date(2025, 1, 1), date(2025, 1, 20), date(2025, 1, 30), date(2025, 1, 31)]
+    assert place_of_name(*days) == {"name_at": "2025-01-20", "name_align": "right"}
 
 
 def test_a_patient_who_is_not_there_is_named(client: httpx.Client) -> None:

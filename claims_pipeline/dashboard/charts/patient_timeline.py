@@ -83,15 +83,13 @@ def _coverages(view: View, patient_id: str, first: date, last: date) -> Rows:
         last,
         first,
     )
-    middle = first + (last - first) / 2
     return [
         {
             "lane": lane,
             "plan": row["plan_name"],
             "begin": (begin := max(row["coverage_start_date"], first)).isoformat(),
             "end": (end := min(row["coverage_end_date"] + timedelta(days=1), last)).isoformat(),
-            "is_late": begin > middle,
-            "name_at": (end if begin > middle else begin).isoformat(),
+            **place_of_name(first, begin, end, last),
             "days": (
                 days := f"{name_of('day', row['coverage_start_date'])} to {name_of('day', row['coverage_end_date'])}"
             ),
@@ -99,6 +97,16 @@ def _coverages(view: View, patient_id: str, first: date, last: date) -> Rows:
         }
         for lane, row in enumerate(found)
     ]
+
+
+def place_of_name(first: date, begin: date, end: date, last: date) -> dict[str, str]:
+    """Return where a bar's name stands: in the bar, behind it or before it, where the most room is."""
+    room = {"in": end - begin, "behind": last - end, "before": begin - first}
+    place = max(room, key=lambda one: room[one])
+    return {
+        "name_at": (end if place == "behind" else begin).isoformat(),
+        "name_align": "right" if place == "before" else "left",
+    }
 
 
 _CLAIM = [
@@ -177,8 +185,8 @@ def _spans(coverages: Rows) -> Spec:
     bar = {"type": "bar", "cornerRadius": 3, "color": GREY, "fillOpacity": 0.25, "stroke": GREY, "cursor": "default"}
     name = {
         "type": "text",
-        "align": {"expr": "datum.is_late ? 'right' : 'left'"},
-        "dx": {"expr": "datum.is_late ? -5 : 5"},
+        "align": {"expr": "datum.name_align"},
+        "dx": {"expr": "datum.name_align === 'right' ? -5 : 5"},
         "aria": False,
         "cursor": "default",
     }
