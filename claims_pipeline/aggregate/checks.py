@@ -91,33 +91,38 @@ def _sums() -> Iterator[Check]:
         )
 
 
-_OF_LAKE: dict[str, tuple[str, str, str]] = {
+_OF_LAKE: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "claims_current": (
         "claims",
-        "Its claims and their charges are those that the lake's files add up to.",
-        "select count(*), coalesce(sum(total_charge_amount), 0) from claims_current",
+        "Its claims and their charges are",
+        ("count(*)", "coalesce(sum(total_charge_amount), 0)"),
+        ("id_count", "charge_amount"),
     ),
-    "patients_current": (
-        "patients",
-        "It has as many patients as the lake's files.",
-        "select count(*), null from patients_current",
+    "claim_lines": (
+        "claims",
+        "Its lines and their charges are",
+        ("count(*)", "coalesce(sum(charge_amount), 0)"),
+        ("line_count", "line_charge_amount"),
     ),
-    "coverages_current": (
-        "coverages",
-        "It has as many coverages as the lake's files.",
-        "select count(*), null from coverages_current",
-    ),
+    "claim_versions": ("claims", "Its versions are", ("count(*)",), ("version_count",)),
+    "patients_current": ("patients", "Its patients are", ("count(*)",), ("id_count",)),
+    "coverages_current": ("coverages", "Its coverages are", ("count(*)",), ("id_count",)),
 }
-"""By model: the table of the lake that it is made of, what is compared, and the model's own totals.
+"""By model: the table of the lake that it is made of, what is compared, its own totals, and those of the lake.
 
-The other models agree with these three by `_SUMS`.
+The other models agree with these by `_SUMS`.
 """
 
 
 def _agreement_with_lake() -> Iterator[Check]:
-    for model, (table, meaning, totals) in _OF_LAKE.items():
-        of_lake = f"select id_count, charge_amount from lake_totals where table_name = '{table}'"
-        yield Check(f"{model}_agrees_with_the_lake", model, meaning, f"{totals} except {of_lake}")
+    for model, (table, compared, totals, totals_of_lake) in _OF_LAKE.items():
+        of_lake = f"select {', '.join(totals_of_lake)} from lake_totals where table_name = '{table}'"
+        yield Check(
+            f"{model}_agrees_with_the_lake",
+            model,
+            f"{compared} those that the lake's files add up to.",
+            f"select {', '.join(totals)} from {model} except {of_lake}",
+        )
 
 
 _PARENTS: dict[str, tuple[tuple[str, str], ...]] = {

@@ -219,6 +219,9 @@ TOTALS: tuple[Model, ...] = (
             Column("table_name", TEXT, "Table of the lake"),
             Column("id_count", COUNT, "Different ids"),
             Column("charge_amount", TOTAL_USD, "Charges of the claims; null for other tables", unit="USD"),
+            Column("version_count", COUNT, "Versions of the claims; null for other tables"),
+            Column("line_count", COUNT, "Service lines of the claims; null for other tables"),
+            Column("line_charge_amount", TOTAL_USD, "Charges of those lines; null for other tables", unit="USD"),
         ),
         tables=(
             schema.CLAIMS,

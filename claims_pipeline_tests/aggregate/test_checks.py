@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from claims_pipeline import aggregate
+from claims_pipeline import aggregate, schema
 from claims_pipeline.aggregate import CHECKS, MODELS, violations
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
@@ -19,6 +19,8 @@ from claims_pipeline_tests.aggregate.example_lake import (
     write_directory,
     write_example_lake,
 )
+
+FEB_4 = date(2025, 2, 4)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,12 @@ LOST_OR_CHANGED = {
     "update claims_current set total_charge_amount = total_charge_amount + 0.01 where claim_status = 'draft'": (
         "claims_current_agrees_with_the_lake"
     ),
+    "delete from claim_lines where hcpcs_code = '85025'": "claim_lines_agrees_with_the_lake",
+    "insert into claim_lines select * from claim_lines limit 1": "claim_lines_agrees_with_the_lake",
+    "update claim_lines set charge_amount = charge_amount + 0.01 where hcpcs_code = '99214'": (
+        "claim_lines_agrees_with_the_lake"
+    ),
+    "delete from claim_versions where version_number = 2": "claim_versions_agrees_with_the_lake",
     "delete from patients_current where patient_id = 'patient-000001'": "patients_current_agrees_with_the_lake",
     "delete from coverages_current where payer_id = 'payer-02'": "coverages_current_agrees_with_the_lake",
 }
@@ -81,15 +89,32 @@ def test_what_is_lost_or_changed_on_the_way_from_the_lake_is_found(published: Pa
 
 
 def test_the_totals_of_the_lake_count_each_id_once(built: Path) -> None:
-    assert dict(rows(built, "select table_name, (id_count, charge_amount) from lake_totals")) == {
-        "claims": (5, Decimal("811.00")),
-        "coverages": (4, None),
-        "patients": (3, None),
-        "practitioners": (1, None),
-        "locations": (1, None),
-        "organizations": (1, None),
-        "payers": (2, None),
+    assert dict(rows(built, "select table_name, id_count from lake_totals")) == {
+        "claims": 5,
+        "coverages": 4,
+        "patients": 3,
+        "practitioners": 1,
+        "locations": 1,
+        "organizations": 1,
+        "payers": 2,
     }
+    charges = "charge_amount, version_count, line_count, line_charge_amount"
+    assert set(rows(built, f"select {charges} from lake_totals")) == {  # noqa: S608
+        (Decimal("811.00"), 6, 7, Decimal("811.00")),
+        (None, None, None, None),
+    }
+
+
+def test_a_claim_whose_last_version_has_no_lines_counts_none_of_its_earlier_ones(tmp_path: Path) -> None:
+    lake = write_example_lake(tmp_path / "lake")
+    [first, *_] = lake.read(schema.CLAIMS, JAN_10).to_dicts()
+    write_day(lake, FEB_4, [first | {"version_number": 3, "lines": []}])
+    aggregate.build(lake, tmp_path / "a.duckdb")
+
+    [totals] = rows(tmp_path / "a.duckdb", "select line_count, line_charge_amount from lake_totals limit 1")
+
+    assert totals == (5, Decimal("640.50"))
+    assert violations(tmp_path / "a.duckdb") == dict.fromkeys(CHECKS, 0)
 
 
 SUMMED = [check.model for check in CHECKS if check.name.endswith("_adds_up")]

@@ -1,10 +1,22 @@
 -- One row per table of the lake that becomes FHIR resources: its ids and charges, read from the files once more.
--- The checks compare the other models with it. An id counts once, with the charges of its version of the greatest day.
+-- The checks compare the other models with it. An id counts once, with the charges and service lines of its version of
+-- the greatest day.
 select
     'claims' as table_name,
     count(*) as id_count,
-    coalesce(sum(charge_amount), 0)::decimal(18, 2) as charge_amount
-from (select max_by(total_charge_amount, day) as charge_amount from lake.claims group by claim_id)
+    coalesce(sum(charge_amount), 0)::decimal(18, 2) as charge_amount,
+    coalesce(sum(version_count), 0)::bigint as version_count,
+    coalesce(sum(line_count), 0)::bigint as line_count,
+    coalesce(sum(line_charge_amount), 0)::decimal(18, 2) as line_charge_amount
+from (
+    select
+        count(*) as version_count,
+        max_by(total_charge_amount, day) as charge_amount,
+        max_by(len(lines), day) as line_count,
+        max_by(coalesce(list_sum(list_transform(lines, lambda line: line.charge_amount)), 0), day) as line_charge_amount
+    from lake.claims
+    group by claim_id
+)
 union all by name
 select 'coverages' as table_name, count(distinct coverage_id) as id_count from lake.coverages
 union all by name
