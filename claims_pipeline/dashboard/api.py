@@ -35,7 +35,11 @@ from claims_pipeline.dashboard.search import Found, SearchQuery, search
 from claims_pipeline.dashboard.stats import Stats, build_of, stats
 from claims_pipeline.lake import Lake
 
-NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Problem, "description": "There is none of this id"}}
+Described = dict[int | str, dict[str, Any]]
+NO_SUCH: Described = {404: {"model": Problem, "description": "There is none of this id"}}
+FHIR: Described = {200: {"content": {"application/fhir+json": {"schema": {"type": "object"}}}}}
+CSV: Described = {200: {"content": {"text/csv": {}}}}
+PARQUET: Described = {200: {"content": {"application/vnd.apache.parquet": {}}}}
 
 PIECE_BYTES = 1 << 20
 MESSAGE_SECONDS = 0.05
@@ -167,7 +171,13 @@ def get_claim(request: Request, view: CurrentView, claim_id: str) -> ClaimDetail
     return claim_detail(view, claim_id, fhir_base_url=request.app.state.settings.fhir_base_url)
 
 
-@router.get("/api/claims/{claim_id}/fhir", tags=["lists"], summary="One claim as a FHIR resource", responses=NO_SUCH)
+@router.get(
+    "/api/claims/{claim_id}/fhir",
+    tags=["lists"],
+    summary="One claim as a FHIR resource",
+    response_class=Response,
+    responses=NO_SUCH | FHIR,
+)
 def get_claim_as_fhir(request: Request, view: CurrentView, claim_id: str) -> Response:
     """Return a claim's current version as it is loaded into a FHIR server, made from the lake."""
     body = claim_as_fhir(view, claim_id, Lake(request.app.state.settings.lake_path))
@@ -192,13 +202,19 @@ def get_patient_timeline(view: CurrentView, patient_id: str) -> dict[str, Any]:
     return patient_timeline(view, patient_id)
 
 
-@router.get("/api/export.csv", tags=["lists"], summary="Claims as CSV", response_class=StreamingResponse)
+@router.get("/api/export.csv", tags=["lists"], summary="Claims as CSV", response_class=StreamingResponse, responses=CSV)
 def get_csv(request: Request, view: CurrentView, filters: Annotated[Filters, Query()]) -> StreamingResponse:
     """Return all claims under the filters; texts that a spreadsheet takes for formulas begin with an apostrophe."""
     return _attachment(claims_csv(view, filters, _has_left(request)), "text/csv; charset=utf-8", "claims.csv")
 
 
-@router.get("/api/export.parquet", tags=["lists"], summary="Claims as Parquet", response_class=StreamingResponse)
+@router.get(
+    "/api/export.parquet",
+    tags=["lists"],
+    summary="Claims as Parquet",
+    response_class=StreamingResponse,
+    responses=PARQUET,
+)
 def get_parquet(request: Request, view: CurrentView, filters: Annotated[Filters, Query()]) -> StreamingResponse:
     """Return all claims under the filters."""
     return _attachment(

@@ -4,7 +4,7 @@ A new dimension is one entry of `DIMENSIONS`; its name is also a filter of every
 filter selects its values.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -24,20 +24,17 @@ def _no_labels() -> dict[str, str]:
     return {}
 
 
-def _is_any_text(_: str) -> bool:
-    return True
-
-
-def _is_state(text: str) -> bool:
-    return text in state_codes()
-
-
-def _is_state_or_unknown(text: str) -> bool:
-    return text == UNKNOWN or _is_state(text)
-
-
 GENDERS = ("male", "female", "other", "unknown")
 """http://hl7.org/fhir/administrative-gender"""
+
+
+def _genders() -> Collection[str]:
+    return GENDERS
+
+
+def _states_or_unknown() -> Collection[str]:
+    return [*state_codes(), UNKNOWN]
+
 
 A_STATE = "should be a state of the United States in two letters, such as CA"
 UNKNOWN = "unknown"
@@ -61,8 +58,8 @@ class Dimension:
         is_of_members: it divides members too, by the column of the same name in `member_months`.
         grain: it divides days of receipt, each value is the first day of such a period.
         filtered_by: the filter that selects its values, where that is not one of its own name.
-        is_value: whether a text can be one of its values; a value that no claim has selects none.
-        should_be: what to say where a text cannot be one.
+        values: the values that it can have, also those that no claim has; of use only with `should_be`.
+        should_be: what to say where a text is none of `values`; empty if any text can be a value.
     """
 
     name: str
@@ -77,7 +74,7 @@ class Dimension:
     is_of_members: bool = False
     grain: Grain | None = None
     filtered_by: Literal["status", "days", ""] = ""
-    is_value: Callable[[str], bool] = _is_any_text
+    values: Callable[[], Collection[str]] = tuple[str, ...]
     should_be: str = ""
 
     @property
@@ -189,7 +186,7 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "State of the site of care.",
                 "facility_state",
                 has_few_values=True,
-                is_value=_is_state,
+                values=state_codes,
                 should_be=A_STATE,
             ),
             Dimension("city", "City", "City of the site of care.", "facility_city || ', ' || facility_state"),
@@ -216,7 +213,7 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "gender",
                 has_few_values=True,
                 is_of_members=True,
-                is_value=GENDERS.__contains__,
+                values=_genders,
                 should_be="should be 'male', 'female', 'other' or 'unknown'",
             ),
             Dimension(
@@ -226,7 +223,7 @@ DIMENSIONS: Mapping[str, Dimension] = MappingProxyType(
                 "patient_state",
                 has_few_values=True,
                 is_of_members=True,
-                is_value=_is_state_or_unknown,
+                values=_states_or_unknown,
                 should_be=f"{A_STATE}, or '{UNKNOWN}'",
             ),
             Dimension(

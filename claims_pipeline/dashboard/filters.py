@@ -9,32 +9,34 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    StringConstraints,
     create_model,
     model_validator,
 )
 
 from claims_pipeline.aggregate import MODELS
 from claims_pipeline.dashboard.dimensions import FILTERING, Dimension
-from claims_pipeline.dashboard.texts import PatientText, Printable, patient_condition
+from claims_pipeline.dashboard.texts import PatientText, ValueText, patient_condition
 from claims_pipeline.days import Day
 
 ClaimStatus = Literal["active", "cancelled", "draft"]
 Basis = Literal["received", "service"]
 Compare = Literal["before", "year"]
 
-_Value = Annotated[str, StringConstraints(min_length=1, max_length=200), Printable]
-
 
 def _value_of(dimension: Dimension) -> Any:
     """Return the type of one value of a dimension."""
 
     def require_value(text: str) -> str:
-        if not dimension.is_value(text):
+        if text not in dimension.values():
             raise ValueError(dimension.should_be)
         return text
 
-    return Annotated[_Value, AfterValidator(require_value)]
+    def name_values(schema: dict[str, Any]) -> None:
+        schema["enum"] = sorted(dimension.values())
+
+    if not dimension.should_be:
+        return ValueText
+    return Annotated[str, AfterValidator(require_value), Field(json_schema_extra=name_values)]
 
 
 if TYPE_CHECKING:

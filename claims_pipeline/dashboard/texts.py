@@ -1,18 +1,27 @@
 """Texts that people type to find patients, providers and codes: which are accepted, and what they match."""
 
-import unicodedata
+import re
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
+
+_PRINTED = r"[^\x00-\x1f\x7f-\x9f]"
+_PRINTABLE = f"^{_PRINTED}*$"
+_WITH_A_WORD = rf"^{_PRINTED}*[^\x00-\x1f\x7f-\x9f\s,]{_PRINTED}*$"
 
 
 def _without_control_characters(text: str) -> str:
-    if any(unicodedata.category(character) == "Cc" for character in text):
+    if not re.fullmatch(_PRINTABLE, text):
         raise ValueError("should be a text without control characters")
     return text
 
 
-Printable = AfterValidator(_without_control_characters)
+ValueText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(_without_control_characters),
+    Field(json_schema_extra={"pattern": _PRINTABLE}),
+]
 
 
 def words_of(text: str) -> list[str]:
@@ -29,8 +38,9 @@ def _more_than_a_comma(text: str) -> str:
 PatientText = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
-    Printable,
+    AfterValidator(_without_control_characters),
     AfterValidator(_more_than_a_comma),
+    Field(json_schema_extra={"pattern": _WITH_A_WORD}),
 ]
 
 _NAME_MATCHES = "contains(search_name, ?)"

@@ -1,3 +1,4 @@
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -184,7 +185,7 @@ def test_a_place_of_another_order_is_refused(client: httpx.Client, query: str) -
         ("state=ZZ", "state should be a state of the United States in two letters, such as CA"),
         ("patient_state=ca", "patient_state should be a state of the United States in two letters, such as CA, or"),
         ("state=unknown", "state should be a state"),
-        ("state=CA&state=%00", "state should be a text without control characters"),
+        ("state=CA&state=%00", "state should be a state"),
         ("city=%00", "city should be a text without control characters"),
         ("patient=a%07b", "patient should be a text without control characters"),
         ("patient=+%2C", "patient should be an id, a name, or 'Last, First'"),
@@ -265,3 +266,36 @@ def test_openapi_describes_every_chart_and_every_error(client: httpx.Client) -> 
         for code in ("422", "503"):
             schema = methods["get"]["responses"][code]["content"]["application/json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/Problem"}, path
+
+
+def test_the_description_of_the_api_names_the_values_and_the_texts_that_a_filter_takes(client: httpx.Client) -> None:
+    parameters = get(client, "/openapi.json")["paths"]["/api/claims"]["get"]["parameters"]
+    takes = {parameter["name"]: parameter["schema"] for parameter in parameters}
+    assert takes["gender"]["items"]["enum"] == ["female", "male", "other", "unknown"]
+    assert {"CA", "TX"} < set(takes["state"]["items"]["enum"])
+    assert {"CA", "unknown"} < set(takes["patient_state"]["items"]["enum"])
+    patient = takes["patient"]["anyOf"][0]["pattern"]
+    assert [bool(re.search(patient, text)) for text in ("Brown, Ben", "-", " , ", "a\tb", "a\x85")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [bool(re.search(takes["payer"]["items"]["pattern"], text)) for text in ("a ,", "\x00")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("path", "described", "media_type"),
+    [
+        ("/api/claims/claim-20250110-000001/fhir", "/api/claims/{claim_id}/fhir", "application/fhir+json"),
+        ("/api/export.csv", "/api/export.csv", "text/csv"),
+        ("/api/export.parquet", "/api/export.parquet", "application/vnd.apache.parquet"),
+    ],
+)
+def test_an_answer_that_is_no_plain_json_has_the_media_type_that_the_description_names(
+    client: httpx.Client, path: str, described: str, media_type: str
+) -> None:
+    answer = get(client, "/openapi.json")["paths"][described]["get"]["responses"]["200"]
+    assert list(answer["content"]) == [media_type]
+    assert client.get(path).headers["Content-Type"].partition(";")[0] == media_type
