@@ -8,7 +8,9 @@ until a tab has all of its first screen, with an empty cache of the browser and 
 below it, how much moves meanwhile (cumulative layout shift), and both times after another first day was chosen.
 
 With `--readers`, that many clients ask at the same time for `--seconds` while the file is published `--publishes`
-times; the exit code is 1 if an answer was a server error. `--home` keeps the lake for another time.
+times; the exit code is 1 if an answer was a server error. `--home` keeps the lake for another time. `--against` is the
+folder of another checkout, such as a git worktree: its dashboard, over its own build of the same lake, is asked in
+turn, and each answer's time is divided by that of the other.
 """
 
 import argparse
@@ -18,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.dashboard.answers import measure
-from benchmarks.dashboard.installation import analytics, running
+from benchmarks.dashboard.installation import analytics, analytics_of, running
 from benchmarks.dashboard.page import measure_page
 from benchmarks.dashboard.readers import read_while_publishing
 
@@ -34,13 +36,19 @@ def main() -> None:
     parser.add_argument("--publishes", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--home", type=Path)
+    parser.add_argument("--against", type=Path)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="claims-bench-") as folder:
         home = wanted.home or Path(folder)
         path = analytics(home, wanted.claims)
         with running(home) as dashboard:
             if not wanted.readers:
-                measure(dashboard, wanted.rounds)
+                if wanted.against:
+                    other = analytics_of(wanted.against, home, wanted.claims)
+                    with running(other, wanted.against) as against:
+                        measure(dashboard, wanted.rounds, against)
+                else:
+                    measure(dashboard, wanted.rounds)
                 measure_page(dashboard, wanted.rounds)
                 return
             statuses = asyncio.run(

@@ -24,7 +24,7 @@ CONNECTIONS = 6
 PIECE_BYTES = 1 << 20
 
 
-@dataclass
+@dataclass(eq=False)
 class Dashboard:
     """A dashboard that runs, and the greatest resident memory of its process that was seen."""
 
@@ -72,13 +72,29 @@ def analytics(home: Path, claims: int) -> Path:
     return path
 
 
+def analytics_of(checkout: Path, home: Path, claims: int) -> Path:
+    """Return a home with the analytics of the same lake as another checkout's code builds them."""
+    other = home / "against"
+    other.mkdir(exist_ok=True)
+    build = (
+        "import sys, pathlib; from claims_pipeline import aggregate; from claims_pipeline.lake import Lake; "
+        "aggregate.build(Lake(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2]))"
+    )
+    lake = home / f"lake-{FIRST_YEAR}-{claims}"
+    command = [sys.executable, "-c", build, str(lake), str(other / "analytics.duckdb")]
+    began = time.perf_counter()
+    subprocess.run(command, cwd=checkout, check=True)
+    print(f"{checkout} built it in {time.perf_counter() - began:.1f} s\n", flush=True)
+    return other
+
+
 @contextmanager
-def running(home: Path) -> Iterator[Dashboard]:
-    """Yield a dashboard over a home, and stop it afterwards."""
+def running(home: Path, checkout: Path | None = None) -> Iterator[Dashboard]:
+    """Yield a dashboard over a home, this code's or that of another checkout, and stop it afterwards."""
     port = free_port()
     environment = os.environ | {"CLAIMS_HOME": str(home), "CLAIMS_DASHBOARD_PORT": str(port)}
     command = [sys.executable, "-m", "claims_pipeline.cli", "dashboard"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, cwd=checkout) as process:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client:
                 while True:

@@ -7,6 +7,7 @@ from benchmarks.embedded import FIRST_YEAR
 
 STATES = ("TX", "CA", "FL", "NY", "PA", "IL", "OH", "GA")
 NAMES = ("smith", "johnson", "maria", "garcia", "lee", "brown, j", "000123", "patient-00004")
+SORTS = ("-received_date", "total_charge_amount", "patient_name", "principal_diagnosis_code", "first_hcpcs_code")
 SEARCHES = (("/api/stats", "patient"), ("/api/claims", "patient"), ("/api/patients", "patient"), ("/api/search", "q"))
 OF_MEMBERS = (
     "measure=member_month_count&figures=member_count&figures=patient_count&figures=claims_per_1000"
