@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from claims_pipeline_tests.aggregate.example_lake import ANA
+from claims_pipeline_tests.aggregate.example_lake import ANA, BEN
 from claims_pipeline_tests.dashboard.pages import expect_ready, needs_chromium
 
 pytestmark = needs_chromium
@@ -108,6 +108,38 @@ def test_folds_of_the_dialog_stay_as_they_are(page: Page, opened: str) -> None:
     states = folds.evaluate_all("all => all.map((one) => one.parentElement.open)")
     assert states == [False] * (count - 1) + [True]
     expect(folds.last).to_be_focused()
+
+
+def test_the_figures_of_a_drawing_in_the_dialog_stay_as_they_are(page: Page) -> None:
+    page.clock.install()
+    page.goto(f"/?tab=claims&person={ANA}")
+    expect_ready(page)
+    figures = page.get_by_role("dialog").locator("figure details").first
+    figures.get_by_text("Figures", exact=True).click()
+    figures.get_by_label("SQL of timeline").click()
+    claim = figures.get_by_role("button", name="Open claim").last
+    claim.focus()
+    page.route(re.compile(r"/api/patients/[^/]+$"), with_another_address)
+    bring_new_data(page, "#detail-content > .take")
+    expect(page.get_by_role("dialog")).to_contain_text("http://other.example/fhir")
+    expect(claim).to_be_focused()
+    expect(figures.locator("pre")).to_be_visible()
+    expect(page.get_by_role("dialog").locator("svg.marks")).to_have_count(1)
+
+
+def test_a_point_of_a_drawing_in_the_dialog_keeps_the_focus(page: Page) -> None:
+    page.clock.install()
+    page.goto(f"/?tab=claims&person={BEN}")
+    points = page.get_by_role("dialog").locator("svg [aria-roledescription=point]")
+    expect(points).to_have_count(2)
+    points.first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(points.last).to_be_focused()
+    page.route(re.compile(r"/api/patients/[^/]+$"), with_another_address)
+    bring_new_data(page, "#detail-content > .take")
+    expect(page.get_by_role("dialog")).to_contain_text("http://other.example/fhir")
+    expect(points.last).to_be_focused()
+    expect(points.last).to_have_attribute("tabindex", "0")
 
 
 def with_another_address(route: Route) -> None:

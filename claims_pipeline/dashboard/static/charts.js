@@ -95,6 +95,14 @@ export function frameOf(name, heading, { title, height }) {
   return { name, figure, plot, figures, tooltip: IN_DIALOG };
 }
 
+// Lets a new frame have what another shows, until it is drawn itself.
+export function takeOver(frame, { plot, figures }) {
+  plot.style.minHeight = frame.plot.style.minHeight;
+  frame.plot.replaceWith(plot);
+  frame.figures.replaceWith(figures);
+  Object.assign(frame, { plot, figures });
+}
+
 // Draws a frame after what is being drawn.
 export function drawFrame(frame, specification) {
   drawing = drawing.catch(() => {}).then(() => drawInto(frame, specification));

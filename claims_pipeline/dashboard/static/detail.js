@@ -1,7 +1,7 @@
 // The dialog: one claim, one patient or one provider. Each links to the others.
 
 import { ask, askForList, isAborted, orProblem } from "./api.js";
-import { drawFrame, frameOf } from "./charts.js";
+import { drawFrame, frameOf, takeOver } from "./charts.js";
 import { announce, element, keepingFocus, linkTo, moreOf, tableOf } from "./elements.js";
 import { capitalised, formatAmount, formatCode, formatCount, formatDay, formatDays, formatDecimal, formatPercent, inWords, specialtyOf } from "./format.js";
 import { takeAway } from "./take.js";
@@ -34,7 +34,7 @@ export async function showDetail(parameters, signal) {
     const made = element("div", {}, ...parts).innerHTML;
     const isNew = shown.page !== page || shown.made !== made;
     if (shown.page !== page) replaceByAnother(title, parts);
-    else if (isNew) replaceInPlace(parts);
+    else if (isNew) replaceInPlace(parts, chart?.frame);
     shown = { page, made, frame: isNew ? chart?.frame : shown.frame };
     specification = chart?.specification;
   } catch (error) {
@@ -55,9 +55,12 @@ function drawChart(frame, specification) {
 }
 
 // New data of what is open: a person stays where they read.
-function replaceInPlace(parts) {
+function replaceInPlace(parts, frame) {
   const top = dialog.scrollTop;
-  keepingFocus(content, () => replaceContent(parts));
+  keepingFocus(content, () => {
+    if (frame && shown.frame) takeOver(frame, shown.frame);
+    replaceContent(parts);
+  });
   dialog.scrollTop = top;
 }
 

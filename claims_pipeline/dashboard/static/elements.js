@@ -28,7 +28,7 @@ export function announce(text) {
 }
 
 // What an element is among those of its place, also when it is made anew.
-const keyOf = (one) => one.dataset.key || one.getAttribute("class") || one.textContent;
+const keyOf = (one) => one.dataset.key || one.getAttribute("aria-label") || one.getAttribute("class") || one.textContent;
 
 // Replaces what a place holds. What was folded open stays open, and the focus goes to what stands where the focused element
 // stood, else to the summary of its fold, or of a place that folds, else to the place.
