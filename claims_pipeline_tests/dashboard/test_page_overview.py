@@ -1,7 +1,9 @@
 """The overview in a real browser: search, changes, charts, cards."""
 
 import re
+from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from claims_pipeline_tests.dashboard.pages import BUSY, expect_claims, expect_ready, needs_chromium
@@ -43,6 +45,44 @@ def test_a_part_of_a_claims_id_opens_the_claim_and_escape_closes_the_list(page: 
     box.press_sequentially("0203-000001", delay=5)
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_contain_text("claim-20250203-000001")
+
+
+def test_a_code_typed_into_the_search_box_filters_by_it(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.get_by_role("combobox", name="Search").focus()
+    page.keyboard.type("99213", delay=20)
+    expect(page.locator("#found [role=option]").first).to_contain_text("99213")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/\?procedure=99213$"))
+    expect_claims(page, 4)
+
+
+def test_the_name_of_a_provider_typed_into_the_search_box_opens_the_provider(page: Page) -> None:
+    page.goto("/")
+    expect_claims(page, 5)
+    page.get_by_role("combobox", name="Search").focus()
+    page.keyboard.type("dora dia", delay=20)
+    expect(page.locator("#found [role=option]")).to_contain_text(["Dora Diaz"])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("Dora Diaz")
+    expect(page.get_by_role("dialog")).to_contain_text("Family medicine")
+    assert page.url.endswith("/?practitioner=practitioner-0001")
+
+
+@pytest.mark.parametrize(("state", "said"), [("good", "FHIR server loaded"), ("bad", "FHIR server load failed")])
+def test_the_header_says_when_the_fhir_server_was_loaded_last(page: Page, state: str, said: str) -> None:
+    def with_a_load(route: Route) -> None:
+        answer: dict[str, Any] = route.fetch().json()
+        [load] = [one for one in answer["steps"] if one["kind"] == "load"]
+        load |= {"finished_at": "2025-02-04T02:30:00Z", "state": state}
+        route.fulfill(json=answer)
+
+    page.route("**/api/pipeline", with_a_load)
+    page.goto("/")
+    expect(page.locator("#loaded")).to_have_text(re.compile(f"^{said} Feb 3, 2025, 6:30.PM$"))  # in Los Angeles
 
 
 def test_the_change_in_charges_is_split_to_the_cent_and_follows_the_comparison(page: Page) -> None:
