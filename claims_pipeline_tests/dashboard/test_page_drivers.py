@@ -104,6 +104,7 @@ def test_without_days_to_compare_with_the_reason_is_said_once(page: Page) -> Non
     drivers = page.locator("#top-drivers")
     expect(drivers).to_contain_text("nothing to compare with")
     expect(drivers.get_by_role("heading", name="By plan")).to_be_hidden()
+    expect(drivers.get_by_text("A click on a row")).to_be_hidden()
     drivers.get_by_label("What Cost drivers shows").select_option("charge_amount")
     expect(drivers.get_by_role("heading", name="By plan")).to_be_visible()
     expect(drivers).not_to_contain_text("nothing to compare with")

@@ -12,6 +12,7 @@ import { takeValues } from "./take.js";
 const SHOWN = 5;
 const choice = document.querySelector("#top-drivers select");
 const note = document.getElementById("top-drivers-note");
+const hint = document.getElementById("top-drivers-hint");
 const grid = document.getElementById("top-rankings");
 const places = [...grid.querySelectorAll("[data-by]")];
 let shownSubject = null;
@@ -37,7 +38,7 @@ export async function showTopDrivers(filters, signal) {
   const answers = await Promise.all(places.map(({ dataset: { by } }) => orProblem(askForBars(by, choice.value, filters, signal, SHOWN))));
   const compared = answers.find((answer) => answer.compared)?.compared;
   note.textContent = choice.value === CHANGE ? compared ? comparedDays(compared) : "" : optionOf(choice.value).dataset.meaning;
-  grid.hidden = Boolean(compared?.reason);
+  hint.hidden = grid.hidden = Boolean(compared?.reason);
   places.forEach((place, index) => showRanking(place, answers[index]));
   grid.removeAttribute("aria-busy");
   shownSubject = subjectOf(filters);
