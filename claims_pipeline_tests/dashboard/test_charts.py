@@ -21,10 +21,10 @@ from claims_pipeline.dashboard.courses import courses
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import Grain, calendar, start_of
 from claims_pipeline.generate import generate_range
-from claims_pipeline.lake import Feed, Lake, require_feed
+from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.settings import Settings
-from claims_pipeline_tests.aggregate.example_lake import BEN, claim, write_day, write_directory
-from claims_pipeline_tests.dashboard.specifications import DRAWN, file_of, specification
+from claims_pipeline_tests.dashboard.lake_of_charges import view_of_charges
+from claims_pipeline_tests.dashboard.specifications import CHOSEN, DRAWN, TWO_WINTERS, file_of, specification
 
 pytestmark = pytest.mark.heavy  # a generated lake
 
@@ -66,7 +66,14 @@ def test_a_chart_is_a_specification_that_vega_draws(client: httpx.Client, chart:
 def test_a_charts_specification_is_the_one_that_was_reviewed(example_settings: Settings, name: str) -> None:
     view = Analytics(example_settings.analytics_path).view()
     reviewed = file_of(name).read_text(encoding="utf-8")
-    assert specification(name, view) == reviewed, "python -m claims_pipeline_tests.dashboard.specifications"
+    assert specification(DRAWN[name](view)) == reviewed, "python -m claims_pipeline_tests.dashboard.specifications"
+
+
+def test_a_chart_of_other_choices_is_the_one_that_was_reviewed(tmp_path: Path) -> None:
+    view = view_of_charges(tmp_path, TWO_WINTERS)
+    for name, draw in CHOSEN.items():
+        reviewed = file_of(name).read_text(encoding="utf-8")
+        assert specification(draw(view)) == reviewed, "python -m claims_pipeline_tests.dashboard.specifications"
 
 
 @every_chart
@@ -233,18 +240,6 @@ def test_a_cost_trend_without_comparison_says_why(client: httpx.Client, query: s
     drawn = spec(client, "cost-trend", query)
     assert "before_charge_amount" not in str(drawn)
     assert said in drawn["title"]["subtitle"]
-
-
-def view_of_charges(folder: Path, charges: dict[date, str]) -> View:
-    """Return the tables of a lake from the first to the last of the days, with a claim on each."""
-    feed = Feed(seed=1, patients=4, claims=4, start_date=min(charges), end_date=max(charges))
-    require_feed(folder / "lake", feed)
-    lake = Lake(folder / "lake")
-    write_directory(lake)
-    for day, charge in charges.items():
-        write_day(lake, day, [claim(f"claim-{day:%Y%m%d}-000000", BEN, "TX", {"99213": charge}, received_date=day)])
-    aggregate.build(lake, folder / "a.duckdb")
-    return View(folder / "a.duckdb")
 
 
 @pytest.mark.parametrize(
