@@ -198,6 +198,25 @@ def test_the_first_values_are_those_of_the_whole_list(view: View, dimension: Dim
     assert (first.items, first.total, first.value_count) == (whole.items[:2], whole.total, len(whole.items))
 
 
+@every_dimension
+@pytest.mark.parametrize("measure", ["charge_amount", "median_charge_amount"])
+def test_the_first_values_are_those_with_the_largest_figures_in_the_lake(
+    view: View, claims: pl.DataFrame, dimension: Dimension, measure: str
+) -> None:
+    answer = breakdown(view, dimension, BreakdownQuery(measure=measure, count=3))
+    figures = {
+        str(value): _figures(rows, 0, 0, is_of_lines=dimension.is_of_lines)[answer.measure] or 0
+        for (value,), rows in _rows(claims, dimension).group_by("value")
+    }
+    assert answer.value_count == len(figures)
+    found = [item.value for item in answer.items]
+    if dimension.grain:
+        assert found == sorted(figures, reverse=True)[:3]
+    else:
+        largest = sorted(figures.values(), reverse=True)[:3]
+        assert [figures[value] for value in found] == pytest.approx(largest, abs=0.0051)
+
+
 def test_patients_are_counted_by_bits_only_where_a_dimension_has_few_values(view: View) -> None:
     few = {name for name, one in DIMENSIONS.items() if "count_patients" in breakdown(view, one, BreakdownQuery()).sql}
     assert {"plan", "specialty", "age_band", "gender", "category"} <= few
