@@ -1,11 +1,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 from claims_pipeline import aggregate
 from claims_pipeline.dashboard import create_app
@@ -30,6 +39,8 @@ WITHOUT_OWN_PAGES = (
 It replaces Playwright's list, which is about requests to other machines and about what the dashboard does not have.
 """
 ANALYTICS = "analytics.duckdb"
+FAILED_REQUEST = "Failed to load resource"
+"""How Chromium's message about a request that failed begins."""
 
 expect.set_options(timeout=30_000)  # the page draws beside the tests of other workers
 
@@ -93,7 +104,7 @@ def empty_client(tmp_path: Path, cache: Path, start: Start) -> httpx.Client:
 
 
 @pytest.fixture(scope="module")  # Playwright keeps an event loop running, which others must not find in theirs
-def browser(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Browser]:
+def chromium(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Browser]:
     made_once(tmp_path_factory, "dashboard-script", lambda _: vega_bundle(cache))  # else each worker makes it
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -104,6 +115,34 @@ def browser(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[B
         browser.close()
 
 
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """The browser; an error or warning on the console of any page fails the test, and so does a request elsewhere.
+
+    A request that fails, as a test may want it, is on the console too and does not.
+    """
+    wrong: list[str] = []
+
+    def watch(context: BrowserContext) -> None:
+        context.on("console", lambda message: wrong.append(message.text) if _is_wrong(message) else None)
+        context.on("weberror", lambda error: wrong.append(str(error.error)))
+        context.on("request", lambda request: wrong.append(request.url) if _leads_elsewhere(request) else None)
+
+    chromium.on("context", watch)
+    yield chromium
+    chromium.remove_listener("context", watch)
+    assert wrong == []
+
+
+def _is_wrong(message: ConsoleMessage) -> bool:
+    return message.type in {"error", "warning"} and not message.text.startswith(FAILED_REQUEST)
+
+
+def _leads_elsewhere(request: Request) -> bool:
+    is_own = request.is_navigation_request() or urlsplit(request.url).netloc == urlsplit(request.frame.url).netloc
+    return not (is_own or request.url.startswith(("data:", "http://127.0.0.1")))
+
+
 @pytest.fixture(scope="session")
 def address(app: FastAPI) -> Iterator[str]:
     with running(app) as address:
@@ -112,16 +151,11 @@ def address(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
-    """An empty page; an error or warning on its console fails the test, and so does a request elsewhere."""
+    """An empty page; a request that fails fails the test."""
     context = browser.new_context(base_url=address, timezone_id="America/Los_Angeles", locale="en-US")
     page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "request",
-        lambda request: None if request.url.startswith(("data:", "http://127.0.0.1")) else wrong.append(request.url),
-    )
+    failed: list[str] = []
+    page.on("console", lambda said: failed.append(said.text) if said.text.startswith(FAILED_REQUEST) else None)
     yield page
     context.close()
-    assert wrong == []
+    assert failed == []
