@@ -32,7 +32,8 @@ class Breakdown(BaseModel):
         description="The figures of all claims, or lines; a claim with several procedures counts once in it."
     )
     value_count: int = Field(description="Values that there are, also those that are not in the answer.")
-    sql: str = Field(description=RUN_AS_IT_IS)
+    total_sql: str = Field(description=f"Of `total`. {RUN_AS_IT_IS}")
+    sql: str = Field(description=f"Of `items`. {RUN_AS_IT_IS}")
 
 
 class NoSuchFigure(ValueError):
@@ -66,17 +67,16 @@ def breakdown(view: View, dimension: Dimension, query: BreakdownQuery) -> Breakd
     overall = members(view, query) if any(one.is_per_member for one in measures) else NOT_JOINED
     sql, parameters = _by_value(view, dimension, query, measure, measures)
     rows = view.select_remembered(sql, *parameters)
-    total = view.select_remembered(
-        f"{overall.with_clause} select {of_all} from {table} {where}",
-        *overall.parameters,
-        *query.parameters,
-    )
+    sql_of_all = f"{overall.with_clause}\nselect {of_all}\nfrom {table}\n{where}"
+    parameters_of_all = [*overall.parameters, *query.parameters]
+    total = view.select_remembered(sql_of_all, *parameters_of_all)
     return Breakdown(
         dimension=dimension.name,
         measure=measure,
         items=_items(rows, dimension),
         total=_figures(total[0]),
         value_count=rows[0]["value_count"] if rows else 0,
+        total_sql=shown_sql(sql_of_all, parameters_of_all),
         sql=shown_sql(sql, parameters),
     )
 

@@ -64,7 +64,8 @@ class ClaimPage(Page):
     """A part of the list of claims."""
 
     items: list[Claim]
-    sql: str = Field(description=f"{RUN_AS_IT_IS} A part `before` a place is in reverse order there.")
+    total_sql: str = Field(description=f"Of `total`. {RUN_AS_IT_IS}")
+    sql: str = Field(description=f"Of `items`. {RUN_AS_IT_IS} A part `before` a place is in reverse order there.")
 
 
 class PatientPage(Page):
@@ -125,10 +126,8 @@ class PatientQuery(ListQuery):
 
 def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
     """Return a part of the list of claims."""
-    total = view.select_remembered(
-        f"select {MEASURES['claim_count'].of_totals(query.charged)} as n from {query.claims_by_day} {query.where}",
-        *query.parameters,
-    )[0]["n"]
+    counted = f"select {MEASURES['claim_count'].of_totals(query.charged)} as n from {query.claims_by_day} {query.where}"
+    total = view.select_remembered(counted, *query.parameters)[0]["n"]
     part = part_of(query, key="claim_id", number="claim_number", total=total)
     where = " and ".join(filter(None, [query.where.removeprefix("where "), part.condition]))
     # finding the page's rows first makes a deep page five times as fast as sorting whole rows
@@ -141,6 +140,7 @@ from claims_current where rowid in (select row from page) {part.order}"""
     rows = part.in_order(view.select(sql, *parameters))
     return ClaimPage(
         items=with_labels(rows),
+        total_sql=shown_sql(counted, query.parameters),
         sql=shown_sql(sql, parameters),
         **paging("/api/claims", query, rows, part, key="claim_id"),
     )

@@ -11,6 +11,7 @@ from claims_pipeline import quality
 from claims_pipeline.aggregate import CHECKS
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.held import Held, held
+from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS
 from claims_pipeline.lake import Lake
 from claims_pipeline.schema import CLAIMS
 from claims_pipeline.settings import Settings, yesterday
@@ -51,6 +52,9 @@ class CheckResult(BaseModel):
     finding_count: int = Field(description="Rows that fail it.")
     blocks: bool = Field(description="Whether a row of the lake that fails is kept from the FHIR server.")
     dagster_url: str = Field(description="The same check in the Dagster UI.")
+    sql: str | None = Field(
+        description=f"Selects the rows of a table that fail it; null for rows of the lake. {RUN_AS_IT_IS}"
+    )
 
 
 class Pipeline(BaseModel):
@@ -136,6 +140,7 @@ def _checks(report: dict[str, Any] | None, dagster_url: str) -> list[CheckResult
             finding_count=counts[one.name],
             blocks=one.blocks,
             dagster_url=_check_url(dagster_url, CLAIMS.name, one.name),
+            sql=None,
         )
         for one in quality.CHECKS
         if isinstance(counts.get(one.name), int)
@@ -153,6 +158,7 @@ def model_checks(view: View, settings: Settings) -> list[CheckResult]:
             finding_count=view.select_remembered(f"select count(*) as n from ({one.sql})")[0]["n"],
             blocks=False,
             dagster_url=_check_url(_dagster_url(settings), one.model, one.name),
+            sql=one.sql,
         )
         for one in CHECKS
     ]

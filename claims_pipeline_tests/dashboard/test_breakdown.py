@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
+import duckdb
 import httpx
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ from claims_pipeline.dashboard.breakdown import BreakdownQuery, breakdown
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, FILTERING, Dimension
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimQuery, claim_page
-from claims_pipeline.dashboard.measures import MEASURES, Measure
+from claims_pipeline.dashboard.measures import MEASURES, Measure, plain_number
 from claims_pipeline.dashboard.members import NOT_JOINED, members
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.lake import Lake
@@ -243,6 +244,22 @@ def test_a_measure_of_totals_by_day_is_that_of_the_rows(view: View, measure: Mea
     of_totals = by_value(measure.of_totals(filters.charged), totals)
     assert len(of_totals) > 10
     assert of_totals == by_value(measure.of_values(filters.charged, is_of_lines=is_of_lines), rows)
+
+
+@pytest.mark.parametrize("query", [{}, {"status": ["draft"], "procedure": ["99213", "a'b?"]}])
+@every_dimension
+def test_the_sql_of_a_breakdown_gives_its_values_and_its_total(
+    lake: Lake, view: View, dimension: Dimension, query: dict[str, Any]
+) -> None:
+    answer = breakdown(view, dimension, BreakdownQuery.model_validate(query))
+
+    with duckdb.connect(lake.root.with_name(ANALYTICS), read_only=True) as connection:
+        values, [total] = (connection.sql(sql).to_arrow_table().to_pylist() for sql in (answer.sql, answer.total_sql))
+
+    assert [(str(row["value"]), {name: plain_number(row[name]) for name in answer.total}) for row in values] == [
+        (item.value, item.figures) for item in answer.items
+    ]
+    assert {name: plain_number(figure) for name, figure in total.items()} == answer.total
 
 
 @every_dimension

@@ -94,6 +94,7 @@ def test_the_sql_of_a_list_of_claims_gives_its_rows(
         assert [float(row["total_charge_amount"]) for row in rows] == [
             one["total_charge_amount"] for one in answer["items"]
         ]
+        assert run(example_settings, answer["total_sql"]) == [{"n": answer["total"]}]
         if not answer["next"]:
             break
         answer = client.get(answer["next"]).json()

@@ -1,6 +1,7 @@
 """What a person takes away of the page, in a real browser: claims as files, tables as CSV, figures as SQL."""
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -226,6 +227,37 @@ def test_the_sql_of_a_card_is_that_of_its_figure_its_change_and_its_line(page: P
     page.get_by_role("link", name="Claims", exact=True).click()
     expect_claims(page, 2)
     expect(page.locator("#headline")).not_to_contain_text("as current", use_inner_text=True)
+
+
+def test_the_claims_a_ranking_and_the_checks_show_the_sql_that_gives_them(
+    page: Page, example_settings: Settings
+) -> None:
+    def rows_of(place: str) -> list[list[dict[str, Any]]]:
+        """Return what each query that a place shows gives on the file."""
+        queries = page.locator(place).locator("details[open] pre").all_inner_texts()
+        with duckdb.connect(example_settings.analytics_path, read_only=True) as connection:
+            return [connection.sql(sql).to_arrow_table().to_pylist() for sql in queries]
+
+    page.goto("/?tab=claims&status=active")
+    expect_claims(page, 3)
+    page.get_by_label("SQL of the table of claims").press("Enter")
+    claims, total = rows_of("#claims-sql")
+    assert [row["claim_id"] for row in claims] == page.locator("#claims tbody .id").all_inner_texts()
+    assert total == [{"n": 3}]
+    page.get_by_role("button", name="Claim", exact=True).press("Enter")
+    expect(page.locator("#claims-sql details[open]")).to_contain_text("order by claim_id")
+
+    page.goto("/?tab=drivers&by=gender&measure=claim_count")
+    expect_claims(page, 5)
+    page.get_by_label("SQL of the ranking").press("Enter")
+    values, total = rows_of("#drivers-away")
+    assert {row["value"]: row["claim_count"] for row in values} == {"female": 3, "male": 2}
+    assert total == [{"claim_count": 5}]
+
+    page.goto("/?tab=quality")
+    page.get_by_role("button", name="Run them now").click()
+    page.get_by_label("SQL of claim lines agrees with the lake").press("Enter")
+    assert rows_of("#model-checks") == [[]]
 
 
 def test_the_download_follows_the_filters_before_their_figures_are_there(page: Page) -> None:

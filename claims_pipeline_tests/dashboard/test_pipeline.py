@@ -135,6 +135,8 @@ def test_the_checks_of_the_tables_run_on_the_build_that_is_shown(settings: Setti
 
     assert {name for name, count in failing.items() if count} == {"plans_has_unique_keys", "plans_adds_up"}
     assert len(failing) == len(aggregate.CHECKS)
+    with duckdb.connect(settings.analytics_path, read_only=True) as connection:
+        assert {one["name"]: len(connection.sql(one["sql"]).fetchall()) for one in checks} == failing
     assert {check_in_dagster(one) for one in checks} <= CHECKS_IN_DAGSTER
 
 

@@ -1,7 +1,7 @@
 // The tab Pipeline and quality: what the pipeline did last, its checks, and the lake against the FHIR server.
 
 import { ask } from "./api.js";
-import { element, keepingFocus, linkTo, tableOf } from "./elements.js";
+import { element, keepingFocus, linkTo, sqlOf, tableOf } from "./elements.js";
 import { capitalised, formatCount, formatDay, formatMoment, inWords } from "./format.js";
 
 const STATES = { good: "Good", bad: "Look at it", never: "No report" };
@@ -41,7 +41,7 @@ function tableOfChecks(checks) {
   const state = (one) => (one.finding_count ? element("span", { className: `state ${one.blocks ? "bad" : "warn"}` }, one.blocks ? "Fails" : "Warning")
     : element("span", { className: "state good" }, "Passes"));
   return tableOf(["Check", "State", "Rows that fail", "Rule"], checks.map((one) =>
-    [linkTo(one.dagster_url, inWords(one.name), { title: "In Dagster", "data-key": one.name }), state(one), formatCount(one.finding_count), one.meaning]));
+    [linkTo(one.dagster_url, inWords(one.name), { title: "In Dagster", "data-key": one.name }), state(one), formatCount(one.finding_count), one.sql ? element("div", {}, one.meaning, sqlOf(one.sql, inWords(one.name))) : one.meaning]));
 }
 
 // The checks of the tables take a second or more: they run when a person asks for them.

@@ -1,11 +1,12 @@
 // The table of claims: what its columns show, its order, its parts.
 
-import { element, keepingFocus } from "./elements.js";
+import { addSql, element, keepingFocus, sqlOf } from "./elements.js";
 import { NO_CLAIMS } from "./empty.js";
 import { formatAmount, formatCode, formatCount, formatDay, specialtyOf } from "./format.js";
 
 const table = document.querySelector("#claims table");
 const range = document.getElementById("range");
+const queries = document.getElementById("claims-sql");
 
 const codes = (all) => {
   const [first, ...others] = all;
@@ -85,6 +86,12 @@ export function showClaims(page, sort) {
   }
   keepingFocus(table.tBodies[0], () => table.tBodies[0].replaceChildren(...rows));
   range.textContent = rangeOf(page);
+  keepingFocus(queries, () => {
+    const sql = sqlOf(page.sql, "the table of claims");
+    sql.dataset.sqlOf = "claims";
+    addSql(sql, "How many there are", page.total_sql);
+    queries.replaceChildren(sql);
+  });
   pages = page;
   for (const button of document.querySelectorAll("[data-page]")) {
     button.setAttribute("aria-disabled", String(!page[button.dataset.page])); // disabled would lose the focus

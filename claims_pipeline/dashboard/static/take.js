@@ -1,6 +1,6 @@
 // What a person takes away: rows as CSV and SQL, drawings as pictures.
 
-import { element, sqlOf } from "./elements.js";
+import { addSql, element, sqlOf } from "./elements.js";
 import { formatCode, formatCount } from "./format.js";
 
 const save = (href, download) => element("a", { href, download }).click();
@@ -60,6 +60,11 @@ function flat(record, otherNames) {
   }));
 }
 
-// The same of the values of a dimension.
-export const takeValues = ({ dimension, items, all, sql }, title) =>
-  takeAway({ name: `claims-by-${dimension.replaceAll("_", "-")}`, title, sql, items, all, dimension });
+// The same of the values of a dimension, with the SQL of their total where the API has one.
+export function takeValues({ dimension, items, all, sql, total_sql }, title) {
+  const away = takeAway({ name: `claims-by-${dimension.replaceAll("_", "-")}`, title, sql, items, all, dimension });
+  const queries = away.querySelector("details");
+  queries.dataset.sqlOf = title;
+  addSql(queries, "All values together", total_sql);
+  return away;
+}
