@@ -82,11 +82,12 @@ def ending_like_ctrl_c() -> Iterator[None]:
     with handlers_restored(), _no_traceback_of_it():
         for number in SIGNALS:
             signal.signal(number, end)
-        _ignored.update(ignored)
+        of_this_block = ignored - _ignored
+        _ignored.update(of_this_block)
         try:
             yield
         finally:
-            _ignored.difference_update(ignored)
+            _ignored.difference_update(of_this_block)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from claims_pipeline.signals import ending_like_ctrl_c, handlers_restored
+from claims_pipeline.signals import ending_like_ctrl_c, handlers_restored, is_ignored
 
 
 @pytest.fixture
@@ -43,6 +43,18 @@ def test_in_the_background_of_a_script_ctrl_c_ends_nothing_and_sigterm_does_even
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.usefixtures("_sigint_ignored")
+def test_a_block_within_another_leaves_that_one_as_it_was() -> None:
+    with ending_like_ctrl_c():
+        with ending_like_ctrl_c():
+            signal.raise_signal(signal.SIGINT)
+        assert is_ignored(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 @pytest.mark.usefixtures("_sigint_ignored")
