@@ -365,8 +365,8 @@ def test_a_link_to_nothing_says_what_there_is_not(browser: Browser, address: str
     page.close()
 
 
-def test_a_page_that_cannot_start_says_what_to_do(browser: Browser, address: str) -> None:
-    page = browser.new_page(base_url=address)
+def test_a_page_that_cannot_start_says_what_to_do(chromium: Browser, address: str) -> None:
+    page = chromium.new_page(base_url=address)  # its console has the script that is torn
     page.route("**/assets/*/main.js", lambda route: route.fulfill(status=200, content_type="text/javascript", body="("))
     page.goto("/")
     expect(page.locator("#stuck")).to_be_hidden()
