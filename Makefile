@@ -7,12 +7,13 @@ PYTEST  = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
 LOCK    = uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url \
           --no-strip-extras --custom-compile-command "make lock" --quiet
 
-# Runs the tests beside mypy, which needs one core for a minute, says at the end what mypy said, and fails if either does.
+# Runs the tests beside mypy, which needs one core for a minute and then prints what it found; errors again at the end,
+# from its cache. Fails if either does.
 define BESIDE_TYPES
-@said=$$(mktemp); $(BIN)/mypy >"$$said" 2>&1 & types=$$!; \
-trap 'kill $$types 2>/dev/null; rm -f "$$said"' EXIT; trap 'exit 130' INT TERM; \
+@$(BIN)/mypy & types=$$!; \
+trap 'kill $$types 2>/dev/null' EXIT; trap 'exit 130' INT TERM; \
 $(1); tested=$$?; \
-wait $$types; typed=$$?; echo "$(BIN)/mypy"; cat "$$said"; \
+wait $$types || $(BIN)/mypy; typed=$$?; \
 [ $$tested = 0 ] || exit $$tested; exit $$typed
 endef
 
