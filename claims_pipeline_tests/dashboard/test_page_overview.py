@@ -327,8 +327,8 @@ def test_trends_that_the_server_cannot_answer_leave_the_charts(browser: Browser,
     page.close()
 
 
-def test_a_chart_that_the_server_cannot_answer_leaves_the_first_screen(browser: Browser, address: str) -> None:
-    page = browser.new_page(base_url=address)  # its console has the failed request
+def test_a_chart_that_the_server_cannot_answer_leaves_the_first_screen(chromium: Browser, address: str) -> None:
+    page = chromium.new_page(base_url=address)  # its console may have what no one waits for any more
     page.route("**/api/charts/status*", lambda route: route.fulfill(status=503, json=BUSY))
     page.goto("/")
     expect(page.locator("#problem")).to_contain_text("Too much is asked at once.")
