@@ -37,7 +37,7 @@ FIRST_SCREEN = {
 """What each tab asks for its first screen."""
 LATER = {
     "overview": (
-        "/api/cards/courses",
+        "/api/cards/trends",
         "/api/anomalies",
         "/api/stats/cost-outliers?of=providers",
         "/api/stats/cost-outliers?of=claims",

@@ -21,7 +21,6 @@ from claims_pipeline.dashboard.changes import ChangeQuery, WhatChanged, what_cha
 from claims_pipeline.dashboard.charts import CHARTS, Chart, ChartQuery
 from claims_pipeline.dashboard.charts.patient_timeline import patient_timeline
 from claims_pipeline.dashboard.concentration import Concentration, concentration
-from claims_pipeline.dashboard.courses import Courses, courses
 from claims_pipeline.dashboard.details import ClaimDetail, PatientDetail, claim_as_fhir, claim_detail, patient_detail
 from claims_pipeline.dashboard.dimensions import DIMENSIONS, FILTERING, Dimension
 from claims_pipeline.dashboard.download import claims_csv, claims_parquet
@@ -33,6 +32,7 @@ from claims_pipeline.dashboard.providers import ProviderDetail, provider_detail
 from claims_pipeline.dashboard.published import NotBuilt
 from claims_pipeline.dashboard.search import Found, SearchQuery, search
 from claims_pipeline.dashboard.stats import Stats, build_of, stats
+from claims_pipeline.dashboard.trends import Trends, trends
 from claims_pipeline.lake import Lake
 
 Described = dict[int | str, dict[str, Any]]
@@ -103,10 +103,10 @@ def get_cards(view: CurrentView, filters: Annotated[Filters, Query()]) -> Cards:
     return cards(view, filters)
 
 
-@router.get("/api/cards/courses", tags=["figures"], summary="Headline figures over time")
-def get_courses(view: CurrentView, filters: Annotated[Filters, Query()]) -> Courses:
+@router.get("/api/cards/trends", tags=["figures"], summary="Headline figures over time")
+def get_trends(view: CurrentView, filters: Annotated[Filters, Query()]) -> Trends:
     """Return each figure by day, or complete week or month, of receipt."""
-    return courses(view, filters)
+    return trends(view, filters)
 
 
 @router.get("/api/what-changed", tags=["figures"], summary="Why charges changed")

@@ -97,6 +97,6 @@ def top_share_sql(filters: Filters) -> str:
     return _TOP_SHARE.format(where=filters.where_charged(), low=1 - 1.2 * TOP_PERCENT / 100, top=TOP_PERCENT)
 
 
-def top_share_course_sql(filters: Filters, grain: Grain) -> str:
+def top_share_trend_sql(filters: Filters, grain: Grain) -> str:
     """Return the query of that share by day, week or month of receipt, a row for each with charges."""
     return _COURSE.format(where=filters.where_charged(), grain=grain, top=TOP_PERCENT)

@@ -12,7 +12,12 @@ needs_chromium = [
     pytest.mark.skipif(chromium_path() is None, reason=HOW_TO_GET_IT),
 ]
 
-BUSY: dict[str, object] = {"message": "too much is asked at once", "where": None, "fix": None, "parameters": {}}
+BUSY: dict[str, object] = {
+    "message": "too much is asked at once",
+    "where": "dashboard",
+    "fix": "ask again in 5 seconds, or narrow the filters",
+    "parameters": {},
+}
 """The body of a 503."""
 
 SHIFTS = """

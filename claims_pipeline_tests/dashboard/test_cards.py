@@ -12,10 +12,10 @@ import pytest
 from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.cards import cards
-from claims_pipeline.dashboard.courses import Courses, courses
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import plain_number
 from claims_pipeline.dashboard.stats import stats
+from claims_pipeline.dashboard.trends import Trends, trends
 from claims_pipeline.lake import Lake
 from claims_pipeline.settings import Settings
 from claims_pipeline_tests.dashboard.conftest import ANALYTICS
@@ -46,8 +46,8 @@ def card(client: httpx.Client, name: str, query: str = "") -> dict[str, Any]:
     return found
 
 
-def course(client: httpx.Client, name: str, query: str = "") -> list[float | int | None]:
-    found = Courses.model_validate_json(client.get(f"/api/cards/courses?{query}").content)
+def trend(client: httpx.Client, name: str, query: str = "") -> list[float | int | None]:
+    found = Trends.model_validate_json(client.get(f"/api/cards/trends?{query}").content)
     return next(one.values for one in found.items if one.name == name)
 
 
@@ -84,8 +84,8 @@ def test_the_sql_of_a_change_gives_both_figures(client: httpx.Client, example_se
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_the_sql_of_a_course_gives_its_figures(client: httpx.Client, example_settings: Settings, query: str) -> None:
-    found = Courses.model_validate_json(client.get(f"/api/cards/courses?{query}").content)
+def test_the_sql_of_a_trend_gives_its_figures(client: httpx.Client, example_settings: Settings, query: str) -> None:
+    found = Trends.model_validate_json(client.get(f"/api/cards/trends?{query}").content)
     without_claims = (0, None)
     for one in found.items:
         rows = {first: None if value is None else float(value) for first, value in run(example_settings, one.sql)}
@@ -93,9 +93,9 @@ def test_the_sql_of_a_course_gives_its_figures(client: httpx.Client, example_set
         assert all(rows[day] == value if day in rows else value in without_claims for day, value in expected), one.name
 
 
-def test_there_is_a_course_for_each_card(client: httpx.Client) -> None:
-    of_cards, of_courses = client.get("/api/cards").json(), client.get("/api/cards/courses").json()
-    assert [one["name"] for one in of_cards["items"]] == [one["name"] for one in of_courses["items"]]
+def test_there_is_a_trend_for_each_card(client: httpx.Client) -> None:
+    of_cards, of_trends = client.get("/api/cards").json(), client.get("/api/cards/trends").json()
+    assert [one["name"] for one in of_cards["items"]] == [one["name"] for one in of_trends["items"]]
 
 
 def test_where_no_claim_counts_members_have_no_charges(client: httpx.Client) -> None:
@@ -103,9 +103,9 @@ def test_where_no_claim_counts_members_have_no_charges(client: httpx.Client) -> 
     query = "chapter=Ear&received_from=2025-01-23&received_to=2025-02-03"
     found = card(client, "charge_pmpm", query)
     assert (found["value"], found["current"], found["before"]) == (0, 0, 0)
-    assert set(course(client, "charge_pmpm", query)) == {0}
+    assert set(trend(client, "charge_pmpm", query)) == {0}
     query += "&patient=ben"
-    assert (card(client, "charge_pmpm", query)["value"], set(course(client, "charge_pmpm", query))) == (None, {None})
+    assert (card(client, "charge_pmpm", query)["value"], set(trend(client, "charge_pmpm", query))) == (None, {None})
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -182,7 +182,7 @@ def test_the_costliest_patient_has_their_share(client: httpx.Client) -> None:
     assert card(client, "top_5_percent")["value"] == round(100 * 350.5 / 500.5, 1)
 
 
-def test_the_course_of_the_costliest_patients_has_their_share_of_each_month(view: View, lake: Lake) -> None:
+def test_the_trend_of_the_costliest_patients_has_their_share_of_each_month(view: View, lake: Lake) -> None:
     filters = Filters(received_from=date(2025, 1, 6), received_to=date(2025, 2, 23), gender=["female"])
     charged = latest(lake, schema.CLAIMS).filter(
         pl.col("received_date").is_between(date(2025, 1, 6), date(2025, 2, 23)), pl.col("claim_status") == "active"
@@ -197,35 +197,35 @@ def test_the_course_of_the_costliest_patients_has_their_share_of_each_month(view
     ):
         amounts = sorted(week["total_charge_amount"], reverse=True)
         expected.append(round(float(100 * sum(amounts[: max(ceil(0.05 * len(amounts)), 1)]) / sum(amounts)), 1))
-    found = courses(view, filters).items[-1].values
+    found = trends(view, filters).items[-1].values
     assert len(found) == 7
     assert found == pytest.approx(expected, abs=0.05)
 
 
-def test_a_course_has_a_figure_for_each_day_and_adds_up(client: httpx.Client) -> None:
-    claims = course(client, "claim_count")
+def test_a_trend_has_a_figure_for_each_day_and_adds_up(client: httpx.Client) -> None:
+    claims = trend(client, "claim_count")
     assert (len(claims), sum(one or 0 for one in claims)) == (25, 5)
 
 
-def test_a_course_leaves_out_weeks_that_the_lake_has_only_in_part(view: View) -> None:
+def test_a_trend_leaves_out_weeks_that_the_lake_has_only_in_part(view: View) -> None:
     assert (view.built_from.first_day, view.built_from.last_day) == (date(2025, 1, 1), date(2025, 2, 28))
-    found = courses(view, Filters())
+    found = trends(view, Filters())
     claims = next(one.values for one in found.items if one.name == "claim_count")
     whole_weeks = stats(view, Filters(received_from=date(2025, 1, 6), received_to=date(2025, 2, 23)))
     assert (found.first_days[0], found.first_days[-1]) == (date(2025, 1, 6), date(2025, 2, 17))
     assert (len(claims), sum(one or 0 for one in claims)) == (7, whole_weeks.claim_count)
 
 
-def test_the_sql_of_a_course_gives_its_figures_by_week(view: View, lake: Lake) -> None:
-    found = courses(view, Filters.model_validate({"gender": ["female"]}))
+def test_the_sql_of_a_trend_gives_its_figures_by_week(view: View, lake: Lake) -> None:
+    found = trends(view, Filters.model_validate({"gender": ["female"]}))
     with duckdb.connect(lake.root.with_name(ANALYTICS), read_only=True) as connection:
         for one in found.items:
             shown = {day: plain_number(value) for day, value in connection.execute(one.sql).fetchall()}
             assert [shown[day] for day in found.first_days] == one.values, one.name
 
 
-def test_days_that_the_lake_does_not_have_have_no_course(view: View) -> None:
-    assert courses(view, Filters(received_from=date(2025, 3, 5))) == Courses(first_days=[], changing_count=0, items=[])
+def test_days_that_the_lake_does_not_have_have_no_trend(view: View) -> None:
+    assert trends(view, Filters(received_from=date(2025, 3, 5))) == Trends(first_days=[], changing_count=0, items=[])
 
 
 def test_per_member_has_no_meaning_for_a_search_for_patients(client: httpx.Client) -> None:

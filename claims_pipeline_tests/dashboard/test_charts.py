@@ -17,9 +17,9 @@ from claims_pipeline.dashboard.charts import CHARTS, Chart, ChartQuery, unusual
 from claims_pipeline.dashboard.charts.geography import GRID, RAMP
 from claims_pipeline.dashboard.charts.periods import Period, axis, grain_of
 from claims_pipeline.dashboard.charts.registry import BY_PLACE
-from claims_pipeline.dashboard.courses import courses
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import Grain, calendar, start_of
+from claims_pipeline.dashboard.trends import trends
 from claims_pipeline.generate import generate_range
 from claims_pipeline.lake import Feed, Lake
 from claims_pipeline.settings import Settings
@@ -173,8 +173,8 @@ def test_an_incomplete_month_is_marked_as_incomplete(nearly_a_year: View) -> Non
 def test_the_status_and_the_trends_say_which_claims_are_recent(nearly_a_year: View) -> None:
     status = next(one for one in CHARTS if one.name == "status").draw(nearly_a_year, ChartQuery())
     assert "the status of those received since Oct 22, 2025 may still change" in status["title"]["subtitle"]
-    trends = courses(nearly_a_year, Filters())
-    assert trends.first_days[-trends.changing_count] == date(2025, 10, 1)  # of complete months, October and November
+    found = trends(nearly_a_year, Filters())
+    assert found.first_days[-found.changing_count] == date(2025, 10, 1)  # of complete months, October and November
 
 
 def test_months_whose_claims_may_still_change_are_shaded(nearly_a_year: View) -> None:

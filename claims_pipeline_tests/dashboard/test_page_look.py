@@ -116,10 +116,10 @@ def test_a_table_that_cannot_be_answered_is_not_asked_for_again(
     page.close()
 
 
-def test_courses_that_cannot_be_answered_are_not_asked_for_again(browser: Browser, address: str) -> None:
+def test_trends_that_cannot_be_answered_are_not_asked_for_again(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address)  # its console has the failed requests
     page.clock.install()
-    page.route("**/api/cards/courses*", lambda route: route.fulfill(status=404, json=NOT_THERE))
+    page.route("**/api/cards/trends*", lambda route: route.fulfill(status=404, json=NOT_THERE))
     page.route(OF_VISITS, lambda route: route.fulfill(status=500, json=NOT_THERE))
     page.goto("/")
     expect(page.locator("#look")).to_contain_text("The visits are missing here.")

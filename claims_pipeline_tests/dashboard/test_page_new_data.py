@@ -72,8 +72,8 @@ def test_a_query_keeps_the_focus(page: Page, place: str, number: int) -> None:
     query.focus()
     text = query.inner_text()
     held: list[Route] = []
-    page.route(re.compile("/api/cards/courses"), lambda route: held.append(route))
-    with page.expect_request("**/api/cards/courses*"):
+    page.route(re.compile("/api/cards/trends"), lambda route: held.append(route))
+    with page.expect_request("**/api/cards/trends*"):
         bring_new_cards(page)
     expect(query).to_be_focused()  # also while the trends are awaited
     held[0].continue_()

@@ -213,8 +213,8 @@ def test_the_cost_trend_shows_charges_that_are_chosen_again_while_another_measur
 
 def test_the_trends_of_the_cards_are_asked_for_again_after_a_change_that_interrupted_them(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/api/cards/courses*", lambda route: held.append(route), times=1)
-    with page.expect_request("**/api/cards/courses*"):
+    page.route("**/api/cards/trends*", lambda route: held.append(route), times=1)
+    with page.expect_request("**/api/cards/trends*"):
         page.goto("/")
     expect(page.locator("#cards")).to_contain_text("Charges PMPM")
     page.get_by_label("What Cost trend shows").select_option("charge_pmpm")
@@ -258,7 +258,7 @@ def test_what_lies_below_is_asked_for_when_the_first_screen_is_there(page: Page)
     page.route("**/api/what-changed*", lambda route: held.append(route))
     with page.expect_response("**/api/cards"):
         page.goto("/")
-    below = re.compile(r"/api/(charts|anomalies|cards/courses|stats/)")
+    below = re.compile(r"/api/(charts|anomalies|cards/trends|stats/)")
     assert not [url for url in asked if below.search(url)]
     held[0].continue_()
     expect_claims(page, 5)
@@ -318,7 +318,7 @@ def test_a_script_that_does_not_load_leaves_the_first_screen_and_is_fetched_agai
 
 def test_trends_that_the_server_cannot_answer_leave_the_charts(browser: Browser, address: str) -> None:
     page = browser.new_page(base_url=address)  # its console has the failed request
-    page.route("**/api/cards/courses*", lambda route: route.fulfill(status=503, json=BUSY))
+    page.route("**/api/cards/trends*", lambda route: route.fulfill(status=503, json=BUSY))
     page.goto("/")
     expect_claims(page, 5)
     expect(page.locator("#charts svg.marks")).to_have_count(6)
@@ -327,8 +327,8 @@ def test_trends_that_the_server_cannot_answer_leave_the_charts(browser: Browser,
     page.close()
 
 
-def test_a_chart_that_the_server_cannot_answer_leaves_the_first_screen(chromium: Browser, address: str) -> None:
-    page = chromium.new_page(base_url=address)  # its console may have what no one waits for any more
+def test_a_chart_that_the_server_cannot_answer_leaves_the_first_screen(browser: Browser, address: str) -> None:
+    page = browser.new_page(base_url=address)  # its console has the failed request
     page.route("**/api/charts/status*", lambda route: route.fulfill(status=503, json=BUSY))
     page.goto("/")
     expect(page.locator("#problem")).to_contain_text("Too much is asked at once.")
@@ -361,7 +361,7 @@ def test_the_part_of_a_trend_that_may_still_change_is_pale(page: Page) -> None:
         answer["items"] = [one | {"values": [1, 2, 4, 3, 5]} for one in answer["items"]]
         route.fulfill(json=answer | {"changing_count": 2})
 
-    page.route("**/api/cards/courses*", with_two_recent_days)
+    page.route("**/api/cards/trends*", with_two_recent_days)
     page.goto("/")
     trend = page.locator("#cards .sparkline").first
     settled, changing = (trend.locator(f"polyline.{part}") for part in ("settled", "changing"))
@@ -379,14 +379,14 @@ def test_new_data_keep_the_trends_until_the_new_ones_are_there_and_other_filters
     trends = page.locator(".sparkline polyline")
     expect(trends).to_have_count(9)
     held: list[Route] = []
-    page.route("**/api/cards/courses*", lambda route: held.append(route))
+    page.route("**/api/cards/trends*", lambda route: held.append(route))
     page.route("**/health", lambda route: route.fulfill(json={"status": "ok", "built_at": "2030-01-01T00:00:00Z"}))
-    with page.expect_request("**/api/cards/courses*"):
+    with page.expect_request("**/api/cards/trends*"):
         page.clock.fast_forward("00:11")  # the page looks for a new build every ten seconds
     expect(trends).to_have_count(9)
     held.pop().continue_()
     expect_ready(page)
-    with page.expect_request("**/api/cards/courses*"):
+    with page.expect_request("**/api/cards/trends*"):
         page.get_by_role("checkbox", name="Active").check()
     expect(trends).to_have_count(0)
     held.pop().continue_()

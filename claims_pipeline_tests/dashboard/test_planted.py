@@ -1,7 +1,7 @@
 """The outliers and anomalies on a feed whose irregularities are known: what they name, and what they miss.
 
 The limits lie well below what three seeds reached: all providers who were named had been planted, and 7 of 11 to 8 of 9
-of the planted ones were named; 82% to 88% of the claims with impossible units, and 87 to 92 of the first 100 claims.
+of the planted ones were named; 85% to 89% of the claims with impossible units, and 87 to 92 of the first 100 claims.
 """
 
 import shutil

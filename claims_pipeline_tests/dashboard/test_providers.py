@@ -16,9 +16,9 @@ from claims_pipeline import schema
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.cards import cards
 from claims_pipeline.dashboard.concentration import concentration
-from claims_pipeline.dashboard.courses import courses
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.providers import provider_detail
+from claims_pipeline.dashboard.trends import trends
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import read_table
 from claims_pipeline_tests.dashboard.conftest import ANALYTICS
@@ -113,7 +113,7 @@ def test_patients_whose_charges_are_not_above_0_have_no_share(lake: Lake, tmp_pa
     assert {(one.patient_count, one.charge_percent) for one in concentration(view, Filters()).items} == {(1, 100)}
     top = next(one for one in cards(view, Filters()).items if one.name == "top_5_percent")
     assert top.value == 100
-    assert set(courses(view, Filters()).items[-1].values) == {100, None}
+    assert set(trends(view, Filters()).items[-1].values) == {100, None}
 
 
 def test_nobody_with_charges_gives_no_shares(view: View) -> None:

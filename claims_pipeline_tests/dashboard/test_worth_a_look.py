@@ -124,7 +124,7 @@ def test_a_week_that_is_not_complete_is_not_compared() -> None:
     assert [one for one in unusual({day: 100.0 + day.day % 5 for day in days}) if one.grain == "week"] == []
 
 
-def test_an_even_or_short_course_has_nothing_unusual(view: View) -> None:
+def test_an_even_or_short_trend_has_nothing_unusual(view: View) -> None:
     even = {date(2025, 1, 6) + timedelta(days=number): 50.0 for number in range(84)}
     assert unusual(even) == []
     assert anomalies(view, Filters(received_from=date(2025, 2, 1), received_to=date(2025, 2, 20))).items == []

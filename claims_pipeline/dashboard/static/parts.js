@@ -73,7 +73,7 @@ export const PARTS = {
 async function showLater(hasClaims, filters, signal) {
   const isThere = await Promise.all([
     showTopDrivers(filters, signal),
-    orProblem(ask("/api/cards/courses", { parameters: filters, signal })).then((answer) => showTrends(answer, filters)),
+    orProblem(ask("/api/cards/trends", { parameters: filters, signal })).then((answer) => showTrends(answer, filters)),
     askForLook(filters, signal).then((answers) => showLook(answers, filters, hasClaims))]);
   return isThere.every(Boolean);
 }

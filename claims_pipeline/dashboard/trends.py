@@ -8,14 +8,14 @@ from pydantic import BaseModel, Field
 from claims_pipeline.dashboard.analytics import View
 from claims_pipeline.dashboard.cards import SHOWN
 from claims_pipeline.dashboard.charts.periods import Period, complete_periods
-from claims_pipeline.dashboard.concentration import top_share_course_sql
+from claims_pipeline.dashboard.concentration import top_share_trend_sql
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.measures import MEASURES, Measure, plain_number
 from claims_pipeline.dashboard.members import NOT_JOINED, Bucket, Members, members_by_bucket, values_with_members
 from claims_pipeline.dashboard.shown_sql import RUN_AS_IT_IS, shown_sql
 
 
-class Course(BaseModel):
+class Trend(BaseModel):
     """The figure of a card over time."""
 
     name: str = Field(description="Of the card.")
@@ -25,25 +25,25 @@ class Course(BaseModel):
     )
 
 
-class Courses(BaseModel):
+class Trends(BaseModel):
     """The figures of the cards over time."""
 
     first_days: list[date] = Field(description="The first of each day, or complete week or month, of receipt.")
     changing_count: int = Field(description="How many of the last of these may still change: their claims are recent.")
-    items: list[Course] = Field(description="One for each card; none where the lake has none of the days.")
+    items: list[Trend] = Field(description="One for each card; none where the lake has none of the days.")
 
 
-def courses(view: View, filters: Filters) -> Courses:
+def trends(view: View, filters: Filters) -> Trends:
     """Return the figure of each card by day, week or month of receipt; only those that are complete."""
     shown = complete_periods(view, filters)
     if not shown:
-        return Courses(first_days=[], changing_count=0, items=[])
+        return Trends(first_days=[], changing_count=0, items=[])
     start = f"date_trunc('{shown[0].grain}', received_date)::date"
     joined = members_by_bucket(filters, [Bucket(one.first, one.first, one.last) for one in shown], start)
     found = _figures(view, filters, start, joined)
     with_members = values_with_members(view, joined)
     items = [
-        Course(
+        Trend(
             name=name,
             values=[
                 found[one.first][name]
@@ -55,7 +55,7 @@ def courses(view: View, filters: Filters) -> Courses:
         )
         for name in SHOWN
     ]
-    return Courses(
+    return Trends(
         first_days=[one.first for one in shown],
         changing_count=sum(one.is_changing for one in shown),
         items=[*items, _of_top_share(view, filters, shown)],
@@ -88,11 +88,11 @@ def _sql(filters: Filters, start: str, measure: Measure, of_members: Members) ->
     return shown_sql(sql, [*joined.parameters, *filters.parameters])
 
 
-def _of_top_share(view: View, filters: Filters, shown: list[Period]) -> Course:
-    sql = top_share_course_sql(filters, shown[0].grain)
+def _of_top_share(view: View, filters: Filters, shown: list[Period]) -> Trend:
+    sql = top_share_trend_sql(filters, shown[0].grain)
     rows = view.select_remembered(sql, *filters.parameters)
     shares = {row["first_day"]: row["top_5_percent"] for row in rows}
-    return Course(
+    return Trend(
         name="top_5_percent",
         values=[shares.get(one.first) for one in shown],
         sql=shown_sql(sql, filters.parameters),
