@@ -73,7 +73,8 @@ def compared_days(view: View, compared: Comparison) -> ComparedDays:
 
 def changing_from(view: View) -> date:
     """Return the first day of receipt whose claims may still get another status."""
-    return view.built_from.last_day - timedelta(days=CHANGES_FOR_DAYS - 1)
+    built_from = view.built_from
+    return max(built_from.first_day, built_from.last_day - timedelta(days=CHANGES_FOR_DAYS - 1))
 
 
 def _changing_day_count(view: View, compared: Comparison) -> int:

@@ -41,7 +41,7 @@ def test_counts_are_of_every_status_and_charges_of_active_claims(client: httpx.C
     }
     assert datetime.fromisoformat(build["built_at"]).utcoffset() == timedelta(0)
     assert (build["first_day"], build["last_day"], build["day_count"]) == ("2025-01-10", "2025-02-03", 3)
-    assert (build["population_count"], build["changing_from"]) == (4, "2024-12-06")
+    assert (build["population_count"], build["changing_from"]) == (4, "2025-01-10")
 
 
 def test_the_values_that_are_filtered_by_have_their_labels(client: httpx.Client) -> None:

@@ -233,7 +233,7 @@ def test_a_ranking_by_time_says_that_it_shows_the_latest(page: Page) -> None:
     page.route("**/api/stats/by-*", shortened)
     page.goto("/?tab=drivers&by=day")
     expect(page.locator("#drivers-note")).to_contain_text(
-        "The latest 1 of 3. The status of claims received since Dec 6, 2024 may still change."
+        "The latest 1 of 3. The status of claims received since Jan 10, 2025 may still change."
     )
     page.get_by_label("Dimension").select_option("State")
     expect(page.locator("#drivers-note")).to_contain_text("The largest 1 of 2.")

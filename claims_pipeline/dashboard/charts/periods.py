@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from claims_pipeline.dashboard.analytics import View
-from claims_pipeline.dashboard.comparison import CHANGES_FOR_DAYS
+from claims_pipeline.dashboard.comparison import changing_from
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import Grain, calendar, name_of
 from claims_pipeline.dashboard.members import days_chosen
@@ -151,14 +151,14 @@ def periods(view: View, filters: Filters, first: date, last: date) -> list[Perio
     is_by_receipt = filters.basis == "received"
     lowest = max(built_from.first_day, filters.received_from or date.min) if is_by_receipt else first
     highest = min(built_from.last_day, filters.received_to or date.max)
-    settled_until = built_from.last_day - timedelta(days=_changing_days(view, filters))
+    changing = _changing_from(view, filters)
     return [
         Period(
             grain,
             begin,
             end,
             max((min(end, highest) - max(begin, lowest)).days + 1, 0),
-            is_changing=end > settled_until,
+            is_changing=end >= changing,
         )
         for begin, end in calendar(grain, max(first, lowest), min(last, highest))
     ]
@@ -171,11 +171,11 @@ def complete_periods(view: View, filters: Filters) -> list[Period]:
     return [one for one in shown if one.shown_day_count == one.day_count]
 
 
-def _changing_days(view: View, filters: Filters) -> int:
+def _changing_from(view: View, filters: Filters) -> date:
     if filters.basis == "received":
-        return CHANGES_FOR_DAYS
+        return changing_from(view)
     lag = view.select_remembered(
         f"select coalesce(quantile_disc(received_date - claim_start_date, {ARRIVED_SHARE}), 0) as days "
         "from claims_current"
     )[0]["days"]
-    return CHANGES_FOR_DAYS + int(lag)
+    return changing_from(view) - timedelta(days=int(lag))

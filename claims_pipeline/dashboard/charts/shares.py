@@ -14,6 +14,7 @@ from claims_pipeline.dashboard.comparison import changing_from
 from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.grains import name_of
 from claims_pipeline.dashboard.measures import MEASURES
+from claims_pipeline.dashboard.members import days_chosen
 from claims_pipeline.dashboard.shown_sql import shown_sql
 
 STATUSES = {status: status.capitalize() for status in STATUS_COLORS}
@@ -31,9 +32,15 @@ def status(view: View, filters: Filters) -> Spec:
         dimension="status",
         title="Status",
         labels=STATUSES,
-        note=f"; the status of those received since {name_of('day', changing_from(view))} may still change",
+        note=_recent(view, filters),
         color={"field": "label", "type": "nominal", "scale": colors, "legend": None},
     )
+
+
+def _recent(view: View, filters: Filters) -> str:
+    """Return which of the claims may still get another status, for the subtitle; empty where none may."""
+    first, (_, last) = changing_from(view), days_chosen(view, filters)
+    return f"; the status of those received since {name_of('day', first)} may still change" if first <= last else ""
 
 
 @chart(title="Gender", place=4, width="third", plot_height=204)

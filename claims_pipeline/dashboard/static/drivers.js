@@ -40,20 +40,20 @@ export function askForDrivers(parameters, filters, signal) {
   ]);
 }
 
-export function showDrivers([ranking, changes]) {
-  if (ranking) showRanking(ranking);
+export function showDrivers([ranking, changes], parameters) {
+  if (ranking) showRanking(ranking, parameters.get("received_to"));
   else if (!changes) showNone(WHY_NO_CHANGE[filteredBy(by.value)]);
   else showRankingByChange(changes);
   showParts(changes);
 }
 
-function showRanking(answer) {
+function showRanking(answer, lastDay) {
   const { dimension, measure: name, items, value_count } = answer;
   if (!items.length) return showNone(NO_CLAIMS);
   const option = optionOf(name);
   const { rows, drawn } = barsOf(answer);
   const instead = name === measure.value ? "" : `Lines have no "${measure.selectedOptions[0].textContent}": ${option.textContent} instead. `;
-  const [which, recent] = isPeriod(dimension) ? ["latest", sayRecent()] : ["largest", ""];
+  const [which, recent] = isPeriod(dimension) ? ["latest", sayRecent(lastDay)] : ["largest", ""];
   const note = `${instead}${option.dataset.meaning} ${firstOf(items.length, value_count, which)}${recent}${FILTERS_BY_CLICK}`;
   const away = takeValues(answer, "the ranking");
   away.append(pictureOf(dimension, option.textContent, option.dataset.meaning, drawn));

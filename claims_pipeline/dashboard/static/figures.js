@@ -38,8 +38,8 @@ export function showBuild({ built_at, first_day, last_day, changing_from }) {
     `Received ${formatDay(first_day)} to ${formatDay(last_day)} · built ${formatMoment(built_at)}`;
 }
 
-// Which claims are recent, as a note of figures by day of receipt.
-export const sayRecent = () => `The status of claims received since ${formatDay(changingFrom)} may still change. `;
+// Which claims up to a day of receipt are recent, as a note of figures by day; without a day, of all.
+export const sayRecent = (lastDay) => (lastDay && lastDay < changingFrom ? "" : `The status of claims received since ${formatDay(changingFrom)} may still change. `);
 
 // What the FHIR server got last: the newest report of a load.
 export function showLoaded({ steps }) {
