@@ -69,11 +69,17 @@ def test_a_charts_specification_is_the_one_that_was_reviewed(example_settings: S
     assert specification(DRAWN[name](view)) == reviewed, "python -m claims_pipeline_tests.dashboard.specifications"
 
 
-def test_a_chart_of_other_choices_is_the_one_that_was_reviewed(tmp_path: Path) -> None:
-    view = view_of_charges(tmp_path, TWO_WINTERS)
-    for name, draw in CHOSEN.items():
-        reviewed = file_of(name).read_text(encoding="utf-8")
-        assert specification(draw(view)) == reviewed, "python -m claims_pipeline_tests.dashboard.specifications"
+@pytest.fixture(scope="module")
+def two_winters(tmp_path_factory: pytest.TempPathFactory) -> View:
+    return view_of_charges(tmp_path_factory.mktemp("winters"), TWO_WINTERS)
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_a_chart_of_other_choices_is_the_one_that_was_reviewed(two_winters: View, name: str) -> None:
+    reviewed = file_of(name).read_text(encoding="utf-8")
+    assert specification(CHOSEN[name](two_winters)) == reviewed, (
+        "python -m claims_pipeline_tests.dashboard.specifications"
+    )
 
 
 @every_chart
@@ -173,6 +179,10 @@ def test_an_incomplete_month_is_marked_as_incomplete(nearly_a_year: View) -> Non
 def test_the_status_and_the_trends_say_which_claims_are_recent(nearly_a_year: View) -> None:
     status = next(one for one in CHARTS if one.name == "status").draw(nearly_a_year, ChartQuery())
     assert "the status of those received since Oct 22, 2025 may still change" in status["title"]["subtitle"]
+    ended = next(one for one in CHARTS if one.name == "status").draw(
+        nearly_a_year, ChartQuery(received_to=date(2025, 10, 21))
+    )
+    assert "may still change" not in ended["title"]["subtitle"]
     found = trends(nearly_a_year, Filters())
     assert found.first_days[-found.changing_count] == date(2025, 10, 1)  # of complete months, October and November
 
@@ -291,6 +301,25 @@ def test_a_week_is_compared_with_as_many_days_of_the_year_before(tmp_path: Path)
 
     assert len(rows) == 12
     assert {period: amount for period, amount in rows.items() if amount} == {"2025-03-03": 100, "2025-05-19": 300}
+
+
+@pytest.mark.parametrize(
+    ("compare", "first", "last"),
+    [
+        ("year", date(2028, 1, 1), date(2028, 6, 30)),  # of 2027, which has a day less
+        ("before", date(2028, 3, 1), date(2028, 4, 30)),  # January and February, which have a day less
+    ],
+)
+def test_a_week_whose_earlier_days_are_fewer_is_not_compared(
+    tmp_path: Path, compare: Literal["year", "before"], first: date, last: date
+) -> None:
+    charges = {date(2027, 1, 1): "1", last: "100", date(2028, 7, 31): "9"}
+    view = view_of_charges(tmp_path, charges)
+
+    rows = _rows(view, "cost-trend", compare=compare, received_from=first, received_to=last)
+
+    compared = [row["before_charge_amount"] is not None for row in rows]
+    assert compared == [True] * (len(rows) - 1) + [False]
 
 
 def test_months_that_are_not_whole_are_compared_with_as_many_days_before(tmp_path: Path) -> None:

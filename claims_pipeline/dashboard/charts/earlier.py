@@ -13,21 +13,28 @@ from claims_pipeline.dashboard.members import Bucket, days_chosen
 
 
 class DaysCompared(NamedTuple):
-    """The days that are shown and the earlier ones that they are compared with, ends included."""
+    """The days that are shown and the earlier ones that they are compared with, ends included.
+
+    Attributes:
+        first: the first day that is shown.
+        last: the last one.
+        before_first: the first of the earlier days.
+        before_last: the last one.
+        are_months_paired: whether a month is compared with a month of the calendar.
+    """
 
     first: date
     last: date
     before_first: date
     before_last: date
     are_months_paired: bool
-    """Whether months are compared with months of the calendar, and not with as many days."""
 
 
 class EarlierPeriods(NamedTuple):
     """The earlier days of each period that is shown.
 
     Attributes:
-        buckets: for each period, from its first day as `start`, its earlier days; none for one that has none.
+        buckets: the earlier days of each period that is compared; `start` is the period's first day.
         period: SQL for the first day of the period that a claim's earlier day of receipt is compared with.
     """
 
@@ -67,8 +74,8 @@ def days_compared(view: View, filters: Filters, shown: Sequence[Period]) -> tupl
 def earlier_periods(shown: Sequence[Period], days: DaysCompared) -> EarlierPeriods:
     """Return the earlier days that each period is compared with.
 
-    A month is compared with a month of the calendar. Days and weeks are compared with as many days, counted from the
-    first day: a week of the year before would begin on other days of the month, and not have all of its days.
+    Months are compared with months if `are_months_paired`. Any other period is compared with as many days, as far
+    before it as `before_first` is before `first`; one whose earlier days are fewer is not compared.
     """
     if shown[0].grain == "month" and days.are_months_paired:
         months = calendar("month", days.before_first, days.before_last)
@@ -78,15 +85,9 @@ def earlier_periods(shown: Sequence[Period], days: DaysCompared) -> EarlierPerio
         ]
         return EarlierPeriods(buckets, _period("month", f"interval {_months_since(days)} month"))
     shift = days.first - days.before_first
-    buckets = [
-        Bucket(
-            one.first,
-            max(one.first, days.first) - shift,
-            min(min(one.last, days.last) - shift, days.before_last),
-        )
-        for one in shown
-    ]
-    return EarlierPeriods([one for one in buckets if one.first <= one.last], _period(shown[0].grain, str(shift.days)))
+    buckets = [Bucket(one.first, max(one.first, days.first) - shift, min(one.last, days.last) - shift) for one in shown]
+    whole = [one for one in buckets if one.last <= days.before_last]
+    return EarlierPeriods(whole, _period(shown[0].grain, str(shift.days)))
 
 
 def _period(grain: str, shift: str) -> str:
