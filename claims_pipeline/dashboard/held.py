@@ -57,6 +57,8 @@ class Loaded(BaseModel):
 
 _BY_TYPE = TypeAdapter(dict[str, Compared])
 _LOADED_BY_TYPE = TypeAdapter(dict[str, Loaded])
+KEPT = " kept"
+"""How a load's report names the resources that it leaves on the server although the source no longer has them."""
 NOTHING_LOADED = Compared(ledger=0, server=0, missing=None, changed=None)
 
 
@@ -125,7 +127,9 @@ def _has_changed_since(loaded: Report | None, compared: Report) -> bool:
         total = Loaded.model_validate(loaded.get("total"))
     except ValidationError:
         return True
-    return bool(total.loaded or total.failed or loaded.get("vanished"))
+    vanished = loaded.get("vanished")
+    outcomes = vanished if isinstance(vanished, dict) else ()
+    return bool(total.loaded or total.failed or any(not outcome.endswith(KEPT) for outcome in outcomes))
 
 
 def _days_since_built(view: View, lake: Lake) -> Difference | None:

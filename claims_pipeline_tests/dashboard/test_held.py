@@ -33,7 +33,7 @@ def lake(example_settings: Settings) -> Lake:
 
 
 def loaded(
-    finished_at: str = EARLIER, *, sent: int = 1, vanished: int = 0, by_type: Any = None, **rejected: int
+    finished_at: str = EARLIER, *, sent: int = 1, vanished: str = "", by_type: Any = None, **rejected: int
 ) -> dict[str, Any]:
     counts = {"loaded": 0, "failed": 0}
     return {
@@ -41,7 +41,7 @@ def loaded(
         "finished_at": finished_at,
         "by_type": by_type or {name: counts | {"rejected": count} for name, count in rejected.items()},
         "total": counts | {"loaded": sent, "rejected": sum(rejected.values())},
-        "vanished": {"Claim deleted": vanished} if vanished else {},
+        "vanished": {vanished: 1} if vanished else {},
     }
 
 
@@ -125,7 +125,8 @@ def test_before_a_comparison_it_says_what_to_do_first(view: View, lake: Lake) ->
     [
         (loaded(LATER, sent=0), False),  # the same again: the comparison still holds
         (loaded(LATER, sent=0, Claim=1), False),
-        (loaded(LATER, sent=0, vanished=1), True),
+        (loaded(LATER, sent=0, vanished="Claim kept"), False),  # each night, with the default of --vanished
+        (loaded(LATER, sent=0, vanished="Claim deleted"), True),
         (loaded(LATER) | {"total": None}, True),  # of another version
     ],
 )
