@@ -135,9 +135,9 @@ def claim_page(view: View, query: ClaimQuery) -> ClaimPage:
     select rowid as row from claims_current {where and f"where {where}"} {part.order} limit ? offset ?
 )
 select {_COLUMNS}
-from claims_current where rowid in (select row from page) {part.order}"""
+from claims_current where rowid in (select row from page) {part.order_of_list}"""
     parameters = [*query.parameters, *part.values, part.limit, part.skip]
-    rows = part.in_order(view.select(sql, *parameters))
+    rows = view.select(sql, *parameters)
     return ClaimPage(
         items=with_labels(rows),
         total_sql=shown_sql(counted, query.parameters),

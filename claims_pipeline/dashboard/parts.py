@@ -149,6 +149,7 @@ class Part(NamedTuple):
     Attributes:
         condition: SQL that selects the items after the place (or before it), and `values` for its placeholders.
         order: the ORDER BY clause; backwards if the part is before a place.
+        order_of_list: the ORDER BY clause of the list, in which the items are shown.
         limit: number of items to select.
         skip: number of selected items to skip.
         offset: number of items in the whole list before the part.
@@ -159,6 +160,7 @@ class Part(NamedTuple):
     condition: str
     values: tuple[object, ...]
     order: str
+    order_of_list: str
     limit: int
     skip: int
     offset: int
@@ -180,19 +182,24 @@ def part_of(query: ListQuery, *, key: str, number: str, total: int) -> Part:
         total: number of items.
     """
     column, is_backwards = query.sort.removeprefix("-"), bool(query.before)
-    is_descending = query.sort.startswith("-") != is_backwards
-    direction, sign = ("desc", "<") if is_descending else ("asc", ">")
-    order = f"order by {column} {direction}, {number} {direction}"
+    is_list_descending = query.sort.startswith("-")
+    is_descending = is_list_descending != is_backwards
+    sign = "<" if is_descending else ">"
+    order, order_of_list = (
+        f"order by {column} {direction}, {number} {direction}"
+        for direction in ("desc" if descending else "asc" for descending in (is_descending, is_list_descending))
+    )
     if query.before == END:
         size = (total % query.count or query.count) if total else query.count
-        return Part("", (), order, size, 0, max(total - size, 0), total, is_backwards)
+        return Part("", (), order, order_of_list, size, 0, max(total - size, 0), total, is_backwards)
     if place := query.after or query.before:
         found = Place.parse(place)
         value = _value_of(found, column)
         typed = f"?::{_TYPES.get(column, 'varchar')}"
         condition = f"{column} {sign}= {typed} and ({column} {sign} {typed} or {key} {sign} ?)"
-        return Part(condition, (value, value, found.key), order, query.count, 0, query.offset, total, is_backwards)
-    return Part("", (), order, query.count, query.offset, query.offset, total, is_backwards)
+        values = (value, value, found.key)
+        return Part(condition, values, order, order_of_list, query.count, 0, query.offset, total, is_backwards)
+    return Part("", (), order, order_of_list, query.count, query.offset, query.offset, total, is_backwards)
 
 
 def paging(path: str, query: ListQuery, rows: Rows, part: Part, *, key: str) -> dict[str, Any]:

@@ -76,6 +76,7 @@ def test_the_sql_of_a_part_gives_its_rows(
     assert [plain(row) for row in rows] == [codes_only(one) for one in detail[name]]
 
 
+@pytest.mark.parametrize("side", ["", "&before=end"], ids=["from the first", "from the last"])
 @pytest.mark.parametrize(
     "query",
     [
@@ -85,9 +86,9 @@ def test_the_sql_of_a_part_gives_its_rows(
     ],
 )
 def test_the_sql_of_a_list_of_claims_gives_its_rows(
-    client: httpx.Client, example_settings: Settings, query: str
+    client: httpx.Client, example_settings: Settings, query: str, side: str
 ) -> None:
-    answer = client.get(f"/api/claims?{query}").json()
+    answer = client.get(f"/api/claims?{query}{side}").json()
     while True:
         rows = run(example_settings, answer["sql"])
         assert [row["claim_id"] for row in rows] == [one["claim_id"] for one in answer["items"]]
@@ -95,9 +96,10 @@ def test_the_sql_of_a_list_of_claims_gives_its_rows(
             one["total_charge_amount"] for one in answer["items"]
         ]
         assert run(example_settings, answer["total_sql"]) == [{"n": answer["total"]}]
-        if not answer["next"]:
+        further = answer["previous" if side else "next"]
+        if not further:
             break
-        answer = client.get(answer["next"]).json()
+        answer = client.get(further).json()
 
 
 def run(settings: Settings, sql: str) -> list[dict[str, Any]]:
