@@ -94,33 +94,38 @@ def _sums() -> Iterator[Check]:
 _OF_LAKE: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "claims_current": (
         "claims",
-        "Its claims and their charges are",
+        "It has as many claims as the lake's files, with the same sum of charges.",
         ("count(*)", "coalesce(sum(total_charge_amount), 0)"),
         ("id_count", "charge_amount"),
     ),
     "claim_lines": (
         "claims",
-        "Its lines and their charges are",
+        "It has as many lines as the claims of the lake's files, with the same sum of charges.",
         ("count(*)", "coalesce(sum(charge_amount), 0)"),
         ("line_count", "line_charge_amount"),
     ),
-    "claim_versions": ("claims", "Its versions are", ("count(*)",), ("version_count",)),
-    "patients_current": ("patients", "Its patients are", ("count(*)",), ("id_count",)),
-    "coverages_current": ("coverages", "Its coverages are", ("count(*)",), ("id_count",)),
+    "claim_versions": (
+        "claims",
+        "It has as many versions of claims as the lake's files.",
+        ("count(*)",),
+        ("version_count",),
+    ),
+    "patients_current": ("patients", "It has as many patients as the lake's files.", ("count(*)",), ("id_count",)),
+    "coverages_current": ("coverages", "It has as many coverages as the lake's files.", ("count(*)",), ("id_count",)),
 }
-"""By model: the table of the lake that it is made of, what is compared, its own totals, and those of the lake.
+"""By model: the table of the lake that it is made of, the check's meaning, its own totals, and those of the lake.
 
 The other models agree with these by `_SUMS`.
 """
 
 
 def _agreement_with_lake() -> Iterator[Check]:
-    for model, (table, compared, totals, totals_of_lake) in _OF_LAKE.items():
+    for model, (table, meaning, totals, totals_of_lake) in _OF_LAKE.items():
         of_lake = f"select {', '.join(totals_of_lake)} from lake_totals where table_name = '{table}'"
         yield Check(
             f"{model}_agrees_with_the_lake",
             model,
-            f"{compared} those that the lake's files add up to.",
+            meaning,
             f"select {', '.join(totals)} from {model} except {of_lake}",
         )
 

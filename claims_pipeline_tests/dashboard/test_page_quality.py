@@ -53,7 +53,7 @@ def test_a_step_and_a_check_lead_to_dagster(page: Page) -> None:
         "http://127.0.0.1:3000/assets/claims_current?view=checks&checkDetail=claims_current_agrees_with_the_lake",
     )
     expect(page.locator("#model-checks")).to_contain_text(
-        "Its claims and their charges are those that the lake's files add up to."
+        "It has as many claims as the lake's files, with the same sum of charges."
     )
     expect(page.locator("#dagster a")).to_have_attribute("href", "http://127.0.0.1:3000")
     expect(page.get_by_role("link", name="Dagster: Aggregates built")).to_be_visible()
