@@ -18,6 +18,7 @@ from claims_pipeline.dashboard.filters import Filters
 from claims_pipeline.dashboard.lists import ClaimQuery, claim_page
 from claims_pipeline.dashboard.measures import MEASURES, Measure, plain_number
 from claims_pipeline.dashboard.members import NOT_JOINED, members
+from claims_pipeline.dashboard.page import DRIVER_MEASURES
 from claims_pipeline.dashboard.stats import stats
 from claims_pipeline.lake import Lake
 from claims_pipeline.reference import procedure_categories
@@ -260,6 +261,10 @@ def test_the_sql_of_a_breakdown_gives_its_values_and_its_total(
         (item.value, item.figures) for item in answer.items
     ]
     assert {name: plain_number(figure) for name, figure in total.items()} == answer.total
+
+
+def test_lines_have_each_measure_that_the_overview_ranks_by() -> None:
+    assert all(MEASURES[name].sql_of_lines for name in DRIVER_MEASURES)
 
 
 @every_dimension

@@ -14,8 +14,8 @@ const list = new Intl.ListFormat("en-US");
 const NOTHING = "Nothing here is far from what is usual. Few days, or few claims, leave little to compare with.";
 let shownFilters = null;
 
-// By what people call it: what outliers the API calls so, `rows` of an answer, each a title, a reason and what a click opens, and what
-// the rows are, where not all of them are shown.
+// By what people call it: `of`, the API's name of these outliers; `rows` of an answer, each a title, a reason and what a click
+// opens; `are`, what the rows are, where not all of them are shown.
 const KINDS = {
   "days and weeks": { rows: rowsOfDays, are: "days and weeks" },
   providers: { of: "providers", rows: rowsOfProviders, are: "providers by charges" },

@@ -18,7 +18,7 @@ const EFFECTS = [
 document.querySelector("#effects dl").append(...EFFECTS.map(([, title, meaning]) =>
   element("div", {}, element("dt", {}, title), " ", element("dd", {}, meaning))));
 const NO_COMPARISON = "no comparison";
-const NO_CHARGES = "There are no charges, neither in these days nor in those that they are compared with: choose other days, or remove a filter.";
+export const NO_CHARGES = "There are no charges, neither in these days nor in those that they are compared with: choose other days, or remove a filter.";
 const SHOWN_VALUES = 12;
 const HEADLINE = ["claim_count", "charge_amount", "average_charge_amount"]; // their changes stand in the headline figures
 

@@ -30,8 +30,9 @@ export const PARTS = {
     choices,
     showMore: async (hasClaims, filters, signal, changed) => {
       const charts = askForCharts(filters, choices(), signal, changed);
-      const later = !changed ? charts.catch(() => {}).then(() => showLater(hasClaims, filters, signal)) // while they are drawn
-        : changed.includes(TOP_DRIVERS_CHOICE) ? showTopDrivers(filters, signal) : true;
+      let later = true;
+      if (!changed) later = charts.catch(() => {}).then(() => showLater(hasClaims, filters, signal)); // while they are drawn
+      else if (changed.includes(TOP_DRIVERS_CHOICE)) later = showTopDrivers(filters, signal);
       Promise.resolve(later).catch(() => {}); // awaited below, unless the charts fail before
       await drawCharts(await charts, hasClaims, signal);
       return later;

@@ -10,7 +10,7 @@ export function showPipeline({ last_day, days_behind, steps, checks, held, dagst
   const stepOf = (kind) => steps.find((one) => one.kind === kind);
   const behind = days_behind ? `The figures reach to ${formatDay(last_day)}: ${formatCount(days_behind)} ${days_behind === 1 ? "day" : "days"} behind yesterday. `
     : `The figures reach to ${formatDay(last_day)}; nothing is behind. `;
-  document.getElementById("behind").replaceChildren(behind, linkTo(stepOf("generate").dagster_url, "The days in Dagster"));
+  document.getElementById("behind").replaceChildren(behind, linkTo(stepOf("generate").dagster_url, "Partitions in Dagster"));
   const rows = steps.map(({ title, command, finished_at, state, summary, dagster_url }) => [
     title, element("span", { className: `state ${state}` }, STATES[state]), finished_at ? formatMoment(finished_at) : "–", finished_at ? summary : "–",
     element("code", {}, command), linkTo(dagster_url, "Dagster", { "aria-label": `Dagster: ${title}` })]);

@@ -34,7 +34,7 @@ export function csvOf(name, askForRows, text = "CSV") {
     save(url, `${name}.csv`);
     setTimeout(() => URL.revokeObjectURL(url));
   };
-  return savingButton(`${name} csv`, `Save ${name.replaceAll("-", " ")} as CSV`, text, saveRows);
+  return savingButton(`${name} csv`, `Save ${name.replaceAll("-", " ")} as ${text}`, text, saveRows);
 }
 
 // The SQL of rows that the API returned, and the rows, if there are any, as a file whose columns have the API's names.

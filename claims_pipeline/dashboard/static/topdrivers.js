@@ -6,10 +6,12 @@ import { titleOf } from "./dimensions.js";
 import { element, keepingFocus } from "./elements.js";
 import { NO_CLAIMS, whyEmpty } from "./empty.js";
 import { capitalised } from "./format.js";
-import { comparedDays } from "./overview.js";
+import { comparedDays, NO_CHARGES } from "./overview.js";
 import { takeValues } from "./take.js";
 
 const SHOWN = 5;
+const PER_MEMBER = "charge_pmpm";
+const NO_MEMBERS = "A search for patients has no members to divide by.";
 const choice = document.querySelector("#top-drivers select");
 const note = document.getElementById("top-drivers-note");
 const hint = document.getElementById("top-drivers-hint");
@@ -35,10 +37,12 @@ export function awaitTopDrivers(filters) {
 // Asks for the rankings, shows each, or why it is missing, and returns whether none is still missing.
 export async function showTopDrivers(filters, signal) {
   awaitTopDrivers(filters);
+  const hasMembers = !filters.has("patient"); // a search chooses persons, not members
+  note.textContent = choice.value === CHANGE ? "" : `${optionOf(choice.value).dataset.meaning} ${hasMembers || choice.value !== PER_MEMBER ? "" : NO_MEMBERS}`;
   const answers = await Promise.all(places.map(({ dataset: { by } }) => orProblem(askForBars(by, choice.value, filters, signal, SHOWN))));
-  const compared = answers.find((answer) => answer.compared)?.compared;
-  note.textContent = choice.value === CHANGE ? compared ? comparedDays(compared) : "" : optionOf(choice.value).dataset.meaning;
-  hint.hidden = grid.hidden = Boolean(compared?.reason);
+  const changes = answers.find((answer) => answer.compared);
+  if (changes) note.textContent = changes.items.length || changes.compared.reason ? comparedDays(changes.compared) : NO_CHARGES;
+  hint.hidden = grid.hidden = Boolean(changes && (changes.compared.reason || !changes.items.length));
   places.forEach((place, index) => showRanking(place, answers[index]));
   grid.removeAttribute("aria-busy");
   shownSubject = subjectOf(filters);
