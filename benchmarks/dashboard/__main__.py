@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--against", type=Path)
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="claims-bench-") as folder:
-        home = wanted.home or Path(folder)
+        home = (wanted.home or Path(folder)).resolve()  # the other checkout's processes run in its folder
         path = analytics(home, wanted.claims)
         with running(home) as dashboard:
             if not wanted.readers:

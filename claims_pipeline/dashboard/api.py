@@ -35,11 +35,11 @@ from claims_pipeline.dashboard.stats import Stats, build_of, stats
 from claims_pipeline.dashboard.trends import Trends, trends
 from claims_pipeline.lake import Lake
 
-Described = dict[int | str, dict[str, Any]]
-NO_SUCH: Described = {404: {"model": Problem, "description": "There is none of this id"}}
-FHIR: Described = {200: {"content": {"application/fhir+json": {"schema": {"type": "object"}}}}}
-CSV: Described = {200: {"content": {"text/csv": {}}}}
-PARQUET: Described = {200: {"content": {"application/vnd.apache.parquet": {}}}}
+Responses = dict[int | str, dict[str, Any]]
+NO_SUCH: Responses = {404: {"model": Problem, "description": "There is none of this id"}}
+FHIR: Responses = {200: {"content": {"application/fhir+json": {"schema": {"type": "object"}}}}}
+CSV: Responses = {200: {"content": {"text/csv": {}}}}
+PARQUET: Responses = {200: {"content": {"application/vnd.apache.parquet": {}}}}
 
 PIECE_BYTES = 1 << 20
 MESSAGE_SECONDS = 0.05

@@ -58,8 +58,8 @@ class Dimension:
         is_of_members: it divides members too, by the column of the same name in `member_months`.
         grain: it divides days of receipt, each value is the first day of such a period.
         filtered_by: the filter that selects its values, where that is not one of its own name.
-        values: the values that it can have, also those that no claim has; of use only with `should_be`.
-        should_be: what to say where a text is none of `values`; empty if any text can be a value.
+        values: returns the values that it can have, also those that no claim has; None if any text can be a value.
+        should_be: what to say where a text is none of `values`.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Dimension:
     is_of_members: bool = False
     grain: Grain | None = None
     filtered_by: Literal["status", "days", ""] = ""
-    values: Callable[[], Collection[str]] = tuple[str, ...]
+    values: Callable[[], Collection[str]] | None = None
     should_be: str = ""
 
     @property

@@ -25,17 +25,18 @@ Compare = Literal["before", "year"]
 
 def _value_of(dimension: Dimension) -> Any:
     """Return the type of one value of a dimension."""
+    values = dimension.values
+    if not values:
+        return ValueText
 
     def require_value(text: str) -> str:
-        if text not in dimension.values():
+        if text not in values():
             raise ValueError(dimension.should_be)
         return text
 
     def name_values(schema: dict[str, Any]) -> None:
-        schema["enum"] = sorted(dimension.values())
+        schema["enum"] = sorted(values())
 
-    if not dimension.should_be:
-        return ValueText
     return Annotated[str, AfterValidator(require_value), Field(json_schema_extra=name_values)]
 
 

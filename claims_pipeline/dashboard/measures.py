@@ -25,8 +25,8 @@ class Measure:
             `{patients}` the number of different patients, `{member_months}` the member months of the days and members
             that are chosen, `{months_chosen}` how many months the days are.
         sql_of_lines: the same over `claim_lines`, for a breakdown of lines; empty if it has no meaning there.
-        sql_of_totals: the same over `claims_by_day` and `procedures_by_day`, whose rows are totals of a day; empty if
-            it cannot be had from these.
+        sql_of_totals: the same over `claims_by_day`, or over `procedures_by_day` for lines, whose rows are totals of a
+            day; empty if it cannot be computed from these.
         why_not_additive: why the figures of the values of a dimension of claims do not add up to the figure of all;
             empty if they do.
         decimals: digits after the point that the page shows, everywhere the same.
