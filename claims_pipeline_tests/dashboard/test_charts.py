@@ -242,7 +242,7 @@ def test_the_cost_trend_compares_chosen_days_with_those_before(client: httpx.Cli
     [
         ("", "choose days to see those before in grey"),
         ("compare=year", "the lake has no year before"),
-        ("received_from=2025-01-10", "the lake has no days before"),
+        ("received_from=2025-01-10", "the lake does not have all of the earlier days"),
         ("received_from=2025-01-23&basis=service", "days of service are not compared"),
     ],
 )

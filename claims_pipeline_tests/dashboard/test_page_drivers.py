@@ -67,7 +67,7 @@ def test_they_are_ranked_by_what_a_person_chooses_and_back_undoes_it(page: Page)
     expect(choice).to_be_focused()
     assert page.url.endswith("/?drivers=claim_count")
     choice.select_option("charge_pmpm")
-    expect(drivers).to_contain_text("for each member and month of coverage")
+    expect(drivers).to_contain_text("Charges divided by member months")
     page.reload()
     expect_claims(page, 5)
     expect(choice).to_have_value("charge_pmpm")
@@ -120,7 +120,9 @@ def test_without_charges_on_either_side_it_is_said_once(page: Page) -> None:
 
 def test_a_search_for_patients_says_why_there_are_no_charges_for_each_member(page: Page) -> None:
     page.goto("/?patient=ana&drivers=charge_pmpm")
-    expect(page.locator("#top-drivers")).to_contain_text("A search for patients has no members to divide by.")
+    expect(page.locator("#top-drivers")).to_contain_text(
+        "Charges PMPM are not available while a patient filter is set."
+    )
 
 
 def test_only_they_are_asked_for_again_when_a_person_chooses_by_what(page: Page) -> None:

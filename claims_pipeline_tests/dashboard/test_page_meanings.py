@@ -53,7 +53,7 @@ def test_the_effects_of_the_change_say_what_they_mean(page: Page) -> None:
     page.goto("/?received_from=2025-01-23&received_to=2025-02-03")
     expect_ready(page)
     page.get_by_text("Meaning of members, use, mix and price").press("Enter")
-    expect(page.locator("#effects")).to_contain_text("more or fewer services for each member month")
+    expect(page.locator("#effects")).to_contain_text("more or fewer services per member month")
     page.get_by_label("Against").select_option("year")
     expect(page.locator("#effects")).to_be_hidden()  # there is no change
 

@@ -56,7 +56,7 @@ def days_compared(view: View, filters: Filters, shown: Sequence[Period]) -> tupl
     if filters.received_from or filters.received_to:
         compared = comparison(view, filters)
         if not compared.is_covered:
-            return None, "; the lake has no days before to compare with"
+            return None, "; the lake does not have all of the earlier days to compare with"
         before_first, before_last = compared.before_first, compared.before_last
         said = f"; grey: from {before_first:%b} {before_first.day}, {before_first.year}, for comparison"
     elif filters.compare != "year":

@@ -19,7 +19,7 @@ export const DRIVER_DEFAULTS = { by: FIRST_DIMENSION, measure: measure.value };
 const SHOWN = 20;
 const FILTERS_BY_CLICK = "A click on a row shows only its claims.";
 const WHY_NO_CHANGE = { // by the filter that selects the values of a dimension
-  days: "A change compares days with days before, so days, weeks and months have none of their own: choose another dimension.",
+  days: "The change in charges compares two ranges of days, so it cannot be ranked by day, week or month: choose another dimension.",
   status: "The status decides which charges count, so it has no change of its own: choose another dimension.",
 };
 

@@ -12,8 +12,8 @@ const headlineSql = document.getElementById("headline-changes");
 const CHANGE_SQL = "Change: the days compared and those before";
 const TREND_SQL = "Over time, as the line shows";
 const EFFECTS = [
-  ["members", "Members", "more or fewer member months"], ["use", "Use", "more or fewer services for each member month"],
-  ["mix", "Mix", "other services, and such as are new or gone"], ["price", "Price", "other charges for one service"],
+  ["members", "Members", "more or fewer member months"], ["use", "Use", "more or fewer services per member month"],
+  ["mix", "Mix", "a different mix of services, with new and discontinued ones"], ["price", "Price", "higher or lower charges per service"],
 ];
 document.querySelector("#effects dl").append(...EFFECTS.map(([, title, meaning]) =>
   element("div", {}, element("dt", {}, title), " ", element("dd", {}, meaning))));

@@ -4,7 +4,7 @@ import { ask } from "./api.js";
 import { element, keepingFocus, linkTo, sqlOf, tableOf } from "./elements.js";
 import { capitalised, formatCount, formatDay, formatMoment, inWords } from "./format.js";
 
-const STATES = { good: "Good", bad: "Look at it", never: "No report" };
+const STATES = { good: "Good", bad: "Needs attention", never: "No report" };
 
 export function showPipeline({ last_day, days_behind, steps, checks, held, dagster_url }) {
   const stepOf = (kind) => steps.find((one) => one.kind === kind);

@@ -11,7 +11,7 @@ import { takeValues } from "./take.js";
 
 const SHOWN = 5;
 const PER_MEMBER = "charge_pmpm";
-const NO_MEMBERS = "A search for patients has no members to divide by.";
+const NO_MEMBERS = "Charges PMPM are not available while a patient filter is set.";
 const choice = document.querySelector("#top-drivers select");
 const note = document.getElementById("top-drivers-note");
 const hint = document.getElementById("top-drivers-hint");
