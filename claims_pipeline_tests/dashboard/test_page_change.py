@@ -87,7 +87,7 @@ def test_where_there_is_no_change_the_reason_is_said_once(page: Page) -> None:
         ("by=state&compare=year", "the lake has no claims from before Jan 10, 2025"),
         ("by=state&patient=brown", "A search for patients chooses no members"),
         ("by=status", "The status decides which charges count"),
-        ("by=month", "A change compares days with days before"),
+        ("by=month", "The change in charges compares two ranges of days"),
     ]:
         page.goto(f"/?tab=drivers&measure=change&{COMPARED}&{query}")
         expect(page.locator("#drivers-note")).to_contain_text(reason)

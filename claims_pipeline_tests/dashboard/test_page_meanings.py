@@ -13,7 +13,7 @@ from claims_pipeline_tests.dashboard.test_page_axe import violations
 
 pytestmark = needs_chromium
 
-PMPM = "Charges per member per month (PMPM)"
+PMPM = "Charges divided by member months"
 
 
 def test_the_meaning_of_a_card_is_reached_from_the_keyboard_and_leads_to_all_meanings(page: Page) -> None:
