@@ -62,33 +62,7 @@ def cost_trend(view: View, filters: ChartQuery) -> Spec:
         values,
         sql=f"{sql};\n\n{sql_before}" if before else sql,
         chooses=chooses(filters, grain),
-        layer=[
-            SHADE,
-            *(
-                [_grey(before) | {"encoding": {"y": _axis_of(f"before_{drawn}"), "description": {"value": ""}}}]
-                if before
-                else []
-            ),
-            {
-                "mark": {
-                    "type": "area",
-                    "color": ACCENT,
-                    "line": {"color": ACCENT, "aria": False},
-                    "fillOpacity": 0.15,
-                    "aria": False,
-                },
-                # a field in the description would cut the area into periods
-                "encoding": {"y": _axis_of(drawn), "description": {"value": ""}},
-            },
-            {
-                "mark": {"type": "point", "color": ACCENT, "size": 50, "opacity": 1},
-                "encoding": {
-                    "y": _axis_of(drawn),
-                    "fill": {"condition": {"test": "datum.is_partial", "value": "#fff"}, "value": ACCENT},
-                },
-            },
-            *([MARK_OF_UNUSUAL] if unusual else []),
-        ],
+        layer=_layers(before, drawn, has_unusual=bool(unusual)),
         encoding={
             "x": axis(shown),
             "tooltip": [
@@ -102,6 +76,37 @@ def cost_trend(view: View, filters: ChartQuery) -> Spec:
             ],
         },
     )
+
+
+def _layers(before: ByPeriod, drawn: str, *, has_unusual: bool) -> list[Spec]:
+    """Return the layers of the chart: recent periods shaded, earlier ones in grey, the figure `drawn`, unusual ones."""
+    return [
+        SHADE,
+        *(
+            [_grey(before) | {"encoding": {"y": _axis_of(f"before_{drawn}"), "description": {"value": ""}}}]
+            if before
+            else []
+        ),
+        {
+            "mark": {
+                "type": "area",
+                "color": ACCENT,
+                "line": {"color": ACCENT, "aria": False},
+                "fillOpacity": 0.15,
+                "aria": False,
+            },
+            # a field in the description would cut the area into periods
+            "encoding": {"y": _axis_of(drawn), "description": {"value": ""}},
+        },
+        {
+            "mark": {"type": "point", "color": ACCENT, "size": 50, "opacity": 1},
+            "encoding": {
+                "y": _axis_of(drawn),
+                "fill": {"condition": {"test": "datum.is_partial", "value": "#fff"}, "value": ACCENT},
+            },
+        },
+        *([MARK_OF_UNUSUAL] if has_unusual else []),
+    ]
 
 
 _MEASURES = {
