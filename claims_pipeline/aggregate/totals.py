@@ -180,7 +180,7 @@ TOTALS: tuple[Model, ...] = (
         ("practitioner_id",),
         (
             *_PROVIDER,
-            Column("amount", DOUBLE, "Charges for one patient", unit="USD"),
+            Column("amount", DOUBLE, "Charges per patient", unit="USD"),
             Column("claim_count", COUNT, "Active claims"),
             _PEER_AMOUNT,
             *_OF_PEERS,

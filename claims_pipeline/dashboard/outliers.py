@@ -27,7 +27,7 @@ class Outlier(BaseModel):
     value: str = Field(description="The id.")
     label: str
     specialty: str
-    amount: float = Field(description="Charges for one patient, or of the claim, or average level of the visits.")
+    amount: float = Field(description="Charges per patient, or of the claim, or average level of the visits.")
     claim_count: int = Field(description="Claims, or visits, of the provider; 0 for a claim.")
     peer_amount: float = Field(description="Median of the peers.")
     peer_count: int
@@ -48,7 +48,7 @@ class OutlierQuery(Filters):
 
     of: Literal["providers", "claims", "visits"] = Field(
         default="providers",
-        description="Charges of a provider for one patient, or of a claim, or the average level of a provider's "
+        description="Charges of a provider per patient, or of a claim, or the average level of a provider's "
         "established office visits (1 of 99211 to 5 of 99215), against the specialty.",
     )
     count: int = Field(default=20, ge=1, le=50_000, description="Outliers in the answer, the farthest first.")
@@ -109,7 +109,7 @@ def _reason(row: dict[str, Any], of: str) -> str:
         )
     times = row["amount"] / row["peer_amount"]
     compared = f"{times:.1f} times" if times >= 1 else f"{100 * times:.0f}% of"
-    what = "for one patient" if row["claim_count"] else "on one claim"
+    what = "per patient" if row["claim_count"] else "on one claim"
     return f"${row['amount']:,.2f} {what}, {compared} the median of {_peers(row)} (${row['peer_amount']:,.2f})"
 
 

@@ -1,4 +1,4 @@
--- One row per provider whose active charges for one patient are far from those of the specialty.
+-- One row per provider whose active charges per patient are far from those of the specialty.
 -- The score is the robust z of the logarithm: 0.6745 (ln x - median) / MAD over the peers of the same specialty, where
 -- MAD is the median distance from the median. Beyond 3.5 a value is an outlier (Iglewicz and Hoaglin, How to Detect and
 -- Handle Outliers, 1993). Left out are specialties with fewer than 8 peers or peers all alike, and providers with fewer
